@@ -1,0 +1,126 @@
+/* wick/base.h -- export marks, version, element types, failure, contexts.
+ *
+ * NOTE [Failure sticks]. wick never aborts, exits, prints or jumps. The first call that fails records why in its
+ * context; from then on every call that makes, reads, changes or differentiates tensors does nothing and returns NULL,
+ * NaN or the status, until wk_check() takes the record. So a whole training step needs one check at its end:
+ *
+ *     wk_tensor *y = wk_tanh(wk_add(wk_matmul(x, w), b));    // a failure inside: y is NULL, and so is all that follows
+ *     wk_error e;
+ *     if (wk_check(&e)) fprintf(stderr, "%s\n", e.message);  // matmul: a (3,4) and b (5,6): inner sizes 4 and 5 differ
+ *
+ * Closing, releasing and asking (wk_scope_close, wk_release, wk_dim ...) always work. */
+#ifndef WICK_BASE_H
+#define WICK_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WK_VERSION_MAJOR 0
+#define WK_VERSION_MINOR 1
+#define WK_VERSION_PATCH 0
+#define WK_VERSION_STRING "0.1.0"
+
+#if defined(__GNUC__)
+#define WK_API __attribute__((visibility("default")))
+#define WK_CLEANUP(function) __attribute__((cleanup(function), unused))
+#else
+#define WK_API
+#endif
+
+#ifdef __cplusplus
+#define WK_BEGIN_DECLS extern "C" {
+#define WK_END_DECLS }
+#else
+#define WK_BEGIN_DECLS
+#define WK_END_DECLS
+#endif
+
+#define WK__JOIN2(a, b) a##b
+#define WK__JOIN(a, b) WK__JOIN2(a, b)
+
+WK_BEGIN_DECLS
+
+/* The version of the library that is running, as "0.1.0"; compare with WK_VERSION_STRING, which is the header's. */
+WK_API const char *wk_version(void);
+
+/* The instruction set whose kernels are in use: "ref", "avx2" or "avx512". The best that the machine has, unless the
+ * environment variable WK_ISA names another. */
+WK_API const char *wk_isa(void);
+
+/* ------------------------------------------------------------------------------------------------ element types --- */
+
+enum { WK_MAX_DIMS = 8 }; /* a tensor has 0 to 8 dimensions */
+
+/* WK_F32, WK_F64, WK_I64: see dtypes.def. */
+typedef int32_t wk_dtype;
+enum {
+#define WK_DTYPE(NAME, name, type, is_float) WK_##NAME,
+#include "wick/dtypes.def"
+#undef WK_DTYPE
+    WK_DTYPE_COUNT
+};
+
+/* Name ("f32") and size in bytes of an element type; NULL and 0 for a number that is none. */
+WK_API const char *wk_dtype_name(wk_dtype dtype);
+WK_API size_t wk_dtype_nbytes(wk_dtype dtype);
+
+/* ------------------------------------------------------------------------------------------------------ failure --- */
+
+/* WK_OK is 0, failures are negative: see status.def. */
+typedef int32_t wk_status;
+enum {
+#define WK_STATUS(NAME, number, meaning) WK_##NAME = (number),
+#include "wick/status.def"
+#undef WK_STATUS
+};
+
+/* "EINVAL" and the like, and what it means in a sentence. Never NULL. */
+WK_API const char *wk_status_name(wk_status status);
+WK_API const char *wk_status_meaning(wk_status status);
+
+/* What failed first. The layout is fixed for ever: 512 bytes. */
+typedef struct wk_error {
+    wk_status status;
+    int32_t line;      /* where the failed call stands in the caller's source, under -DWK_TRACE; else 0 */
+    int64_t skipped;   /* how many calls did nothing since */
+    char op[32];       /* the function that failed, without "wk_": "matmul" */
+    char file[64];     /* as line; else "" */
+    char message[400]; /* one line, made to be shown: "matmul: a (3,4) and b (5,6): inner sizes 4 and 5 differ" */
+} wk_error;
+
+/* True while no failure is pending in the current context: `for (int i = 0; i < n && wk_ok(); i++)`. */
+WK_API bool wk_ok(void);
+
+/* Takes the pending failure: copies it to *error (which may be NULL), clears it, and returns its status. WK_OK when there
+ * was none; *error is then all zero. After it the context works again; tensors made before the failure are untouched. */
+WK_API wk_status wk_check(wk_error *error);
+
+/* ----------------------------------------------------------------------------------------------------- contexts --- */
+
+/* All that changes while programs run (scopes, tape, pending failure, random stream, free memory) hangs off a context.
+ * Every thread has a default one, made at first use and freed at thread exit, so most programs never name one. Two
+ * contexts train two models without touching each other. A context is used by one thread at a time, by any thread. */
+typedef struct wk_ctx wk_ctx;
+
+/* A new context, or NULL when memory is out. The caller frees it, after all that was made in it is released. */
+WK_API wk_ctx *wk_ctx_new(void);
+
+/* Frees the context with every tensor that its scopes still own. NULL is allowed. If it is current in the calling
+ * thread, the thread's default takes its place. */
+WK_API void wk_ctx_free(wk_ctx *ctx);
+
+/* Makes ctx (NULL: the thread's default) current in this thread and returns the one that was (never NULL unless memory
+ * is out). */
+WK_API wk_ctx *wk_ctx_use(wk_ctx *ctx);
+
+/* Bytes that the current context holds for tensors now and at most so far, and from the system in all. */
+typedef struct wk_memory {
+    int64_t nbytes, peak_nbytes, reserved_nbytes;
+    int64_t system_calls; /* how often memory was asked of the system: constant in a steady loop */
+} wk_memory;
+WK_API void wk_memory_stats(wk_memory *stats);
+
+WK_END_DECLS
+
+#endif

@@ -1,0 +1,92 @@
+/* wick/grad.h -- gradients of what the program did, and the graph that it left.
+ *
+ * NOTE [Tape]. Every op on tensors that need a gradient is appended to the context's tape as it runs. The order of
+ * appending is a topological order, so backward is one walk from the end to the beginning. */
+#ifndef WICK_GRAD_H
+#define WICK_GRAD_H
+
+#include "wick/tensor.h"
+
+WK_BEGIN_DECLS
+
+/* Asks for gradients with respect to t, a leaf of floating type (made by no recorded op; else EGRAD), or stops asking.
+ * Returns t. Parameters of modules require gradients from the start. */
+WK_API wk_tensor *wk_requires_grad_(wk_tensor *t, bool requires_grad);
+
+/* True when t is such a leaf or was computed from one. */
+WK_API bool wk_requires_grad(const wk_tensor *t);
+
+/* Differentiates loss, which has one element, with respect to every leaf it was computed from, and adds the results to
+ * their gradients. The graph is used up: values saved for it are released as the walk passes. Errors:
+ *   ESHAPE    loss has more than one element
+ *   EGRAD     loss was not computed from anything that requires a gradient
+ *   ECUT      "h comes from a scope that has closed: wk_detach it when you keep it"
+ *   ECONSUMED "an earlier wk_backward used this part: add the losses, or use WK_RETAIN_GRAPH"
+ *   EVERSION  names the tensor, who changed it and who needs it
+ * A failed backward leaves nothing pending; the leaf gradients it touched count as absent. */
+WK_API wk_status wk_backward(wk_tensor *loss);
+
+enum { WK_RETAIN_GRAPH = 1, WK_CREATE_GRAPH = 2 };
+
+/* wk_backward with flags: WK_RETAIN_GRAPH keeps the graph for another backward. */
+WK_API wk_status wk_backward_flags(wk_tensor *loss, uint32_t flags);
+
+/* d y / d xs: out[i] becomes the gradient of y (one element) with respect to xs[i], any tensors that y was computed from.
+ * Leaf gradients are left alone. With WK_CREATE_GRAPH the gradients are computed with recorded ops and can be
+ * differentiated again (the graph is then retained). A tensor that y does not depend on gets zeros. The results belong
+ * to the innermost scope. https://pytorch.org/docs/stable/generated/torch.autograd.grad.html */
+WK_API wk_status wk_grad(wk_tensor *y, wk_tensor *const *xs, int32_t count, wk_tensor **out, uint32_t flags);
+
+/* The gradient of a leaf, or NULL when there is none: none has come yet, or zero_grad was called since. It lives as long
+ * as the leaf, is overwritten by later backwards, and has no history. */
+WK_API wk_tensor *wk_grad_of(const wk_tensor *t);
+
+/* Makes the gradient of a leaf absent. */
+WK_API void wk_zero_grad(wk_tensor *t);
+
+/* Turns recording off (false) or on in the current context and returns what it was. `WK_NO_GRAD;` turns it off until its
+ * block is left, by any road. */
+WK_API bool wk_set_grad_enabled(bool enabled);
+WK_API bool wk_grad_enabled(void);
+
+WK_API void wk__grad_enabled_cleanup(bool *was);
+#ifdef WK_CLEANUP
+#define WK_NO_GRAD WK_CLEANUP(wk__grad_enabled_cleanup) bool WK__JOIN(wk__no_grad_, __LINE__) = wk_set_grad_enabled(false)
+#endif
+
+/* ---------------------------------------------------------------------------------------------------- the graph --- */
+
+/* How many ops the innermost open scope has recorded so far. */
+WK_API int64_t wk_graph_size(void);
+
+/* A number that is equal for two scopes that recorded the same ops on the same shapes with the same connections, and
+ * (but for a chance of 2^-64) differs otherwise. The values of scalar attributes and tensors do not count. */
+WK_API uint64_t wk_graph_signature(void);
+
+/* A copy of what the innermost scope recorded, to look at or draw; it outlives the scope. NULL on failure.
+ * The caller frees it with wk_graph_free (NULL is allowed). */
+typedef struct wk_graph wk_graph;
+WK_API wk_graph *wk_graph_copy(void);
+WK_API void wk_graph_free(wk_graph *graph);
+
+/* Nodes are numbered in the order of computing: what a node reads has a smaller number. */
+enum { WK_NODE_OP = 0, WK_NODE_LEAF = 1 }; /* LEAF: a tensor that requires a gradient, such as a parameter */
+typedef struct wk_graph_node {
+    int32_t kind;
+    int32_t ndim;            /* shape of the first output */
+    const char *op;          /* "linear"; "leaf" */
+    const char *name;        /* of the leaf ("out.weight"), else "" */
+    const char *detail;      /* numbers worth showing: "dim=1, index=3"; else "" */
+    int64_t dims[WK_MAX_DIMS];
+    int64_t steps;           /* number of cells of a fused sequence op, else 0 */
+    int32_t input_count;
+    const int64_t *inputs;   /* numbers of the nodes it reads, which are part of the graph */
+} wk_graph_node;
+
+WK_API int64_t wk_graph_node_count(const wk_graph *graph);
+/* Fills *node; its pointers live as long as the graph. EINDEX outside; this does not stick. */
+WK_API wk_status wk_graph_node_at(const wk_graph *graph, int64_t index, wk_graph_node *node);
+
+WK_END_DECLS
+
+#endif

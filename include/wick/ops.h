@@ -1,0 +1,56 @@
+/* wick/ops.h -- the operations. ops.def is their list and their manual: each row there is a prototype here. */
+#ifndef WICK_OPS_H
+#define WICK_OPS_H
+
+#include "wick/tensor.h"
+
+WK_BEGIN_DECLS
+
+#define WK_OP_FILE(file)
+#define WK_OP(name, formula, parameters) WK_API wk_tensor *wk_##name parameters;
+#include "wick/ops.def"
+#undef WK_OP
+#undef WK_OP_FILE
+
+/* ------------------------------------------------------------------------------------ calling an operation by name --- */
+
+/* For bindings, tests and tools: every row of ops.def can be found by its name and called with its inputs in an array and
+ * its numbers as {name, value} pairs. Rows are known outside by name only. */
+typedef struct wk_op wk_op;
+
+/* The row of this name, or NULL. */
+WK_API const wk_op *wk_op_find(const char *name);
+
+/* All rows: wk_op_at(0) ... wk_op_at(wk_op_count() - 1). NULL outside. */
+WK_API int32_t wk_op_count(void);
+WK_API const wk_op *wk_op_at(int32_t index);
+
+WK_API const char *wk_op_name(const wk_op *op);
+WK_API const char *wk_op_formula(const wk_op *op);
+
+/* An attribute: WK_ATTR_INT (i), WK_ATTR_FLOAT (f), WK_ATTR_DIMS (n numbers at dims). */
+typedef struct wk_attr {
+    const char *name;
+    int64_t i;
+    double f;
+    const int64_t *dims;
+    int32_t n;
+} wk_attr;
+
+/* How many inputs (-1: any number), outputs and attributes a row has. */
+WK_API int32_t wk_op_input_count(const wk_op *op);
+WK_API int32_t wk_op_output_count(const wk_op *op);
+WK_API int32_t wk_op_attr_count(const wk_op *op);
+
+/* Name and kind ('i', 'f' or 'd' as above) of an attribute; NULL and 0 outside. */
+WK_API const char *wk_op_attr_name(const wk_op *op, int32_t index, char *kind);
+
+/* Calls a row. An absent optional input is NULL; attributes may come in any order; missing ones take the row's default,
+ * which is 0 unless its manual says otherwise. outputs has room for the row's outputs, all set to NULL first.
+ * Errors: EINVAL (an attribute of unknown name, a wrong number of inputs), and the row's own. */
+WK_API wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, wk_tensor *const *inputs,
+                            int32_t input_count, wk_tensor **outputs);
+
+WK_END_DECLS
+
+#endif

@@ -1,0 +1,53 @@
+/* wick/optim.h -- optimisers: one fused pass over the parameters of a module.
+ *
+ * A parameter whose gradient is absent (see wk_grad_of) is left alone by a step: its value, its moments and its own count
+ * of steps, as in PyTorch with zero_grad(set_to_none=True). An optimiser holds a reference to its module. */
+#ifndef WICK_OPTIM_H
+#define WICK_OPTIM_H
+
+#include "wick/nn.h"
+
+WK_BEGIN_DECLS
+
+typedef struct wk_optim wk_optim;
+
+/* Adam (Kingma and Ba 2015, https://arxiv.org/abs/1412.6980), as torch.optim.Adam:
+ *   m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2;  p -= lr / (1-beta1^t) * m / (sqrt(v / (1-beta2^t)) + eps) */
+typedef struct wk_adam_options {
+    size_t size;
+    double beta1, beta2, eps, weight_decay;
+} wk_adam_options;
+#define WK_ADAM_OPTIONS { sizeof(wk_adam_options), 0.9, 0.999, 1e-8, 0.0 }
+
+/* EINVAL when lr, a beta, eps or the decay is out of its range. The caller frees the optimiser. */
+WK_API wk_optim *wk_adam_new(wk_module *module, double lr, const wk_adam_options *options);
+
+/* Stochastic gradient descent, as torch.optim.SGD: https://pytorch.org/docs/stable/generated/torch.optim.SGD.html */
+typedef struct wk_sgd_options {
+    size_t size;
+    double momentum, dampening, weight_decay;
+    int32_t nesterov;
+} wk_sgd_options;
+#define WK_SGD_OPTIONS { sizeof(wk_sgd_options), 0.0, 0.0, 0.0, 0 }
+
+WK_API wk_optim *wk_sgd_new(wk_module *module, double lr, const wk_sgd_options *options);
+
+/* Makes the gradients of the optimiser's parameters absent. */
+WK_API void wk_optim_zero_grad(wk_optim *optim);
+
+/* One step with the gradients there are. Errors: ESTATE (parameters have joined the module since: wk_optim_add them; a
+ * backward failed and left its gradients invalid: wk_optim_zero_grad first). */
+WK_API wk_status wk_optim_step(wk_optim *optim);
+
+/* Takes up the parameters that joined the module after the optimiser was made. */
+WK_API wk_status wk_optim_add(wk_optim *optim);
+
+WK_API double wk_optim_lr(const wk_optim *optim);
+WK_API void wk_optim_set_lr(wk_optim *optim, double lr);
+
+/* NULL is allowed. */
+WK_API void wk_optim_free(wk_optim *optim);
+
+WK_END_DECLS
+
+#endif

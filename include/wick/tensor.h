@@ -1,0 +1,136 @@
+/* wick/tensor.h -- tensors: making them, owning them, reading them, naming them.
+ *
+ * NOTE [Ownership], in three sentences. A function that returns a `wk_tensor *` gives it to the innermost open scope,
+ * which releases it when it closes. Arguments are borrowed. What must outlive its scope is handed up with its history
+ * (`return wk_yield(y);`) or kept in a slot as a value (`wk_keep(&h, wk_detach(hn));`). */
+#ifndef WICK_TENSOR_H
+#define WICK_TENSOR_H
+
+#include "wick/base.h"
+
+#ifdef __cplusplus
+#include <initializer_list>
+#endif
+
+WK_BEGIN_DECLS
+
+/* An n-dimensional array of one element type: a view, by dims and strides, on storage that other tensors may share. */
+typedef struct wk_tensor wk_tensor;
+
+/* ------------------------------------------------------------------------------------------------------- scopes --- */
+
+/* NOTE [Scopes]. A scope owns the handles made while it is the innermost one, and marks the place on the tape where it
+ * began. One training step is one scope:
+ *
+ *     for (int i = 0; i < 60 && wk_ok(); i++) {
+ *         WK_SCOPE;                      // everything made below is released where this block is left, by any road:
+ *         ...                            // the end, break, continue, return, goto
+ *     }
+ *
+ * Closing a scope releases its handles and cuts its part of the tape. A value that someone else still holds (a slot, an
+ * outer list) survives; its history does not, and a backward that comes to it fails with ECUT. Outside every scope the
+ * context's root scope owns; it closes with the context. */
+typedef uint64_t wk_scope;
+
+/* Opens a scope and returns its mark, never 0. */
+WK_API wk_scope wk_scope_open(void);
+
+/* Closes the scope of this mark, and every scope opened after it that is still open. 0 does nothing.
+ * Fails with ESTATE when that scope has closed already. Works while a failure is pending. */
+WK_API void wk_scope_close(wk_scope scope);
+
+WK_API void wk__scope_cleanup(wk_scope *scope);
+#ifdef WK_CLEANUP
+#define WK_SCOPE WK_CLEANUP(wk__scope_cleanup) wk_scope WK__JOIN(wk__scope_, __LINE__) = wk_scope_open()
+#endif
+
+/* Hands t, with its history, to the scope around the innermost one, and returns it: `return wk_yield(y);` as the last
+ * line of a function that opened a scope. Nothing happens to a tensor that an outer scope owns already, or to NULL. */
+WK_API wk_tensor *wk_yield(wk_tensor *t);
+
+/* Gives back a temporary before its scope closes. t must not be used after. NULL is allowed. */
+WK_API void wk_drop(wk_tensor *t);
+
+/* Keeps a value in a slot beyond its scope: *slot = t, and what the slot held before is released; t NULL empties the
+ * slot. While a failure is pending the slot stays as it is, so a loop that fails does not lose its state.
+ * History is not kept: detach first, or a backward that comes to it fails with ECUT. */
+WK_API void wk_keep(wk_tensor **slot, wk_tensor *t);
+
+/* Empties a slot for good: releases what it holds and sets it to NULL. Works while a failure is pending. */
+WK_API void wk_release(wk_tensor **slot);
+
+/* A list of tensors, for wk_stack and the like. It belongs to the innermost scope; what is pushed is handed to that
+ * scope too, so a loop body with a scope of its own can push to a list outside. The list does not own its tensors. */
+typedef struct wk_list wk_list;
+WK_API wk_list *wk_list_new(void);
+WK_API void wk_list_push(wk_list *list, wk_tensor *t);
+WK_API int64_t wk_list_length(const wk_list *list);
+WK_API wk_tensor *wk_list_at(const wk_list *list, int64_t index);
+
+/* ------------------------------------------------------------------------------------------------------- making --- */
+
+/* `WK_SHAPE(1, T, 1)` stands for the two arguments (int32_t ndim, const int64_t *dims) of a shape; a 0-d tensor has the
+ * shape `0, NULL` (WK_SCALAR). */
+#ifdef __cplusplus
+#define WK_SHAPE(...) \
+    static_cast<int32_t>(std::initializer_list<int64_t>{__VA_ARGS__}.size()), \
+        std::initializer_list<int64_t>{__VA_ARGS__}.begin()
+#else
+#define WK_SHAPE(...) \
+    (int32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
+#endif
+#define WK_SCALAR 0, NULL
+
+/* A tensor of the given shape and type, filled with 0, 1 or value, or (empty) with whatever was there.
+ * Errors: ESHAPE (a negative size, more than WK_MAX_DIMS), EDTYPE, ENOMEM. */
+WK_API wk_tensor *wk_zeros(int32_t ndim, const int64_t *dims, wk_dtype dtype);
+WK_API wk_tensor *wk_ones(int32_t ndim, const int64_t *dims, wk_dtype dtype);
+WK_API wk_tensor *wk_full(int32_t ndim, const int64_t *dims, double value, wk_dtype dtype);
+WK_API wk_tensor *wk_empty(int32_t ndim, const int64_t *dims, wk_dtype dtype);
+
+/* A 0-d tensor. */
+WK_API wk_tensor *wk_scalar(double value, wk_dtype dtype);
+
+/* A tensor with a copy of `data`: elements of the given type in row-major order. EINVAL when data is NULL and the tensor
+ * is not empty. */
+WK_API wk_tensor *wk_from_data(const void *data, int32_t ndim, const int64_t *dims, wk_dtype dtype);
+
+/* ------------------------------------------------------------------------------------------------------- asking --- */
+/* These work while a failure is pending, and say 0, NULL or -1 of NULL. */
+
+WK_API int32_t wk_ndim(const wk_tensor *t);
+WK_API int64_t wk_dim(const wk_tensor *t, int32_t dim);    /* size of one dimension; dim < 0 counts from the end */
+WK_API const int64_t *wk_dims(const wk_tensor *t);         /* ndim sizes, valid as long as t */
+WK_API const int64_t *wk_strides(const wk_tensor *t);      /* ndim strides in elements, valid as long as t */
+WK_API int64_t wk_numel(const wk_tensor *t);               /* number of elements; 1 for a 0-d tensor */
+WK_API wk_dtype wk_dtype_of(const wk_tensor *t);           /* -1 of NULL */
+WK_API bool wk_is_contiguous(const wk_tensor *t);          /* row-major with no gaps */
+
+/* A name for messages and pictures (copied; at most 47 bytes kept). wk_name gives "" when there is none. */
+WK_API void wk_set_name(wk_tensor *t, const char *name);
+WK_API const char *wk_name(const wk_tensor *t);
+
+/* ------------------------------------------------------------------------------------------------- reading bytes --- */
+
+/* The elements of t, laid out by wk_strides. Valid until the next wick call that writes t's storage, and at most as long
+ * as t. NULL on failure, or when t has no elements. */
+WK_API const void *wk_data(const wk_tensor *t);
+
+/* The same for writing. Counts as a change in place ("user write"), which a backward that needs the old value refuses
+ * with EVERSION. Valid until the next wick call on that storage. EINVAL on an expanded tensor, whose elements overlap. */
+WK_API void *wk_data_mut(wk_tensor *t);
+
+/* The one element of t as a double. ESHAPE when t has more than one, or none; NaN on failure. */
+WK_API double wk_item(const wk_tensor *t);
+
+/* The element at `index` (ndim numbers, each may count from the end) as a double; NaN on failure. Errors: EINDEX. */
+WK_API double wk_get_f64(const wk_tensor *t, const int64_t *index);
+WK_API void wk_put_f64(wk_tensor *t, const int64_t *index, double value);
+
+/* Copies all elements of t, in row-major order, to `data`, which has room for nbytes. EINVAL when that is not
+ * numel x element size. */
+WK_API wk_status wk_read(const wk_tensor *t, void *data, size_t nbytes);
+
+WK_END_DECLS
+
+#endif

@@ -1,0 +1,82 @@
+/* context.h -- all that changes while programs run, in one struct. Upper layers own the parts that are named after them;
+ * here they are only pointers and numbers, so that this header needs nothing from above. */
+#ifndef WK_BASE_CONTEXT_H
+#define WK_BASE_CONTEXT_H
+
+#include "base/compiler.h"
+#include "base/heap.h"
+#include "wick/base.h"
+
+/* One open scope. It begins where the scope before it ended:
+ *
+ *     handles   | root ...... | scope 1 .... | scope 2 ..       <- handle_count
+ *     tape      | root ...... | scope 1 .... | scope 2 ..       <- newest node
+ *               0             first_handle   first_handle                                                          */
+typedef struct wk_scope_frame {
+    uint64_t mark;
+    int64_t first_handle;
+    struct wk_list *first_list; /* the newest list when the scope opened */
+    struct wk_node *last_node;  /* the newest node when the scope opened: it and all before belong to outer scopes */
+    bool joined;                /* something was yielded: the scope's part of the tape goes to its parent */
+} wk_scope_frame;
+
+/* The tape (grad/tape.c): nodes lie one after another in chunks that never move. */
+typedef struct wk_tape {
+    struct wk_node *last;
+    struct wk_tape_chunk *chunk; /* the one being written */
+    char *top, *end;             /* free space in it */
+    uint64_t serial;             /* of the newest node ever made; serials are never used again */
+} wk_tape;
+
+enum { WK__WALKS = 64 };
+
+struct wk_ctx {
+    wk_error failure; /* status WK_OK: none */
+    const char *at_file; /* where the current call stands, under WK_TRACE; else NULL */
+    int32_t at_line;
+    bool grad_enabled;
+    wk_heap heap;
+
+    struct wk_tensor **handles; /* tensors that scopes own, in the order of making; NULL where one has gone */
+    int64_t handle_count, handle_capacity;
+    struct wk_list *lists;      /* newest first */
+    wk_scope_frame *frames;     /* frames[0] is the root scope */
+    int32_t depth, frame_capacity;
+    uint64_t next_mark;
+
+    wk_tape tape;
+    uint32_t walk;              /* number of the latest backward */
+    struct wk_site { const char *file; int32_t line; } walk_sites[WK__WALKS]; /* where the latest walks were called */
+
+    struct wk_rng *rng; /* made at the first draw */
+};
+
+extern WK_TLS wk_ctx *wk__current __attribute__((visibility("hidden")));
+
+/* Makes the thread's default context current; NULL when memory is out. */
+wk_ctx *wk__ctx_first(void);
+
+static inline wk_ctx *wk__ctx(void) {
+    wk_ctx *ctx = wk__current;
+    return wk_likely(ctx != NULL) ? ctx : wk__ctx_first();
+}
+
+/* Records a failure unless one is pending. `op` is the public name without wk_. Returns the status. ctx may be NULL. */
+wk_status wk__fail(wk_ctx *ctx, wk_status status, const char *op, const char *format, ...) WK_PRINTF(4, 5);
+
+/* Fills an error for calls that report and do not stick. error may be NULL. Returns the status. */
+wk_status wk__report(wk_error *error, wk_status status, const char *op, const char *format, ...) WK_PRINTF(4, 5);
+
+/* True when the caller may go on: the context exists and no failure is pending. Counts a skipped call otherwise. */
+static inline bool wk__ready(wk_ctx *ctx) {
+    if (wk_unlikely(ctx == NULL)) return false;
+    if (wk_likely(ctx->failure.status == WK_OK)) return true;
+    ctx->failure.skipped++;
+    return false;
+}
+
+/* "(3,4)" for messages. The text is valid as long as the buffer. */
+typedef struct wk_shape_text { char text[168]; } wk_shape_text;
+const char *wk__shape_text(wk_shape_text *buffer, int32_t ndim, const int64_t *dims);
+
+#endif

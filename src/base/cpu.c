@@ -1,0 +1,26 @@
+/* cpu.c -- asks the compiler's run time, which asks cpuid, and xgetbv for the registers that the kernel saves. */
+#include "base/cpu.h"
+
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+
+bool wk__cpu_has_avx2(void) {
+    __builtin_cpu_init(); /* needed where this runs before the constructors of libgcc do */
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+bool wk__cpu_has_avx512(void) {
+    return wk__cpu_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+}
+
+#else
+
+bool wk__cpu_has_avx2(void) {
+    return false;
+}
+
+bool wk__cpu_has_avx512(void) {
+    return false;
+}
+
+#endif

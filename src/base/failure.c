@@ -1,0 +1,90 @@
+/* failure.c -- names of statuses, the record of the first failure, and texts for messages. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/context.h"
+
+static const struct { wk_status number; const char *name, *meaning; } statuses[] = {
+#define WK_STATUS(NAME, number, meaning) {number, #NAME, meaning},
+#include "wick/status.def"
+#undef WK_STATUS
+};
+
+enum { STATUS_COUNT = sizeof statuses / sizeof statuses[0] };
+
+const char *wk_status_name(wk_status status) {
+    for (int i = 0; i < STATUS_COUNT; i++)
+        if (statuses[i].number == status) return statuses[i].name;
+    return "unknown";
+}
+
+const char *wk_status_meaning(wk_status status) {
+    for (int i = 0; i < STATUS_COUNT; i++)
+        if (statuses[i].number == status) return statuses[i].meaning;
+    return "not a status of wick";
+}
+
+static void fill(wk_error *error, wk_status status, const char *op, const char *format, va_list arguments) {
+    memset(error, 0, sizeof *error);
+    error->status = status;
+    snprintf(error->op, sizeof error->op, "%s", op);
+    const int n = snprintf(error->message, sizeof error->message, "%s: ", op);
+    vsnprintf(error->message + n, sizeof error->message - (size_t)n, format, arguments);
+}
+
+WK_NOINLINE wk_status wk__fail(wk_ctx *ctx, wk_status status, const char *op, const char *format, ...) {
+    if (ctx == NULL || ctx->failure.status != WK_OK) return status;
+    va_list arguments;
+    va_start(arguments, format);
+    fill(&ctx->failure, status, op, format, arguments);
+    va_end(arguments);
+    if (ctx->at_file != NULL) {
+        snprintf(ctx->failure.file, sizeof ctx->failure.file, "%s", ctx->at_file);
+        ctx->failure.line = ctx->at_line;
+    }
+    return status;
+}
+
+wk_status wk__report(wk_error *error, wk_status status, const char *op, const char *format, ...) {
+    if (error == NULL) return status;
+    va_list arguments;
+    va_start(arguments, format);
+    fill(error, status, op, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+bool wk_ok(void) {
+    const wk_ctx *ctx = wk__ctx();
+    return ctx != NULL && ctx->failure.status == WK_OK;
+}
+
+/* A thread that could not even get a context has nowhere to record that: it is told each time it asks. */
+wk_status wk_check(wk_error *error) {
+    wk_ctx *ctx = wk__ctx();
+    if (ctx == NULL) return wk__report(error, WK_ENOMEM, "check", "out of memory for the context of this thread");
+    const wk_status status = ctx->failure.status;
+    if (error != NULL) *error = ctx->failure;
+    memset(&ctx->failure, 0, sizeof ctx->failure);
+    return status;
+}
+
+const char *wk__shape_text(wk_shape_text *buffer, int32_t ndim, const int64_t *dims) {
+    size_t used = (size_t)snprintf(buffer->text, sizeof buffer->text, "(");
+    for (int32_t d = 0; d < ndim && used < sizeof buffer->text; d++)
+        used += (size_t)snprintf(buffer->text + used, sizeof buffer->text - used, "%s%" PRId64, d > 0 ? "," : "", dims[d]);
+    if (used < sizeof buffer->text) snprintf(buffer->text + used, sizeof buffer->text - used, ")");
+    return buffer->text;
+}
+
+void wk__at(const char *file, int line);
+void wk__at(const char *file, int line) {
+    wk_ctx *ctx = wk__ctx();
+    if (ctx == NULL) return;
+    ctx->at_file = file;
+    ctx->at_line = line;
+}
+
+const char *wk_version(void) { return WK_VERSION_STRING; }

@@ -1,0 +1,84 @@
+/* heap.c -- where a context's heap gets its chunks, and how they go back. */
+#include "base/heap.h"
+
+#include <stdlib.h>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+/* A chunk begins with one cache line of its own:
+ *
+ *     +----------------+---------------------------------------------+
+ *     | next, nbytes   | blocks ...                                  |
+ *     +----------------+---------------------------------------------+
+ *     0                64                                        64 + nbytes                                       */
+typedef struct wk_chunk {
+    struct wk_chunk *next;
+    size_t nbytes;
+} wk_chunk;
+
+enum {
+    CHUNK_NBYTES = 128 * 1024, /* small blocks are cut from chunks of this size */
+    CUT_NBYTES = 16 * 1024,    /* blocks above this get a chunk of their own */
+    HUGE_NBYTES = 2 << 20,     /* from here huge pages spare a fault (0.4 us) for every 4 KB */
+};
+
+void wk__heap_init(wk_heap *heap) {
+    memset(heap, 0, sizeof *heap);
+    heap->fail_after = -1;
+}
+
+void wk__heap_destroy(wk_heap *heap) {
+    for (wk_chunk *chunk = heap->chunks, *next; chunk != NULL; chunk = next) {
+        next = chunk->next;
+        free(chunk);
+    }
+    wk__heap_init(heap);
+}
+
+/* nbytes usable bytes, or NULL. This is the one place where wick asks the system for the memory of tensors. */
+static char *chunk_new(wk_heap *heap, size_t nbytes) {
+    const size_t alignment = nbytes >= HUGE_NBYTES ? HUGE_NBYTES : WK__LINE;
+    const size_t whole = (nbytes + WK__LINE + alignment - 1) / alignment * alignment;
+    if (whole < nbytes) return NULL;
+    wk_chunk *chunk = aligned_alloc(alignment, whole);
+    if (chunk == NULL) return NULL;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (alignment == HUGE_NBYTES) madvise(chunk, whole, MADV_HUGEPAGE);
+#endif
+    chunk->next = heap->chunks;
+    chunk->nbytes = whole;
+    heap->chunks = chunk;
+    heap->stats.reserved_nbytes += (int64_t)whole;
+    heap->stats.system_calls++;
+    return (char *)chunk + WK__LINE;
+}
+
+/* What is left of the old chunk when a new one is begun goes to the free lists, so nothing is lost. */
+static void spend_rest(wk_heap *heap) {
+    while (heap->bump_end - heap->bump >= WK__LINE) {
+        int32_t size_class = wk__heap_class((size_t)(heap->bump_end - heap->bump));
+        while (wk__heap_class_nbytes(size_class) > (size_t)(heap->bump_end - heap->bump)) size_class--;
+        void *block = heap->bump;
+        heap->bump += wk__heap_class_nbytes(size_class);
+        *(void **)block = heap->free[size_class];
+        heap->free[size_class] = block;
+    }
+}
+
+WK_NOINLINE void *wk__heap_refill(wk_heap *heap, int32_t size_class) {
+    if (size_class >= WK__HEAP_CLASSES) return NULL;
+    const size_t nbytes = wk__heap_class_nbytes(size_class);
+    if (nbytes > CUT_NBYTES) return chunk_new(heap, nbytes);
+    if ((size_t)(heap->bump_end - heap->bump) < nbytes) {
+        char *chunk = chunk_new(heap, CHUNK_NBYTES);
+        if (chunk == NULL) return NULL;
+        spend_rest(heap);
+        heap->bump = chunk;
+        heap->bump_end = chunk + CHUNK_NBYTES;
+    }
+    void *block = heap->bump;
+    heap->bump += nbytes;
+    return block;
+}

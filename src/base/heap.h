@@ -1,0 +1,79 @@
+/* heap.h -- the memory of one context: free lists by size class, fed from chunks that are kept until the context goes.
+ *
+ * A training step asks for the same sizes again and again, so a block that is given back waits in the list of its class
+ * for the next step, and a steady loop never asks the system for anything.
+ *
+ *     class      0    1    2        15    16    17    18    19    20 ...
+ *     bytes     64  128  192 ...  1024  1280  1536  1792  2048  2560 ...      four classes per doubling above 1 KB
+ *
+ * Every block is 64-byte aligned: a cache line, and the widest vector. */
+#ifndef WK_BASE_HEAP_H
+#define WK_BASE_HEAP_H
+
+#include <stdint.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "wick/base.h"
+
+enum {
+    WK__LINE = 64,
+    WK__SMALL_CLASSES = 16,               /* 64 bytes apart, up to 1 KB */
+    WK__HEAP_CLASSES = 16 + 4 * 37,       /* up to 2^47 bytes */
+};
+
+typedef struct wk_heap {
+    void *free[WK__HEAP_CLASSES]; /* each free block begins with the address of the next */
+    char *bump, *bump_end;        /* the rest of the newest chunk */
+    struct wk_chunk *chunks;      /* all that came from the system, newest first */
+    wk_memory stats;
+    int64_t fail_after;           /* tests only: allocations left until they fail; negative: never */
+} wk_heap;
+
+void wk__heap_init(wk_heap *heap);
+void wk__heap_destroy(wk_heap *heap); /* gives every chunk back to the system */
+void *wk__heap_refill(wk_heap *heap, int32_t size_class);
+
+static inline int32_t wk__heap_class(size_t nbytes) {
+    if (wk_likely(nbytes <= 1024)) return nbytes == 0 ? 0 : (int32_t)((nbytes - 1) / WK__LINE);
+    const int32_t log2 = 63 - __builtin_clzll(nbytes - 1); /* 2^log2 <= nbytes - 1 < 2^(log2+1) */
+    return WK__SMALL_CLASSES + 4 * (log2 - 10) + (int32_t)(((nbytes - 1) >> (log2 - 2)) & 3);
+}
+
+static inline size_t wk__heap_class_nbytes(int32_t size_class) {
+    if (size_class < WK__SMALL_CLASSES) return (size_t)(size_class + 1) * WK__LINE;
+    const int32_t step = size_class - WK__SMALL_CLASSES;
+    return ((size_t)(5 + step % 4)) << (8 + step / 4);
+}
+
+/* A block of the class, or NULL. Its content is whatever was there; with WK_POISON it is filled with 0xff, a NaN in every
+ * float, so that reading it before writing it shows. */
+static inline void *wk__heap_alloc(wk_heap *heap, int32_t size_class) {
+    void *block = heap->free[size_class];
+#ifdef WK_POISON
+    if (heap->fail_after >= 0 && heap->fail_after-- == 0) return NULL;
+#endif
+    if (wk_likely(block != NULL)) {
+        heap->free[size_class] = *(void **)block;
+    } else if ((block = wk__heap_refill(heap, size_class)) == NULL) {
+        return NULL;
+    }
+    heap->stats.nbytes += (int64_t)wk__heap_class_nbytes(size_class);
+    if (heap->stats.nbytes > heap->stats.peak_nbytes) heap->stats.peak_nbytes = heap->stats.nbytes;
+#ifdef WK_POISON
+    memset(block, 0xff, wk__heap_class_nbytes(size_class));
+#endif
+    return block;
+}
+
+static inline void wk__heap_free(wk_heap *heap, void *block, int32_t size_class) {
+#ifdef WK_POISON
+    memset(block, 0xff, wk__heap_class_nbytes(size_class));
+#endif
+    heap->stats.nbytes -= (int64_t)wk__heap_class_nbytes(size_class);
+    *(void **)block = heap->free[size_class];
+    heap->free[size_class] = block;
+}
+
+#endif

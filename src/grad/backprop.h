@@ -1,0 +1,37 @@
+/* backprop.h -- what a row's gradient gets to work with: one node in the middle of a walk.
+ *
+ * NOTE [Slots]. The gradient of an op's output gathers in the node (`pending`), the gradient of a leaf in the leaf. A row's
+ * `grad` asks for the slot of an input and sets it or adds to it, as it is told; so the first contribution costs no zeroing
+ * and later ones no temporary. The slot of a view is a region of the slot of what it looks at:
+ *
+ *     rnn -> r (1,T,H);  select(r, 1, t) -> linear        the slot of select t is row t of r's slot: T linears write into
+ *                                                         one buffer, and select itself has nothing left to do
+ *
+ * Slots belong to the engine, which alone adds in place, and only to what nobody else holds. */
+#ifndef WK_GRAD_BACKPROP_H
+#define WK_GRAD_BACKPROP_H
+
+#include "grad/tape.h"
+
+typedef struct wk_backprop {
+    wk_ctx *ctx;
+    wk_node *node;
+    wk_tensor *gy[WK__MAX_OUTPUTS]; /* gradients of the outputs, contiguous; NULL where none came */
+    struct wk_walk *walk;
+} wk_backprop;
+
+/* Does input i want a gradient? */
+static inline bool wk__wants(const wk_backprop *b, int32_t i) { return b->node->in[i].wanted; }
+
+/* The place for the gradient of input i, described in *room; *add says whether to add to it or to set it. False when memory
+ * is out or the input's history is cut (recorded): return true from grad then, the walk has failed. */
+bool wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add);
+
+/* The gradient of input i is g itself, a contiguous tensor of the input's shape. */
+void wk__pass(wk_backprop *b, int32_t i, wk_tensor *g);
+
+/* The saved values that the row declared in `reads`. */
+static inline const wk_array *wk__saved_in(const wk_backprop *b, int32_t i) { return &b->node->in[i].saved->a; }
+static inline const wk_array *wk__saved_out(const wk_backprop *b, int32_t k) { return &b->node->out[k].saved->a; }
+
+#endif

@@ -1,0 +1,146 @@
+/* backward.c -- the public face of differentiation: wk_backward, wk_grad, gradients of leaves. */
+#include <inttypes.h>
+
+#include "grad/scope.h"
+#include "grad/walk.h"
+#include "kernel/kernel.h"
+
+bool wk_set_grad_enabled(bool enabled) {
+    wk_ctx *ctx = wk__ctx();
+    if (ctx == NULL) return false;
+    const bool was = ctx->grad_enabled;
+    ctx->grad_enabled = enabled;
+    return was;
+}
+
+bool wk_grad_enabled(void) {
+    const wk_ctx *ctx = wk__ctx();
+    return ctx != NULL && ctx->grad_enabled;
+}
+
+void wk__grad_enabled_cleanup(bool *was) { wk_set_grad_enabled(*was); }
+
+/* ------------------------------------------------------------------------------------------------------------ leaves --- */
+
+wk_tensor *wk_requires_grad_(wk_tensor *t, bool requires_grad) {
+    wk_ctx *ctx = wk__ctx();
+    if (!wk__ready(ctx) || !wk__usable(ctx, t, "requires_grad_", "t")) return NULL;
+    if (t->node != NULL || (t->flags & WK__CUT)) {
+        wk__fail(ctx, WK_EGRAD, "requires_grad_", "t was computed by an op: only a leaf can be asked; wk_detach makes one");
+        return NULL;
+    }
+    if (requires_grad && !wk__dtype_is_float[t->a.dtype]) {
+        wk__fail(ctx, WK_EDTYPE, "requires_grad_", "t has type %s, not a floating one", wk_dtype_name(t->a.dtype));
+        return NULL;
+    }
+    if (requires_grad) t->flags |= WK__NEEDS_GRAD;
+    else t->flags &= (uint8_t)~WK__NEEDS_GRAD;
+    return t;
+}
+
+bool wk_requires_grad(const wk_tensor *t) { return t != NULL && t->live == WK__LIVE && (t->flags & WK__NEEDS_GRAD); }
+
+wk_tensor *wk_grad_of(const wk_tensor *t) {
+    if (t == NULL || t->live != WK__LIVE || t->meta == NULL || !t->meta->has_grad) return NULL;
+    return t->meta->grad;
+}
+
+void wk_zero_grad(wk_tensor *t) {
+    wk_ctx *ctx = wk__ctx();
+    if (!wk__ready(ctx) || !wk__usable(ctx, t, "zero_grad", "t") || t->meta == NULL) return;
+    t->meta->has_grad = false;
+    t->meta->grad_invalid = false;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- backward --- */
+
+/* Can y be differentiated? */
+static bool check_root(wk_ctx *ctx, const wk_tensor *y, const char *op, const char *argument) {
+    if (!wk__ready(ctx) || !wk__usable(ctx, y, op, argument)) return false;
+    wk_shape_text text;
+    if (y->a.numel != 1)
+        wk__fail(ctx, WK_ESHAPE, op, "%s %s has %" PRId64 " elements, not one: sum or average it first", argument,
+                 wk__dims_text(&text, y), y->a.numel);
+    else if (!(y->flags & WK__NEEDS_GRAD))
+        wk__fail(ctx, WK_EGRAD, op, "%s was not computed from anything that requires a gradient", argument);
+    return ctx->failure.status == WK_OK;
+}
+
+/* The gradient of y with respect to itself. */
+static wk_tensor *one_like(wk_ctx *ctx, const wk_tensor *y, const char *op) {
+    wk_tensor *one = wk__tensor_make(ctx, y->a.dtype, y->a.ndim, y->a.dims);
+    if (one == NULL) {
+        wk__fail(ctx, WK_ENOMEM, op, "out of memory");
+        return NULL;
+    }
+    if (y->a.dtype == WK_F32) *(float *)one->a.data = 1;
+    else *(double *)one->a.data = 1;
+    return one;
+}
+
+static wk_status status_of(const wk_ctx *ctx) { return ctx != NULL ? ctx->failure.status : WK_ENOMEM; }
+
+wk_status wk_backward_flags(wk_tensor *loss, uint32_t flags) {
+    wk_ctx *ctx = wk__ctx();
+    if (!check_root(ctx, loss, "backward", "loss")) return status_of(ctx);
+    if (flags & ~(uint32_t)WK_RETAIN_GRAPH)
+        return wk__fail(ctx, WK_EINVAL, "backward", "flags may only be WK_RETAIN_GRAPH; wk_grad can create graph");
+    wk_tensor *one = one_like(ctx, loss, "backward");
+    const wk_scope scope = one != NULL ? wk__scope_open(ctx) : 0;
+    if (scope != 0) {
+        wk_walk walk = {.ctx = ctx, .op = "backward", .flags = flags};
+        wk__walk(&walk, 1, &loss, &one);
+        wk__scope_close_innermost(ctx);
+    }
+    wk__unref(one);
+    return ctx->failure.status;
+}
+
+wk_status wk_backward(wk_tensor *loss) { return wk_backward_flags(loss, 0); }
+
+/* ------------------------------------------------------------------------------------------------------------ wk_grad --- */
+
+static bool check_targets(wk_ctx *ctx, wk_tensor *const *xs, int32_t count) {
+    for (int32_t i = 0; i < count; i++) {
+        if (!wk__usable(ctx, xs[i], "grad", "xs")) return false;
+        if (xs[i]->flags & WK__NEEDS_GRAD) continue;
+        wk__fail(ctx, WK_EGRAD, "grad", "xs[%" PRId32 "] does not require a gradient", i);
+        return false;
+    }
+    return true;
+}
+
+/* The result of a target as a tensor of the scope outside the walk's: zeros when nothing came. */
+static wk_tensor *hand_out(wk_ctx *ctx, wk_target *target) {
+    wk_tensor *g = target->result;
+    const bool fine = ctx->failure.status == WK_OK;
+    if (fine && g == NULL) g = wk_zeros(target->x->a.ndim, target->x->a.dims, target->x->a.dtype);
+    else if (fine && g->handle == WK__NO_HANDLE) g = wk__give_to_scope(wk__retain(g));
+    wk__unref(target->result);
+    if (!fine || g == NULL) return NULL;
+    wk__yield_to(ctx, g, ctx->depth - 1);
+    return g;
+}
+
+wk_status wk_grad(wk_tensor *y, wk_tensor *const *xs, int32_t count, wk_tensor **out, uint32_t flags) {
+    wk_ctx *ctx = wk__ctx();
+    for (int32_t i = 0; out != NULL && i < count; i++) out[i] = NULL;
+    if (!check_root(ctx, y, "grad", "y")) return status_of(ctx);
+    if (xs == NULL || out == NULL || count < 0) return wk__fail(ctx, WK_EINVAL, "grad", "xs or out is NULL");
+    if (!check_targets(ctx, xs, count)) return ctx->failure.status;
+    const int32_t size_class = wk__heap_class((size_t)count * sizeof(wk_target));
+    wk_target *targets = wk__heap_alloc(&ctx->heap, size_class);
+    wk_tensor *one = one_like(ctx, y, "grad");
+    if (targets == NULL) wk__fail(ctx, WK_ENOMEM, "grad", "out of memory");
+    const wk_scope scope = targets != NULL && one != NULL ? wk__scope_open(ctx) : 0;
+    if (scope != 0) {
+        for (int32_t i = 0; i < count; i++) targets[i] = (wk_target){.x = xs[i]};
+        wk_walk walk = {.ctx = ctx, .op = "grad", .flags = flags, .targets = targets, .target_count = count};
+        wk__walk(&walk, 1, &y, &one);
+        for (int32_t i = 0; i < count; i++) out[i] = hand_out(ctx, &targets[i]);
+        wk__scope_close_innermost(ctx);
+    }
+    if (targets != NULL) wk__heap_free(&ctx->heap, targets, size_class);
+    wk__unref(one);
+    return ctx->failure.status;
+}

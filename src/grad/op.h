@@ -1,0 +1,118 @@
+/* op.h -- what the engine knows of an operation: one struct per row, one call record per use.
+ *
+ * NOTE [A row]. The row in ops.def gives name, formula and prototype; the struct here gives the behaviour. The engine calls
+ *
+ *     shape     declares the outputs: element type and dims, from the inputs' shapes and the attributes, never from values
+ *     forward   fills the outputs, by kernels only
+ *     grad      adds into the gradients of the inputs, by kernels only (fast, not differentiable itself); it may decline
+ *               a case, such as broadcasting, and leave it to vjp
+ *     vjp       the same gradients written with public ops (the truth, differentiable again)
+ *     compose   the same function from other rows: stands in for vjp in fused rows; the engine differentiates that
+ *
+ * and `view` in place of shape and forward when the output is only another look at the input's elements. The same function
+ * then finds the place of a view's gradient inside the gradient of its base, so select costs nothing on the way back.
+ *
+ * NOTE [Reads]. `reads[i]` names what the gradient of input i reads: WK_READS_IN(j), WK_READS_OUT(k). A recorded node keeps
+ * just the union over the inputs that need a gradient: with a frozen W, linear keeps no x. */
+#ifndef WK_GRAD_OP_H
+#define WK_GRAD_OP_H
+
+#include "tensor/tensor.h"
+#include "wick/ops.h"
+
+enum {
+    WK__MAX_OUTPUTS = 2,
+    WK__MAX_FIXED_INPUTS = 6,
+    WK__ANY_NUMBER = -1, /* inputs of a variadic row */
+};
+
+#define WK_READS_IN(i) (1u << (i))
+#define WK_READS_OUT(k) (1u << (16 + (k)))
+
+/* One call of a row, on the stack of whoever calls. */
+typedef struct wk_call {
+    const struct wk_op *op;
+    wk_ctx *ctx;
+    wk_tensor *const *in; /* absent optional inputs are NULL */
+    int32_t in_count;
+    void *attrs;          /* op->attrs_nbytes bytes, or NULL; a shape rule may write defaults worked out */
+    wk_tensor *out[WK__MAX_OUTPUTS];
+} wk_call;
+
+/* An attribute in the row's plain struct: where, what kind ('i' int64_t, 'f' double, 'd' wk_dims), and its default. */
+typedef struct wk_attr_field {
+    const char *name;
+    char kind;
+    uint16_t offset;
+    double fallback;
+} wk_attr_field;
+
+typedef struct wk_dims_attr {
+    int32_t ndim;
+    int64_t dims[WK_MAX_DIMS];
+} wk_dims_attr;
+
+struct wk_node;
+struct wk_backprop;
+
+/* Bits of wk_op.flags */
+enum {
+    WK__OP_IN_PLACE = 1,   /* output 0 is input 0, written */
+    WK__OP_RANDOM = 2,     /* draws from the context's generator */
+    WK__OP_NO_GRAD = 4,    /* never recorded: detach, optimiser steps */
+};
+
+struct wk_op {
+    size_t size; /* sizeof(wk_op) */
+    const char *name;
+    int32_t row;                 /* place in ops.def, or -1: a row of a layer above, such as an optimiser's step */
+    int32_t in_count, out_count; /* in_count WK__ANY_NUMBER: variadic */
+    uint32_t optional;           /* bit i: input i may be NULL */
+    uint32_t flags;
+    const char *in_names;        /* "a b": for messages */
+    uint32_t reads[WK__MAX_FIXED_INPUTS];
+
+    bool (*shape)(wk_call *c);
+    void (*forward)(wk_call *c);
+    bool (*view)(const void *attrs, const wk_array *x, wk_array *y);
+    bool (*grad)(struct wk_backprop *b); /* false: not this case, use vjp */
+    void (*vjp)(const struct wk_backprop *b, wk_tensor **gx); /* sets gx[i] for every wanted i; NULL: nothing */
+    void (*compose)(const void *attrs, wk_tensor *const *in, wk_tensor **out);
+
+    size_t attrs_nbytes;
+    const wk_attr_field *fields;
+    int32_t field_count;
+    int64_t (*steps)(const struct wk_node *node); /* fused sequence ops: how many cells, for pictures */
+};
+
+/* ------------------------------------------------------------------------------------------------ calling a row --- */
+
+/* Runs a row: checks, shape, memory, forward, recording. outs (room for op->out_count) may be NULL for rows of one output.
+ * Returns output 0, owned by the innermost scope, or NULL after recording why. */
+wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs);
+
+static inline wk_tensor *wk__apply1(const wk_op *op, wk_tensor *x, void *attrs) {
+    return wk__apply(op, &x, 1, attrs, NULL);
+}
+
+static inline wk_tensor *wk__apply2(const wk_op *op, wk_tensor *a, wk_tensor *b, void *attrs) {
+    return wk__apply(op, (wk_tensor *const[]){a, b}, 2, attrs, NULL);
+}
+
+/* For shape rules: declares output k. False when memory is out (recorded). */
+bool wk__declare(wk_call *c, int32_t k, wk_dtype dtype, int32_t ndim, const int64_t *dims);
+
+/* For shape rules: output k has the shape and type of x. */
+bool wk__declare_like(wk_call *c, int32_t k, const wk_tensor *x);
+
+/* For shape rules of views: output 0 is op->view of input 0. When the view does not exist (a reshape of strides that do not
+ * allow it), `declared` is set to false and nothing else happens. */
+bool wk__declare_view(wk_call *c, bool *declared);
+
+/* Records a failure of this call; returns false, so that shape rules can `return wk__refuse(...)`. */
+bool wk__refuse(wk_call *c, wk_status status, const char *format, ...) WK_PRINTF(3, 4);
+
+/* For rows whose inputs must be floating and of one type. */
+bool wk__check_float(wk_call *c);
+
+#endif

@@ -1,0 +1,242 @@
+/* scope.c -- who owns handles, and how long history lasts (NOTE [Scopes] in tensor.h). */
+#include "grad/scope.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* A list of tensors. Lists of a context are chained, newest first, and go with their scope; the freed ones wait in the
+ * heap for the next step. */
+struct wk_list {
+    wk_list *previous;
+    wk_ctx *ctx;
+    wk_tensor **items;
+    int64_t count, capacity;
+    int32_t depth, items_class;
+};
+
+static wk_scope_frame *innermost(wk_ctx *ctx) { return &ctx->frames[ctx->depth]; }
+
+/* ------------------------------------------------------------------------------------------------------------ open --- */
+
+static bool frames_grow(wk_ctx *ctx) {
+    const int32_t capacity = ctx->frame_capacity > 0 ? 2 * ctx->frame_capacity : 32;
+    wk_scope_frame *frames = realloc(ctx->frames, (size_t)capacity * sizeof *frames);
+    if (frames == NULL) return false;
+    ctx->frames = frames;
+    ctx->frame_capacity = capacity;
+    return true;
+}
+
+static void frame_begin(wk_ctx *ctx) {
+    *innermost(ctx) = (wk_scope_frame){
+        .mark = ++ctx->next_mark,
+        .first_handle = ctx->handle_count,
+        .first_list = ctx->lists,
+        .last_node = ctx->tape.last,
+    };
+}
+
+bool wk__scopes_init(wk_ctx *ctx) {
+    if (!frames_grow(ctx)) return false;
+    ctx->depth = 0;
+    frame_begin(ctx);
+    return true;
+}
+
+wk_scope wk__scope_open(wk_ctx *ctx) {
+    if (wk_unlikely(ctx->depth + 1 >= ctx->frame_capacity) && !frames_grow(ctx)) {
+        wk__fail(ctx, WK_ENOMEM, "scope_open", "out of memory");
+        return 0;
+    }
+    ctx->depth++;
+    frame_begin(ctx);
+    return innermost(ctx)->mark;
+}
+
+/* Opens even while a failure is pending, so that opening and closing stay in step. */
+wk_scope wk_scope_open(void) {
+    wk_ctx *ctx = wk__ctx();
+    return ctx != NULL ? wk__scope_open(ctx) : 0;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- close --- */
+
+static void close_lists(wk_ctx *ctx, const wk_scope_frame *frame) {
+    while (ctx->lists != frame->first_list) {
+        wk_list *list = ctx->lists;
+        ctx->lists = list->previous;
+        if (list->items != NULL) wk__heap_free(&ctx->heap, list->items, list->items_class);
+        wk__heap_free(&ctx->heap, list, wk__heap_class(sizeof *list));
+    }
+}
+
+/* First pass: the scope lets go of its handles, but for those that were handed up. Newest first, so that blocks come out
+ * of the free lists in the order in which the next step will ask for them. */
+static void release_handles(wk_ctx *ctx, const wk_scope_frame *frame) {
+    for (int64_t i = ctx->handle_count; i-- > frame->first_handle;) {
+        wk_tensor *t = ctx->handles[i];
+        if (t == NULL || t->depth < ctx->depth || !(t->flags & WK__OWNED)) continue;
+        t->flags &= (uint8_t)~WK__OWNED;
+        wk__unref(t);
+    }
+}
+
+/* Second pass, after the tape was cut: whoever is still here was handed up, or is held elsewhere. What has a history goes
+ * on in the parent, so that the parent cuts it in turn. */
+static void settle_survivors(wk_ctx *ctx, const wk_scope_frame *frame) {
+    int64_t kept = frame->first_handle;
+    for (int64_t i = frame->first_handle; i < ctx->handle_count; i++) {
+        wk_tensor *t = ctx->handles[i];
+        if (t == NULL) continue;
+        if (!frame->joined && t->node != NULL) {
+            t->node = NULL;
+            t->flags |= WK__CUT;
+        }
+        if (!(t->flags & WK__OWNED) && t->node == NULL) {
+            t->handle = WK__NO_HANDLE;
+            continue;
+        }
+        if (t->depth >= ctx->depth) t->depth = ctx->depth - 1;
+        t->handle = kept;
+        ctx->handles[kept++] = t;
+    }
+    ctx->handle_count = kept;
+}
+
+void wk__scope_close_innermost(wk_ctx *ctx) {
+    const wk_scope_frame *frame = innermost(ctx);
+    close_lists(ctx, frame);
+    release_handles(ctx, frame);
+    if (!frame->joined) wk__tape_cut(ctx, frame->last_node);
+    settle_survivors(ctx, frame);
+    ctx->depth--;
+}
+
+static int32_t depth_of(const wk_ctx *ctx, wk_scope scope) {
+    for (int32_t depth = ctx->depth; depth > 0; depth--)
+        if (ctx->frames[depth].mark == scope) return depth;
+    return -1;
+}
+
+void wk_scope_close(wk_scope scope) {
+    wk_ctx *ctx = wk__ctx();
+    if (ctx == NULL || scope == 0) return;
+    const int32_t depth = depth_of(ctx, scope);
+    if (depth < 0) {
+        wk__fail(ctx, WK_ESTATE, "scope_close", "scope %" PRIu64 " is not open: it was closed already", scope);
+        return;
+    }
+    while (ctx->depth >= depth) wk__scope_close_innermost(ctx);
+}
+
+void wk__scope_cleanup(wk_scope *scope) { wk_scope_close(*scope); }
+
+void wk__scopes_free(wk_ctx *ctx) {
+    while (ctx->depth > 0) wk__scope_close_innermost(ctx);
+    if (ctx->frames != NULL) {
+        close_lists(ctx, ctx->frames);
+        release_handles(ctx, ctx->frames);
+        wk__tape_cut(ctx, NULL);
+        ctx->depth = 0;
+        settle_survivors(ctx, ctx->frames);
+    }
+    free(ctx->frames);
+    free(ctx->handles);
+    ctx->frames = NULL;
+    ctx->handles = NULL;
+}
+
+/* ----------------------------------------------------------------------------------------------- handing up, keeping --- */
+
+void wk__yield_to(wk_ctx *ctx, wk_tensor *t, int32_t depth) {
+    if (t->depth <= depth) return;
+    t->depth = depth;
+    for (int32_t d = ctx->depth; t->node != NULL && d > depth; d--) ctx->frames[d].joined = true;
+}
+
+wk_tensor *wk_yield(wk_tensor *t) {
+    wk_ctx *ctx = wk__ctx();
+    if (t == NULL || !wk__ready(ctx) || !wk__usable(ctx, t, "yield", "t")) return NULL;
+    if (ctx->depth > 0) wk__yield_to(ctx, t, ctx->depth - 1);
+    return t;
+}
+
+/* A handle with history stays in the list without being owned, so that its history is cut in time. */
+void wk_drop(wk_tensor *t) {
+    wk_ctx *ctx = wk__ctx();
+    if (t == NULL || ctx == NULL || !wk__usable(ctx, t, "drop", "t") || !(t->flags & WK__OWNED)) return;
+    t->flags &= (uint8_t)~WK__OWNED;
+    wk__unref(t);
+}
+
+void wk_keep(wk_tensor **slot, wk_tensor *t) {
+    wk_ctx *ctx = wk__ctx();
+    if (!wk__ready(ctx)) return;
+    if (slot == NULL) {
+        wk__fail(ctx, WK_EINVAL, "keep", "slot is NULL");
+        return;
+    }
+    if (t != NULL && !wk__usable(ctx, t, "keep", "t")) return;
+    wk_tensor *old = *slot;
+    *slot = t != NULL ? wk__retain(t) : NULL;
+    wk__unref(old);
+}
+
+void wk_release(wk_tensor **slot) {
+    if (slot == NULL) return;
+    wk_tensor *old = *slot;
+    *slot = NULL;
+    wk__unref(old);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- lists --- */
+
+wk_list *wk_list_new(void) {
+    wk_ctx *ctx = wk__ctx();
+    if (!wk__ready(ctx)) return NULL;
+    wk_list *list = wk__heap_alloc(&ctx->heap, wk__heap_class(sizeof *list));
+    if (list == NULL) {
+        wk__fail(ctx, WK_ENOMEM, "list_new", "out of memory");
+        return NULL;
+    }
+    *list = (wk_list){.previous = ctx->lists, .ctx = ctx, .depth = ctx->depth};
+    return ctx->lists = list;
+}
+
+static bool list_grow(wk_list *list) {
+    const int64_t capacity = list->capacity > 0 ? 2 * list->capacity : 32;
+    const int32_t items_class = wk__heap_class((size_t)capacity * sizeof *list->items);
+    wk_tensor **items = wk__heap_alloc(&list->ctx->heap, items_class);
+    if (items == NULL) return false;
+    for (int64_t i = 0; i < list->count; i++) items[i] = list->items[i];
+    if (list->items != NULL) wk__heap_free(&list->ctx->heap, list->items, list->items_class);
+    list->items = items;
+    list->items_class = items_class;
+    list->capacity = capacity;
+    return true;
+}
+
+void wk_list_push(wk_list *list, wk_tensor *t) {
+    wk_ctx *ctx = wk__ctx();
+    if (!wk__ready(ctx)) return;
+    if (list == NULL) {
+        wk__fail(ctx, WK_EINVAL, "list_push", "list is NULL");
+    } else if (list->ctx != ctx) {
+        wk__fail(ctx, WK_ECONTEXT, "list_push", "list belongs to another context than the current one");
+    } else if (wk__usable(ctx, t, "list_push", "t")) {
+        if (list->count == list->capacity && !list_grow(list)) {
+            wk__fail(ctx, WK_ENOMEM, "list_push", "out of memory");
+            return;
+        }
+        wk__yield_to(ctx, t, list->depth);
+        list->items[list->count++] = t;
+    }
+}
+
+wk_tensor *const *wk__list_items(const wk_list *list) { return list->items; }
+
+int64_t wk_list_length(const wk_list *list) { return list != NULL ? list->count : 0; }
+
+wk_tensor *wk_list_at(const wk_list *list, int64_t index) {
+    return list != NULL && index >= 0 && index < list->count ? list->items[index] : NULL;
+}

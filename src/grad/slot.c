@@ -1,0 +1,180 @@
+/* slot.c -- where gradients gather (NOTE [Slots] in backprop.h). */
+#include <string.h>
+
+#include "grad/walk.h"
+#include "kernel/kernel.h"
+#include "tensor/iterate.h"
+
+enum { MAX_VIEW_CHAIN = 16 }; /* views of views beyond this gather by themselves */
+
+static bool out_of_memory(wk_walk *walk) {
+    wk__fail(walk->ctx, WK_ENOMEM, walk->op, "out of memory");
+    return false;
+}
+
+/* Cut: the value was kept beyond its scope, but its history went with the scope. */
+WK_NOINLINE static bool refuse_cut(wk_walk *walk, const wk_tensor *t) {
+    wk_shape_text text;
+    const char *name = t->meta != NULL ? t->meta->name : "";
+    wk__fail(walk->ctx, WK_ECUT, walk->op, "%s%s%s comes from a scope that has closed: wk_detach it when you keep it",
+             name[0] != '\0' ? name : "a tensor ", name[0] != '\0' ? " " : "", wk__dims_text(&text, t));
+    return false;
+}
+
+static void zero(wk_tensor *t) { memset(t->a.data, 0, (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype]); }
+
+static void accumulate(const wk_array *y, const wk_array *x, bool add) {
+    wk_unary_loop *kernel = add ? wk__kernels->accumulate[y->dtype] : wk__kernels->copy[y->dtype];
+    wk_rows rows;
+    const wk_array *const arrays[] = {y, x};
+    for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows))
+        kernel(rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1]);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- leaves --- */
+
+/* The target that gathers what comes along this edge; NULL when its node is entered, which then gives the target its share. */
+static wk_target *direct_target(const wk_walk *walk, const wk_edge *edge) {
+    const bool entered = edge->kind == WK__EDGE_NODE && edge->to.node->needed_by == walk->number;
+    return entered ? NULL : wk__edge_target(walk, edge);
+}
+
+/* With targets, gradients gather in the target instead. */
+static bool target_slot(wk_walk *walk, wk_target *target, wk_array *room, bool *add) {
+    *add = target->result != NULL;
+    if (target->result == NULL)
+        target->result = wk__tensor_make(walk->ctx, target->x->a.dtype, target->x->a.ndim, target->x->a.dims);
+    if (target->result == NULL) return out_of_memory(walk);
+    *room = target->result->a;
+    return true;
+}
+
+static bool leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, wk_array *room, bool *add) {
+    wk_meta *meta = wk__tensor_meta(leaf);
+    if (meta == NULL) return out_of_memory(walk);
+    if (meta->grad == NULL) meta->grad = wk__tensor_make(leaf->ctx, leaf->a.dtype, leaf->a.ndim, leaf->a.dims);
+    if (meta->grad == NULL) return out_of_memory(walk);
+    meta->walk = walk->number;
+    if (partial && !meta->has_grad) {
+        zero(meta->grad);
+        meta->has_grad = true;
+    }
+    *add = meta->has_grad;
+    meta->has_grad = true;
+    wk__storage_written(meta->grad->storage, NULL);
+    *room = meta->grad->a;
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------------------------------ nodes --- */
+
+/* A pending gradient that someone else holds too (an add passes one buffer to both its inputs) is copied before it is
+ * written. */
+static bool own_pending(wk_walk *walk, wk_node_output *out) {
+    wk_tensor *shared = out->pending;
+    if (shared->refs == 1) return true;
+    wk_tensor *own = wk__tensor_make(walk->ctx, out->dtype, out->ndim, out->dims);
+    if (own == NULL) return out_of_memory(walk);
+    memcpy(own->a.data, shared->a.data, (size_t)own->a.numel * wk__dtype_nbytes[own->a.dtype]);
+    out->pending = own;
+    wk__unref(shared);
+    return true;
+}
+
+static void pend(wk_walk *walk, wk_node *node, wk_node_output *out, wk_tensor *g) {
+    out->pending = g;
+    node->pending++;
+    walk->pending++;
+}
+
+static bool node_slot(wk_walk *walk, wk_node *node, int32_t k, bool partial, wk_array *room, bool *add) {
+    wk_node_output *out = &node->out[k];
+    *add = out->pending != NULL;
+    if (out->pending != NULL) {
+        if (!own_pending(walk, out)) return false;
+    } else {
+        wk_tensor *g = wk__tensor_make(walk->ctx, out->dtype, out->ndim, out->dims);
+        if (wk_unlikely(g == NULL)) return out_of_memory(walk);
+        pend(walk, node, out, g);
+        if (partial) zero(g);
+        *add = partial;
+    }
+    *room = out->pending->a;
+    return true;
+}
+
+static bool edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int depth, wk_array *room, bool *add);
+
+/* The slot of a view's output: the region of its base's slot. False when that region does not exist. */
+static bool view_slot(wk_walk *walk, wk_node *node, int depth, wk_array *room, bool *failed) {
+    wk_array base;
+    bool add;
+    if (depth >= MAX_VIEW_CHAIN) return false;
+    *failed = !edge_slot(walk, &node->in[0], true, depth + 1, &base, &add);
+    return !*failed && node->op->view(node->attrs, &base, room) && wk__array_is_injective(room);
+}
+
+/* `partial`: only a part of the slot will be written, so it has to be zero where it is new. */
+static bool edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int depth, wk_array *room, bool *add) {
+    wk_target *target = walk->targets != NULL ? direct_target(walk, edge) : NULL;
+    if (target != NULL) return target_slot(walk, target, room, add);
+    if (edge->kind == WK__EDGE_CUT) return refuse_cut(walk, edge->to.leaf);
+    if (edge->kind == WK__EDGE_LEAF) return leaf_slot(walk, edge->to.leaf, partial, room, add);
+    wk_node *node = edge->to.node;
+    if (node->op->view != NULL && walk->targets == NULL && node->consumed_by == 0) {
+        bool failed = false;
+        *add = true;
+        if (view_slot(walk, node, depth, room, &failed)) return true;
+        if (failed) return false;
+    }
+    return node_slot(walk, node, edge->output, partial, room, add);
+}
+
+bool wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add) {
+    return edge_slot(b->walk, &b->node->in[i], false, 0, room, add);
+}
+
+/* --------------------------------------------------------------------------------------------------------- delivery --- */
+
+/* A walk that creates graph adds with a recorded op; what gathers are then tensors with a history. */
+static bool gather_recorded(wk_tensor **sum, wk_tensor *g) {
+    wk_tensor *old = *sum, *both = wk_add(old, g);
+    if (both == NULL) return false;
+    *sum = wk__retain(both);
+    wk__unref(old);
+    return true;
+}
+
+static bool deliver_recorded(wk_walk *walk, wk_edge *edge, wk_tensor *g) {
+    wk_target *target = direct_target(walk, edge);
+    if (target != NULL) {
+        if (target->result != NULL) return gather_recorded(&target->result, g);
+        target->result = wk__retain(g);
+        return true;
+    }
+    wk_node_output *out = &edge->to.node->out[edge->output];
+    if (out->pending != NULL) return gather_recorded(&out->pending, g);
+    pend(walk, edge->to.node, out, wk__retain(g));
+    return true;
+}
+
+/* A gradient that nobody adds to later is not copied: the node holds g itself. */
+static bool may_hold(const wk_walk *walk, const wk_edge *edge, const wk_tensor *g) {
+    if (edge->kind != WK__EDGE_NODE || walk->targets != NULL || !(g->flags & WK__CONTIGUOUS)) return false;
+    return edge->to.node->op->view == NULL && edge->to.node->out[edge->output].pending == NULL;
+}
+
+bool wk__deliver(wk_walk *walk, wk_edge *edge, wk_tensor *g) {
+    if (may_hold(walk, edge, g)) {
+        pend(walk, edge->to.node, &edge->to.node->out[edge->output], wk__retain(g));
+        return true;
+    }
+    if (walk->flags & WK_CREATE_GRAPH) return deliver_recorded(walk, edge, g);
+    wk_array room;
+    bool add;
+    if (!edge_slot(walk, edge, false, 0, &room, &add)) return false;
+    accumulate(&room, &g->a, add);
+    return true;
+}
+
+void wk__pass(wk_backprop *b, int32_t i, wk_tensor *g) { wk__deliver(b->walk, &b->node->in[i], g); }

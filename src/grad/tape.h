@@ -1,0 +1,85 @@
+/* tape.h -- the record of what was computed: nodes, one after another, in chunks that never move.
+ *
+ *     chunk  +--------+--------+-------------+-----          +--------------+---
+ *            | node 1 | node 2 | node 3      |  free    ...  | node 4       | free
+ *            +--------+--------+-------------+-----          +--------------+---
+ *     each node points to the one before it; closing a scope moves the top back to where the scope began.
+ *
+ * A node holds no tensor unless its gradient reads it (NOTE [Reads]); shapes of outputs are copied into it. */
+#ifndef WK_GRAD_TAPE_H
+#define WK_GRAD_TAPE_H
+
+#include "grad/op.h"
+
+/* Where a gradient goes from an input. */
+enum { WK__EDGE_NONE, WK__EDGE_NODE, WK__EDGE_LEAF, WK__EDGE_CUT };
+
+typedef struct wk_edge {
+    union {
+        struct wk_node *node; /* EDGE_NODE: the op that made the input */
+        wk_tensor *leaf;      /* EDGE_LEAF, EDGE_CUT: held */
+    } to;
+    wk_tensor *saved; /* held, when some gradient reads the input; else NULL */
+    uint32_t version; /* of saved's storage when it was saved */
+    uint8_t kind, output; /* output: which one of `node` */
+    bool present;     /* false: an absent optional input */
+    bool wanted;      /* during a walk: this gradient is asked for */
+} wk_edge;
+
+typedef struct wk_node_output {
+    wk_tensor *saved;   /* held, when some gradient reads the output */
+    wk_tensor *pending; /* during a walk: the gradient so far */
+    int64_t *dims;
+    uint32_t version;
+    int32_t ndim;
+    wk_dtype dtype;
+    int32_t target;     /* wk_grad: 1 + number of the target that this output is, or 0 */
+} wk_node_output;
+
+typedef struct wk_node {
+    const wk_op *op;
+    struct wk_node *prev;
+    uint64_t serial;
+    wk_edge *in;
+    void *attrs;
+    char *place;          /* where this node began: the top after it is removed */
+    struct wk_tape_chunk *chunk;
+    const char *file;     /* of the call, under WK_TRACE */
+    int32_t line;
+    int32_t in_count, out_count;
+    int32_t pending;      /* outputs that have a gradient in the running walk */
+    uint32_t consumed_by; /* the walk that used it up, or 0 */
+    uint32_t needed_by;   /* wk_grad: the latest walk that has a target below */
+    wk_node_output out[WK__MAX_OUTPUTS];
+} wk_node;
+
+/* The shape of the input behind an edge that wants a gradient. */
+static inline const int64_t *wk__edge_dims(const wk_edge *edge, int32_t *ndim) {
+    if (edge->kind != WK__EDGE_NODE) {
+        *ndim = edge->to.leaf->a.ndim;
+        return edge->to.leaf->a.dims;
+    }
+    *ndim = edge->to.node->out[edge->output].ndim;
+    return edge->to.node->out[edge->output].dims;
+}
+
+static inline int64_t wk__edge_numel(const wk_edge *edge) {
+    int32_t ndim;
+    const int64_t *dims = wk__edge_dims(edge, &ndim);
+    int64_t numel = 1;
+    for (int32_t d = 0; d < ndim; d++) numel *= dims[d];
+    return numel;
+}
+
+/* Appends a node for a finished call, and makes it the history of its outputs. False when memory is out. */
+bool wk__tape_record(wk_call *c);
+
+/* Removes the nodes after `last` (NULL: all), letting go of all they hold. */
+void wk__tape_cut(wk_ctx *ctx, wk_node *last);
+
+void wk__tape_free(wk_ctx *ctx);
+
+/* Lets go of the values that a node saved. */
+void wk__node_release_saved(wk_node *node);
+
+#endif

@@ -1,0 +1,210 @@
+/* walk.c -- the reverse sweep (NOTE [Walk] in walk.h). */
+#include "grad/walk.h"
+
+#include "grad/scope.h"
+
+/* -------------------------------------------------------------------------------------------------------- refusals --- */
+
+/* An earlier walk used this node up. Under WK_TRACE the message says where that was called. */
+WK_NOINLINE static bool refuse_consumed(wk_walk *walk, const wk_node *node) {
+    const struct wk_site *site = &walk->ctx->walk_sites[node->consumed_by % WK__WALKS];
+    const bool known = site->file != NULL && walk->number - node->consumed_by < WK__WALKS;
+    if (known)
+        wk__fail(walk->ctx, WK_ECONSUMED, walk->op,
+                 "wk_backward at %s:%d used this part (%s) already: add the losses, or use WK_RETAIN_GRAPH", site->file,
+                 (int)site->line, node->op->name);
+    else
+        wk__fail(walk->ctx, WK_ECONSUMED, walk->op,
+                 "an earlier wk_backward used this part (%s) already: add the losses, or use WK_RETAIN_GRAPH", node->op->name);
+    return false;
+}
+
+WK_NOINLINE static bool refuse_version(wk_walk *walk, const wk_node *node, const wk_tensor *t) {
+    wk_shape_text text;
+    const wk_storage *s = t->storage;
+    const char *name = t->meta != NULL && t->meta->name[0] != '\0' ? t->meta->name : s->name;
+    wk__fail(walk->ctx, WK_EVERSION, walk->op,
+             "%s needs %s %s as it was, but %s changed it in place: take the gradients before the change, or change a copy",
+             node->op->name, name != NULL ? name : "a tensor", wk__dims_text(&text, t),
+             s->writer != NULL ? s->writer->name : "the user (wk_data_mut)");
+    return false;
+}
+
+static bool check_versions(wk_walk *walk, const wk_node *node) {
+    for (int32_t i = 0; i < node->in_count; i++) {
+        const wk_tensor *saved = node->in[i].saved;
+        if (saved != NULL && wk_unlikely(saved->storage->version != node->in[i].version))
+            return refuse_version(walk, node, saved);
+    }
+    for (int32_t k = 0; k < node->out_count; k++) {
+        const wk_tensor *saved = node->out[k].saved;
+        if (saved != NULL && wk_unlikely(saved->storage->version != node->out[k].version))
+            return refuse_version(walk, node, saved);
+    }
+    return true;
+}
+
+/* -------------------------------------------------------------------------------------------------------- one node --- */
+
+/* Which inputs get a gradient in this walk? */
+static void find_wanted(wk_walk *walk, wk_node *node) {
+    for (int32_t i = 0; i < node->in_count; i++) {
+        wk_edge *edge = &node->in[i];
+        edge->wanted = edge->kind != WK__EDGE_NONE;
+        if (wk_likely(walk->targets == NULL) || !edge->wanted) continue;
+        const bool enters = edge->kind == WK__EDGE_NODE && edge->to.node->needed_by == walk->number;
+        edge->wanted = enters || wk__edge_target(walk, edge) != NULL;
+    }
+}
+
+/* Takes the gradients out of the node; a target gets its share. */
+static void take_pending(wk_walk *walk, wk_node *node, wk_backprop *b) {
+    for (int32_t k = 0; k < node->out_count; k++) {
+        b->gy[k] = node->out[k].pending;
+        node->out[k].pending = NULL;
+        if (wk_likely(walk->targets == NULL) || b->gy[k] == NULL) continue;
+        const wk_edge edge = {.kind = WK__EDGE_NODE, .to.node = node, .output = (uint8_t)k};
+        wk_target *target = wk__edge_target(walk, &edge);
+        if (target != NULL) target->result = wk__retain(b->gy[k]);
+    }
+    walk->pending -= node->pending;
+    node->pending = 0;
+}
+
+enum { FEW_INPUTS = 32 };
+
+static bool deliver_all(wk_walk *walk, wk_node *node, wk_tensor **gx) {
+    for (int32_t i = 0; i < node->in_count; i++) {
+        if (!node->in[i].wanted || gx[i] == NULL) continue; /* NULL: the output does not depend on this input */
+        if (!wk__deliver(walk, &node->in[i], gx[i])) return false;
+    }
+    return true;
+}
+
+/* The same function from other rows, recorded and differentiated down to the inputs. */
+static bool backprop_compose(wk_backprop *b) {
+    wk_walk *walk = b->walk;
+    wk_node *node = b->node;
+    wk_tensor *in[WK__MAX_FIXED_INPUTS] = {NULL}, *out[WK__MAX_OUTPUTS] = {NULL};
+    wk_target targets[WK__MAX_FIXED_INPUTS];
+    wk_walk inner = {.ctx = walk->ctx, .op = walk->op, .flags = walk->flags, .floor = walk->ctx->tape.serial, .targets = targets};
+    for (int32_t i = 0; i < node->in_count; i++) {
+        in[i] = node->in[i].saved;
+        if (node->in[i].wanted) targets[inner.target_count++] = (wk_target){.x = in[i]};
+    }
+    const bool enabled = wk_set_grad_enabled(true);
+    node->op->compose(node->attrs, in, out);
+    wk_set_grad_enabled(enabled);
+    bool fine = wk__walk(&inner, node->out_count, out, b->gy);
+    for (int32_t i = 0, t = 0; i < node->in_count; i++) {
+        if (!node->in[i].wanted) continue;
+        wk_tensor *gx = targets[t++].result;
+        fine = fine && (gx == NULL || wk__deliver(walk, &node->in[i], gx));
+        wk__unref(gx);
+    }
+    return fine;
+}
+
+static bool backprop_vjp(wk_backprop *b) {
+    wk_node *node = b->node;
+    if (node->op->vjp == NULL) return backprop_compose(b);
+    wk_tensor *few[FEW_INPUTS] = {NULL}, **gx = few;
+    const int32_t size_class = wk__heap_class((size_t)node->in_count * sizeof *gx);
+    if (node->in_count > FEW_INPUTS && (gx = wk__heap_alloc(&b->ctx->heap, size_class)) == NULL)
+        return wk__fail(b->ctx, WK_ENOMEM, b->walk->op, "out of memory"), false;
+    for (int32_t i = 0; i < node->in_count; i++) gx[i] = NULL;
+    node->op->vjp(b, gx);
+    const bool fine = wk_ok() && deliver_all(b->walk, node, gx);
+    if (gx != few) wk__heap_free(&b->ctx->heap, gx, size_class);
+    return fine;
+}
+
+static bool process(wk_walk *walk, wk_node *node) {
+    if (wk_unlikely(node->consumed_by != 0)) return refuse_consumed(walk, node);
+    if (!check_versions(walk, node)) return false;
+    wk_backprop b = {.ctx = walk->ctx, .node = node, .walk = walk};
+    find_wanted(walk, node);
+    take_pending(walk, node, &b);
+    const bool by_kernels = node->op->grad != NULL && !(walk->flags & WK_CREATE_GRAPH);
+    if (!(by_kernels && node->op->grad(&b))) backprop_vjp(&b);
+    for (int32_t k = 0; k < node->out_count; k++) wk__unref(b.gy[k]);
+    if (!(walk->flags & (WK_RETAIN_GRAPH | WK_CREATE_GRAPH))) {
+        wk__node_release_saved(node);
+        node->consumed_by = walk->number;
+    }
+    return walk->ctx->failure.status == WK_OK;
+}
+
+/* -------------------------------------------------------------------------------------------------------- the walk --- */
+
+wk_edge wk__edge_to(wk_tensor *t) {
+    wk_edge edge = {.kind = WK__EDGE_NONE};
+    if (t->node != NULL) {
+        edge.kind = WK__EDGE_NODE;
+        edge.to.node = t->node;
+        edge.output = t->output;
+    } else if (t->flags & WK__NEEDS_GRAD) {
+        edge.kind = t->flags & WK__CUT ? WK__EDGE_CUT : WK__EDGE_LEAF;
+        edge.to.leaf = t;
+    }
+    return edge;
+}
+
+/* NOTE [A failed walk] leaves nothing pending. The gradients of the leaves it touched are worth nothing: absent, and marked
+ * so that an optimiser refuses to step until they are cleared. */
+static void clean_up(wk_walk *walk, wk_node *newest) {
+    for (wk_node *node = newest; node != NULL && node->serial > walk->floor; node = node->prev) {
+        for (int32_t k = 0; k < node->out_count && walk->pending > 0; k++) {
+            if (node->out[k].pending == NULL) continue;
+            wk__unref(node->out[k].pending);
+            node->out[k].pending = NULL;
+            walk->pending--;
+        }
+        node->pending = 0;
+        for (int32_t i = 0; i < node->in_count; i++) {
+            wk_meta *meta = node->in[i].kind == WK__EDGE_LEAF ? node->in[i].to.leaf->meta : NULL;
+            if (walk->targets != NULL || meta == NULL || meta->walk != walk->number) continue;
+            meta->has_grad = false;
+            meta->grad_invalid = true;
+        }
+    }
+}
+
+static bool sweep(wk_walk *walk, wk_node *newest) {
+    for (wk_node *node = newest; node != NULL && walk->pending > 0; node = node->prev)
+        if (node->pending > 0 && !process(walk, node)) return false;
+    return true;
+}
+
+static bool seed(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *const *gys) {
+    for (int32_t k = 0; k < count; k++) {
+        if (ys[k] == NULL || gys[k] == NULL) continue;
+        wk_edge edge = wk__edge_to(ys[k]);
+        if (edge.kind != WK__EDGE_NONE && !wk__deliver(walk, &edge, gys[k])) return false;
+    }
+    return true;
+}
+
+static wk_node *newest_of(int32_t count, wk_tensor *const *ys) {
+    wk_node *newest = NULL;
+    for (int32_t k = 0; k < count; k++)
+        if (ys[k] != NULL && ys[k]->node != NULL && (newest == NULL || ys[k]->node->serial > newest->serial))
+            newest = ys[k]->node;
+    return newest;
+}
+
+bool wk__walk(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *const *gys) {
+    wk_ctx *ctx = walk->ctx;
+    if (ctx->failure.status != WK_OK) return false;
+    wk_node *newest = newest_of(count, ys);
+    walk->number = ++ctx->walk;
+    ctx->walk_sites[walk->number % WK__WALKS] = (struct wk_site){ctx->at_file, ctx->at_line};
+    const bool marked = walk->targets == NULL || wk__targets_mark(walk, newest);
+    if (!marked) wk__fail(ctx, WK_ENOMEM, walk->op, "out of memory");
+    const bool enabled = wk_set_grad_enabled((walk->flags & WK_CREATE_GRAPH) != 0);
+    const bool fine = marked && seed(walk, count, ys, gys) && sweep(walk, newest);
+    if (!fine) clean_up(walk, newest);
+    wk_set_grad_enabled(enabled);
+    if (walk->targets != NULL) wk__targets_unmark(walk);
+    return fine;
+}

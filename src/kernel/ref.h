@@ -1,0 +1,16 @@
+/* ref.h -- the reference kernels by name, wk__ref_<kernel>_<dtype>, declared from kernels.def. Tables of an ISA
+ * take from here what they do not do themselves. */
+#ifndef WK_KERNEL_REF_H
+#define WK_KERNEL_REF_H
+
+#include "kernel/kernel.h"
+
+#define WK_DECLARE_FLOAT(name, type) extern type wk__ref_##name##_f32, wk__ref_##name##_f64;
+#define WK_DECLARE_ANY(name, type) WK_DECLARE_FLOAT(name, type) extern type wk__ref_##name##_i64;
+#define WK_KERNEL(name, type, dtypes) WK_DECLARE_##dtypes(name, type)
+#include "kernel/kernels.def"
+#undef WK_KERNEL
+#undef WK_DECLARE_ANY
+#undef WK_DECLARE_FLOAT
+
+#endif

@@ -1,0 +1,49 @@
+/* select.c -- which kernel table is in use: the best one that the machine runs, or what WK_ISA names. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "kernel/kernel.h"
+
+#if defined(__GNUC__)
+#define RUN_AT_LOAD __attribute__((constructor))
+#else
+#define RUN_AT_LOAD /* the reference stays in use until wk__kernels_select is called */
+#endif
+
+const wk_kernels *wk__kernels = &wk__kernels_ref;
+
+static bool always(void) {
+    return true;
+}
+
+/* Best first. */
+static const struct {
+    const wk_kernels *table;
+    bool (*runs_here)(void);
+} candidates[] = {
+#ifdef WK_HAVE_X86
+    {&wk__kernels_avx512, wk__cpu_has_avx512},
+    {&wk__kernels_avx2, wk__cpu_has_avx2},
+#endif
+    {&wk__kernels_ref, always},
+};
+
+bool wk__kernels_select(const char *isa) {
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+        if (isa && strcmp(isa, candidates[i].table->isa) != 0)
+            continue;
+        if (!candidates[i].runs_here())
+            continue;
+        wk__kernels = candidates[i].table;
+        return true;
+    }
+    return false;
+}
+
+/* A WK_ISA that this machine cannot run, or an unknown one, counts as none: a library has nobody to complain to
+ * before main. */
+RUN_AT_LOAD static void select_at_load(void) {
+    if (!wk__kernels_select(getenv("WK_ISA")))
+        wk__kernels_select(NULL);
+}

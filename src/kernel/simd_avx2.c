@@ -1,0 +1,6 @@
+/* simd_avx2.c -- the AVX2 table; built with -mavx2 -mfma. */
+#include "kernel/vec_avx2.h"
+
+#define SIMD_ISA "avx2"
+#define SIMD_TABLE wk__kernels_avx2
+#include "kernel/simd.inc"

@@ -1,0 +1,135 @@
+/* vec_avx2.h -- 8 floats in one register, lanes chosen by the sign bits of a vector. */
+#ifndef WK_KERNEL_VEC_AVX2_H
+#define WK_KERNEL_VEC_AVX2_H
+
+#include "kernel/simd.h"
+
+enum { W = 8 };
+#define TILE_ROWS 6 /* of a product's tile in registers: TILE_ROWS x TILE_VECS sums, a row and a factor */
+#define TILE_VECS 2
+
+typedef __m256 vec;
+typedef __m256i mask; /* the first lanes of a vector */
+
+INLINE mask first_lanes(int64_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+INLINE vec v_set(float x) {
+    return _mm256_set1_ps(x);
+}
+
+INLINE vec v_load(const float *p) {
+    return _mm256_loadu_ps(p);
+}
+
+INLINE vec v_load_first(const float *p, mask m) {
+    return _mm256_maskload_ps(p, m);
+}
+
+INLINE vec v_load_one(const float *p) {
+    return _mm256_zextps128_ps256(_mm_load_ss(p));
+}
+
+INLINE void v_store(float *p, vec x) {
+    _mm256_storeu_ps(p, x);
+}
+
+INLINE void v_store_first(float *p, mask m, vec x) {
+    _mm256_maskstore_ps(p, m, x);
+}
+
+INLINE void v_store_one(float *p, vec x) {
+    _mm_store_ss(p, _mm256_castps256_ps128(x));
+}
+
+INLINE vec v_add(vec a, vec b) {
+    return _mm256_add_ps(a, b);
+}
+
+INLINE vec v_sub(vec a, vec b) {
+    return _mm256_sub_ps(a, b);
+}
+
+INLINE vec v_mul(vec a, vec b) {
+    return _mm256_mul_ps(a, b);
+}
+
+INLINE vec v_div(vec a, vec b) {
+    return _mm256_div_ps(a, b);
+}
+
+INLINE vec v_sqrt(vec a) {
+    return _mm256_sqrt_ps(a);
+}
+
+INLINE vec v_fma(vec a, vec b, vec c) { /* a b + c */
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+INLINE vec v_fnma(vec a, vec b, vec c) { /* c - a b */
+    return _mm256_fnmadd_ps(a, b, c);
+}
+
+INLINE vec v_reciprocal_estimate(vec a) { /* to 12 bits */
+    return _mm256_rcp_ps(a);
+}
+
+/* Whether every |a| is 0 or in [2^-60, 2^60), and every |b| in [2^-60, 2^60) with a mantissa that is not all ones. */
+INLINE bool v_divides_by_fma(vec a, vec b) {
+    const vec sign = v_set(-0.0f), low = v_set(0x1p-60f), high = v_set(0x1p60f);
+    const vec a_size = _mm256_andnot_ps(sign, a), b_size = _mm256_andnot_ps(sign, b);
+    const vec a_in = _mm256_and_ps(_mm256_cmp_ps(a_size, low, _CMP_GE_OQ), _mm256_cmp_ps(a_size, high, _CMP_LT_OQ));
+    const vec b_in = _mm256_and_ps(_mm256_cmp_ps(b_size, low, _CMP_GE_OQ), _mm256_cmp_ps(b_size, high, _CMP_LT_OQ));
+    const vec fine = _mm256_and_ps(b_in, _mm256_or_ps(a_in, _mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_EQ_OQ)));
+    const __m256i mantissa = _mm256_set1_epi32(0x007fffff), b_bits = _mm256_and_si256(_mm256_castps_si256(b), mantissa);
+    const vec b_ones = _mm256_castsi256_ps(_mm256_cmpeq_epi32(b_bits, mantissa));
+    return _mm256_movemask_ps(_mm256_andnot_ps(b_ones, fine)) == 0xff;
+}
+
+INLINE vec v_first(mask m, vec x) { /* the other lanes are 0 */
+    return _mm256_and_ps(_mm256_castsi256_ps(m), x);
+}
+
+INLINE vec v_neg(vec a) {
+    return _mm256_xor_ps(a, v_set(-0.0f));
+}
+
+INLINE float v_sum(vec a) {
+    const __m128 quarter = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    const __m128 pair = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
+    return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+}
+
+/* Lane i of the result is the sum of the lanes of rows[i]. */
+INLINE vec v_sum_rows(const vec rows[W]) {
+    const vec low = _mm256_hadd_ps(_mm256_hadd_ps(rows[0], rows[1]), _mm256_hadd_ps(rows[2], rows[3]));
+    const vec high = _mm256_hadd_ps(_mm256_hadd_ps(rows[4], rows[5]), _mm256_hadd_ps(rows[6], rows[7]));
+    return v_add(_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31));
+}
+
+/* e^x for 0 <= x < 60: 2^n e^r, n the whole number nearest to x / ln 2. */
+INLINE vec v_exp(vec x) {
+    const vec n = _mm256_round_ps(v_mul(x, v_set(0x1.715476p+0f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const vec r = v_fma(n, v_set(-0x1.7f7d1cp-20f), v_fma(n, v_set(-0x1.62e4p-1f), x)); /* ln 2 in two parts */
+    vec tail = v_set(exp_tail[4]);
+    UNROLL for (int i = 3; i >= 0; i--)
+        tail = v_fma(tail, r, v_set(exp_tail[i]));
+    const vec y = v_add(v_fma(v_mul(r, r), tail, r), v_set(1.0f));
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(y), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23)));
+}
+
+/* An odd polynomial below 5/8, else 1 - 2 / (e^2x + 1); see tools/tanh_table.py. */
+INLINE vec v_tanh(vec x) {
+    const vec sign = v_set(-0.0f), a = _mm256_min_ps(_mm256_andnot_ps(sign, x), v_set(10.0f)), a2 = v_mul(a, a);
+    vec tail = v_set(tanh_odd[4]);
+    UNROLL for (int i = 3; i >= 0; i--)
+        tail = v_fma(tail, a2, v_set(tanh_odd[i]));
+    const vec small = v_fma(v_mul(a2, a), tail, a);
+    const vec large = v_sub(v_set(1.0f), v_div(v_set(2.0f), v_add(v_exp(v_add(a, a)), v_set(1.0f))));
+    const vec y = _mm256_blendv_ps(small, large, _mm256_cmp_ps(a, v_set(0.625f), _CMP_GE_OQ));
+    const vec odd = _mm256_or_ps(y, _mm256_and_ps(sign, x));
+    return _mm256_blendv_ps(odd, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q)); /* NaN stays NaN */
+}
+
+#endif

@@ -1,0 +1,147 @@
+/* vec_avx512.h -- 16 floats in one register, lanes chosen by a mask register. */
+#ifndef WK_KERNEL_VEC_AVX512_H
+#define WK_KERNEL_VEC_AVX512_H
+
+#include "kernel/simd.h"
+
+enum { W = 16 };
+#define TILE_ROWS 14 /* of a product's tile in registers: TILE_ROWS x TILE_VECS sums, a row and a factor */
+#define TILE_VECS 2
+
+typedef __m512 vec;
+typedef __mmask16 mask; /* the first lanes of a vector */
+
+INLINE mask first_lanes(int64_t n) {
+    return (mask)((1u << n) - 1);
+}
+
+INLINE vec v_set(float x) {
+    return _mm512_set1_ps(x);
+}
+
+INLINE vec v_load(const float *p) {
+    return _mm512_loadu_ps(p);
+}
+
+INLINE vec v_load_first(const float *p, mask m) {
+    return _mm512_maskz_loadu_ps(m, p);
+}
+
+INLINE vec v_load_one(const float *p) {
+    return _mm512_zextps128_ps512(_mm_load_ss(p));
+}
+
+INLINE void v_store(float *p, vec x) {
+    _mm512_storeu_ps(p, x);
+}
+
+INLINE void v_store_first(float *p, mask m, vec x) {
+    _mm512_mask_storeu_ps(p, m, x);
+}
+
+INLINE void v_store_one(float *p, vec x) {
+    _mm_store_ss(p, _mm512_castps512_ps128(x));
+}
+
+INLINE vec v_add(vec a, vec b) {
+    return _mm512_add_ps(a, b);
+}
+
+INLINE vec v_sub(vec a, vec b) {
+    return _mm512_sub_ps(a, b);
+}
+
+INLINE vec v_mul(vec a, vec b) {
+    return _mm512_mul_ps(a, b);
+}
+
+INLINE vec v_div(vec a, vec b) {
+    return _mm512_div_ps(a, b);
+}
+
+INLINE vec v_sqrt(vec a) {
+    return _mm512_sqrt_ps(a);
+}
+
+INLINE vec v_fma(vec a, vec b, vec c) { /* a b + c */
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+INLINE vec v_fnma(vec a, vec b, vec c) { /* c - a b */
+    return _mm512_fnmadd_ps(a, b, c);
+}
+
+INLINE vec v_reciprocal_estimate(vec a) { /* to 14 bits */
+    return _mm512_rcp14_ps(a);
+}
+
+/* Whether every |a| is 0 or in [2^-60, 2^60), and every |b| in [2^-60, 2^60) with a mantissa that is not all ones. */
+INLINE bool v_divides_by_fma(vec a, vec b) {
+    const __m512i low = _mm512_set1_epi32(0x21800000), range = _mm512_set1_epi32(0x3c000000);
+    const __m512i no_sign = _mm512_set1_epi32(INT32_MAX), mantissa = _mm512_set1_epi32(0x007fffff);
+    const __m512i a_bits = _mm512_and_epi32(_mm512_castps_si512(a), no_sign), b_bits = _mm512_and_epi32(_mm512_castps_si512(b), no_sign);
+    const mask a_zero = _mm512_testn_epi32_mask(a_bits, a_bits), a_in = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(a_bits, low), range);
+    const mask b_in = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(b_bits, low), range);
+    const mask b_usual = _mm512_test_epi32_mask(_mm512_andnot_epi32(b_bits, mantissa), mantissa);
+    return ((a_zero | a_in) & b_in & b_usual) == 0xffff;
+}
+
+INLINE vec v_first(mask m, vec x) { /* the other lanes are 0 */
+    return _mm512_maskz_mov_ps(m, x);
+}
+
+INLINE vec v_neg(vec a) {
+    return _mm512_xor_ps(a, v_set(-0.0f));
+}
+
+INLINE float v_sum(vec a) {
+    const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    const __m128 quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+    const __m128 pair = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
+    return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+}
+
+/* Lane i of the result is the sum of the lanes of rows[i]. Each stage adds halves and so halves the vectors:
+ *
+ *     a0 a0 a0 a0 | ...        a0 a1 a0 a1 | ...        a0 a1 a2 a3 | ...
+ *     a1 a1 a1 a1 | ...   ->                       ->                       -> ... over the four 128-bit parts */
+INLINE vec v_sum_rows(const vec rows[W]) {
+    vec pairs[8], quads[4], halves[2];
+    UNROLL for (int i = 0; i < 8; i++)
+        pairs[i] = v_add(_mm512_unpacklo_ps(rows[2 * i], rows[2 * i + 1]), _mm512_unpackhi_ps(rows[2 * i], rows[2 * i + 1]));
+    UNROLL for (int i = 0; i < 4; i++) {
+        const __m512d a = _mm512_castps_pd(pairs[2 * i]), b = _mm512_castps_pd(pairs[2 * i + 1]);
+        quads[i] = v_add(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)), _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+    }
+    UNROLL for (int i = 0; i < 2; i++)
+        halves[i] = v_add(_mm512_shuffle_f32x4(quads[2 * i], quads[2 * i + 1], 0x88),
+                          _mm512_shuffle_f32x4(quads[2 * i], quads[2 * i + 1], 0xdd));
+    return v_add(_mm512_shuffle_f32x4(halves[0], halves[1], 0x88), _mm512_shuffle_f32x4(halves[0], halves[1], 0xdd));
+}
+
+/* The coefficients of power p for each lane's piece of tanh. */
+INLINE vec v_tanh_coefficient(int p, __m512i piece) {
+    return _mm512_permutex2var_ps(v_load(tanh_piece[p]), piece, v_load(tanh_piece[p] + 16));
+}
+
+/* tanh x = c0 + c1 d + ... + c5 d^5, d = |x| - centre of the piece that |x| lies in (0 in the first one); see
+ * tools/tanh_table.py. Bits of positive floats are ordered like the floats, so clamping and choosing the piece are
+ * integer operations of one cycle. The sum is taken in the shape (c0 + c1 d) + d^2 ((c2 + c3 d) + d^2 (c4 + c5 d)). */
+INLINE vec v_tanh(vec x) {
+    const __m512i sign = _mm512_set1_epi32(INT32_MIN), bits = _mm512_castps_si512(x);
+    const __m512i low = _mm512_castps_si512(v_set(0.0625f)), second = _mm512_castps_si512(v_set(0.078125f));
+    const __m512i a = _mm512_min_epu32(_mm512_andnot_si512(sign, bits), _mm512_castps_si512(v_set(10.0f)));
+    const __m512i piece = _mm512_srli_epi32(_mm512_max_epu32(a, low), 21);
+    const __m512i keep = _mm512_set1_epi32((int)0xffe00000u), half = _mm512_set1_epi32(0x00100000);
+    const vec centre = _mm512_castsi512_ps(_mm512_ternarylogic_epi32(a, keep, half, 0xea)); /* (a & keep) | half */
+    const vec d = _mm512_mask_sub_ps(_mm512_castsi512_ps(a), _mm512_cmpge_epu32_mask(a, second), _mm512_castsi512_ps(a), centre);
+    const vec d2 = v_mul(d, d);
+    const vec c45 = v_fma(v_tanh_coefficient(5, piece), d, v_tanh_coefficient(4, piece));
+    const vec c23 = v_fma(v_tanh_coefficient(3, piece), d, v_tanh_coefficient(2, piece));
+    const vec c01 = v_fma(v_tanh_coefficient(1, piece), d, v_tanh_coefficient(0, piece));
+    const vec y = v_fma(v_fma(c45, d2, c23), d2, c01);
+    const vec odd = _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(y), sign, bits, 0xf8)); /* y | (sign & bits) */
+    return _mm512_mask_mov_ps(odd, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x); /* NaN stays NaN */
+}
+
+#endif

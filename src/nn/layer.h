@@ -1,0 +1,21 @@
+/* layer.h -- what the layers share. They are written with the public headers only, as a user's would be. */
+#ifndef WK_NN_LAYER_H
+#define WK_NN_LAYER_H
+
+#include "wick/nn.h"
+#include "wick/ops.h"
+
+/* The module's data if it is of this class, else NULL, recorded: "rnn_forward: the module is a Linear, not an RNN". */
+void *wk__layer_self(const wk_module *m, const wk_module_class *cls, const char *function);
+
+/* A new parameter of m, uniform in [-bound, bound). */
+wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, int32_t ndim, const int64_t *dims);
+
+/* The options as this version knows them: `given` over `defaults`. False, recorded, when given is larger than this version's
+ * struct and its unknown tail is not zero. */
+bool wk__options(void *options, const void *defaults, const void *given, size_t nbytes, const char *function);
+
+/* True when count > 0; else records that a size must be positive. */
+bool wk__layer_size(int64_t count, const char *what, const char *function);
+
+#endif

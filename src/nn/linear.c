@@ -1,0 +1,37 @@
+/* linear.c -- the layer y = x W^T + b. */
+#include <math.h>
+
+#include "nn/layer.h"
+
+typedef struct linear { wk_tensor *weight, *bias; } linear;
+
+static const wk_module_class linear_class = {
+    .size = sizeof(wk_module_class), .name = "Linear", .self_nbytes = sizeof(linear), .forward = wk_linear_forward,
+};
+
+/* PyTorch draws the weight with kaiming_uniform(a = sqrt 5), which comes to 1 / sqrt(in) by a road with roundings of its
+ * own; the road is kept, so that the first weights are the same to the bit. */
+static double weight_bound(int64_t in_features) {
+    const double a = sqrt(5.0), gain = sqrt(2.0 / (1 + a * a));
+    return sqrt(3.0) * (gain / sqrt((double)in_features));
+}
+
+wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_features, int64_t out_features,
+                         const wk_linear_options *options) {
+    wk_linear_options o;
+    const wk_linear_options defaults = WK_LINEAR_OPTIONS;
+    if (!wk__options(&o, &defaults, options, sizeof o, "linear_new") || !wk__layer_size(in_features, "in_features", "linear_new") ||
+        !wk__layer_size(out_features, "out_features", "linear_new"))
+        return NULL;
+    wk_module *m = wk_module_new_of(parent, name, &linear_class);
+    linear *self = wk_module_self(m);
+    if (self == NULL) return NULL;
+    self->weight = wk__uniform_parameter(m, "weight", weight_bound(in_features), WK_SHAPE(out_features, in_features));
+    if (o.bias) self->bias = wk__uniform_parameter(m, "bias", 1 / sqrt((double)in_features), WK_SHAPE(out_features));
+    return m;
+}
+
+wk_tensor *wk_linear_forward(wk_module *m, wk_tensor *x) {
+    const linear *self = wk__layer_self(m, &linear_class, "linear_forward");
+    return self != NULL ? wk_linear(x, self->weight, self->bias) : NULL;
+}

@@ -1,0 +1,74 @@
+/* slab.c -- places for parameters (NOTE [Slabs] in module.h). */
+#include "nn/slab.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_ELEMENTS = 2048 };
+
+static wk_tensor *zeroed(wk_ctx *ctx, wk_dtype dtype, int64_t count) {
+    wk_tensor *t = wk__tensor_make(ctx, dtype, 1, &count);
+    if (t != NULL) memset(t->a.data, 0, (size_t)count * wk__dtype_nbytes[dtype]);
+    return t;
+}
+
+void wk__slab_free(wk_slab *slab) {
+    wk__unref(slab->values);
+    wk__unref(slab->grads);
+    free(slab);
+}
+
+static wk_slab *slab_new(wk_ctx *ctx, wk_dtype dtype, int64_t capacity, wk_slab *older) {
+    wk_slab *slab = calloc(1, sizeof *slab);
+    if (slab == NULL) return NULL;
+    *slab = (wk_slab){.older = older, .capacity = capacity};
+    slab->values = zeroed(ctx, dtype, capacity);
+    slab->grads = zeroed(ctx, dtype, capacity);
+    if (slab->values != NULL && slab->grads != NULL) return slab;
+    wk__slab_free(slab);
+    return NULL;
+}
+
+/* A tensor on a piece of a slab's array. */
+static wk_tensor *piece(wk_tensor *whole, int64_t begin, int32_t ndim, const int64_t *dims) {
+    wk_tensor *t = wk__tensor_new(whole->ctx, whole->a.dtype, ndim, dims);
+    if (t == NULL) return NULL;
+    t->a.data = wk__array_at(&whole->a, begin);
+    t->storage = wk__storage_piece(whole->storage, t->a.data);
+    if (t->storage != NULL) return t;
+    wk__unref(t);
+    return NULL;
+}
+
+/* The slab with room for count elements of this type: the newest of its type, or a new one twice as large. */
+static wk_slab *slab_for(wk_module *root, wk_dtype dtype, int64_t count) {
+    int64_t capacity = FIRST_ELEMENTS;
+    for (wk_slab *slab = root->slabs; slab != NULL; slab = slab->older) {
+        if (slab->values->a.dtype != dtype) continue;
+        if (slab->capacity - slab->used >= count) return slab;
+        capacity = 2 * slab->capacity;
+        break;
+    }
+    wk_slab *slab = slab_new(root->ctx, dtype, capacity > count ? capacity : count, root->slabs);
+    if (slab != NULL) root->slabs = slab;
+    return slab;
+}
+
+bool wk__slab_place(wk_module *root, wk_dtype dtype, int32_t ndim, const int64_t *dims, wk_parameter *p) {
+    wk_array shape = {.dtype = dtype};
+    wk__array_set_dims(&shape, ndim, dims);
+    const int64_t line = WK__LINE / wk__dtype_nbytes[dtype];
+    const int64_t count = (shape.numel + line - 1) / line * line;
+    wk_slab *slab = slab_for(root, dtype, count);
+    if (slab == NULL) return false;
+    *p = (wk_parameter){.slab = slab, .begin = slab->used, .end = slab->used + count};
+    p->tensor = piece(slab->values, p->begin, ndim, dims);
+    wk_meta *meta = p->tensor != NULL ? wk__tensor_meta(p->tensor) : NULL;
+    if (meta != NULL) meta->grad = piece(slab->grads, p->begin, ndim, dims);
+    if (meta == NULL || meta->grad == NULL) {
+        wk__unref(p->tensor);
+        return false;
+    }
+    slab->used += count;
+    return true;
+}

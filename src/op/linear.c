@@ -1,0 +1,132 @@
+/* linear.c -- y = x w^T + b over the last dimension of x, all others being rows:
+ *
+ *     x (R,I), w (O,I), b (O)  ->  y (R,O)         gx += g w,   gw += g^T x,   gb += sum of g's rows */
+#include "op/elementwise.h"
+#include "op/matrix.h"
+#include "op/rows.h"
+
+enum { X, W, B };
+
+static bool shape(wk_call *c) {
+    const wk_tensor *x = c->in[X], *w = c->in[W], *b = c->in[B];
+    wk_shape_text tx, tw;
+    if (!wk__check_float(c)) return false;
+    if (w->a.ndim != 2 || x->a.ndim < 1)
+        return wk__refuse(c, WK_ESHAPE, "x %s and w %s: x has at least one dimension, w has two", wk__dims_text(&tx, x), wk__dims_text(&tw, w));
+    const int64_t in = x->a.dims[x->a.ndim - 1];
+    if (in != w->a.dims[1])
+        return wk__refuse(c, WK_ESHAPE, "x %s and w %s: x has %lld features, w takes %lld", wk__dims_text(&tx, x),
+                          wk__dims_text(&tw, w), (long long)in, (long long)w->a.dims[1]);
+    if (b != NULL && (b->a.ndim != 1 || b->a.dims[0] != w->a.dims[0]))
+        return wk__refuse(c, WK_ESHAPE, "w %s and b %s: b must be (%lld)", wk__dims_text(&tw, w), wk__dims_text(&tx, b), (long long)w->a.dims[0]);
+    int64_t dims[WK_MAX_DIMS];
+    for (int32_t d = 0; d < x->a.ndim; d++) dims[d] = x->a.dims[d];
+    dims[x->a.ndim - 1] = w->a.dims[0];
+    return wk__declare(c, 0, x->a.dtype, x->a.ndim, dims);
+}
+
+/* An array as rows of its last dimension. One matrix when the other dimensions can be walked with one stride; else false. */
+static bool as_rows(const wk_array *a, wk_mat *m) {
+    const int32_t last = a->ndim - 1;
+    *m = (wk_mat){a->data, a->dtype, 1, a->dims[last], 0, a->strides[last]};
+    for (int32_t d = last - 1; d >= 0; d--) {
+        if (a->dims[d] == 1) continue;
+        if (m->rows > 1 && a->strides[d] != m->row * m->rows) return false;
+        if (m->rows <= 1 && m->rows != 0) m->row = a->strides[d];
+        m->rows *= a->dims[d];
+    }
+    return true;
+}
+
+/* Calls `each` for matrices that together cover the rows of x and y, usually for one: the outermost dimension is split off
+ * until the rest is a matrix. */
+typedef void each_matrix(void *user, wk_mat x, wk_mat y);
+
+static void for_matrices(const wk_array *x, const wk_array *y, each_matrix *each, void *user) {
+    wk_mat mx, my;
+    if (x->numel == 0 && y->numel == 0) return;
+    if (as_rows(x, &mx) && as_rows(y, &my)) {
+        each(user, mx, my);
+        return;
+    }
+    wk_array sx = *x, sy = *y;
+    for (int32_t d = 1; d < x->ndim; d++) {
+        sx.dims[d - 1] = x->dims[d], sx.strides[d - 1] = x->strides[d];
+        sy.dims[d - 1] = y->dims[d], sy.strides[d - 1] = y->strides[d];
+    }
+    sx.ndim = sy.ndim = x->ndim - 1;
+    for (int64_t i = 0; i < x->dims[0]; i++) {
+        sx.data = wk__array_at(x, i * x->strides[0]);
+        sy.data = wk__array_at(y, i * y->strides[0]);
+        for_matrices(&sx, &sy, each, user);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------------------- forward --- */
+
+static void forward_rows(void *user, wk_mat x, wk_mat y) {
+    const wk_call *c = user;
+    const wk_tensor *b = c->in[B];
+    for (int64_t r = 0; b != NULL && r < y.rows; r++)
+        wk__kernels->copy[y.dtype](y.cols, (char *)y.data + r * y.row * wk__dtype_nbytes[y.dtype], y.col, b->a.data, b->a.strides[0]);
+    wk__gemm(x, wk__transposed(wk__matrix_of(&c->in[W]->a)), y, b != NULL);
+}
+
+static void forward(wk_call *c) { for_matrices(&c->in[X]->a, &c->out[0]->a, forward_rows, c); }
+
+/* --------------------------------------------------------------------------------------------------------- backward --- */
+
+typedef struct weight_grad { wk_array gw; bool add; } weight_grad;
+
+static void grad_x_rows(void *user, wk_mat gx, wk_mat g) {
+    const weight_grad *w = user;
+    wk__gemm(g, wk__matrix_of(&w->gw), gx, w->add);
+}
+
+static void grad_w_rows(void *user, wk_mat x, wk_mat g) {
+    weight_grad *w = user;
+    wk__gemm(wk__transposed(g), x, wk__matrix_of(&w->gw), w->add);
+    w->add = true; /* the next matrix of rows, if any, adds to this one */
+}
+
+static bool grad(wk_backprop *b) {
+    const wk_array *g = &b->gy[0]->a;
+    weight_grad w;
+    wk_array gx;
+    if (wk__wants(b, X) && wk__slot(b, X, &gx, &w.add)) {
+        w.gw = *wk__saved_in(b, W);
+        for_matrices(&gx, g, grad_x_rows, &w);
+    }
+    if (wk__wants(b, W) && wk__slot(b, W, &w.gw, &w.add)) {
+        if (g->numel == 0 && !w.add) wk__sum_to(&w.gw, g, false); /* no rows: zero */
+        for_matrices(wk__saved_in(b, X), g, grad_w_rows, &w);
+    }
+    bool add;
+    if (b->node->in[B].present && wk__wants(b, B) && wk__slot(b, B, &gx, &add)) wk__sum_to(&gx, g, add);
+    return true;
+}
+
+/* x or g as (R,I), for the products over all rows. */
+static wk_tensor *rows_of(wk_tensor *x) { return wk_reshape(x, 2, (const int64_t[]){-1, wk_dim(x, -1)}); }
+
+static void vjp(const wk_backprop *b, wk_tensor **gx) {
+    const wk_edge *in = b->node->in;
+    wk_tensor *g = rows_of(b->gy[0]);
+    int32_t ndim;
+    if (wk__wants(b, X)) {
+        const int64_t *dims = wk__edge_dims(&in[X], &ndim);
+        gx[X] = wk_reshape(wk_matmul(g, in[W].saved), ndim, dims);
+    }
+    if (wk__wants(b, W)) gx[W] = wk_matmul(wk_transpose(g, 0, 1), rows_of(in[X].saved));
+    if (wk__wants(b, B)) gx[B] = wk_sum_to_size(g, 1, wk__edge_dims(&in[B], &ndim));
+}
+
+const wk_op wk__op_linear = {
+    WK_ROW(linear), .in_count = 3, .out_count = 1, .optional = 1 << B, .in_names = "x w b",
+    .reads = {[X] = WK_READS_IN(W), [W] = WK_READS_IN(X)},
+    .shape = shape, .forward = forward, .grad = grad, .vjp = vjp,
+};
+
+wk_tensor *wk_linear(wk_tensor *x, wk_tensor *w, wk_tensor *b) {
+    return wk__apply(&wk__op_linear, (wk_tensor *const[]){x, w, b}, 3, NULL, NULL);
+}

@@ -1,0 +1,27 @@
+/* matrix.h -- arrays seen as matrices, for the rows that multiply them. */
+#ifndef WK_OP_MATRIX_H
+#define WK_OP_MATRIX_H
+
+#include "grad/backprop.h"
+#include "kernel/kernel.h"
+
+typedef struct wk_mat {
+    void *data;
+    wk_dtype dtype;
+    int64_t rows, cols, row, col; /* sizes; strides of a row and of a column */
+} wk_mat;
+
+/* A 2-d array as it is. */
+static inline wk_mat wk__matrix_of(const wk_array *a) {
+    return (wk_mat){a->data, a->dtype, a->dims[0], a->dims[1], a->strides[0], a->strides[1]};
+}
+
+static inline wk_mat wk__transposed(wk_mat m) { return (wk_mat){m.data, m.dtype, m.cols, m.rows, m.col, m.row}; }
+
+/* c (+)= a b */
+static inline void wk__gemm(wk_mat a, wk_mat b, wk_mat c, bool add) {
+    const wk_matrix ka = {a.data, a.row, a.col}, kb = {b.data, b.row, b.col};
+    wk__kernels->gemm[c.dtype](c.rows, c.cols, a.cols, ka, kb, add ? 1 : 0, c.data, c.row, c.col);
+}
+
+#endif

@@ -1,0 +1,110 @@
+/* op_table.c -- the rows of ops.def as a table, and calling one by its name. */
+#include <string.h>
+
+#include "op/rows.h"
+
+#define WK_OP_FILE(file)
+
+static const wk_op *const rows[] = {
+#define WK_OP(name, formula, parameters) &wk__op_##name,
+#include "wick/ops.def"
+#undef WK_OP
+};
+
+static const char *const formulas[] = {
+#define WK_OP(name, formula, parameters) formula,
+#include "wick/ops.def"
+#undef WK_OP
+};
+
+int32_t wk_op_count(void) { return WK__ROW_COUNT; }
+const wk_op *wk_op_at(int32_t index) { return index >= 0 && index < WK__ROW_COUNT ? rows[index] : NULL; }
+
+const wk_op *wk_op_find(const char *name) {
+    for (int32_t i = 0; name != NULL && i < WK__ROW_COUNT; i++)
+        if (strcmp(rows[i]->name, name) == 0) return rows[i];
+    return NULL;
+}
+
+const char *wk_op_name(const wk_op *op) { return op != NULL ? op->name : ""; }
+const char *wk_op_formula(const wk_op *op) { return op != NULL && op->row >= 0 ? formulas[op->row] : ""; }
+int32_t wk_op_input_count(const wk_op *op) { return op != NULL ? op->in_count : 0; }
+int32_t wk_op_output_count(const wk_op *op) { return op != NULL ? op->out_count : 0; }
+int32_t wk_op_attr_count(const wk_op *op) { return op != NULL ? op->field_count : 0; }
+
+const char *wk_op_attr_name(const wk_op *op, int32_t index, char *kind) {
+    const bool there = op != NULL && index >= 0 && index < op->field_count;
+    if (kind != NULL) *kind = there ? op->fields[index].kind : '\0';
+    return there ? op->fields[index].name : NULL;
+}
+
+/* ----------------------------------------------------------------------------------------------------- dims attributes --- */
+
+const wk_attr_field wk__dims_fields[1] = {{"dims", 'd', 0, 0}};
+
+bool wk__dims_attr_set(wk_dims_attr *attrs, int32_t ndim, const int64_t *dims, const char *op) {
+    wk_ctx *ctx = wk__ctx();
+    attrs->ndim = ndim;
+    if (ndim >= 0 && ndim <= WK_MAX_DIMS && (ndim == 0 || dims != NULL)) {
+        for (int32_t d = 0; d < ndim; d++) attrs->dims[d] = dims[d];
+        return true;
+    }
+    if (wk__ready(ctx)) wk__fail(ctx, WK_ESHAPE, op, "%d dimensions: a tensor has 0 to %d", (int)ndim, WK_MAX_DIMS);
+    return false;
+}
+
+/* -------------------------------------------------------------------------------------------------- the call by name --- */
+
+/* Room for the attributes of any row. */
+enum { ATTRS_NBYTES = 256 };
+typedef union attr_room {
+    char bytes[ATTRS_NBYTES];
+    double d;
+    int64_t i;
+} attr_room;
+
+static void set_default(char *room, const wk_attr_field *field) {
+    const int64_t as_int = (int64_t)field->fallback;
+    if (field->kind == 'i') memcpy(room + field->offset, &as_int, sizeof as_int);
+    if (field->kind == 'f') memcpy(room + field->offset, &field->fallback, sizeof field->fallback);
+    if (field->kind == 'd') memset(room + field->offset, 0, sizeof(wk_dims_attr));
+}
+
+static bool set_value(char *room, const wk_attr_field *field, const wk_attr *attr, const char *op) {
+    if (field->kind == 'i') memcpy(room + field->offset, &attr->i, sizeof attr->i);
+    if (field->kind == 'f') memcpy(room + field->offset, &attr->f, sizeof attr->f);
+    return field->kind != 'd' || wk__dims_attr_set((wk_dims_attr *)(void *)(room + field->offset), attr->n, attr->dims, op);
+}
+
+static const wk_attr_field *field_of(const wk_op *op, const char *name) {
+    for (int32_t f = 0; name != NULL && f < op->field_count; f++)
+        if (strcmp(op->fields[f].name, name) == 0) return &op->fields[f];
+    return NULL;
+}
+
+static wk_status fill_attrs(wk_ctx *ctx, const wk_op *op, const wk_attr *attrs, int32_t count, attr_room *room) {
+    for (int32_t f = 0; f < op->field_count; f++) set_default(room->bytes, &op->fields[f]);
+    for (int32_t i = 0; i < count; i++) {
+        const wk_attr_field *field = field_of(op, attrs[i].name);
+        if (field == NULL)
+            return wk__fail(ctx, WK_EINVAL, op->name, "there is no attribute \"%s\"", attrs[i].name != NULL ? attrs[i].name : "");
+        if (!set_value(room->bytes, field, &attrs[i], op->name)) return ctx->failure.status;
+    }
+    return WK_OK;
+}
+
+wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, wk_tensor *const *inputs, int32_t input_count,
+                     wk_tensor **outputs) {
+    wk_ctx *ctx = wk__ctx();
+    attr_room room;
+    if (ctx == NULL) return WK_ENOMEM;
+    if (!wk__ready(ctx)) return ctx->failure.status;
+    if (op == NULL || outputs == NULL || (input_count > 0 && inputs == NULL) || (attr_count > 0 && attrs == NULL))
+        return wk__fail(ctx, WK_EINVAL, "op_call", "op, outputs, inputs or attrs is NULL");
+    if (op->in_count != WK__ANY_NUMBER && input_count != op->in_count)
+        return wk__fail(ctx, WK_EINVAL, op->name, "%d inputs given, %d taken", (int)input_count, (int)op->in_count);
+    if (fill_attrs(ctx, op, attrs, attr_count, &room) == WK_OK) wk__apply(op, inputs, input_count, &room, outputs);
+    return ctx->failure.status;
+}
+
+_Static_assert(ATTRS_NBYTES >= 2 * sizeof(wk_dims_attr), "a row may have two shapes");

@@ -1,0 +1,178 @@
+/* random.c -- tensors of random numbers, drawn when they are asked for from the context's generator. No gradient. */
+#include <math.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/rng.h"
+#include "op/rows.h"
+#include "wick/random.h"
+
+/* ----------------------------------------------------------------------------------------------------- the generator --- */
+
+/* A seed that nobody gave. The clock is enough where the system has no entropy to offer. */
+static uint64_t seed_from_system(void) {
+    uint64_t seed = 0;
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        seed = (uint64_t)now.tv_sec * 1000003u ^ (uint64_t)now.tv_nsec;
+    }
+    return seed;
+}
+
+/* The generator of the context, made at its first use. NULL, recorded, when memory is out. */
+static wk_rng *generator(wk_ctx *ctx, const char *op) {
+    if (ctx->rng != NULL) return ctx->rng;
+    ctx->rng = malloc(sizeof *ctx->rng);
+    if (ctx->rng == NULL) wk__fail(ctx, WK_ENOMEM, op, "out of memory");
+    else wk__rng_seed(ctx->rng, seed_from_system());
+    return ctx->rng;
+}
+
+void wk_manual_seed(uint64_t seed) {
+    wk_ctx *ctx = wk__ctx();
+    wk_rng *rng = wk__ready(ctx) ? generator(ctx, "manual_seed") : NULL;
+    if (rng != NULL) wk__rng_seed(rng, seed);
+}
+
+uint64_t wk_initial_seed(void) {
+    wk_ctx *ctx = wk__ctx();
+    const wk_rng *rng = wk__ready(ctx) ? generator(ctx, "initial_seed") : NULL;
+    return rng != NULL ? rng->seed : 0;
+}
+
+int64_t wk_randint(int64_t low, int64_t high) {
+    wk_ctx *ctx = wk__ctx();
+    wk_rng *rng = wk__ready(ctx) ? generator(ctx, "randint") : NULL;
+    int64_t y = 0;
+    if (rng == NULL) return 0;
+    if (low < high) wk__rng_randint(rng, 1, &y, low, high);
+    else wk__fail(ctx, WK_EINVAL, "randint", "low %lld is not below high %lld", (long long)low, (long long)high);
+    return y;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- the rows --- */
+
+/* low and high: bounds; for bernoulli low is p. */
+typedef struct draw_attrs {
+    double low, high;
+    int64_t from, to, dtype;
+    wk_dims_attr dims;
+} draw_attrs;
+
+/* A generator and an output of the given type, or false. Everything that can fail comes before the first draw. */
+static bool declare(wk_call *c, wk_dtype dtype) {
+    const wk_dims_attr *d = &((const draw_attrs *)c->attrs)->dims;
+    if (generator(c->ctx, c->op->name) == NULL || !wk__check_shape(c->ctx, c->op->name, d->ndim, d->dims, dtype)) return false;
+    return wk__declare(c, 0, dtype, d->ndim, d->dims);
+}
+
+static bool float_shape(wk_call *c) {
+    const wk_dtype dtype = (wk_dtype)((const draw_attrs *)c->attrs)->dtype;
+    if (dtype == WK_F32 || dtype == WK_F64) return declare(c, dtype);
+    return wk__refuse(c, WK_EDTYPE, "the element type must be f32 or f64");
+}
+
+static bool uniform_shape(wk_call *c) {
+    const draw_attrs *a = c->attrs;
+    if (isfinite(a->low) && isfinite(a->high) && a->low <= a->high) return float_shape(c);
+    return wk__refuse(c, WK_EINVAL, "low %g and high %g are no range", a->low, a->high);
+}
+
+static bool bernoulli_shape(wk_call *c) {
+    const double p = ((const draw_attrs *)c->attrs)->low;
+    return p >= 0 && p <= 1 ? float_shape(c) : wk__refuse(c, WK_EINVAL, "p is %g, not a probability", p);
+}
+
+static bool randint_shape(wk_call *c) {
+    const draw_attrs *a = c->attrs;
+    if (a->from < a->to) return declare(c, WK_I64);
+    return wk__refuse(c, WK_EINVAL, "low %lld is not below high %lld", (long long)a->from, (long long)a->to);
+}
+
+static bool randperm_shape(wk_call *c) {
+    draw_attrs *a = c->attrs;
+    if (a->to < 0 || a->to > UINT32_MAX) return wk__refuse(c, WK_EINVAL, "n is %lld, not from 0 to 2^32 - 1", (long long)a->to);
+    a->dims = (wk_dims_attr){1, {a->to}};
+    return declare(c, WK_I64);
+}
+
+/* Each kind of numbers as a pair of functions, for f32 and f64. */
+#define FORWARD(name, draw_f32, draw_f64)                                      \
+    static void name##_forward(wk_call *c) {                                   \
+        const draw_attrs *a = c->attrs;                                        \
+        const wk_array *y = &c->out[0]->a;                                     \
+        (void)a;                                                               \
+        if (y->dtype == WK_F32) draw_f32;                                      \
+        else draw_f64;                                                         \
+    }
+FORWARD(uniform, wk__rng_uniform_f32(c->ctx->rng, y->numel, y->data, a->low, a->high),
+        wk__rng_uniform_f64(c->ctx->rng, y->numel, y->data, a->low, a->high))
+FORWARD(randn, wk__rng_normal_f32(c->ctx->rng, y->numel, y->data, 0, 1),
+        wk__rng_normal_f64(c->ctx->rng, y->numel, y->data, 0, 1))
+FORWARD(bernoulli, wk__rng_bernoulli_f32(c->ctx->rng, y->numel, y->data, a->low),
+        wk__rng_bernoulli_f64(c->ctx->rng, y->numel, y->data, a->low))
+
+static void randint_forward(wk_call *c) {
+    const draw_attrs *a = c->attrs;
+    wk__rng_randint(c->ctx->rng, c->out[0]->a.numel, c->out[0]->a.data, a->from, a->to);
+}
+
+static void randperm_forward(wk_call *c) { wk__rng_randperm(c->ctx->rng, c->out[0]->a.numel, c->out[0]->a.data); }
+
+static const wk_attr_field fields[] = {
+    {"dims", 'd', offsetof(draw_attrs, dims), 0},
+    {"dtype", 'i', offsetof(draw_attrs, dtype), WK_F32},
+    {"low", 'f', offsetof(draw_attrs, low), 0},
+    {"high", 'f', offsetof(draw_attrs, high), 1},
+};
+static const wk_attr_field bernoulli_fields[] = {
+    {"dims", 'd', offsetof(draw_attrs, dims), 0},
+    {"dtype", 'i', offsetof(draw_attrs, dtype), WK_F32},
+    {"p", 'f', offsetof(draw_attrs, low), 0.5},
+};
+static const wk_attr_field randint_fields[] = {
+    {"dims", 'd', offsetof(draw_attrs, dims), 0},
+    {"low", 'i', offsetof(draw_attrs, from), 0},
+    {"high", 'i', offsetof(draw_attrs, to), 1},
+};
+static const wk_attr_field randperm_fields[] = {{"n", 'i', offsetof(draw_attrs, to), 0}};
+
+#define RANDOM_ROW(row, list, shape_rule, forward_function)                                              \
+    const wk_op wk__op_##row = {                                                                         \
+        WK_ROW(row), .out_count = 1, .flags = WK__OP_RANDOM | WK__OP_NO_GRAD, WK_ATTRS(draw_attrs, list), \
+        .shape = (shape_rule), .forward = (forward_function),                                            \
+    };
+RANDOM_ROW(rand, fields, uniform_shape, uniform_forward)
+RANDOM_ROW(uniform, fields, uniform_shape, uniform_forward)
+RANDOM_ROW(randn, fields, float_shape, randn_forward)
+RANDOM_ROW(bernoulli, bernoulli_fields, bernoulli_shape, bernoulli_forward)
+RANDOM_ROW(randint_tensor, randint_fields, randint_shape, randint_forward)
+RANDOM_ROW(randperm, randperm_fields, randperm_shape, randperm_forward)
+
+static wk_tensor *draw(const wk_op *op, draw_attrs *attrs, int32_t ndim, const int64_t *dims) {
+    return wk__dims_attr_set(&attrs->dims, ndim, dims, op->name) ? wk__apply(op, NULL, 0, attrs, NULL) : NULL;
+}
+
+wk_tensor *wk_rand(int32_t ndim, const int64_t *dims, wk_dtype dtype) {
+    return draw(&wk__op_rand, &(draw_attrs){.high = 1, .dtype = dtype}, ndim, dims);
+}
+
+wk_tensor *wk_uniform(double low, double high, int32_t ndim, const int64_t *dims, wk_dtype dtype) {
+    return draw(&wk__op_uniform, &(draw_attrs){.low = low, .high = high, .dtype = dtype}, ndim, dims);
+}
+
+wk_tensor *wk_randn(int32_t ndim, const int64_t *dims, wk_dtype dtype) {
+    return draw(&wk__op_randn, &(draw_attrs){.dtype = dtype}, ndim, dims);
+}
+
+wk_tensor *wk_bernoulli(double p, int32_t ndim, const int64_t *dims, wk_dtype dtype) {
+    return draw(&wk__op_bernoulli, &(draw_attrs){.low = p, .dtype = dtype}, ndim, dims);
+}
+
+wk_tensor *wk_randint_tensor(int64_t low, int64_t high, int32_t ndim, const int64_t *dims) {
+    return draw(&wk__op_randint_tensor, &(draw_attrs){.from = low, .to = high}, ndim, dims);
+}
+
+wk_tensor *wk_randperm(int64_t n) { return draw(&wk__op_randperm, &(draw_attrs){.to = n}, 0, NULL); }

@@ -1,0 +1,221 @@
+/* rnn.c -- a tanh RNN layer over a sequence, as one op.
+ *
+ *     h_t = tanh(a_t),  a_t = w_ih x_t + b_ih + w_hh h_(t-1) + b_hh            t = 0 .. T-1
+ *
+ * Backward through time, g_t being the gradient of h_t from outside, d_t the whole gradient of a_t:
+ *
+ *     d_t = (g_t + w_hh^T d_(t+1)) (1 - h_t^2)
+ *     gx_t += w_ih^T d_t    gw_ih += sum d_t x_t^T    gw_hh += sum d_t h_(t-1)^T    gb_ih, gb_hh += sum d_t    gh0 += w_hh^T d_0
+ *
+ * Only the states are kept: 1 - h^2 needs no a. */
+#include <string.h>
+
+#include "op/elementwise.h"
+#include "op/rows.h"
+
+enum { X, H0, W_IH, W_HH, B_IH, B_HH, INPUTS };
+
+/* ------------------------------------------------------------------------------------------------------------ shape --- */
+
+/* Input i must have this shape, if it is there. */
+static bool expect(wk_call *c, int32_t i, const char *name, int32_t ndim, const int64_t *dims) {
+    const wk_tensor *t = c->in[i];
+    bool same = t == NULL || t->a.ndim == ndim;
+    for (int32_t d = 0; same && t != NULL && d < ndim; d++) same = t->a.dims[d] == dims[d];
+    wk_shape_text have, want;
+    return same || wk__refuse(c, WK_ESHAPE, "%s is %s and must be %s", name, wk__dims_text(&have, t), wk__shape_text(&want, ndim, dims));
+}
+
+static bool shape(wk_call *c) {
+    const wk_tensor *x = c->in[X], *w = c->in[W_IH];
+    wk_shape_text text;
+    if (!wk__check_float(c)) return false;
+    if (x->a.ndim != 3) return wk__refuse(c, WK_ESHAPE, "x is %s and must be (N,T,I)", wk__dims_text(&text, x));
+    if (w->a.ndim != 2) return wk__refuse(c, WK_ESHAPE, "w_ih is %s and must be (H,I)", wk__dims_text(&text, w));
+    if ((c->in[B_IH] == NULL) != (c->in[B_HH] == NULL)) return wk__refuse(c, WK_EINVAL, "b_ih and b_hh come together or not at all");
+    const int64_t n = x->a.dims[0], t = x->a.dims[1], in = x->a.dims[2], h = w->a.dims[0];
+    return expect(c, W_IH, "w_ih", 2, (const int64_t[]){h, in}) && expect(c, W_HH, "w_hh", 2, (const int64_t[]){h, h}) &&
+           expect(c, B_IH, "b_ih", 1, (const int64_t[]){h}) && expect(c, B_HH, "b_hh", 1, (const int64_t[]){h}) &&
+           expect(c, H0, "h0", 3, (const int64_t[]){1, n, h}) && wk__declare(c, 0, x->a.dtype, 3, (const int64_t[]){n, t, h}) &&
+           wk__declare(c, 1, x->a.dtype, 3, (const int64_t[]){1, n, h});
+}
+
+/* ---------------------------------------------------------------------------------------------------------- kernels --- */
+
+/* The kernel wants contiguous weights and states, and features of x side by side. What is laid out otherwise is copied. */
+typedef struct packed {
+    const wk_array *array;
+    wk_tensor *copy; /* held, or NULL when the array was fine */
+} packed;
+
+static bool pack(wk_ctx *ctx, const wk_array *x, bool fine, packed *p) {
+    *p = (packed){x, NULL};
+    if (wk_likely(x == NULL || fine)) return true;
+    p->copy = wk__tensor_make(ctx, x->dtype, x->ndim, x->dims);
+    if (p->copy == NULL) return false;
+    wk__unary_rows(wk__kernels->copy[x->dtype], &p->copy->a, x);
+    p->array = &p->copy->a;
+    return true;
+}
+
+static bool fine_for_kernel(const wk_array *x, int32_t i) {
+    return i == X ? x->dims[2] == 1 || x->strides[2] == 1 : wk__array_is_contiguous(x);
+}
+
+typedef struct job {
+    packed in[INPUTS];
+    wk_storage *work;
+    wk_rnn_args args;
+} job;
+
+static void job_end(job *j) {
+    for (int32_t i = 0; i < INPUTS; i++) wk__unref(j->in[i].copy);
+    if (j->work != NULL) wk__storage_destroy(j->work);
+}
+
+static const void *data_of(const packed *p) { return p->array != NULL ? p->array->data : NULL; }
+
+/* Collects pointers, strides and scratch memory. False when memory is out. */
+static bool job_begin(job *j, wk_ctx *ctx, const wk_array *const *in, const wk_array *out) {
+    const int64_t n = out->dims[0], t = out->dims[1], h = out->dims[2], features = in[X]->dims[2];
+    memset(j, 0, sizeof *j);
+    j->work = wk__storage_new(ctx, (size_t)wk__rnn_work(t, n, features, h) * wk__dtype_nbytes[out->dtype]);
+    bool fine = j->work != NULL;
+    for (int32_t i = 0; i < INPUTS && fine; i++) fine = pack(ctx, in[i], in[i] == NULL || fine_for_kernel(in[i], i), &j->in[i]);
+    if (!fine) return false;
+    const wk_array *x = j->in[X].array;
+    j->args = (wk_rnn_args){
+        .T = t, .B = n, .I = features, .H = h,
+        .x = x->data, .x_t = x->strides[1], .x_b = x->strides[0],
+        .h0 = data_of(&j->in[H0]),
+        .w_ih = data_of(&j->in[W_IH]), .w_hh = data_of(&j->in[W_HH]),
+        .b_ih = data_of(&j->in[B_IH]), .b_hh = data_of(&j->in[B_HH]),
+        .out = out->data, .out_t = out->strides[1], .out_b = out->strides[0],
+        .work = j->work->data,
+    };
+    return true;
+}
+
+/* hn is the last state, h0 when there are no steps, zero when there is no h0 either. */
+static void copy_last_state(const wk_call *c) {
+    const wk_array *out = &c->out[0]->a, *hn = &c->out[1]->a;
+    wk_array last = *hn;
+    const double nothing = 0;
+    wk__kernels->fill[hn->dtype](hn->numel, hn->data, 1, &nothing);
+    if (out->dims[1] == 0 && c->in[H0] == NULL) return;
+    if (out->dims[1] == 0) {
+        wk__unary_rows(wk__kernels->copy[hn->dtype], hn, &c->in[H0]->a);
+        return;
+    }
+    last.data = wk__array_at(out, (out->dims[1] - 1) * out->strides[1]);
+    last.strides[1] = out->strides[0];
+    wk__unary_rows(wk__kernels->copy[hn->dtype], hn, &last);
+}
+
+static void forward(wk_call *c) {
+    const wk_array *in[INPUTS];
+    job j;
+    for (int32_t i = 0; i < INPUTS; i++) in[i] = c->in[i] != NULL ? &c->in[i]->a : NULL;
+    if (job_begin(&j, c->ctx, in, &c->out[0]->a)) wk__kernels->rnn_forward[c->out[0]->a.dtype](&j.args);
+    else wk__refuse(c, WK_ENOMEM, "out of memory");
+    job_end(&j);
+    copy_last_state(c);
+}
+
+/* --------------------------------------------------------------------------------------------------------- gradient --- */
+
+/* The slot of an input as the kernel wants it: contiguous (x: features side by side). When the slot lies otherwise, the
+ * kernel sets a temporary, which is added to the slot afterwards. */
+typedef struct target {
+    wk_array slot;
+    wk_tensor *temporary;
+    bool add, wanted;
+} target;
+
+static bool target_begin(wk_backprop *b, int32_t i, target *t) {
+    *t = (target){.wanted = wk__wants(b, i)};
+    if (!t->wanted) return true;
+    if (!wk__slot(b, i, &t->slot, &t->add)) return false;
+    if (fine_for_kernel(&t->slot, i)) return true;
+    t->temporary = wk__tensor_make(b->ctx, t->slot.dtype, t->slot.ndim, t->slot.dims);
+    return t->temporary != NULL || wk__fail(b->ctx, WK_ENOMEM, "rnn", "out of memory") == WK_OK;
+}
+
+static void *target_data(const target *t) {
+    if (!t->wanted) return NULL;
+    return t->temporary != NULL ? t->temporary->a.data : t->slot.data;
+}
+
+static bool target_add(const target *t) { return t->add && t->temporary == NULL; }
+
+static void target_end(target *t) {
+    if (t->temporary == NULL) return;
+    const wk_dtype dtype = t->slot.dtype;
+    wk__unary_rows(t->add ? wk__kernels->accumulate[dtype] : wk__kernels->copy[dtype], &t->slot, &t->temporary->a);
+    wk__unref(t->temporary);
+}
+
+static void run_backward(wk_backprop *b, const job *j, target *t) {
+    const wk_tensor *gout = b->gy[0], *ghn = b->gy[1];
+    const wk_array *gx = t[X].temporary != NULL ? &t[X].temporary->a : &t[X].slot;
+    wk__kernels->rnn_backward[wk__saved_out(b, 0)->dtype](&(wk_rnn_grad_args){
+        .fwd = j->args,
+        .gout = gout != NULL ? gout->a.data : NULL,
+        .gout_t = gout != NULL ? gout->a.strides[1] : 0, .gout_b = gout != NULL ? gout->a.strides[0] : 0,
+        .ghn = ghn != NULL ? ghn->a.data : NULL,
+        .gx = target_data(&t[X]), .gx_t = t[X].wanted ? gx->strides[1] : 0, .gx_b = t[X].wanted ? gx->strides[0] : 0,
+        .gh0 = target_data(&t[H0]),
+        .gw_ih = target_data(&t[W_IH]), .gw_hh = target_data(&t[W_HH]),
+        .gb_ih = target_data(&t[B_IH]), .gb_hh = target_data(&t[B_HH]),
+        .add_x = target_add(&t[X]), .add_h0 = target_add(&t[H0]),
+        .add_w_ih = target_add(&t[W_IH]), .add_w_hh = target_add(&t[W_HH]),
+        .add_b_ih = target_add(&t[B_IH]), .add_b_hh = target_add(&t[B_HH]),
+    });
+}
+
+static bool grad(wk_backprop *b) {
+    const wk_array *in[INPUTS];
+    target t[INPUTS] = {{.wanted = false}};
+    job j;
+    for (int32_t i = 0; i < INPUTS; i++) in[i] = b->node->in[i].saved != NULL ? wk__saved_in(b, i) : NULL;
+    bool fine = job_begin(&j, b->ctx, in, wk__saved_out(b, 0));
+    if (!fine) wk__fail(b->ctx, WK_ENOMEM, "rnn", "out of memory");
+    for (int32_t i = 0; i < INPUTS && fine; i++) fine = target_begin(b, i, &t[i]);
+    if (fine) run_backward(b, &j, t);
+    for (int32_t i = 0; i < INPUTS; i++) target_end(&t[i]);
+    job_end(&j);
+    return true;
+}
+
+/* The same from small ops, one step after the other; for gradients of gradients. */
+static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    (void)attrs;
+    const int64_t n = wk_dim(in[X], 0), steps = wk_dim(in[X], 1), h = wk_dim(in[W_HH], 0);
+    wk_tensor *state = in[H0] != NULL ? wk_select(in[H0], 0, 0) : wk_zeros(WK_SHAPE(n, h), wk_dtype_of(in[X]));
+    wk_list *states = wk_list_new();
+    for (int64_t t = 0; t < steps; t++) {
+        wk_tensor *from_x = wk_linear(wk_select(in[X], 1, t), in[W_IH], in[B_IH]);
+        state = wk_tanh(wk_add(from_x, wk_linear(state, in[W_HH], in[B_HH])));
+        wk_list_push(states, state);
+    }
+    out[0] = steps > 0 ? wk_stack(states, 1) : wk_zeros(WK_SHAPE(n, 0, h), wk_dtype_of(in[X]));
+    out[1] = wk_reshape(state, WK_SHAPE(1, n, h));
+}
+
+static int64_t steps(const wk_node *node) { return node->out[0].dims[1]; }
+
+/* The kernels read x, the weights and the states; compose reads all inputs. */
+#define ALL (0x3fu | WK_READS_OUT(0))
+
+const wk_op wk__op_rnn = {
+    WK_ROW(rnn), .in_count = INPUTS, .out_count = 2, .optional = 1 << H0 | 1 << B_IH | 1 << B_HH,
+    .in_names = "x h0 w_ih w_hh b_ih b_hh", .reads = {ALL, ALL, ALL, ALL, ALL, ALL},
+    .shape = shape, .forward = forward, .grad = grad, .compose = compose, .steps = steps,
+};
+
+wk_tensor *wk_rnn(wk_tensor *x, wk_tensor *h0, wk_tensor *w_ih, wk_tensor *w_hh, wk_tensor *b_ih, wk_tensor *b_hh, wk_tensor **hn) {
+    wk_tensor *outs[2];
+    wk__apply(&wk__op_rnn, (wk_tensor *const[]){x, h0, w_ih, w_hh, b_ih, b_hh}, INPUTS, NULL, outs);
+    if (hn != NULL) *hn = outs[1];
+    return outs[0];
+}

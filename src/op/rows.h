@@ -1,0 +1,32 @@
+/* rows.h -- the rows of ops.def as the op files see them. */
+#ifndef WK_OP_ROWS_H
+#define WK_OP_ROWS_H
+
+#include "grad/op.h"
+
+#define WK_OP_FILE(file)
+#define WK_OP(name, formula, parameters) extern const wk_op wk__op_##name;
+#include "wick/ops.def"
+#undef WK_OP
+
+/* The formulas, so that a row's struct can say `WK_ROW(add)` and name nothing twice. */
+enum {
+#define WK_OP(name, formula, parameters) WK__ROW_##name,
+#include "wick/ops.def"
+#undef WK_OP
+    WK__ROW_COUNT
+};
+#undef WK_OP_FILE
+
+/* The first fields of a row's struct; the formula stays in ops.def, where wk_op_formula() finds it. */
+#define WK_ROW(op) .size = sizeof(wk_op), .name = #op, .row = WK__ROW_##op
+
+/* The fields for a row with attributes. */
+#define WK_ATTRS(type, list) \
+    .attrs_nbytes = sizeof(type), .fields = (list), .field_count = (int32_t)(sizeof(list) / sizeof *(list))
+
+/* The attribute `dims`, of all rows that take a shape. False, recorded, when ndim is out of range. */
+extern const wk_attr_field wk__dims_fields[1];
+bool wk__dims_attr_set(wk_dims_attr *attrs, int32_t ndim, const int64_t *dims, const char *op);
+
+#endif

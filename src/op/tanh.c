@@ -1,0 +1,32 @@
+/* tanh.c -- y = tanh x;  gx += g (1 - y^2). Only y is kept. */
+#include "op/elementwise.h"
+#include "op/rows.h"
+
+static void forward(wk_call *c) {
+    const wk_tensor *x = c->in[0], *y = c->out[0];
+    wk_unary_loop *kernel = wk__kernels->tanh[y->a.dtype];
+    if (wk_likely(x->flags & WK__CONTIGUOUS)) kernel(y->a.numel, y->a.data, 1, x->a.data, 1);
+    else wk__unary_rows(kernel, &y->a, &x->a);
+}
+
+static bool grad(wk_backprop *b) {
+    const wk_array *g = &b->gy[0]->a;
+    wk_array gx;
+    bool add;
+    if (!wk__slot(b, 0, &gx, &add)) return true;
+    wk__binary_rows(add ? wk__kernels->tanh_grad_add[g->dtype] : wk__kernels->tanh_grad[g->dtype], &gx, g, wk__saved_out(b, 0));
+    return true;
+}
+
+/* g - g y y */
+static void vjp(const wk_backprop *b, wk_tensor **gx) {
+    wk_tensor *g = b->gy[0], *y = b->node->out[0].saved;
+    gx[0] = wk_sub(g, wk_mul(wk_mul(g, y), y));
+}
+
+const wk_op wk__op_tanh = {
+    WK_ROW(tanh), .in_count = 1, .out_count = 1, .in_names = "x", .reads = {WK_READS_OUT(0)},
+    .shape = wk__unary_shape, .forward = forward, .grad = grad, .vjp = vjp,
+};
+
+wk_tensor *wk_tanh(wk_tensor *x) { return wk__apply1(&wk__op_tanh, x, NULL); }

@@ -1,0 +1,35 @@
+/* write.c -- copy_: y <- x;  gx += g summed to x's shape; what y was before gets nothing. */
+#include "op/elementwise.h"
+#include "op/rows.h"
+
+static bool shape(wk_call *c) {
+    const wk_tensor *y = c->in[0], *x = c->in[1];
+    wk_array stretched;
+    wk_shape_text ty, tx;
+    if (!wk__array_expand(&x->a, y->a.ndim, y->a.dims, &stretched))
+        return wk__refuse(c, WK_ESHAPE, "x %s does not broadcast to y %s", wk__dims_text(&tx, x), wk__dims_text(&ty, y));
+    if (x->a.dtype == y->a.dtype) return true;
+    return wk__refuse(c, WK_EDTYPE, "y has type %s and x has %s", wk_dtype_name(y->a.dtype), wk_dtype_name(x->a.dtype));
+}
+
+static void forward(wk_call *c) { wk__unary_rows(wk__kernels->copy[c->in[0]->a.dtype], &c->in[0]->a, &c->in[1]->a); }
+
+static bool grad(wk_backprop *b) {
+    wk_array gx;
+    bool add;
+    if (wk__wants(b, 1) && wk__slot(b, 1, &gx, &add)) wk__sum_to(&gx, &b->gy[0]->a, add);
+    return true;
+}
+
+static void vjp(const wk_backprop *b, wk_tensor **gx) {
+    int32_t ndim;
+    const int64_t *dims = wk__edge_dims(&b->node->in[1], &ndim);
+    if (wk__wants(b, 1)) gx[1] = wk_sum_to_size(b->gy[0], ndim, dims);
+}
+
+const wk_op wk__op_copy_ = {
+    WK_ROW(copy_), .in_count = 2, .out_count = 1, .in_names = "y x", .flags = WK__OP_IN_PLACE,
+    .shape = shape, .forward = forward, .grad = grad, .vjp = vjp,
+};
+
+wk_tensor *wk_copy_(wk_tensor *y, wk_tensor *x) { return wk__apply2(&wk__op_copy_, y, x, NULL); }

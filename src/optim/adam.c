@@ -1,0 +1,61 @@
+/* adam.c -- Adam, one kernel call for each run of parameters. The formula is in kernel.h and optim.h. */
+#include <math.h>
+
+#include "kernel/kernel.h"
+#include "nn/layer.h"
+#include "optim/optim.h"
+
+enum { VALUES, GRADS, FIRST_MOMENT, SECOND_MOMENT, INPUTS };
+
+typedef struct adam_attrs {
+    wk_optim_attrs of;
+    double step_size, sqrt_bias2;
+} adam_attrs;
+
+static bool shape(wk_call *c) { return wk__check_float(c); }
+
+static void forward(wk_call *c) {
+    const adam_attrs *a = c->attrs;
+    const wk_adam_options *o = &a->of.optim->options.adam;
+    wk__kernels->adam[c->in[VALUES]->a.dtype](&(wk_adam_args){
+        .n = c->in[VALUES]->a.numel,
+        .p = c->in[VALUES]->a.data, .g = c->in[GRADS]->a.data,
+        .m = c->in[FIRST_MOMENT]->a.data, .v = c->in[SECOND_MOMENT]->a.data,
+        .beta1 = o->beta1, .beta2 = o->beta2, .eps = o->eps, .weight_decay = o->weight_decay,
+        .step_size = a->step_size, .sqrt_bias2 = a->sqrt_bias2,
+    });
+    wk__optim_written(a->of.optim, a->of.run, c->op);
+}
+
+static const wk_op adam_step = {
+    .size = sizeof(wk_op), .name = "adam_step", .row = -1, .in_count = INPUTS, .out_count = 1,
+    .in_names = "values grads m v", .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD, .attrs_nbytes = sizeof(adam_attrs),
+    .shape = shape, .forward = forward,
+};
+
+static void step(wk_optim *optim, wk_optim_run *run, int64_t steps) {
+    const wk_adam_options *o = &optim->options.adam;
+    const double t = (double)(steps + 1);
+    adam_attrs attrs = {
+        .of = {optim, run},
+        .step_size = optim->lr / (1 - pow(o->beta1, t)),
+        .sqrt_bias2 = sqrt(1 - pow(o->beta2, t)),
+    };
+    wk__apply(&adam_step, run->flat, INPUTS, &attrs, NULL);
+}
+
+static const wk_optim_kind adam = {.name = "adam_new", .state_count = 2, .step = step};
+
+wk_optim *wk_adam_new(wk_module *module, double lr, const wk_adam_options *options) {
+    wk_adam_options o;
+    const wk_adam_options defaults = WK_ADAM_OPTIONS;
+    if (!wk__options(&o, &defaults, options, sizeof o, "adam_new")) return NULL;
+    if (!wk__optim_check(lr >= 0, "adam_new", "lr", lr) || !wk__optim_check(o.eps >= 0, "adam_new", "eps", o.eps) ||
+        !wk__optim_check(o.beta1 >= 0 && o.beta1 < 1, "adam_new", "beta1", o.beta1) ||
+        !wk__optim_check(o.beta2 >= 0 && o.beta2 < 1, "adam_new", "beta2", o.beta2) ||
+        !wk__optim_check(o.weight_decay >= 0, "adam_new", "weight_decay", o.weight_decay))
+        return NULL;
+    wk_optim *optim = wk__optim_new(module, &adam, lr);
+    if (optim != NULL) optim->options.adam = o;
+    return optim;
+}

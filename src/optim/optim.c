@@ -1,0 +1,235 @@
+/* optim.c -- collecting parameters, finding runs, stepping (NOTE [Runs] in optim.h). */
+#include "optim/optim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool wk__optim_check(bool fine, const char *function, const char *what, double value) {
+    if (!fine) wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %g, which is out of range", what, value);
+    return fine;
+}
+
+/* ------------------------------------------------------------------------------------------------ making and freeing --- */
+
+static void slab_free(wk_optim_slab *slab) {
+    for (int32_t s = 0; s < WK__MAX_STATES; s++) wk__unref(slab->states[s]);
+    free(slab);
+}
+
+/* The optimiser's arrays beside a slab, made when the first parameter of the slab joins. */
+static wk_optim_slab *slab_beside(wk_optim *optim, wk_slab *slab) {
+    for (wk_optim_slab *s = optim->slabs; s != NULL; s = s->next)
+        if (s->slab == slab) return s;
+    wk_optim_slab *made = calloc(1, sizeof *made);
+    if (made == NULL) return NULL;
+    made->slab = slab;
+    for (int32_t s = 0; s < optim->kind->state_count; s++) {
+        const wk_array *values = &slab->values->a;
+        made->states[s] = wk__tensor_make(optim->ctx, values->dtype, 1, values->dims);
+        if (made->states[s] == NULL) {
+            slab_free(made);
+            return NULL;
+        }
+        memset(made->states[s]->a.data, 0, (size_t)values->numel * wk__dtype_nbytes[values->dtype]);
+    }
+    made->next = optim->slabs;
+    return optim->slabs = made;
+}
+
+static void drop_runs(wk_optim *optim) {
+    for (int64_t r = 0; r < optim->run_count; r++)
+        for (int32_t i = 0; i < 2 + WK__MAX_STATES; i++) wk__unref(optim->runs[r].flat[i]);
+    optim->run_count = 0;
+}
+
+static wk_optim_item *item_of(wk_optim *optim, const wk_tensor *t) {
+    for (int64_t i = 0; i < optim->count; i++)
+        if (optim->items[i].at.tensor == t) return &optim->items[i];
+    return NULL;
+}
+
+/* A new array of items: those known already keep their counts. Nothing changes on failure. */
+static bool collect(wk_optim *optim) {
+    const int64_t count = wk_module_parameter_count(optim->module);
+    wk_optim_item *items = calloc((size_t)count + 1, sizeof *items);
+    wk_optim_run *runs = calloc((size_t)count + 1, sizeof *runs);
+    bool fine = items != NULL && runs != NULL;
+    for (int64_t i = 0; fine && i < count; i++) {
+        const wk_parameter *p = wk__module_parameter(optim->module, i);
+        const wk_optim_item *known = item_of(optim, p->tensor);
+        items[i] = (wk_optim_item){.at = *p, .slab = slab_beside(optim, p->slab), .steps = known != NULL ? known->steps : 0};
+        fine = items[i].slab != NULL;
+    }
+    if (!fine) {
+        free(items);
+        free(runs);
+        return false;
+    }
+    drop_runs(optim);
+    free(optim->items);
+    free(optim->runs);
+    optim->items = items;
+    optim->runs = runs;
+    optim->count = count;
+    return true;
+}
+
+wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr) {
+    wk_ctx *ctx = wk__ctx();
+    if (!wk__ready(ctx)) return NULL;
+    if (module == NULL) return wk__fail(ctx, WK_EINVAL, kind->name, "module is NULL"), NULL;
+    wk_optim *optim = calloc(1, sizeof *optim);
+    if (optim != NULL) {
+        *optim = (wk_optim){.kind = kind, .module = wk__module_retain(module), .ctx = ctx, .lr = lr};
+        if (collect(optim)) return optim;
+        wk_optim_free(optim);
+    }
+    wk__fail(ctx, WK_ENOMEM, kind->name, "out of memory");
+    return NULL;
+}
+
+void wk_optim_free(wk_optim *optim) {
+    if (optim == NULL) return;
+    drop_runs(optim);
+    for (wk_optim_slab *s = optim->slabs, *next; s != NULL; s = next) {
+        next = s->next;
+        slab_free(s);
+    }
+    wk__module_release(optim->module);
+    free(optim->items);
+    free(optim->runs);
+    free(optim);
+}
+
+/* ---------------------------------------------------------------------------------------------------------------- runs --- */
+
+/* A tensor on elements [begin, end) of a flat one. */
+static wk_tensor *flat_part(wk_tensor *whole, int64_t begin, int64_t end) {
+    wk_array part = {.data = wk__array_at(&whole->a, begin), .dtype = whole->a.dtype};
+    wk__array_set_dims(&part, 1, (const int64_t[]){end - begin});
+    return wk__tensor_view(whole, &part);
+}
+
+static bool has_grad(const wk_optim_item *item) { return item->at.tensor->meta->has_grad; }
+
+/* Does item i go on where the item before it ended? */
+static bool continues(const wk_optim *optim, int64_t i) {
+    const wk_optim_item *before = &optim->items[i - 1], *item = &optim->items[i];
+    return has_grad(item) && item->slab == before->slab && item->at.begin == before->at.end && item->steps == before->steps;
+}
+
+/* Makes the flat tensors of a run, unless the run is the same as in the step before. */
+static bool run_set(wk_optim *optim, wk_optim_run *run, int64_t first, int64_t count) {
+    if (run->flat[0] != NULL && run->first == first && run->count == count) return true;
+    for (int32_t i = 0; i < 2 + WK__MAX_STATES; i++) {
+        wk__unref(run->flat[i]);
+        run->flat[i] = NULL;
+    }
+    const wk_optim_slab *slab = optim->items[first].slab;
+    wk_tensor *const whole[2 + WK__MAX_STATES] = {slab->slab->values, slab->slab->grads, slab->states[0], slab->states[1]};
+    run->first = first;
+    run->count = count;
+    for (int32_t i = 0; i < 2 + optim->kind->state_count; i++) {
+        run->flat[i] = flat_part(whole[i], optim->items[first].at.begin, optim->items[first + count - 1].at.end);
+        if (run->flat[i] == NULL) return false;
+    }
+    return true;
+}
+
+static bool find_runs(wk_optim *optim) {
+    int64_t runs = 0;
+    for (int64_t i = 0, end; i < optim->count; i = end) {
+        end = i + 1;
+        if (!has_grad(&optim->items[i])) continue;
+        while (end < optim->count && continues(optim, end)) end++;
+        if (runs >= optim->run_count) optim->run_count = runs + 1;
+        if (!run_set(optim, &optim->runs[runs++], i, end - i)) return false;
+    }
+    while (optim->run_count > runs) { /* fewer than in the step before */
+        optim->run_count--;
+        for (int32_t k = 0; k < 2 + WK__MAX_STATES; k++) {
+            wk__unref(optim->runs[optim->run_count].flat[k]);
+            optim->runs[optim->run_count].flat[k] = NULL;
+        }
+    }
+    return true;
+}
+
+void wk__optim_written(const wk_optim *optim, const wk_optim_run *run, const wk_op *op) {
+    for (int64_t i = run->first; i < run->first + run->count; i++)
+        wk__storage_written(optim->items[i].at.tensor->storage, op);
+}
+
+/* ---------------------------------------------------------------------------------------------------------------- steps --- */
+
+static wk_status refuse_joined(wk_optim *optim) {
+    for (int64_t i = 0; i < wk_module_parameter_count(optim->module); i++) {
+        const wk_tensor *t = wk_module_parameter_at(optim->module, i);
+        if (item_of(optim, t) == NULL)
+            return wk__fail(optim->ctx, WK_ESTATE, "optim_step", "%s joined the module after the optimiser was made: wk_optim_add it",
+                            wk_name(t));
+    }
+    return WK_OK;
+}
+
+/* A gradient that a failed backward left is worth nothing. */
+static bool check_gradients(wk_optim *optim) {
+    for (int64_t i = 0; i < optim->count; i++) {
+        if (wk_likely(!optim->items[i].at.tensor->meta->grad_invalid)) continue;
+        wk__fail(optim->ctx, WK_ESTATE, "optim_step", "the gradient of %s is invalid, a backward failed: wk_optim_zero_grad first",
+                 wk_name(optim->items[i].at.tensor));
+        return false;
+    }
+    return true;
+}
+
+/* The common beginning: is there an optimiser, of this context, and nothing pending? */
+static bool usable(const wk_optim *optim, const char *function) {
+    wk_ctx *ctx = wk__ctx();
+    if (!wk__ready(ctx)) return false;
+    if (wk_likely(optim != NULL && optim->ctx == ctx)) return true;
+    if (optim == NULL) wk__fail(ctx, WK_EINVAL, function, "optim is NULL");
+    else wk__fail(ctx, WK_ECONTEXT, function, "the optimiser belongs to another context than the current one");
+    return false;
+}
+
+static wk_status status_now(void) {
+    const wk_ctx *ctx = wk__ctx();
+    return ctx != NULL ? ctx->failure.status : WK_ENOMEM;
+}
+
+wk_status wk_optim_step(wk_optim *optim) {
+    if (!usable(optim, "optim_step")) return status_now();
+    if (wk_module_parameter_count(optim->module) != optim->count) return refuse_joined(optim);
+    if (!check_gradients(optim)) return status_now();
+    if (!find_runs(optim)) return wk__fail(optim->ctx, WK_ENOMEM, "optim_step", "out of memory");
+    const bool enabled = optim->ctx->grad_enabled;
+    optim->ctx->grad_enabled = false;
+    for (int64_t r = 0; r < optim->run_count; r++) {
+        wk_optim_run *run = &optim->runs[r];
+        optim->kind->step(optim, run, optim->items[run->first].steps);
+        for (int64_t i = run->first; i < run->first + run->count; i++) optim->items[i].steps++;
+    }
+    optim->ctx->grad_enabled = enabled;
+    return status_now();
+}
+
+void wk_optim_zero_grad(wk_optim *optim) {
+    if (!usable(optim, "optim_zero_grad")) return;
+    for (int64_t i = 0; i < optim->count; i++) {
+        wk_meta *meta = optim->items[i].at.tensor->meta;
+        meta->has_grad = false;
+        meta->grad_invalid = false;
+    }
+}
+
+wk_status wk_optim_add(wk_optim *optim) {
+    if (!usable(optim, "optim_add")) return status_now();
+    return collect(optim) ? WK_OK : wk__fail(optim->ctx, WK_ENOMEM, "optim_add", "out of memory");
+}
+
+double wk_optim_lr(const wk_optim *optim) { return optim != NULL ? optim->lr : 0; }
+
+void wk_optim_set_lr(wk_optim *optim, double lr) {
+    if (usable(optim, "optim_set_lr") && wk__optim_check(lr >= 0, "optim_set_lr", "lr", lr)) optim->lr = lr;
+}

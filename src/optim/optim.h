@@ -1,0 +1,79 @@
+/* optim.h -- what all optimisers share: which parameters there are, and runs of them.
+ *
+ * NOTE [Runs]. A step works on runs: neighbours in one slab whose gradients are present and whose own counts of steps are
+ * equal. Usually that is one run for the whole model, and one call of a kernel:
+ *
+ *     slab      | w_ih | w_hh | b_ih | b_hh |  w  |  b  |        all have gradients: one run
+ *     slab      | w_ih | w_hh | b_ih | b_hh |  .  |  b  |        the branch with w was not taken: two runs, w is left alone
+ *
+ * The update itself is a row that the engine runs, like every write to a tensor. */
+#ifndef WK_OPTIM_OPTIM_H
+#define WK_OPTIM_OPTIM_H
+
+#include "grad/op.h"
+#include "nn/module.h"
+#include "wick/optim.h"
+
+enum { WK__MAX_STATES = 2 };
+
+/* A parameter as an optimiser sees it. */
+typedef struct wk_optim_item {
+    wk_parameter at;
+    struct wk_optim_slab *slab;
+    int64_t steps; /* how many this parameter has had */
+} wk_optim_item;
+
+/* The optimiser's arrays beside one slab: moments, momentum. */
+typedef struct wk_optim_slab {
+    struct wk_optim_slab *next;
+    wk_slab *slab;
+    wk_tensor *states[WK__MAX_STATES];
+} wk_optim_slab;
+
+/* A run, with flat tensors on its part of the slab: values, gradients, states. Kept from step to step as long as the same
+ * parameters take part. */
+typedef struct wk_optim_run {
+    int64_t first, count; /* items */
+    wk_tensor *flat[2 + WK__MAX_STATES];
+} wk_optim_run;
+
+/* One kind of optimiser. */
+typedef struct wk_optim_kind {
+    const char *name; /* "adam" */
+    int32_t state_count;
+    /* Updates one run, whose parameters have had `steps` steps before. */
+    void (*step)(struct wk_optim *optim, wk_optim_run *run, int64_t steps);
+} wk_optim_kind;
+
+struct wk_optim {
+    const wk_optim_kind *kind;
+    wk_module *module;
+    wk_ctx *ctx;
+    double lr;
+    wk_optim_item *items;
+    int64_t count;
+    wk_optim_slab *slabs;
+    wk_optim_run *runs; /* room for count */
+    int64_t run_count;
+    union {
+        wk_adam_options adam;
+        wk_sgd_options sgd;
+    } options;
+};
+
+/* A new optimiser of this kind over all parameters of the module; NULL, recorded, on failure. */
+wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr);
+
+/* For the rows' forward: notes on every piece of the run that `op` wrote it. */
+void wk__optim_written(const wk_optim *optim, const wk_optim_run *run, const wk_op *op);
+
+/* The first attributes of an optimiser's row. */
+typedef struct wk_optim_attrs {
+    const wk_optim *optim;
+    const wk_optim_run *run;
+} wk_optim_attrs;
+
+/* lr and friends must be numbers that make sense; records which is not. */
+bool wk__optim_check(bool fine, const char *function, const char *what, double value);
+
+#endif

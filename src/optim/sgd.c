@@ -1,0 +1,52 @@
+/* sgd.c -- stochastic gradient descent with momentum, one kernel call for each run. The formula is in kernel.h. */
+#include "kernel/kernel.h"
+#include "nn/layer.h"
+#include "optim/optim.h"
+
+enum { VALUES, GRADS, MOMENTUM, INPUTS };
+
+typedef struct sgd_attrs {
+    wk_optim_attrs of;
+    double lr;
+    bool first;
+} sgd_attrs;
+
+static bool shape(wk_call *c) { return wk__check_float(c); }
+
+static void forward(wk_call *c) {
+    const sgd_attrs *a = c->attrs;
+    const wk_sgd_options *o = &a->of.optim->options.sgd;
+    wk__kernels->sgd[c->in[VALUES]->a.dtype](&(wk_sgd_args){
+        .n = c->in[VALUES]->a.numel,
+        .p = c->in[VALUES]->a.data, .g = c->in[GRADS]->a.data,
+        .b = o->momentum != 0 ? c->in[MOMENTUM]->a.data : NULL,
+        .lr = a->lr, .momentum = o->momentum, .dampening = o->dampening, .weight_decay = o->weight_decay,
+        .nesterov = o->nesterov != 0, .first = a->first,
+    });
+    wk__optim_written(a->of.optim, a->of.run, c->op);
+}
+
+static const wk_op sgd_step = {
+    .size = sizeof(wk_op), .name = "sgd_step", .row = -1, .in_count = INPUTS, .out_count = 1, .in_names = "values grads momentum",
+    .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD, .attrs_nbytes = sizeof(sgd_attrs),
+    .shape = shape, .forward = forward,
+};
+
+static void step(wk_optim *optim, wk_optim_run *run, int64_t steps) {
+    wk__apply(&sgd_step, run->flat, INPUTS, &(sgd_attrs){.of = {optim, run}, .lr = optim->lr, .first = steps == 0}, NULL);
+}
+
+static const wk_optim_kind sgd = {.name = "sgd_new", .state_count = 1, .step = step};
+
+wk_optim *wk_sgd_new(wk_module *module, double lr, const wk_sgd_options *options) {
+    wk_sgd_options o;
+    const wk_sgd_options defaults = WK_SGD_OPTIONS;
+    if (!wk__options(&o, &defaults, options, sizeof o, "sgd_new")) return NULL;
+    if (!wk__optim_check(lr >= 0, "sgd_new", "lr", lr) || !wk__optim_check(o.momentum >= 0, "sgd_new", "momentum", o.momentum) ||
+        !wk__optim_check(o.weight_decay >= 0, "sgd_new", "weight_decay", o.weight_decay) ||
+        !wk__optim_check(!o.nesterov || (o.momentum > 0 && o.dampening == 0), "sgd_new", "momentum (with nesterov)", o.momentum))
+        return NULL;
+    wk_optim *optim = wk__optim_new(module, &sgd, lr);
+    if (optim != NULL) optim->options.sgd = o;
+    return optim;
+}

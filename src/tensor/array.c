@@ -1,0 +1,90 @@
+/* array.c -- shapes and strides. */
+#include "tensor/array.h"
+
+#include <string.h>
+
+const uint8_t wk__dtype_nbytes[WK_DTYPE_COUNT] = {
+#define WK_DTYPE(NAME, name, type, is_float) sizeof(type),
+#include "wick/dtypes.def"
+#undef WK_DTYPE
+};
+
+const bool wk__dtype_is_float[WK_DTYPE_COUNT] = {
+#define WK_DTYPE(NAME, name, type, is_float) is_float,
+#include "wick/dtypes.def"
+#undef WK_DTYPE
+};
+
+static const char *const dtype_names[WK_DTYPE_COUNT] = {
+#define WK_DTYPE(NAME, name, type, is_float) #name,
+#include "wick/dtypes.def"
+#undef WK_DTYPE
+};
+
+const char *wk_dtype_name(wk_dtype dtype) { return dtype >= 0 && dtype < WK_DTYPE_COUNT ? dtype_names[dtype] : NULL; }
+
+size_t wk_dtype_nbytes(wk_dtype dtype) { return dtype >= 0 && dtype < WK_DTYPE_COUNT ? wk__dtype_nbytes[dtype] : 0; }
+
+bool wk__array_set_dims(wk_array *a, int32_t ndim, const int64_t *dims) {
+    int64_t numel = 1;   /* elements, 0 when a size is 0 */
+    int64_t spread = 1;  /* the same with sizes of 0 counted as 1: it bounds every stride */
+    a->ndim = ndim;
+    for (int32_t d = ndim - 1; d >= 0; d--) {
+        a->dims[d] = dims[d];
+        a->strides[d] = spread;
+        numel *= dims[d];
+        if (dims[d] <= 1) continue;
+        if (spread > (INT64_C(1) << 44) / dims[d]) return false;
+        spread *= dims[d];
+    }
+    a->numel = numel;
+    return true;
+}
+
+bool wk__array_is_contiguous(const wk_array *a) {
+    int64_t expected = 1;
+    for (int32_t d = a->ndim - 1; d >= 0; d--) {
+        if (a->dims[d] != 1 && a->strides[d] != expected) return a->numel == 0;
+        expected *= a->dims[d];
+    }
+    return true;
+}
+
+bool wk__array_is_injective(const wk_array *a) {
+    for (int32_t d = 0; d < a->ndim; d++)
+        if (a->strides[d] == 0 && a->dims[d] > 1) return false;
+    return true;
+}
+
+bool wk__same_dims(const wk_array *a, const wk_array *b) {
+    if (a->ndim != b->ndim) return false;
+    for (int32_t d = 0; d < a->ndim; d++)
+        if (a->dims[d] != b->dims[d]) return false;
+    return true;
+}
+
+bool wk__array_expand(const wk_array *a, int32_t ndim, const int64_t *dims, wk_array *out) {
+    const int32_t shift = ndim - a->ndim; /* new dimensions appear at the front */
+    if (shift < 0) return false;
+    out->data = a->data;
+    out->dtype = a->dtype;
+    if (!wk__array_set_dims(out, ndim, dims)) return false;
+    for (int32_t d = 0; d < ndim; d++) {
+        const int64_t size = d < shift ? 1 : a->dims[d - shift];
+        if (size != dims[d] && size != 1) return false;
+        out->strides[d] = size == dims[d] && d >= shift ? a->strides[d - shift] : 0;
+    }
+    return true;
+}
+
+bool wk__broadcast_dims(const wk_array *a, const wk_array *b, int32_t *ndim, int64_t *dims) {
+    const int32_t n = a->ndim > b->ndim ? a->ndim : b->ndim;
+    for (int32_t d = 1; d <= n; d++) { /* d counts from the end */
+        const int64_t da = d <= a->ndim ? a->dims[a->ndim - d] : 1;
+        const int64_t db = d <= b->ndim ? b->dims[b->ndim - d] : 1;
+        if (da != db && da != 1 && db != 1) return false;
+        dims[n - d] = da == 1 ? db : da;
+    }
+    *ndim = n;
+    return true;
+}

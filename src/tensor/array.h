@@ -1,0 +1,62 @@
+/* array.h -- what a kernel sees of a tensor: where its elements lie, and nothing else.
+ *
+ * Element (i0, i1, ...) of an array lies at
+ *
+ *     data + i0 * strides[0] + i1 * strides[1] + ...          (strides in elements, never bytes)
+ *
+ *     dims (2,3), strides (3,1)            its transpose: dims (3,2), strides (1,3), the same data
+ *     +----+----+----+----+----+----+
+ *     | 00 | 01 | 02 | 10 | 11 | 12 |      expanded row:  dims (4,3), strides (0,1)
+ *     +----+----+----+----+----+----+
+ *
+ * A 0-d array has no dims and one element. An array does not own its bytes. */
+#ifndef WK_TENSOR_ARRAY_H
+#define WK_TENSOR_ARRAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "wick/base.h"
+
+typedef struct wk_array {
+    void *data;
+    int64_t numel;
+    wk_dtype dtype;
+    int32_t ndim;
+    int64_t dims[WK_MAX_DIMS];
+    int64_t strides[WK_MAX_DIMS];
+} wk_array;
+
+extern const uint8_t wk__dtype_nbytes[WK_DTYPE_COUNT];
+extern const bool wk__dtype_is_float[WK_DTYPE_COUNT];
+
+/* Sets dims, row-major strides and numel; false when the number of elements does not fit into 47 bits. */
+bool wk__array_set_dims(wk_array *a, int32_t ndim, const int64_t *dims);
+
+/* Row-major with no gaps; sizes of 1 may have any stride. */
+bool wk__array_is_contiguous(const wk_array *a);
+
+/* No two indices reach the same element. (Strides of views wick makes overlap only where they are 0.) */
+bool wk__array_is_injective(const wk_array *a);
+
+bool wk__same_dims(const wk_array *a, const wk_array *b);
+
+/* The address `offset` elements after the array's first. */
+static inline void *wk__array_at(const wk_array *a, int64_t offset) {
+    return (char *)a->data + offset * wk__dtype_nbytes[a->dtype];
+}
+
+/* a stretched to more dims, with stride 0 where it repeats; false when the shapes do not allow it. */
+bool wk__array_expand(const wk_array *a, int32_t ndim, const int64_t *dims, wk_array *out);
+
+/* The common shape of two broadcast shapes, into out's dims; false when they do not fit. */
+bool wk__broadcast_dims(const wk_array *a, const wk_array *b, int32_t *ndim, int64_t *dims);
+
+/* dim counted from the end when negative; -1 when out of range. */
+static inline int32_t wk__wrap_dim(int64_t dim, int32_t ndim) {
+    if (dim < 0) dim += ndim;
+    return dim >= 0 && dim < ndim ? (int32_t)dim : -1;
+}
+
+#endif

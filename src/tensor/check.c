@@ -1,0 +1,40 @@
+/* check.c -- the public edge: is this tensor usable here, is this shape legal? */
+#include <inttypes.h>
+
+#include "tensor/tensor.h"
+
+WK_NOINLINE static bool refuse(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument) {
+    if (t == NULL)
+        wk__fail(ctx, WK_EINVAL, op, "%s is NULL", argument);
+    else if (t->live != WK__LIVE)
+        wk__fail(ctx, WK_ECLOSED, op, "%s is used after its scope closed: wk_yield or wk_keep it", argument);
+    else
+        wk__fail(ctx, WK_ECONTEXT, op, "%s belongs to another context than the current one", argument);
+    return false;
+}
+
+bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument) {
+    if (wk_likely(t != NULL && t->live == WK__LIVE && t->ctx == ctx)) return true;
+    return refuse(ctx, t, op, argument);
+}
+
+bool wk__check_shape(wk_ctx *ctx, const char *op, int32_t ndim, const int64_t *dims, wk_dtype dtype) {
+    if (dtype < 0 || dtype >= WK_DTYPE_COUNT) {
+        wk__fail(ctx, WK_EDTYPE, op, "there is no element type %" PRId32, dtype);
+        return false;
+    }
+    if (ndim < 0 || ndim > WK_MAX_DIMS || (ndim > 0 && dims == NULL)) {
+        wk__fail(ctx, WK_ESHAPE, op, "%" PRId32 " dimensions: a tensor has 0 to %d", ndim, WK_MAX_DIMS);
+        return false;
+    }
+    wk_shape_text text;
+    for (int32_t d = 0; d < ndim; d++)
+        if (dims[d] < 0) {
+            wk__fail(ctx, WK_ESHAPE, op, "shape %s has a negative size", wk__shape_text(&text, ndim, dims));
+            return false;
+        }
+    wk_array probe;
+    if (wk__array_set_dims(&probe, ndim, dims)) return true;
+    wk__fail(ctx, WK_ENOMEM, op, "shape %s has too many elements", wk__shape_text(&text, ndim, dims));
+    return false;
+}

@@ -1,0 +1,61 @@
+/* create.c -- tensors from numbers and from the caller's memory. */
+#include <string.h>
+
+#include "kernel/kernel.h"
+#include "tensor/tensor.h"
+
+/* A checked, allocated tensor of the innermost scope; NULL after recording why not. */
+static wk_tensor *create(const char *op, int32_t ndim, const int64_t *dims, wk_dtype dtype) {
+    wk_ctx *ctx = wk__ctx();
+    if (!wk__ready(ctx) || !wk__check_shape(ctx, op, ndim, dims, dtype)) return NULL;
+    wk_tensor *t = wk__tensor_make(ctx, dtype, ndim, dims);
+    if (t != NULL) t = wk__give_to_scope(t);
+    if (t == NULL) wk__fail(ctx, WK_ENOMEM, op, "out of memory");
+    return t;
+}
+
+/* The number as an element of each type. Out of range for an integer: the nearest it has; NaN: 0. */
+typedef union element { float f32; double f64; int64_t i64; } element;
+
+static element element_of(double value, wk_dtype dtype) {
+    element e = {.i64 = 0};
+    if (dtype == WK_F32) e.f32 = (float)value;
+    if (dtype == WK_F64) e.f64 = value;
+    if (dtype == WK_I64) e.i64 = value >= 0x1p63 ? INT64_MAX : value < -0x1p63 ? INT64_MIN : value == value ? (int64_t)value : 0;
+    return e;
+}
+
+static wk_tensor *create_filled(const char *op, int32_t ndim, const int64_t *dims, double value, wk_dtype dtype) {
+    wk_tensor *t = create(op, ndim, dims, dtype);
+    if (t == NULL) return NULL;
+    const element e = element_of(value, dtype);
+    wk__kernels->fill[dtype](t->a.numel, t->a.data, 1, &e);
+    return t;
+}
+
+wk_tensor *wk_empty(int32_t ndim, const int64_t *dims, wk_dtype dtype) { return create("empty", ndim, dims, dtype); }
+
+wk_tensor *wk_zeros(int32_t ndim, const int64_t *dims, wk_dtype dtype) {
+    return create_filled("zeros", ndim, dims, 0, dtype);
+}
+
+wk_tensor *wk_ones(int32_t ndim, const int64_t *dims, wk_dtype dtype) {
+    return create_filled("ones", ndim, dims, 1, dtype);
+}
+
+wk_tensor *wk_full(int32_t ndim, const int64_t *dims, double value, wk_dtype dtype) {
+    return create_filled("full", ndim, dims, value, dtype);
+}
+
+wk_tensor *wk_scalar(double value, wk_dtype dtype) { return create_filled("scalar", 0, NULL, value, dtype); }
+
+wk_tensor *wk_from_data(const void *data, int32_t ndim, const int64_t *dims, wk_dtype dtype) {
+    wk_tensor *t = create("from_data", ndim, dims, dtype);
+    if (t == NULL || t->a.numel == 0) return t;
+    if (data == NULL) {
+        wk__fail(t->ctx, WK_EINVAL, "from_data", "data is NULL");
+        return NULL;
+    }
+    memcpy(t->a.data, data, (size_t)t->a.numel * wk__dtype_nbytes[dtype]);
+    return t;
+}

@@ -1,0 +1,116 @@
+/* inspect.c -- asking a tensor about itself, and reaching its elements. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/kernel.h"
+#include "tensor/iterate.h"
+#include "tensor/tensor.h"
+
+static bool live(const wk_tensor *t) { return t != NULL && t->live == WK__LIVE; }
+
+int32_t wk_ndim(const wk_tensor *t) { return live(t) ? t->a.ndim : 0; }
+int64_t wk_numel(const wk_tensor *t) { return live(t) ? t->a.numel : 0; }
+const int64_t *wk_dims(const wk_tensor *t) { return live(t) ? t->a.dims : NULL; }
+const int64_t *wk_strides(const wk_tensor *t) { return live(t) ? t->a.strides : NULL; }
+wk_dtype wk_dtype_of(const wk_tensor *t) { return live(t) ? t->a.dtype : -1; }
+bool wk_is_contiguous(const wk_tensor *t) { return live(t) && (t->flags & WK__CONTIGUOUS) != 0; }
+const char *wk_name(const wk_tensor *t) { return live(t) && t->meta != NULL ? t->meta->name : ""; }
+
+int64_t wk_dim(const wk_tensor *t, int32_t dim) {
+    const int32_t d = live(t) ? wk__wrap_dim(dim, t->a.ndim) : -1;
+    return d >= 0 ? t->a.dims[d] : 0;
+}
+
+void wk_set_name(wk_tensor *t, const char *name) {
+    wk_ctx *ctx = wk__ctx();
+    if (!wk__ready(ctx) || !wk__usable(ctx, t, "set_name", "t")) return;
+    wk_meta *meta = wk__tensor_meta(t);
+    if (meta == NULL)
+        wk__fail(ctx, WK_ENOMEM, "set_name", "out of memory");
+    else
+        snprintf(meta->name, sizeof meta->name, "%s", name != NULL ? name : "");
+}
+
+/* The common beginning of the calls that reach elements. */
+static wk_ctx *reach(const wk_tensor *t, const char *op) {
+    wk_ctx *ctx = wk__ctx();
+    return wk__ready(ctx) && wk__usable(ctx, t, op, "t") ? ctx : NULL;
+}
+
+const void *wk_data(const wk_tensor *t) { return reach(t, "data") != NULL && t->a.numel > 0 ? t->a.data : NULL; }
+
+void *wk_data_mut(wk_tensor *t) {
+    wk_ctx *ctx = reach(t, "data_mut");
+    if (ctx == NULL || t->a.numel == 0) return NULL;
+    if (!wk__array_is_injective(&t->a)) {
+        wk__fail(ctx, WK_EINVAL, "data_mut", "elements of an expanded tensor overlap: copy it first");
+        return NULL;
+    }
+    wk__storage_written(t->storage, NULL);
+    return t->a.data;
+}
+
+static double element_at(const wk_tensor *t, int64_t offset) {
+    const void *p = wk__array_at(&t->a, offset);
+    if (t->a.dtype == WK_F32) return *(const float *)p;
+    if (t->a.dtype == WK_F64) return *(const double *)p;
+    return (double)*(const int64_t *)p;
+}
+
+double wk_item(const wk_tensor *t) {
+    wk_ctx *ctx = reach(t, "item");
+    if (ctx == NULL) return NAN;
+    if (t->a.numel == 1) return element_at(t, 0);
+    wk_shape_text text;
+    wk__fail(ctx, WK_ESHAPE, "item", "t %s has %" PRId64 " elements, not one", wk__dims_text(&text, t), t->a.numel);
+    return NAN;
+}
+
+/* The offset of an element, or -1 after recording why there is none. */
+static int64_t offset_of(wk_ctx *ctx, const wk_tensor *t, const int64_t *index, const char *op) {
+    int64_t offset = 0;
+    for (int32_t d = 0; d < t->a.ndim; d++) {
+        const int64_t i = index[d] < 0 ? index[d] + t->a.dims[d] : index[d];
+        if (i < 0 || i >= t->a.dims[d]) {
+            wk_shape_text text;
+            wk__fail(ctx, WK_EINDEX, op, "index %" PRId64 " of dimension %" PRId32 " is out of range for t %s", index[d], d,
+                     wk__dims_text(&text, t));
+            return -1;
+        }
+        offset += i * t->a.strides[d];
+    }
+    return offset;
+}
+
+double wk_get_f64(const wk_tensor *t, const int64_t *index) {
+    wk_ctx *ctx = reach(t, "get_f64");
+    const int64_t offset = ctx != NULL ? offset_of(ctx, t, index, "get_f64") : -1;
+    return offset >= 0 ? element_at(t, offset) : NAN;
+}
+
+void wk_put_f64(wk_tensor *t, const int64_t *index, double value) {
+    wk_ctx *ctx = reach(t, "put_f64");
+    const int64_t offset = ctx != NULL ? offset_of(ctx, t, index, "put_f64") : -1;
+    if (offset < 0 || wk_data_mut(t) == NULL) return;
+    void *p = wk__array_at(&t->a, offset);
+    if (t->a.dtype == WK_F32) *(float *)p = (float)value;
+    if (t->a.dtype == WK_F64) *(double *)p = value;
+    if (t->a.dtype == WK_I64) *(int64_t *)p = (int64_t)value;
+}
+
+wk_status wk_read(const wk_tensor *t, void *data, size_t nbytes) {
+    wk_ctx *ctx = reach(t, "read");
+    if (ctx == NULL) return wk__ctx() != NULL ? wk__ctx()->failure.status : WK_ENOMEM;
+    const size_t needed = (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype];
+    if (nbytes != needed || (data == NULL && needed > 0))
+        return wk__fail(ctx, WK_EINVAL, "read", "%zu bytes of room for %zu bytes of elements", data != NULL ? nbytes : 0, needed);
+    wk_array target = {.data = data, .dtype = t->a.dtype};
+    wk__array_set_dims(&target, t->a.ndim, t->a.dims);
+    wk_rows rows;
+    const wk_array *const arrays[] = {&target, &t->a};
+    for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows))
+        wk__kernels->copy[t->a.dtype](rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1]);
+    return WK_OK;
+}

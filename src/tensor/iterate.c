@@ -1,0 +1,58 @@
+/* iterate.c -- see iterate.h. */
+#include "tensor/iterate.h"
+
+/* Can dimension d be walked as the continuation of the dimension kept last, in every array? */
+static bool continues(const wk_rows *rows, int32_t kept, const wk_array *expanded, int32_t d) {
+    for (int32_t a = 0; a < rows->count; a++)
+        if (rows->strides[a][kept] != expanded[a].strides[d] * expanded[a].dims[d]) return false;
+    return true;
+}
+
+static void keep(wk_rows *rows, int32_t kept, const wk_array *expanded, int32_t d) {
+    rows->dims[kept] = expanded[0].dims[d];
+    for (int32_t a = 0; a < rows->count; a++) rows->strides[a][kept] = expanded[a].strides[d];
+}
+
+/* Fills dims and strides, outermost first, without sizes of 1 and with neighbours merged. */
+static void merge_dims(wk_rows *rows, const wk_array *expanded) {
+    int32_t kept = -1;
+    for (int32_t d = 0; d < expanded[0].ndim; d++) {
+        if (expanded[0].dims[d] == 1) continue;
+        if (kept >= 0 && continues(rows, kept, expanded, d)) {
+            const int64_t outer = rows->dims[kept];
+            keep(rows, kept, expanded, d);
+            rows->dims[kept] *= outer;
+        } else {
+            keep(rows, ++kept, expanded, d);
+        }
+    }
+    rows->ndim = kept; /* the innermost one is the row */
+}
+
+bool wk__rows_begin(wk_rows *rows, int32_t count, const wk_array *const *arrays) {
+    wk_array expanded[WK__ROWS_ARRAYS] = {{0}};
+    if (arrays[0]->numel == 0) return false;
+    rows->count = count;
+    for (int32_t a = 0; a < count; a++) {
+        if (!wk__array_expand(arrays[a], arrays[0]->ndim, arrays[0]->dims, &expanded[a])) return false;
+        rows->nbytes[a] = wk__dtype_nbytes[arrays[a]->dtype];
+        rows->data[a] = arrays[a]->data;
+    }
+    merge_dims(rows, expanded);
+    rows->n = rows->ndim >= 0 ? rows->dims[rows->ndim] : 1;
+    for (int32_t a = 0; a < count; a++) rows->stride[a] = rows->ndim >= 0 ? rows->strides[a][rows->ndim] : 0;
+    for (int32_t d = 0; d < rows->ndim; d++) rows->index[d] = 0;
+    return true;
+}
+
+bool wk__rows_next(wk_rows *rows) {
+    for (int32_t d = rows->ndim - 1; d >= 0; d--) {
+        const bool wraps = ++rows->index[d] == rows->dims[d];
+        const int64_t steps = wraps ? 1 - rows->dims[d] : 1;
+        for (int32_t a = 0; a < rows->count; a++)
+            rows->data[a] = (char *)rows->data[a] + steps * rows->strides[a][d] * rows->nbytes[a];
+        if (!wraps) return true;
+        rows->index[d] = 0;
+    }
+    return false;
+}

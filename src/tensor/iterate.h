@@ -1,0 +1,32 @@
+/* iterate.h -- one walk over up to three arrays of one shape, for every element-wise kernel.
+ *
+ * The walk hands out rows: runs along the innermost dimension, with a stride for each array. Neighbouring dimensions that
+ * lie on from one another in all arrays are merged first, so contiguous arrays of any shape are a single row.
+ *
+ *     wk_rows rows;
+ *     for (bool more = wk__rows_begin(&rows, 3, arrays); more; more = wk__rows_next(&rows))
+ *         kernel(rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1], ...);                             */
+#ifndef WK_TENSOR_ITERATE_H
+#define WK_TENSOR_ITERATE_H
+
+#include "tensor/array.h"
+
+enum { WK__ROWS_ARRAYS = 3 };
+
+typedef struct wk_rows {
+    int64_t n;                        /* elements in this row */
+    void *data[WK__ROWS_ARRAYS];      /* first element of the row in each array */
+    int64_t stride[WK__ROWS_ARRAYS];  /* along the row, in elements */
+
+    int32_t count, ndim;              /* arrays; dimensions outside the row */
+    uint8_t nbytes[WK__ROWS_ARRAYS];  /* element sizes */
+    int64_t index[WK_MAX_DIMS], dims[WK_MAX_DIMS];
+    int64_t strides[WK__ROWS_ARRAYS][WK_MAX_DIMS];
+} wk_rows;
+
+/* arrays[0] gives the shape; the others broadcast to it. False when there are no elements (or a shape does not fit:
+ * callers have checked). */
+bool wk__rows_begin(wk_rows *rows, int32_t count, const wk_array *const *arrays);
+bool wk__rows_next(wk_rows *rows);
+
+#endif

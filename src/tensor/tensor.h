@@ -1,0 +1,134 @@
+/* tensor.h -- tensors and their storage from the inside.
+ *
+ *     wk_tensor --> wk_storage --> elements        many tensors may share a storage (views, detach);
+ *        |                                         each is a handle of its own with its own shape and history
+ *        +--> wk_node, the op that made it (grad/tape.h), or NULL
+ *        +--> wk_meta, only when it has a name or a gradient
+ *
+ * NOTE [Counts]. `refs` counts the holders of a handle: the scope that owns it, slots, modules, nodes that saved it. Counts
+ * are plain integers: a tensor belongs to the context that made it, and a context to one thread at a time. */
+#ifndef WK_TENSOR_TENSOR_H
+#define WK_TENSOR_TENSOR_H
+
+#include "base/context.h"
+#include "tensor/array.h"
+#include "wick/tensor.h"
+
+struct wk_op;
+struct wk_node;
+
+/* The bytes, and who wrote them last. For most tensors header and elements are one block of the heap:
+ *
+ *     +------------------+-----------------------------+
+ *     | wk_storage       | elements ...                |
+ *     +------------------+-----------------------------+
+ *     0                  64                                                                                        */
+typedef struct wk_storage {
+    void *data;
+    wk_ctx *ctx;                /* whose heap the block goes back to */
+    struct wk_storage *owner;   /* not NULL: `data` is a piece of owner's bytes (parameter slabs) */
+    const struct wk_op *writer; /* the op that last wrote in place; NULL: nobody, or the user */
+    const char *name;           /* of the parameter whose piece this is, for messages; or NULL */
+    int32_t refs;
+    uint32_t version;           /* counts writes in place */
+    uint32_t epoch;             /* counts recorded writes in place: views made before the last one are stale */
+    int32_t size_class;
+} wk_storage;
+
+enum {
+    WK__STORAGE_NBYTES = 64,
+    WK__NAME_NBYTES = 48,
+    WK__LIVE = 0x7e4504, /* the live word of a tensor; anything else means that it is gone */
+    WK__NO_HANDLE = -1,
+};
+
+/* What only leaves and named tensors have. */
+typedef struct wk_meta {
+    char name[WK__NAME_NBYTES];
+    struct wk_tensor *grad; /* room for the gradient; its value counts only when has_grad */
+    bool has_grad;
+    bool grad_invalid;      /* a failed backward touched it: steps refuse until zero_grad */
+    uint32_t walk;          /* the backward that touched it last */
+    int32_t target;         /* wk_grad: 1 + number of the target that this leaf is, or 0 */
+} wk_meta;
+
+/* Bits of wk_tensor.flags */
+enum {
+    WK__CONTIGUOUS = 1,
+    WK__NEEDS_GRAD = 2, /* a leaf that requires a gradient, or computed from one */
+    WK__CUT = 4,        /* it had a history, which a closed scope took with it */
+    WK__OWNED = 8,      /* the handle list of its scope counts as a holder */
+    WK__VIEW = 16,      /* made as a view of another tensor */
+};
+
+struct wk_tensor {
+    uint32_t live;
+    int32_t refs;
+    wk_ctx *ctx;
+    wk_storage *storage;
+    struct wk_node *node; /* the op that made it, while that is on the tape */
+    wk_meta *meta;
+    int64_t handle;       /* place in ctx->handles, or WK__NO_HANDLE */
+    int32_t depth;        /* of the scope it is to end up in */
+    uint32_t epoch;       /* the storage's when this handle was made */
+    uint8_t flags;
+    uint8_t output;       /* which output of node it is */
+    wk_array a;
+};
+
+/* ------------------------------------------------------------------------------------------- making and releasing --- */
+
+/* A handle of the given shape without storage, held by nobody yet (refs 1 for the caller); NULL when memory is out.
+ * Shapes have been checked. */
+wk_tensor *wk__tensor_new(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims);
+
+/* Gives a handle its own storage, of unknown content. False when memory is out. */
+bool wk__tensor_allocate(wk_tensor *t);
+
+/* A handle on the storage of `of`, with the elements that `array` describes. NULL when memory is out. */
+wk_tensor *wk__tensor_view(wk_tensor *of, const wk_array *array);
+
+/* new + allocate: an internal tensor that no scope owns. */
+wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims);
+
+void wk__tensor_destroy(wk_tensor *t);
+void wk__storage_destroy(wk_storage *storage);
+
+static inline wk_tensor *wk__retain(wk_tensor *t) {
+    t->refs++;
+    return t;
+}
+
+static inline void wk__unref(wk_tensor *t) {
+    if (t != NULL && --t->refs == 0) wk__tensor_destroy(t);
+}
+
+/* A storage for nbytes, or for a piece of owner's bytes at `data`. refs is 1. NULL when memory is out. */
+wk_storage *wk__storage_new(wk_ctx *ctx, size_t nbytes);
+wk_storage *wk__storage_piece(wk_storage *owner, void *data);
+
+/* Notes that op (NULL: the user) wrote this storage in place. */
+static inline void wk__storage_written(wk_storage *storage, const struct wk_op *op) {
+    storage->version++;
+    storage->writer = op;
+}
+
+/* Name, gradient: made at first need. NULL when memory is out. */
+wk_meta *wk__tensor_meta(wk_tensor *t);
+
+/* Gives a handle to the innermost scope; on failure (memory) releases it and returns NULL. */
+wk_tensor *wk__give_to_scope(wk_tensor *t);
+bool wk__handles_grow(wk_ctx *ctx);
+
+/* The public edge of every function that takes a tensor: true when t may be used by ctx. Else records why. */
+bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument);
+
+/* True when dims make a legal shape; else records why. */
+bool wk__check_shape(wk_ctx *ctx, const char *op, int32_t ndim, const int64_t *dims, wk_dtype dtype);
+
+/* "(3,4)" of a tensor. */
+static inline const char *wk__dims_text(wk_shape_text *buffer, const wk_tensor *t) {
+    return wk__shape_text(buffer, t->a.ndim, t->a.dims);
+}
+
+#endif
