@@ -1,4 +1,4 @@
-/* wick/viz.h -- pictures: a small SVG writer, and drawings of graphs. Nothing else is needed to see them than a browser.
+/* wick/viz.h -- pictures: a small SVG writer, and drawings of graphs. A browser is all that is needed to see them.
  *
  * These calls report by their status and do not stick: a picture that cannot be written spoils no training. Files are
  * written beside their place and renamed, so a reader never sees half a picture. */
@@ -9,11 +9,11 @@
 
 WK_BEGIN_DECLS
 
-/* An SVG picture in memory, in units of pixels, y downwards. Colours are CSS ("#2a9d8f", "none"). All drawing calls accept
- * NULL and do nothing then, and remember running out of memory until wk_svg_save. */
+/* An SVG picture in memory, in units of pixels, y downwards. Colours are CSS ("#2a9d8f", "none"). All drawing calls
+ * accept NULL and do nothing then, and remember running out of memory until wk_svg_save. */
 typedef struct wk_svg wk_svg;
 
-/* title names the picture for a screen reader and in the browser's tab. NULL when memory is out. The caller frees it. */
+/* title names the picture to a screen reader and in the browser's tab. NULL when memory is out. The caller frees it. */
 WK_API wk_svg *wk_svg_new(double width, double height, const char *background, const char *title);
 WK_API void wk_svg_free(wk_svg *svg);
 WK_API void wk_svg_rect(wk_svg *svg, double x, double y, double width, double height, double radius, const char *fill,
@@ -21,10 +21,12 @@ WK_API void wk_svg_rect(wk_svg *svg, double x, double y, double width, double he
 WK_API void wk_svg_circle(wk_svg *svg, double x, double y, double radius, const char *fill, const char *stroke);
 WK_API void wk_svg_line(wk_svg *svg, double x0, double y0, double x1, double y1, const char *stroke, double width);
 /* A line through count points (x,y pairs). */
-WK_API void wk_svg_polyline(wk_svg *svg, const double *xy, int64_t count, const char *stroke, double width, double opacity);
+WK_API void wk_svg_polyline(wk_svg *svg, const double *xy, int64_t count, const char *stroke, double width,
+                            double opacity);
 /* A smooth edge from one point to another that leaves and arrives horizontally (arrow: with a head). */
-WK_API void wk_svg_edge(wk_svg *svg, double x0, double y0, double x1, double y1, const char *stroke, double width, bool arrow);
-/* anchor: 's'tart, 'm'iddle or 'e'nd of the text lies at (x,y), y being the base line. Special characters are escaped. */
+WK_API void wk_svg_edge(wk_svg *svg, double x0, double y0, double x1, double y1, const char *stroke, double width,
+                        bool arrow);
+/* anchor: 's'tart, 'm'iddle or 'e'nd of the text lies at (x,y), y being the base line. Any text will do. */
 WK_API void wk_svg_text(wk_svg *svg, double x, double y, double size, char anchor, const char *fill, const char *text);
 /* How wide a text will be at most, so that nothing is put on top of it. The reader's fonts decide; this is the width in
  * DejaVu Sans, which is wider than what most screens use. */
@@ -32,7 +34,8 @@ WK_API double wk_svg_text_width(double size, const char *text);
 /* Starts and ends a group that shows `title` when pointed at. */
 WK_API void wk_svg_group(wk_svg *svg, const char *title);
 WK_API void wk_svg_group_end(wk_svg *svg);
-/* Writes the picture. Errors: EIO (names the path and what the system says), ENOMEM, EINVAL (no path). error may be NULL. */
+/* Writes the picture. Errors: EIO (names the path and what the system says), ENOMEM, EINVAL (no path). error may be
+ * NULL. */
 WK_API wk_status wk_svg_save(const wk_svg *svg, const char *path, wk_error *error);
 
 /* Draws a graph with its ops, shapes and leaves, in layers from left to right, and saves it. title may be NULL. A fused

@@ -30,6 +30,12 @@ typedef struct wk_tape {
 
 enum { WK__WALKS = 64 };
 
+/* Where a call stands in the caller's source, under WK_TRACE. */
+struct wk_site {
+    const char *file;
+    int32_t line;
+};
+
 struct wk_ctx {
     wk_error failure; /* status WK_OK: none */
     const char *at_file; /* where the current call stands, under WK_TRACE; else NULL */
@@ -45,8 +51,9 @@ struct wk_ctx {
     uint64_t next_mark;
 
     wk_tape tape;
+    bool rewrites;              /* some write in place was recorded, so there may be stale views */
     uint32_t walk;              /* number of the latest backward */
-    struct wk_site { const char *file; int32_t line; } walk_sites[WK__WALKS]; /* where the latest walks were called */
+    struct wk_site walk_sites[WK__WALKS]; /* where the latest walks were called */
 
     struct wk_rng *rng; /* made at the first draw */
 };

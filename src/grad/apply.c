@@ -9,15 +9,6 @@
 
 static bool out_of_memory(wk_call *c) { return wk__refuse(c, WK_ENOMEM, "out of memory"); }
 
-bool wk__declare(wk_call *c, int32_t k, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
-    c->out[k] = wk__tensor_new(c->ctx, dtype, ndim, dims);
-    return wk_likely(c->out[k] != NULL) || out_of_memory(c);
-}
-
-bool wk__declare_like(wk_call *c, int32_t k, const wk_tensor *x) {
-    return wk__declare(c, k, x->a.dtype, x->a.ndim, x->a.dims);
-}
-
 bool wk__declare_view(wk_call *c, bool *declared) {
     wk_array view;
     *declared = c->op->view(c->attrs, &c->in[0]->a, &view);
@@ -59,13 +50,6 @@ WK_NOINLINE bool wk__check_float_slow(wk_call *c) {
     return true;
 }
 
-bool wk__check_float(wk_call *c) {
-    const wk_dtype dtype = c->in[0]->a.dtype;
-    bool fine = wk__dtype_is_float[dtype];
-    for (int32_t i = 1; i < c->in_count; i++) fine &= c->in[i] == NULL || c->in[i]->a.dtype == dtype;
-    return wk_likely(fine) || wk__check_float_slow(c);
-}
-
 /* --------------------------------------------------------------------------------------------------------- inputs --- */
 
 WK_NOINLINE static bool refuse_input(wk_call *c, int32_t i) {
@@ -74,20 +58,28 @@ WK_NOINLINE static bool refuse_input(wk_call *c, int32_t i) {
     return false;
 }
 
-/* Are all inputs there, alive and of this context? `flags` gathers theirs. */
-static bool check_inputs(wk_call *c, uint32_t *flags) {
+/* Are all inputs there, alive and of this context? Gathers their flags, and what their gradients will read. */
+static bool check_inputs(wk_call *c) {
+    const bool fixed = c->op->in_count != WK__ANY_NUMBER;
     for (int32_t i = 0; i < c->in_count; i++) {
         const wk_tensor *x = c->in[i];
-        if (x == NULL && i < WK__MAX_FIXED_INPUTS && (c->op->optional >> i & 1)) continue;
+        if (x == NULL && fixed && (c->op->optional >> i & 1)) continue;
         if (wk_unlikely(x == NULL || x->live != WK__LIVE || x->ctx != c->ctx)) return refuse_input(c, i);
-        *flags |= x->flags;
+        c->flags |= x->flags;
+        if (fixed && (x->flags & WK__NEEDS_GRAD)) c->reads |= c->op->reads[i];
     }
     return true;
+}
+
+/* Is this call to be recorded? */
+static bool records(const wk_call *c) {
+    return (c->flags & WK__NEEDS_GRAD) && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
 }
 
 /* NOTE [Stale views]. A recorded write in place gives the storage a new history. A view made before it still carries the
  * old one, and a gradient through it would be silently wrong. */
 static bool check_stale(wk_call *c) {
+    if (wk_likely(!c->ctx->rewrites)) return true;
     for (int32_t i = 0; i < c->in_count; i++) {
         const wk_tensor *x = c->in[i];
         if (x == NULL || wk_likely(x->epoch == x->storage->epoch)) continue;
@@ -100,11 +92,11 @@ static bool check_stale(wk_call *c) {
 }
 
 /* A write in place that would lose a gradient is refused here, before anything is written. */
-static bool check_in_place(wk_call *c, uint32_t flags) {
+static bool check_in_place(wk_call *c) {
     const wk_tensor *y = c->in[0];
     if (!wk__array_is_injective(&y->a))
         return wk__refuse(c, WK_EINVAL, "elements of an expanded tensor overlap and cannot be written in place");
-    if (!c->ctx->grad_enabled || !(flags & WK__NEEDS_GRAD)) return true;
+    if (!records(c)) return true;
     if ((y->flags & WK__NEEDS_GRAD) && y->node == NULL)
         return wk__refuse(c, WK_EGRAD, "%s is a leaf that requires a gradient: write it under WK_NO_GRAD",
                           y->meta != NULL && y->meta->name[0] != '\0' ? y->meta->name : "the tensor");
@@ -115,19 +107,20 @@ static bool check_in_place(wk_call *c, uint32_t flags) {
 
 /* -------------------------------------------------------------------------------------------------------- outputs --- */
 
-static void abandon(wk_call *c) {
+/* Releases what was declared; returns NULL for the caller to return. */
+static wk_tensor *abandon(wk_call *c) {
     for (int32_t k = 0; k < WK__MAX_OUTPUTS; k++) {
         wk__unref(c->out[k]);
         c->out[k] = NULL;
     }
+    return NULL;
 }
 
 /* Memory for what the shape rule declared; a view has its storage already. */
 static bool allocate_outputs(wk_call *c, bool *fresh) {
     for (int32_t k = 0; k < c->op->out_count; k++) {
-        wk_tensor *y = c->out[k];
-        if (y == NULL || y->storage != NULL) continue;
-        if (wk_unlikely(!wk__tensor_allocate(y))) return out_of_memory(c);
+        if (c->out[k]->storage != NULL) continue;
+        if (wk_unlikely(!wk__tensor_allocate(c->out[k]))) return out_of_memory(c);
         *fresh = true;
     }
     return true;
@@ -136,40 +129,40 @@ static bool allocate_outputs(wk_call *c, bool *fresh) {
 /* The outputs go to the innermost scope. When that fails for one, those given before stay with the scope. */
 static bool give_outputs(wk_call *c) {
     for (int32_t k = 0; k < c->op->out_count; k++) {
-        if (c->out[k] == NULL) continue;
-        c->out[k] = wk__give_to_scope(c->out[k]);
-        if (wk_likely(c->out[k] != NULL)) continue;
+        if (wk_likely(wk__give_to_scope(c->out[k]) != NULL)) continue;
         for (int32_t j = k + 1; j < c->op->out_count; j++) wk__unref(c->out[j]);
         return out_of_memory(c);
     }
     return true;
 }
 
-static wk_tensor *apply_in_place(wk_call *c, uint32_t flags) {
+static wk_tensor *apply_in_place(wk_call *c) {
     wk_tensor *y = c->in[0];
-    const bool record = c->ctx->grad_enabled && (flags & WK__NEEDS_GRAD) && !(c->op->flags & WK__OP_NO_GRAD);
-    if (!check_in_place(c, flags) || !c->op->shape(c) || (record && !check_stale(c))) return NULL;
+    const bool record = records(c);
+    if (!check_in_place(c) || !c->op->shape(c) || (record && !check_stale(c))) return NULL;
     c->out[0] = y;
     if (record && !wk__tape_record(c)) return out_of_memory(c), NULL;
     c->op->forward(c);
     wk__storage_written(y->storage, c->op);
-    if (record) y->epoch = ++y->storage->epoch;
+    if (!record) return y;
+    y->epoch = ++y->storage->epoch;
+    c->ctx->rewrites = true;
     return y;
 }
 
 wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {
     wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
     for (int32_t k = 0; outs != NULL && k < op->out_count; k++) outs[k] = NULL;
-    uint32_t flags = 0;
-    if (!wk__ready(c.ctx) || !check_inputs(&c, &flags)) return NULL;
-    if (op->flags & WK__OP_IN_PLACE) return apply_in_place(&c, flags);
+    if (!wk__ready(c.ctx) || !check_inputs(&c)) return NULL;
+    if (op->flags & WK__OP_IN_PLACE) return apply_in_place(&c);
 
-    const bool record = c.ctx->grad_enabled && (flags & WK__NEEDS_GRAD) && !(op->flags & WK__OP_NO_GRAD);
     bool fresh = false;
-    if (wk_unlikely(!op->shape(&c) || !allocate_outputs(&c, &fresh) || (record && !check_stale(&c)))) return abandon(&c), NULL;
+    if (wk_unlikely(!op->shape(&c) || !allocate_outputs(&c, &fresh))) return abandon(&c);
+    const bool record = records(&c);
+    if (record && wk_unlikely(!check_stale(&c))) return abandon(&c);
     if (fresh) op->forward(&c);
-    if (wk_unlikely(c.ctx->failure.status != WK_OK)) return abandon(&c), NULL; /* no scratch memory for forward */
-    if (record && wk_unlikely(!wk__tape_record(&c))) return out_of_memory(&c), abandon(&c), NULL;
+    if (wk_unlikely(c.ctx->failure.status != WK_OK)) return abandon(&c); /* no scratch memory for forward */
+    if (record && wk_unlikely(!wk__tape_record(&c))) return out_of_memory(&c), abandon(&c);
     if (wk_unlikely(!give_outputs(&c))) return NULL;
     for (int32_t k = 0; outs != NULL && k < op->out_count; k++) outs[k] = c.out[k];
     return c.out[0];

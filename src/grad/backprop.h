@@ -23,9 +23,9 @@ typedef struct wk_backprop {
 /* Does input i want a gradient? */
 static inline bool wk__wants(const wk_backprop *b, int32_t i) { return b->node->in[i].wanted; }
 
-/* The place for the gradient of input i, described in *room; *add says whether to add to it or to set it. False when memory
- * is out or the input's history is cut (recorded): return true from grad then, the walk has failed. */
-bool wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add);
+/* The place for the gradient of input i; *add says whether to add to it or to set it. It is described in *room where no
+ * tensor describes it. NULL when memory is out or the input's history is cut (recorded): the walk has failed then. */
+const wk_array *wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add);
 
 /* The gradient of input i is g itself, a contiguous tensor of the input's shape. */
 void wk__pass(wk_backprop *b, int32_t i, wk_tensor *g);

@@ -36,6 +36,8 @@ typedef struct wk_call {
     wk_tensor *const *in; /* absent optional inputs are NULL */
     int32_t in_count;
     void *attrs;          /* op->attrs_nbytes bytes, or NULL; a shape rule may write defaults worked out */
+    uint32_t flags;       /* of all inputs together */
+    uint32_t reads;       /* what the gradients that are needed read (NOTE [Reads]) */
     wk_tensor *out[WK__MAX_OUTPUTS];
 } wk_call;
 
@@ -70,7 +72,7 @@ struct wk_op {
     uint32_t optional;           /* bit i: input i may be NULL */
     uint32_t flags;
     const char *in_names;        /* "a b": for messages */
-    uint32_t reads[WK__MAX_FIXED_INPUTS];
+    uint32_t reads[WK__MAX_FIXED_INPUTS]; /* all zero in variadic rows */
 
     bool (*shape)(wk_call *c);
     void (*forward)(wk_call *c);
@@ -99,20 +101,31 @@ static inline wk_tensor *wk__apply2(const wk_op *op, wk_tensor *a, wk_tensor *b,
     return wk__apply(op, (wk_tensor *const[]){a, b}, 2, attrs, NULL);
 }
 
+/* Records a failure of this call; returns false, so that shape rules can `return wk__refuse(...)`. */
+bool wk__refuse(wk_call *c, wk_status status, const char *format, ...) WK_PRINTF(3, 4);
+
 /* For shape rules: declares output k. False when memory is out (recorded). */
-bool wk__declare(wk_call *c, int32_t k, wk_dtype dtype, int32_t ndim, const int64_t *dims);
+static inline bool wk__declare(wk_call *c, int32_t k, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
+    c->out[k] = wk__tensor_new(c->ctx, dtype, ndim, dims);
+    return wk_likely(c->out[k] != NULL) || wk__refuse(c, WK_ENOMEM, "out of memory");
+}
 
 /* For shape rules: output k has the shape and type of x. */
-bool wk__declare_like(wk_call *c, int32_t k, const wk_tensor *x);
+static inline bool wk__declare_like(wk_call *c, int32_t k, const wk_tensor *x) {
+    return wk__declare(c, k, x->a.dtype, x->a.ndim, x->a.dims);
+}
 
 /* For shape rules of views: output 0 is op->view of input 0. When the view does not exist (a reshape of strides that do not
  * allow it), `declared` is set to false and nothing else happens. */
 bool wk__declare_view(wk_call *c, bool *declared);
 
-/* Records a failure of this call; returns false, so that shape rules can `return wk__refuse(...)`. */
-bool wk__refuse(wk_call *c, wk_status status, const char *format, ...) WK_PRINTF(3, 4);
-
 /* For rows whose inputs must be floating and of one type. */
-bool wk__check_float(wk_call *c);
+bool wk__check_float_slow(wk_call *c);
+static inline bool wk__check_float(wk_call *c) {
+    const wk_dtype dtype = c->in[0]->a.dtype;
+    bool fine = wk__dtype_is_float[dtype];
+    for (int32_t i = 1; i < c->in_count; i++) fine &= c->in[i] == NULL || c->in[i]->a.dtype == dtype;
+    return wk_likely(fine) || wk__check_float_slow(c);
+}
 
 #endif

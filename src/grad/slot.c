@@ -25,6 +25,10 @@ static void zero(wk_tensor *t) { memset(t->a.data, 0, (size_t)t->a.numel * wk__d
 
 static void accumulate(const wk_array *y, const wk_array *x, bool add) {
     wk_unary_loop *kernel = add ? wk__kernels->accumulate[y->dtype] : wk__kernels->copy[y->dtype];
+    if (y->ndim == 0) {
+        kernel(1, y->data, 1, x->data, 1);
+        return;
+    }
     wk_rows rows;
     const wk_array *const arrays[] = {y, x};
     for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows))
@@ -40,20 +44,19 @@ static wk_target *direct_target(const wk_walk *walk, const wk_edge *edge) {
 }
 
 /* With targets, gradients gather in the target instead. */
-static bool target_slot(wk_walk *walk, wk_target *target, wk_array *room, bool *add) {
+static const wk_array *target_slot(wk_walk *walk, wk_target *target, bool *add) {
     *add = target->result != NULL;
     if (target->result == NULL)
         target->result = wk__tensor_make(walk->ctx, target->x->a.dtype, target->x->a.ndim, target->x->a.dims);
-    if (target->result == NULL) return out_of_memory(walk);
-    *room = target->result->a;
-    return true;
+    if (target->result == NULL) return out_of_memory(walk), NULL;
+    return &target->result->a;
 }
 
-static bool leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, wk_array *room, bool *add) {
+static const wk_array *leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add) {
     wk_meta *meta = wk__tensor_meta(leaf);
-    if (meta == NULL) return out_of_memory(walk);
+    if (meta == NULL) return out_of_memory(walk), NULL;
     if (meta->grad == NULL) meta->grad = wk__tensor_make(leaf->ctx, leaf->a.dtype, leaf->a.ndim, leaf->a.dims);
-    if (meta->grad == NULL) return out_of_memory(walk);
+    if (meta->grad == NULL) return out_of_memory(walk), NULL;
     meta->walk = walk->number;
     if (partial && !meta->has_grad) {
         zero(meta->grad);
@@ -62,8 +65,7 @@ static bool leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, wk_array *ro
     *add = meta->has_grad;
     meta->has_grad = true;
     wk__storage_written(meta->grad->storage, NULL);
-    *room = meta->grad->a;
-    return true;
+    return &meta->grad->a;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ nodes --- */
@@ -87,50 +89,50 @@ static void pend(wk_walk *walk, wk_node *node, wk_node_output *out, wk_tensor *g
     walk->pending++;
 }
 
-static bool node_slot(wk_walk *walk, wk_node *node, int32_t k, bool partial, wk_array *room, bool *add) {
+static const wk_array *node_slot(wk_walk *walk, wk_node *node, int32_t k, bool partial, bool *add) {
     wk_node_output *out = &node->out[k];
     *add = out->pending != NULL;
     if (out->pending != NULL) {
-        if (!own_pending(walk, out)) return false;
+        if (!own_pending(walk, out)) return NULL;
     } else {
         wk_tensor *g = wk__tensor_make(walk->ctx, out->dtype, out->ndim, out->dims);
-        if (wk_unlikely(g == NULL)) return out_of_memory(walk);
+        if (wk_unlikely(g == NULL)) return out_of_memory(walk), NULL;
         pend(walk, node, out, g);
         if (partial) zero(g);
         *add = partial;
     }
-    *room = out->pending->a;
-    return true;
+    return &out->pending->a;
 }
 
-static bool edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int depth, wk_array *room, bool *add);
+static const wk_array *edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int depth, wk_array *room, bool *add);
 
 /* The slot of a view's output: the region of its base's slot. False when that region does not exist. */
 static bool view_slot(wk_walk *walk, wk_node *node, int depth, wk_array *room, bool *failed) {
-    wk_array base;
+    wk_array base_room;
     bool add;
     if (depth >= MAX_VIEW_CHAIN) return false;
-    *failed = !edge_slot(walk, &node->in[0], true, depth + 1, &base, &add);
-    return !*failed && node->op->view(node->attrs, &base, room) && wk__array_is_injective(room);
+    const wk_array *base = edge_slot(walk, &node->in[0], true, depth + 1, &base_room, &add);
+    *failed = base == NULL;
+    return !*failed && node->op->view(node->attrs, base, room) && wk__array_is_injective(room);
 }
 
 /* `partial`: only a part of the slot will be written, so it has to be zero where it is new. */
-static bool edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int depth, wk_array *room, bool *add) {
+static const wk_array *edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int depth, wk_array *room, bool *add) {
     wk_target *target = walk->targets != NULL ? direct_target(walk, edge) : NULL;
-    if (target != NULL) return target_slot(walk, target, room, add);
-    if (edge->kind == WK__EDGE_CUT) return refuse_cut(walk, edge->to.leaf);
-    if (edge->kind == WK__EDGE_LEAF) return leaf_slot(walk, edge->to.leaf, partial, room, add);
+    if (target != NULL) return target_slot(walk, target, add);
+    if (edge->kind == WK__EDGE_CUT) return refuse_cut(walk, edge->to.leaf), NULL;
+    if (edge->kind == WK__EDGE_LEAF) return leaf_slot(walk, edge->to.leaf, partial, add);
     wk_node *node = edge->to.node;
     if (node->op->view != NULL && walk->targets == NULL && node->consumed_by == 0) {
         bool failed = false;
         *add = true;
-        if (view_slot(walk, node, depth, room, &failed)) return true;
-        if (failed) return false;
+        if (view_slot(walk, node, depth, room, &failed)) return room;
+        if (failed) return NULL;
     }
-    return node_slot(walk, node, edge->output, partial, room, add);
+    return node_slot(walk, node, edge->output, partial, add);
 }
 
-bool wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add) {
+const wk_array *wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add) {
     return edge_slot(b->walk, &b->node->in[i], false, 0, room, add);
 }
 
@@ -172,8 +174,9 @@ bool wk__deliver(wk_walk *walk, wk_edge *edge, wk_tensor *g) {
     if (walk->flags & WK_CREATE_GRAPH) return deliver_recorded(walk, edge, g);
     wk_array room;
     bool add;
-    if (!edge_slot(walk, edge, false, 0, &room, &add)) return false;
-    accumulate(&room, &g->a, add);
+    const wk_array *slot = edge_slot(walk, edge, false, 0, &room, &add);
+    if (slot == NULL) return false;
+    accumulate(slot, &g->a, add);
     return true;
 }
 

@@ -34,47 +34,39 @@ WK_NOINLINE static bool tape_grow(wk_tape *tape, size_t nbytes) {
 
 static size_t round8(size_t nbytes) { return (nbytes + 7) & ~(size_t)7; }
 
-/* Node, edges, attributes and dims lie in one piece:  | wk_node | edges ... | attributes | dims of each output | */
+/* The piece of a node on the tape: | wk_node | edges ... | outputs | attributes | dims of the outputs | site | */
 static wk_node *node_new(wk_call *c) {
     const wk_op *op = c->op;
     wk_tape *tape = &c->ctx->tape;
-    const size_t edges = (size_t)c->in_count * sizeof(wk_edge), attrs = round8(op->attrs_nbytes);
-    size_t nbytes = sizeof(wk_node) + edges + attrs;
-    for (int32_t k = 0; k < op->out_count; k++)
-        if (c->out[k] != NULL) nbytes += (size_t)c->out[k]->a.ndim * sizeof(int64_t);
-    char *place = tape->top;
-    wk_tape_chunk *chunk = tape->chunk;
+    const bool traced = c->ctx->at_file != NULL;
+    const size_t outputs = sizeof(wk_node) + (size_t)c->in_count * sizeof(wk_edge);
+    const size_t attrs = outputs + (size_t)op->out_count * sizeof(wk_node_output);
+    const size_t dims = attrs + round8(op->attrs_nbytes);
+    size_t nbytes = dims + (traced ? sizeof(struct wk_site) : 0);
+    for (int32_t k = 0; k < op->out_count; k++) nbytes += (size_t)c->out[k]->a.ndim * sizeof(int64_t);
     if (wk_unlikely((size_t)(tape->end - tape->top) < nbytes) && !tape_grow(tape, nbytes)) return NULL;
     wk_node *node = (wk_node *)(void *)tape->top;
     tape->top += nbytes;
-    node->place = place;
-    node->chunk = chunk;
-    node->in = (wk_edge *)(node + 1);
-    node->attrs = (char *)node->in + edges;
+    node->nbytes = (uint32_t)nbytes;
+    node->out = (wk_node_output *)(void *)((char *)node + outputs);
+    node->attrs = (char *)node + attrs;
+    node->out[0].dims = (int64_t *)(void *)((char *)node + dims);
     if (op->attrs_nbytes > 0) memcpy(node->attrs, c->attrs, op->attrs_nbytes);
-    node->out[0].dims = (int64_t *)(void *)((char *)node->attrs + attrs);
+    node->has_site = traced;
+    if (wk_unlikely(traced)) ((struct wk_site *)(void *)tape->top)[-1] = (struct wk_site){c->ctx->at_file, c->ctx->at_line};
     return node;
 }
 
-/* The union of what the gradients that are needed read. */
-static uint32_t reads_of(const wk_call *c) {
-    if (c->op->in_count == WK__ANY_NUMBER) return 0;
-    uint32_t reads = 0;
-    for (int32_t i = 0; i < c->in_count; i++)
-        if (c->in[i] != NULL && (c->in[i]->flags & WK__NEEDS_GRAD)) reads |= c->op->reads[i];
-    return reads;
-}
-
-static void edge_set(wk_edge *edge, wk_tensor *x, bool saved) {
-    edge->present = x != NULL;
-    edge->kind = WK__EDGE_NONE;
-    edge->saved = NULL;
+/* The edge to x: where its gradient goes, and its value if that is read. */
+static inline void edge_set(wk_edge *edge, wk_tensor *x, bool saved) {
+    *edge = (wk_edge){.kind = WK__EDGE_NONE, .present = x != NULL};
     if (x == NULL) return;
     if (x->flags & WK__NEEDS_GRAD) {
+        edge->wanted = true;
+        edge->output = x->output;
         if (x->node != NULL) {
             edge->kind = WK__EDGE_NODE;
             edge->to.node = x->node;
-            edge->output = x->output;
         } else {
             edge->kind = x->flags & WK__CUT ? WK__EDGE_CUT : WK__EDGE_LEAF;
             edge->to.leaf = wk__retain(x);
@@ -86,16 +78,9 @@ static void edge_set(wk_edge *edge, wk_tensor *x, bool saved) {
     }
 }
 
-static void output_set(wk_node *node, int32_t k, wk_tensor *y, int64_t *dims, bool saved) {
+static inline void output_set(wk_node *node, int32_t k, wk_tensor *y, int64_t *dims, bool saved) {
     wk_node_output *out = &node->out[k];
-    out->saved = NULL;
-    out->pending = NULL;
-    out->target = 0;
-    out->dims = dims;
-    out->ndim = 0;
-    if (y == NULL) return;
-    out->ndim = y->a.ndim;
-    out->dtype = y->a.dtype;
+    *out = (wk_node_output){.dims = dims, .ndim = y->a.ndim, .dtype = y->a.dtype};
     for (int32_t d = 0; d < y->a.ndim; d++) dims[d] = y->a.dims[d];
     if (saved) {
         out->saved = wk__retain(y);
@@ -107,69 +92,60 @@ static void output_set(wk_node *node, int32_t k, wk_tensor *y, int64_t *dims, bo
 }
 
 bool wk__tape_record(wk_call *c) {
-    wk_ctx *ctx = c->ctx;
+    wk_tape *tape = &c->ctx->tape;
     wk_node *node = node_new(c);
     if (wk_unlikely(node == NULL)) return false;
     node->op = c->op;
-    node->prev = ctx->tape.last;
-    node->serial = ++ctx->tape.serial;
-    node->file = ctx->at_file;
-    node->line = ctx->at_line;
+    node->prev = tape->last;
+    node->serial = ++tape->serial;
     node->in_count = c->in_count;
-    node->out_count = c->op->out_count;
+    node->out_count = (uint8_t)c->op->out_count;
     node->pending = 0;
+    node->saves = c->reads != 0;
     node->consumed_by = 0;
     node->needed_by = 0;
-    const uint32_t reads = reads_of(c);
-    for (int32_t i = 0; i < c->in_count; i++) edge_set(&node->in[i], c->in[i], i < 16 && (reads & WK_READS_IN(i)));
+    for (int32_t i = 0; i < c->in_count; i++) edge_set(&node->in[i], c->in[i], c->reads >> (i & 15) & 1);
     int64_t *dims = node->out[0].dims;
     for (int32_t k = 0; k < node->out_count; k++) {
-        output_set(node, k, c->out[k], dims, reads & WK_READS_OUT(k));
+        output_set(node, k, c->out[k], dims, c->reads & WK_READS_OUT(k));
         dims += node->out[k].ndim;
     }
-    ctx->tape.last = node;
+    tape->last = node;
     return true;
 }
 
-static void release(wk_tensor **held) {
-    wk_tensor *t = *held;
-    *held = NULL;
-    wk__unref(t);
-}
-
-void wk__node_release_saved(wk_node *node) {
-    for (int32_t i = 0; i < node->in_count; i++)
-        if (node->in[i].saved != NULL) release(&node->in[i].saved);
-    for (int32_t k = 0; k < node->out_count; k++)
-        if (node->out[k].saved != NULL) release(&node->out[k].saved);
-}
-
+/* Lets go of all a node holds. A node that was used up has let go of its values already. */
 static void node_remove(wk_node *node) {
-    wk__node_release_saved(node);
-    for (int32_t k = 0; k < node->out_count; k++) release(&node->out[k].pending);
     for (int32_t i = 0; i < node->in_count; i++)
-        if (node->in[i].kind >= WK__EDGE_LEAF) release(&node->in[i].to.leaf);
+        if (node->in[i].kind >= WK__EDGE_LEAF) wk__unref(node->in[i].to.leaf);
+    if (wk_likely(node->consumed_by != 0)) return;
+    if (node->saves) wk__node_release_saved(node);
+    for (int32_t k = 0; k < node->out_count; k++) wk__unref(node->out[k].pending);
+}
+
+/* Moves the top back to the end of the node that is the last one now. */
+static void rewind_to(wk_tape *tape, wk_node *last) {
+    char *top = last != NULL ? (char *)last + last->nbytes : NULL;
+    wk_tape_chunk *chunk = tape->chunk;
+    while (chunk->prev != NULL && !(top > (char *)chunk && top <= chunk_end(chunk))) chunk = chunk->prev;
+    tape->chunk = chunk;
+    tape->top = last != NULL ? top : chunk_begin(chunk);
+    tape->end = chunk_end(chunk);
 }
 
 void wk__tape_cut(wk_ctx *ctx, wk_node *last) {
     wk_tape *tape = &ctx->tape;
-    for (wk_node *node = tape->last; node != last; node = node->prev) {
-        node_remove(node);
+    if (tape->last == last) return;
+    for (wk_node *node = tape->last; node != last; node = tape->last) {
         tape->last = node->prev;
-        if (node->chunk == NULL) continue; /* the very first node: its chunk is the first one, which stays */
-        tape->chunk = node->chunk;
-        tape->top = node->place;
-        tape->end = chunk_end(node->chunk);
+        node_remove(node);
     }
-    if (tape->last == NULL && tape->chunk != NULL) {
-        while (tape->chunk->prev != NULL) tape->chunk = tape->chunk->prev;
-        tape->top = chunk_begin(tape->chunk);
-        tape->end = chunk_end(tape->chunk);
-    }
+    rewind_to(tape, last);
 }
 
 void wk__tape_free(wk_ctx *ctx) {
     wk__tape_cut(ctx, NULL);
+    while (ctx->tape.chunk != NULL && ctx->tape.chunk->prev != NULL) ctx->tape.chunk = ctx->tape.chunk->prev;
     for (wk_tape_chunk *chunk = ctx->tape.chunk, *next; chunk != NULL; chunk = next) {
         next = chunk->next;
         free(chunk);

@@ -23,7 +23,7 @@ typedef struct wk_edge {
     uint32_t version; /* of saved's storage when it was saved */
     uint8_t kind, output; /* output: which one of `node` */
     bool present;     /* false: an absent optional input */
-    bool wanted;      /* during a walk: this gradient is asked for */
+    bool wanted;      /* this gradient is asked for: kind is not NONE, or what wk_grad says */
 } wk_edge;
 
 typedef struct wk_node_output {
@@ -36,22 +36,28 @@ typedef struct wk_node_output {
     int32_t target;     /* wk_grad: 1 + number of the target that this output is, or 0 */
 } wk_node_output;
 
+/* One recorded call. Behind it lie, in one piece: edges | outputs | attributes | dims of the outputs | site */
 typedef struct wk_node {
     const wk_op *op;
     struct wk_node *prev;
     uint64_t serial;
-    wk_edge *in;
+    wk_node_output *out;
     void *attrs;
-    char *place;          /* where this node began: the top after it is removed */
-    struct wk_tape_chunk *chunk;
-    const char *file;     /* of the call, under WK_TRACE */
-    int32_t line;
-    int32_t in_count, out_count;
-    int32_t pending;      /* outputs that have a gradient in the running walk */
+    int32_t in_count;
+    uint32_t nbytes;      /* of the whole piece */
     uint32_t consumed_by; /* the walk that used it up, or 0 */
     uint32_t needed_by;   /* wk_grad: the latest walk that has a target below */
-    wk_node_output out[WK__MAX_OUTPUTS];
+    uint8_t out_count;
+    uint8_t pending;      /* outputs that have a gradient in the running walk */
+    bool saves;           /* some edge or output holds a value */
+    bool has_site;        /* under WK_TRACE: where it was called stands at the end of the piece */
+    wk_edge in[];
 } wk_node;
+
+/* Where a traced node was called; NULL when that is not known. */
+static inline const struct wk_site *wk__node_site(const wk_node *node) {
+    return node->has_site ? (const struct wk_site *)(const void *)((const char *)node + node->nbytes) - 1 : NULL;
+}
 
 /* The shape of the input behind an edge that wants a gradient. */
 static inline const int64_t *wk__edge_dims(const wk_edge *edge, int32_t *ndim) {
@@ -80,6 +86,15 @@ void wk__tape_cut(wk_ctx *ctx, wk_node *last);
 void wk__tape_free(wk_ctx *ctx);
 
 /* Lets go of the values that a node saved. */
-void wk__node_release_saved(wk_node *node);
+static inline void wk__node_release_saved(wk_node *node) {
+    for (int32_t i = 0; i < node->in_count; i++) {
+        wk__unref(node->in[i].saved);
+        node->in[i].saved = NULL;
+    }
+    for (int32_t k = 0; k < node->out_count; k++) {
+        wk__unref(node->out[k].saved);
+        node->out[k].saved = NULL;
+    }
+}
 
 #endif

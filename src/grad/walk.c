@@ -1,6 +1,8 @@
 /* walk.c -- the reverse sweep (NOTE [Walk] in walk.h). */
 #include "grad/walk.h"
 
+#include <stdio.h>
+
 #include "grad/scope.h"
 
 /* -------------------------------------------------------------------------------------------------------- refusals --- */
@@ -22,10 +24,13 @@ WK_NOINLINE static bool refuse_consumed(wk_walk *walk, const wk_node *node) {
 WK_NOINLINE static bool refuse_version(wk_walk *walk, const wk_node *node, const wk_tensor *t) {
     wk_shape_text text;
     const wk_storage *s = t->storage;
-    const char *name = t->meta != NULL && t->meta->name[0] != '\0' ? t->meta->name : s->name;
+    const struct wk_site *site = wk__node_site(node);
+    const char *name = t->meta != NULL && t->meta->name[0] != '\0' ? t->meta->name : wk__storage_name(s);
+    char where[80] = "";
+    if (site != NULL) snprintf(where, sizeof where, " (called at %s:%d)", site->file, (int)site->line);
     wk__fail(walk->ctx, WK_EVERSION, walk->op,
-             "%s needs %s %s as it was, but %s changed it in place: take the gradients before the change, or change a copy",
-             node->op->name, name != NULL ? name : "a tensor", wk__dims_text(&text, t),
+             "%s%s needs %s %s as it was, but %s changed it in place: take the gradients before the change, or change a copy",
+             node->op->name, where, name != NULL ? name : "a tensor", wk__dims_text(&text, t),
              s->writer != NULL ? s->writer->name : "the user (wk_data_mut)");
     return false;
 }
@@ -46,12 +51,13 @@ static bool check_versions(wk_walk *walk, const wk_node *node) {
 
 /* -------------------------------------------------------------------------------------------------------- one node --- */
 
-/* Which inputs get a gradient in this walk? */
+/* Which inputs get a gradient in this walk? In a plain walk all that can, which is how a node begins. */
 static void find_wanted(wk_walk *walk, wk_node *node) {
+    if (wk_likely(walk->targets == NULL && node->needed_by == 0)) return;
     for (int32_t i = 0; i < node->in_count; i++) {
         wk_edge *edge = &node->in[i];
         edge->wanted = edge->kind != WK__EDGE_NONE;
-        if (wk_likely(walk->targets == NULL) || !edge->wanted) continue;
+        if (walk->targets == NULL || !edge->wanted) continue;
         const bool enters = edge->kind == WK__EDGE_NODE && edge->to.node->needed_by == walk->number;
         edge->wanted = enters || wk__edge_target(walk, edge) != NULL;
     }
@@ -121,15 +127,18 @@ static bool backprop_vjp(wk_backprop *b) {
 
 static bool process(wk_walk *walk, wk_node *node) {
     if (wk_unlikely(node->consumed_by != 0)) return refuse_consumed(walk, node);
-    if (!check_versions(walk, node)) return false;
-    wk_backprop b = {.ctx = walk->ctx, .node = node, .walk = walk};
+    if (node->saves && !check_versions(walk, node)) return false;
+    wk_backprop b;
+    b.ctx = walk->ctx;
+    b.node = node;
+    b.walk = walk;
     find_wanted(walk, node);
     take_pending(walk, node, &b);
     const bool by_kernels = node->op->grad != NULL && !(walk->flags & WK_CREATE_GRAPH);
     if (!(by_kernels && node->op->grad(&b))) backprop_vjp(&b);
     for (int32_t k = 0; k < node->out_count; k++) wk__unref(b.gy[k]);
     if (!(walk->flags & (WK_RETAIN_GRAPH | WK_CREATE_GRAPH))) {
-        wk__node_release_saved(node);
+        if (node->saves) wk__node_release_saved(node);
         node->consumed_by = walk->number;
     }
     return walk->ctx->failure.status == WK_OK;

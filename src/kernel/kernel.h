@@ -1,16 +1,18 @@
 /* kernel.h -- tables of plain loops over memory. A kernel knows neither tensors nor graphs; it gets pointers,
  * lengths and strides, and it cannot fail.
  *
- * Reference first, speed as overlay: `wk__kernels_ref` is complete and in plain C. Each ISA's table is a copy of it
- * with slots overwritten, and `wk__kernels` points to the best table that this machine runs (WK_ISA=ref|avx2|avx512
- * picks another). Whatever the table, a kernel computes a sum in an order fixed by the shape alone. */
+ * Reference first, speed as overlay: `wk__kernels_ref` is complete and in plain C. Each ISA's table is the same list
+ * with its own functions in the f32 slots, and `wk__kernels` points to the best table that this machine runs
+ * (WK_ISA=ref|avx2|avx512 picks another). Whatever the table, a kernel computes a sum in an order fixed by the shape
+ * alone, and an element-wise result depends on the element alone, not on where it lies. */
 #ifndef WK_KERNEL_KERNEL_H
 #define WK_KERNEL_KERNEL_H
 
 #include "wick/base.h"
 
 /* Element-wise loops over n elements. A stride is in elements: 1 is contiguous, 0 repeats one element.
- * y may be the same memory as an input when both have the same stride; otherwise they do not overlap. */
+ * y may be the same memory as an input when both have the same stride; otherwise they do not overlap. Where y is
+ * repeated, a loop that adds to y adds the whole sum to its one element; the others leave the last element there. */
 typedef void wk_fill_loop(int64_t n, void *y, int64_t sy, const void *value);
 typedef void wk_unary_loop(int64_t n, void *y, int64_t sy, const void *x, int64_t sx);
 typedef void wk_binary_loop(int64_t n, void *y, int64_t sy, const void *a, int64_t sa, const void *b, int64_t sb);
@@ -68,9 +70,16 @@ typedef struct wk_rnn_grad_args {
 typedef void wk_rnn_backward_kernel(const wk_rnn_grad_args *a);
 int64_t wk__rnn_work(int64_t T, int64_t B, int64_t I, int64_t H);
 
-/* Adam (Kingma & Ba 2015) over n contiguous parameters, as torch.optim.Adam computes it, operation by operation:
- *     g += weight_decay p;  m = m + (1-beta1) (g - m);  v = beta2 v + (1-beta2) g^2
- *     p -= step_size * m / (sqrt(v) / sqrt_bias2 + eps)      step_size = lr / (1 - beta1^t), sqrt_bias2 = sqrt(1 - beta2^t) */
+/* Adam (Kingma & Ba 2015) over n contiguous parameters, rounded as torch.optim.Adam of PyTorch 1.13 rounds it on CPUs
+ * with FMA: each line is one operation after the other in the element type, fma(a, b, c) = a b + c is rounded once,
+ * and constants are computed in double, then rounded. Every table gives the same bits.
+ *
+ *     g = fma(weight_decay, p, g)                          where weight_decay is not 0
+ *     m = fma(1 - beta1, g, beta1 m)
+ *     v = fma((1 - beta2) g, g, beta2 v)
+ *     p = p + (-step_size m) / (sqrt(v) / sqrt_bias2 + eps)
+ *
+ * step_size = lr / (1 - beta1^t) and sqrt_bias2 = sqrt(1 - beta2^t) in step t = 1, 2, ... */
 typedef struct wk_adam_args {
     int64_t n;
     void *p, *m, *v;
@@ -79,8 +88,12 @@ typedef struct wk_adam_args {
 } wk_adam_args;
 typedef void wk_adam_kernel(const wk_adam_args *a);
 
-/* SGD as torch.optim.SGD: g += weight_decay p;  b = first ? g : momentum b + (1-dampening) g;
- * g = nesterov ? g + momentum b : b;  p -= lr g. Without momentum b is NULL. */
+/* SGD as torch.optim.SGD, rounded likewise. Without momentum b is NULL, and d = g.
+ *
+ *     g = fma(weight_decay, p, g)                          where weight_decay is not 0
+ *     b = first ? g : fma(1 - dampening, g, momentum b)
+ *     d = nesterov ? fma(momentum, b, g) : b
+ *     p = fma(-lr, d, p) */
 typedef struct wk_sgd_args {
     int64_t n;
     void *p, *b;
@@ -100,7 +113,8 @@ typedef struct wk_kernels {
 extern const wk_kernels wk__kernels_ref, wk__kernels_avx2, wk__kernels_avx512;
 extern const wk_kernels *wk__kernels; /* the table in use; set once, before main, by select.c */
 
-/* Makes the named table current ("ref", "avx2", "avx512"; NULL: the best one). False when this machine or build lacks it. */
+/* Makes the named table current ("ref", "avx2", "avx512"; NULL: the best one). False, and nothing changes, when this
+ * machine or build lacks it. */
 bool wk__kernels_select(const char *isa);
 
 #endif

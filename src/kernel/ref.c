@@ -46,7 +46,8 @@ int64_t wk__rnn_work(int64_t T, int64_t B, int64_t I, int64_t H) {
 }
 
 #define SLOTS_FLOAT(name) {[WK_F32] = wk__ref_##name##_f32, [WK_F64] = wk__ref_##name##_f64}
-#define SLOTS_ANY(name) {[WK_F32] = wk__ref_##name##_f32, [WK_F64] = wk__ref_##name##_f64, [WK_I64] = wk__ref_##name##_i64}
+#define SLOTS_ANY(name) \
+    { [WK_F32] = wk__ref_##name##_f32, [WK_F64] = wk__ref_##name##_f64, [WK_I64] = wk__ref_##name##_i64 }
 
 const wk_kernels wk__kernels_ref = {
     .isa = "ref",

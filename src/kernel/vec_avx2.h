@@ -71,20 +71,8 @@ INLINE vec v_fnma(vec a, vec b, vec c) { /* c - a b */
     return _mm256_fnmadd_ps(a, b, c);
 }
 
-INLINE vec v_reciprocal_estimate(vec a) { /* to 12 bits */
-    return _mm256_rcp_ps(a);
-}
-
-/* Whether every |a| is 0 or in [2^-60, 2^60), and every |b| in [2^-60, 2^60) with a mantissa that is not all ones. */
-INLINE bool v_divides_by_fma(vec a, vec b) {
-    const vec sign = v_set(-0.0f), low = v_set(0x1p-60f), high = v_set(0x1p60f);
-    const vec a_size = _mm256_andnot_ps(sign, a), b_size = _mm256_andnot_ps(sign, b);
-    const vec a_in = _mm256_and_ps(_mm256_cmp_ps(a_size, low, _CMP_GE_OQ), _mm256_cmp_ps(a_size, high, _CMP_LT_OQ));
-    const vec b_in = _mm256_and_ps(_mm256_cmp_ps(b_size, low, _CMP_GE_OQ), _mm256_cmp_ps(b_size, high, _CMP_LT_OQ));
-    const vec fine = _mm256_and_ps(b_in, _mm256_or_ps(a_in, _mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_EQ_OQ)));
-    const __m256i mantissa = _mm256_set1_epi32(0x007fffff), b_bits = _mm256_and_si256(_mm256_castps_si256(b), mantissa);
-    const vec b_ones = _mm256_castsi256_ps(_mm256_cmpeq_epi32(b_bits, mantissa));
-    return _mm256_movemask_ps(_mm256_andnot_ps(b_ones, fine)) == 0xff;
+INLINE vec v_unless_infinite(vec test, vec x, vec y) { /* x, but y where test is +infinity */
+    return _mm256_blendv_ps(x, y, _mm256_cmp_ps(test, v_set(INFINITY), _CMP_EQ_OQ));
 }
 
 INLINE vec v_first(mask m, vec x) { /* the other lanes are 0 */

@@ -71,19 +71,8 @@ INLINE vec v_fnma(vec a, vec b, vec c) { /* c - a b */
     return _mm512_fnmadd_ps(a, b, c);
 }
 
-INLINE vec v_reciprocal_estimate(vec a) { /* to 14 bits */
-    return _mm512_rcp14_ps(a);
-}
-
-/* Whether every |a| is 0 or in [2^-60, 2^60), and every |b| in [2^-60, 2^60) with a mantissa that is not all ones. */
-INLINE bool v_divides_by_fma(vec a, vec b) {
-    const __m512i low = _mm512_set1_epi32(0x21800000), range = _mm512_set1_epi32(0x3c000000);
-    const __m512i no_sign = _mm512_set1_epi32(INT32_MAX), mantissa = _mm512_set1_epi32(0x007fffff);
-    const __m512i a_bits = _mm512_and_epi32(_mm512_castps_si512(a), no_sign), b_bits = _mm512_and_epi32(_mm512_castps_si512(b), no_sign);
-    const mask a_zero = _mm512_testn_epi32_mask(a_bits, a_bits), a_in = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(a_bits, low), range);
-    const mask b_in = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(b_bits, low), range);
-    const mask b_usual = _mm512_test_epi32_mask(_mm512_andnot_epi32(b_bits, mantissa), mantissa);
-    return ((a_zero | a_in) & b_in & b_usual) == 0xffff;
+INLINE vec v_unless_infinite(vec test, vec x, vec y) { /* x, but y where test is +infinity */
+    return _mm512_mask_mov_ps(x, _mm512_cmp_ps_mask(test, v_set(INFINITY), _CMP_EQ_OQ), y);
 }
 
 INLINE vec v_first(mask m, vec x) { /* the other lanes are 0 */
@@ -107,8 +96,8 @@ INLINE float v_sum(vec a) {
  *     a1 a1 a1 a1 | ...   ->                       ->                       -> ... over the four 128-bit parts */
 INLINE vec v_sum_rows(const vec rows[W]) {
     vec pairs[8], quads[4], halves[2];
-    UNROLL for (int i = 0; i < 8; i++)
-        pairs[i] = v_add(_mm512_unpacklo_ps(rows[2 * i], rows[2 * i + 1]), _mm512_unpackhi_ps(rows[2 * i], rows[2 * i + 1]));
+    UNROLL for (int i = 0; i < 8; i++) pairs[i] =
+        v_add(_mm512_unpacklo_ps(rows[2 * i], rows[2 * i + 1]), _mm512_unpackhi_ps(rows[2 * i], rows[2 * i + 1]));
     UNROLL for (int i = 0; i < 4; i++) {
         const __m512d a = _mm512_castps_pd(pairs[2 * i]), b = _mm512_castps_pd(pairs[2 * i + 1]);
         quads[i] = v_add(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)), _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
@@ -134,13 +123,15 @@ INLINE vec v_tanh(vec x) {
     const __m512i piece = _mm512_srli_epi32(_mm512_max_epu32(a, low), 21);
     const __m512i keep = _mm512_set1_epi32((int)0xffe00000u), half = _mm512_set1_epi32(0x00100000);
     const vec centre = _mm512_castsi512_ps(_mm512_ternarylogic_epi32(a, keep, half, 0xea)); /* (a & keep) | half */
-    const vec d = _mm512_mask_sub_ps(_mm512_castsi512_ps(a), _mm512_cmpge_epu32_mask(a, second), _mm512_castsi512_ps(a), centre);
+    const vec d =
+        _mm512_mask_sub_ps(_mm512_castsi512_ps(a), _mm512_cmpge_epu32_mask(a, second), _mm512_castsi512_ps(a), centre);
     const vec d2 = v_mul(d, d);
     const vec c45 = v_fma(v_tanh_coefficient(5, piece), d, v_tanh_coefficient(4, piece));
     const vec c23 = v_fma(v_tanh_coefficient(3, piece), d, v_tanh_coefficient(2, piece));
     const vec c01 = v_fma(v_tanh_coefficient(1, piece), d, v_tanh_coefficient(0, piece));
     const vec y = v_fma(v_fma(c45, d2, c23), d2, c01);
-    const vec odd = _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(y), sign, bits, 0xf8)); /* y | (sign & bits) */
+    const vec odd = _mm512_castsi512_ps(
+        _mm512_ternarylogic_epi32(_mm512_castps_si512(y), sign, bits, 0xf8));  /* y | (sign & bits) */
     return _mm512_mask_mov_ps(odd, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x); /* NaN stays NaN */
 }
 

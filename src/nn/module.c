@@ -16,7 +16,6 @@ static void module_free(wk_module *m) {
     for (int32_t i = 0; i < m->child_count; i++) module_free(m->children[i]);
     if (m->cls->free != NULL && m->self != NULL) m->cls->free(m);
     for (int32_t i = 0; i < m->parameter_count; i++) {
-        m->parameters[i].tensor->storage->name = NULL;
         wk__unref(m->parameters[i].tensor);
         free(m->parameters[i].name);
     }
@@ -185,7 +184,6 @@ wk_tensor *wk_module_add_parameter(wk_module *m, const char *name, wk_tensor *in
     wk_copy_(p.tensor, init);
     p.tensor->flags |= WK__NEEDS_GRAD;
     dotted_name(m, name, p.tensor->meta->name, sizeof p.tensor->meta->name);
-    p.tensor->storage->name = p.tensor->meta->name;
     m->parameters[m->parameter_count++] = p;
     for (wk_module *above = m; above != NULL; above = above->parent) above->total++;
     return p.tensor;

@@ -35,18 +35,16 @@ static wk_tensor *reduced(const wk_backprop *b, int32_t i, wk_tensor *g) {
 }
 
 static void forward(const wk_call *c, wk_binary_loop *kernel) {
-    const wk_tensor *a = c->in[0], *b = c->in[1], *y = c->out[0];
-    if (wk_likely(wk__flat2(a, b))) kernel(y->a.numel, y->a.data, 1, a->a.data, 1, b->a.data, 1);
-    else wk__binary_rows(kernel, &y->a, &a->a, &b->a);
+    wk__binary_rows(kernel, &c->out[0]->a, &c->in[0]->a, &c->in[1]->a);
 }
 
 /* gx (+)= s g */
 static void scaled(wk_backprop *b, int32_t i, double s) {
     const wk_array *g = &b->gy[0]->a;
-    wk_array gx;
+    wk_array room;
     bool add;
-    if (!wk__slot(b, i, &gx, &add)) return;
-    wk__scale_rows(add ? wk__kernels->scale_add[g->dtype] : wk__kernels->scale[g->dtype], &gx, g, s);
+    const wk_array *gx = wk__slot(b, i, &room, &add);
+    if (gx != NULL) wk__scale_rows(add ? wk__kernels->scale_add[g->dtype] : wk__kernels->scale[g->dtype], gx, g, s);
 }
 
 /* -------------------------------------------------------------------------------------------------------------- add --- */
@@ -102,10 +100,10 @@ static void mul_forward(wk_call *c) { forward(c, wk__kernels->mul[c->out[0]->a.d
 /* gx (+)= g * other */
 static void mul_grad_input(wk_backprop *b, int32_t i, const wk_array *other) {
     const wk_array *g = &b->gy[0]->a;
-    wk_array gx;
+    wk_array room;
     bool add;
-    if (!wk__slot(b, i, &gx, &add)) return;
-    wk__binary_rows(add ? wk__kernels->mul_add[g->dtype] : wk__kernels->mul[g->dtype], &gx, g, other);
+    const wk_array *gx = wk__slot(b, i, &room, &add);
+    if (gx != NULL) wk__binary_rows(add ? wk__kernels->mul_add[g->dtype] : wk__kernels->mul[g->dtype], gx, g, other);
 }
 
 static bool mul_grad(wk_backprop *b) {

@@ -1,37 +1,60 @@
 /* elementwise.c -- see elementwise.h. */
 #include "op/elementwise.h"
 
-void wk__unary_rows(wk_unary_loop *kernel, const wk_array *y, const wk_array *x) {
+/* Most arrays are contiguous and of one shape: a single row, for which no walk is needed. The walks stand apart, so that the
+ * common way does not pay for their stack. */
+static inline bool flat(const wk_array *y, const wk_array *x) {
+    if (y->ndim == 0 && x->ndim == 0) return true;
+    return wk__same_dims(y, x) && wk__array_is_contiguous(y) && wk__array_is_contiguous(x);
+}
+
+WK_NOINLINE static void unary_walk(wk_unary_loop *kernel, const wk_array *y, const wk_array *x) {
     wk_rows rows;
     const wk_array *const arrays[] = {y, x};
     for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows))
         kernel(rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1]);
 }
 
-void wk__binary_rows(wk_binary_loop *kernel, const wk_array *y, const wk_array *a, const wk_array *b) {
+void wk__unary_rows(wk_unary_loop *kernel, const wk_array *y, const wk_array *x) {
+    if (wk_likely(flat(y, x))) kernel(y->numel, y->data, 1, x->data, 1);
+    else unary_walk(kernel, y, x);
+}
+
+WK_NOINLINE static void binary_walk(wk_binary_loop *kernel, const wk_array *y, const wk_array *a, const wk_array *b) {
     wk_rows rows;
     const wk_array *const arrays[] = {y, a, b};
     for (bool more = wk__rows_begin(&rows, 3, arrays); more; more = wk__rows_next(&rows))
         kernel(rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1], rows.data[2], rows.stride[2]);
 }
 
-void wk__scale_rows(wk_scale_loop *kernel, const wk_array *y, const wk_array *x, double s) {
+void wk__binary_rows(wk_binary_loop *kernel, const wk_array *y, const wk_array *a, const wk_array *b) {
+    if (wk_likely(flat(y, a) && flat(y, b))) kernel(y->numel, y->data, 1, a->data, 1, b->data, 1);
+    else binary_walk(kernel, y, a, b);
+}
+
+WK_NOINLINE static void scale_walk(wk_scale_loop *kernel, const wk_array *y, const wk_array *x, double s) {
     wk_rows rows;
     const wk_array *const arrays[] = {y, x};
     for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows))
         kernel(rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1], s);
 }
 
+void wk__scale_rows(wk_scale_loop *kernel, const wk_array *y, const wk_array *x, double s) {
+    if (wk_likely(flat(y, x))) kernel(y->numel, y->data, 1, x->data, 1, s);
+    else scale_walk(kernel, y, x, s);
+}
+
+void wk__zero(const wk_array *y) {
+    const double nothing = 0; /* all bits zero in every type */
+    wk_rows rows;
+    for (bool more = wk__rows_begin(&rows, 1, &y); more; more = wk__rows_next(&rows))
+        wk__kernels->fill[y->dtype](rows.n, rows.data[0], rows.stride[0], &nothing);
+}
+
 /* Walks x's shape with y stretched over it. Along a row y either moves with x, and the row is added element by element, or
  * stays where it is, and the row is summed first. */
-void wk__sum_to(const wk_array *y, const wk_array *x, bool add) {
+WK_NOINLINE static void sum_to_walk(const wk_array *y, const wk_array *x) {
     const wk_dtype dtype = y->dtype;
-    const double nothing = 0; /* all bits zero in every type */
-    if (!add) {
-        wk_rows cleared;
-        for (bool more = wk__rows_begin(&cleared, 1, &y); more; more = wk__rows_next(&cleared))
-            wk__kernels->fill[dtype](cleared.n, cleared.data[0], cleared.stride[0], &nothing);
-    }
     wk_rows rows;
     const wk_array *const arrays[] = {x, y};
     for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows)) {
@@ -45,15 +68,28 @@ void wk__sum_to(const wk_array *y, const wk_array *x, bool add) {
     }
 }
 
+void wk__sum_to(const wk_array *y, const wk_array *x, bool add) {
+    if (x->numel == y->numel && wk__array_is_contiguous(x) && wk__array_is_contiguous(y)) { /* nothing is stretched */
+        (add ? wk__kernels->accumulate : wk__kernels->copy)[y->dtype](x->numel, y->data, 1, x->data, 1);
+        return;
+    }
+    if (!add) wk__zero(y);
+    sum_to_walk(y, x);
+}
+
 bool wk__unary_shape(wk_call *c) { return wk__check_float(c) && wk__declare_like(c, 0, c->in[0]); }
 
-bool wk__binary_shape(wk_call *c) {
+WK_NOINLINE static bool broadcast_shape(wk_call *c) {
     const wk_tensor *a = c->in[0], *b = c->in[1];
-    if (!wk__check_float(c)) return false;
-    if (wk_likely(wk__same_dims(&a->a, &b->a))) return wk__declare_like(c, 0, a);
     int32_t ndim;
     int64_t dims[WK_MAX_DIMS];
     if (wk__broadcast_dims(&a->a, &b->a, &ndim, dims)) return wk__declare(c, 0, a->a.dtype, ndim, dims);
     wk_shape_text ta, tb;
     return wk__refuse(c, WK_ESHAPE, "shapes a %s and b %s do not broadcast", wk__dims_text(&ta, a), wk__dims_text(&tb, b));
+}
+
+bool wk__binary_shape(wk_call *c) {
+    const wk_tensor *a = c->in[0], *b = c->in[1];
+    if (!wk__check_float(c)) return false;
+    return wk_likely(wk__same_dims(&a->a, &b->a)) ? wk__declare_like(c, 0, a) : broadcast_shape(c);
 }

@@ -10,16 +10,14 @@ void wk__unary_rows(wk_unary_loop *kernel, const wk_array *y, const wk_array *x)
 void wk__binary_rows(wk_binary_loop *kernel, const wk_array *y, const wk_array *a, const wk_array *b);
 void wk__scale_rows(wk_scale_loop *kernel, const wk_array *y, const wk_array *x, double s);
 
+/* y = 0 */
+void wk__zero(const wk_array *y);
+
 /* y (+)= x summed over the dimensions in which y is stretched to x's shape. */
 void wk__sum_to(const wk_array *y, const wk_array *x, bool add);
 
 /* The shape rule of y = f(a, b) with broadcasting, and of y = f(x). */
 bool wk__binary_shape(wk_call *c);
 bool wk__unary_shape(wk_call *c);
-
-/* Is everything one contiguous run of the same shape? Then the kernel can be called without a walk. */
-static inline bool wk__flat2(const wk_tensor *a, const wk_tensor *b) {
-    return (a->flags & b->flags & WK__CONTIGUOUS) && wk__same_dims(&a->a, &b->a);
-}
 
 #endif

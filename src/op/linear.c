@@ -28,6 +28,10 @@ static bool shape(wk_call *c) {
 /* An array as rows of its last dimension. One matrix when the other dimensions can be walked with one stride; else false. */
 static bool as_rows(const wk_array *a, wk_mat *m) {
     const int32_t last = a->ndim - 1;
+    if (wk_likely(a->dims[last] > 0 && wk__array_is_contiguous(a))) {
+        *m = (wk_mat){a->data, a->dtype, a->numel / a->dims[last], a->dims[last], a->dims[last], 1};
+        return true;
+    }
     *m = (wk_mat){a->data, a->dtype, 1, a->dims[last], 0, a->strides[last]};
     for (int32_t d = last - 1; d >= 0; d--) {
         if (a->dims[d] == 1) continue;
@@ -76,33 +80,35 @@ static void forward(wk_call *c) { for_matrices(&c->in[X]->a, &c->out[0]->a, forw
 
 /* --------------------------------------------------------------------------------------------------------- backward --- */
 
-typedef struct weight_grad { wk_array gw; bool add; } weight_grad;
+/* What meets the rows: w for the gradient of x; the slot of w for that of w. */
+typedef struct weights {
+    const wk_array *array;
+    bool add;
+} weights;
 
 static void grad_x_rows(void *user, wk_mat gx, wk_mat g) {
-    const weight_grad *w = user;
-    wk__gemm(g, wk__matrix_of(&w->gw), gx, w->add);
+    const weights *w = user;
+    wk__gemm(g, wk__matrix_of(w->array), gx, w->add);
 }
 
 static void grad_w_rows(void *user, wk_mat x, wk_mat g) {
-    weight_grad *w = user;
-    wk__gemm(wk__transposed(g), x, wk__matrix_of(&w->gw), w->add);
-    w->add = true; /* the next matrix of rows, if any, adds to this one */
+    weights *gw = user;
+    wk__gemm(wk__transposed(g), x, wk__matrix_of(gw->array), gw->add);
+    gw->add = true; /* the next matrix of rows, if any, adds to this one */
 }
 
 static bool grad(wk_backprop *b) {
     const wk_array *g = &b->gy[0]->a;
-    weight_grad w;
-    wk_array gx;
-    if (wk__wants(b, X) && wk__slot(b, X, &gx, &w.add)) {
-        w.gw = *wk__saved_in(b, W);
-        for_matrices(&gx, g, grad_x_rows, &w);
-    }
-    if (wk__wants(b, W) && wk__slot(b, W, &w.gw, &w.add)) {
-        if (g->numel == 0 && !w.add) wk__sum_to(&w.gw, g, false); /* no rows: zero */
-        for_matrices(wk__saved_in(b, X), g, grad_w_rows, &w);
-    }
+    wk_array room;
+    const wk_array *slot;
     bool add;
-    if (b->node->in[B].present && wk__wants(b, B) && wk__slot(b, B, &gx, &add)) wk__sum_to(&gx, g, add);
+    if (wk__wants(b, X) && (slot = wk__slot(b, X, &room, &add)) != NULL)
+        for_matrices(slot, g, grad_x_rows, &(weights){wk__saved_in(b, W), add});
+    if (wk__wants(b, W) && (slot = wk__slot(b, W, &room, &add)) != NULL) {
+        if (g->numel == 0 && !add) wk__zero(slot);
+        for_matrices(wk__saved_in(b, X), g, grad_w_rows, &(weights){slot, add});
+    }
+    if (wk__wants(b, B) && (slot = wk__slot(b, B, &room, &add)) != NULL) wk__sum_to(slot, g, add);
     return true;
 }
 

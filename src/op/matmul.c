@@ -20,12 +20,13 @@ static void forward(wk_call *c) {
 
 static bool grad(wk_backprop *b) {
     const wk_mat g = wk__matrix_of(&b->gy[0]->a);
-    wk_array gx;
+    wk_array room;
+    const wk_array *gx;
     bool add;
-    if (wk__wants(b, 0) && wk__slot(b, 0, &gx, &add))
-        wk__gemm(g, wk__transposed(wk__matrix_of(wk__saved_in(b, 1))), wk__matrix_of(&gx), add);
-    if (wk__wants(b, 1) && wk__slot(b, 1, &gx, &add))
-        wk__gemm(wk__transposed(wk__matrix_of(wk__saved_in(b, 0))), g, wk__matrix_of(&gx), add);
+    if (wk__wants(b, 0) && (gx = wk__slot(b, 0, &room, &add)) != NULL)
+        wk__gemm(g, wk__transposed(wk__matrix_of(wk__saved_in(b, 1))), wk__matrix_of(gx), add);
+    if (wk__wants(b, 1) && (gx = wk__slot(b, 1, &room, &add)) != NULL)
+        wk__gemm(wk__transposed(wk__matrix_of(wk__saved_in(b, 0))), g, wk__matrix_of(gx), add);
     return true;
 }
 

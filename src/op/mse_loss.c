@@ -14,8 +14,7 @@ static void forward(wk_call *c) {
     const wk_tensor *x = c->in[0], *t = c->in[1];
     const wk_array *y = &c->out[0]->a;
     const wk_array *const arrays[] = {&x->a, &t->a};
-    const double nothing = 0;
-    wk__kernels->fill[y->dtype](1, y->data, 1, &nothing);
+    wk__zero(y);
     wk_rows rows;
     for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows)) {
         double row_sum; /* room for one element of any float type */
@@ -29,11 +28,12 @@ static void forward(wk_call *c) {
 static void scaled_difference(wk_backprop *b, int32_t i, const wk_array *minuend, const wk_array *subtrahend) {
     const wk_array *g = &b->gy[0]->a;
     const double gy = g->dtype == WK_F32 ? *(const float *)g->data : *(const double *)g->data;
-    wk_array gx;
+    wk_array room;
     bool add;
-    if (!wk__slot(b, i, &gx, &add)) return;
-    const wk_array *const arrays[] = {&gx, minuend, subtrahend};
-    const double s = 2 * gy / (double)gx.numel;
+    const wk_array *gx = wk__slot(b, i, &room, &add);
+    if (gx == NULL) return;
+    const wk_array *const arrays[] = {gx, minuend, subtrahend};
+    const double s = 2 * gy / (double)gx->numel;
     wk_rows rows;
     for (bool more = wk__rows_begin(&rows, 3, arrays); more; more = wk__rows_next(&rows))
         wk__kernels->scaled_diff[g->dtype](rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1], rows.data[2],

@@ -11,10 +11,10 @@
 /* gx (+)= s g, with g stretched over gx. */
 static bool stretch_grad(wk_backprop *b, double s) {
     const wk_array *g = &b->gy[0]->a;
-    wk_array gx;
+    wk_array room;
     bool add;
-    if (!wk__slot(b, 0, &gx, &add)) return true;
-    wk__scale_rows(add ? wk__kernels->scale_add[g->dtype] : wk__kernels->scale[g->dtype], &gx, g, s);
+    const wk_array *gx = wk__slot(b, 0, &room, &add);
+    if (gx != NULL) wk__scale_rows(add ? wk__kernels->scale_add[g->dtype] : wk__kernels->scale[g->dtype], gx, g, s);
     return true;
 }
 

@@ -8,8 +8,6 @@
  *     gx_t += w_ih^T d_t    gw_ih += sum d_t x_t^T    gw_hh += sum d_t h_(t-1)^T    gb_ih, gb_hh += sum d_t    gh0 += w_hh^T d_0
  *
  * Only the states are kept: 1 - h^2 needs no a. */
-#include <string.h>
-
 #include "op/elementwise.h"
 #include "op/rows.h"
 
@@ -50,7 +48,7 @@ typedef struct packed {
 
 static bool pack(wk_ctx *ctx, const wk_array *x, bool fine, packed *p) {
     *p = (packed){x, NULL};
-    if (wk_likely(x == NULL || fine)) return true;
+    if (wk_likely(fine)) return true;
     p->copy = wk__tensor_make(ctx, x->dtype, x->ndim, x->dims);
     if (p->copy == NULL) return false;
     wk__unary_rows(wk__kernels->copy[x->dtype], &p->copy->a, x);
@@ -78,10 +76,9 @@ static const void *data_of(const packed *p) { return p->array != NULL ? p->array
 /* Collects pointers, strides and scratch memory. False when memory is out. */
 static bool job_begin(job *j, wk_ctx *ctx, const wk_array *const *in, const wk_array *out) {
     const int64_t n = out->dims[0], t = out->dims[1], h = out->dims[2], features = in[X]->dims[2];
-    memset(j, 0, sizeof *j);
     j->work = wk__storage_new(ctx, (size_t)wk__rnn_work(t, n, features, h) * wk__dtype_nbytes[out->dtype]);
     bool fine = j->work != NULL;
-    for (int32_t i = 0; i < INPUTS && fine; i++) fine = pack(ctx, in[i], in[i] == NULL || fine_for_kernel(in[i], i), &j->in[i]);
+    for (int32_t i = 0; i < INPUTS; i++) fine &= pack(ctx, in[i], in[i] == NULL || fine_for_kernel(in[i], i), &j->in[i]);
     if (!fine) return false;
     const wk_array *x = j->in[X].array;
     j->args = (wk_rnn_args){
@@ -100,8 +97,7 @@ static bool job_begin(job *j, wk_ctx *ctx, const wk_array *const *in, const wk_a
 static void copy_last_state(const wk_call *c) {
     const wk_array *out = &c->out[0]->a, *hn = &c->out[1]->a;
     wk_array last = *hn;
-    const double nothing = 0;
-    wk__kernels->fill[hn->dtype](hn->numel, hn->data, 1, &nothing);
+    wk__zero(hn);
     if (out->dims[1] == 0 && c->in[H0] == NULL) return;
     if (out->dims[1] == 0) {
         wk__unary_rows(wk__kernels->copy[hn->dtype], hn, &c->in[H0]->a);
@@ -127,43 +123,46 @@ static void forward(wk_call *c) {
 /* The slot of an input as the kernel wants it: contiguous (x: features side by side). When the slot lies otherwise, the
  * kernel sets a temporary, which is added to the slot afterwards. */
 typedef struct target {
-    wk_array slot;
+    wk_array room;
+    const wk_array *slot; /* NULL: not wanted */
     wk_tensor *temporary;
-    bool add, wanted;
+    bool add;
 } target;
 
 static bool target_begin(wk_backprop *b, int32_t i, target *t) {
-    *t = (target){.wanted = wk__wants(b, i)};
-    if (!t->wanted) return true;
-    if (!wk__slot(b, i, &t->slot, &t->add)) return false;
-    if (fine_for_kernel(&t->slot, i)) return true;
-    t->temporary = wk__tensor_make(b->ctx, t->slot.dtype, t->slot.ndim, t->slot.dims);
+    t->slot = NULL;
+    t->temporary = NULL;
+    t->add = false;
+    if (!wk__wants(b, i)) return true;
+    t->slot = wk__slot(b, i, &t->room, &t->add);
+    if (t->slot == NULL || fine_for_kernel(t->slot, i)) return t->slot != NULL;
+    t->temporary = wk__tensor_make(b->ctx, t->slot->dtype, t->slot->ndim, t->slot->dims);
     return t->temporary != NULL || wk__fail(b->ctx, WK_ENOMEM, "rnn", "out of memory") == WK_OK;
 }
 
-static void *target_data(const target *t) {
-    if (!t->wanted) return NULL;
-    return t->temporary != NULL ? t->temporary->a.data : t->slot.data;
-}
+/* Where the kernel writes, or NULL. */
+static const wk_array *target_array(const target *t) { return t->temporary != NULL ? &t->temporary->a : t->slot; }
+
+static void *target_data(const target *t) { return t->slot != NULL ? target_array(t)->data : NULL; }
 
 static bool target_add(const target *t) { return t->add && t->temporary == NULL; }
 
 static void target_end(target *t) {
     if (t->temporary == NULL) return;
-    const wk_dtype dtype = t->slot.dtype;
-    wk__unary_rows(t->add ? wk__kernels->accumulate[dtype] : wk__kernels->copy[dtype], &t->slot, &t->temporary->a);
+    const wk_dtype dtype = t->slot->dtype;
+    wk__unary_rows(t->add ? wk__kernels->accumulate[dtype] : wk__kernels->copy[dtype], t->slot, &t->temporary->a);
     wk__unref(t->temporary);
 }
 
 static void run_backward(wk_backprop *b, const job *j, target *t) {
     const wk_tensor *gout = b->gy[0], *ghn = b->gy[1];
-    const wk_array *gx = t[X].temporary != NULL ? &t[X].temporary->a : &t[X].slot;
+    const wk_array *gx = target_array(&t[X]);
     wk__kernels->rnn_backward[wk__saved_out(b, 0)->dtype](&(wk_rnn_grad_args){
         .fwd = j->args,
         .gout = gout != NULL ? gout->a.data : NULL,
         .gout_t = gout != NULL ? gout->a.strides[1] : 0, .gout_b = gout != NULL ? gout->a.strides[0] : 0,
         .ghn = ghn != NULL ? ghn->a.data : NULL,
-        .gx = target_data(&t[X]), .gx_t = t[X].wanted ? gx->strides[1] : 0, .gx_b = t[X].wanted ? gx->strides[0] : 0,
+        .gx = target_data(&t[X]), .gx_t = gx != NULL ? gx->strides[1] : 0, .gx_b = gx != NULL ? gx->strides[0] : 0,
         .gh0 = target_data(&t[H0]),
         .gw_ih = target_data(&t[W_IH]), .gw_hh = target_data(&t[W_HH]),
         .gb_ih = target_data(&t[B_IH]), .gb_hh = target_data(&t[B_HH]),
@@ -175,14 +174,15 @@ static void run_backward(wk_backprop *b, const job *j, target *t) {
 
 static bool grad(wk_backprop *b) {
     const wk_array *in[INPUTS];
-    target t[INPUTS] = {{.wanted = false}};
+    target t[INPUTS];
     job j;
     for (int32_t i = 0; i < INPUTS; i++) in[i] = b->node->in[i].saved != NULL ? wk__saved_in(b, i) : NULL;
     bool fine = job_begin(&j, b->ctx, in, wk__saved_out(b, 0));
     if (!fine) wk__fail(b->ctx, WK_ENOMEM, "rnn", "out of memory");
-    for (int32_t i = 0; i < INPUTS && fine; i++) fine = target_begin(b, i, &t[i]);
+    int32_t begun = 0;
+    while (fine && begun < INPUTS) fine = target_begin(b, begun, &t[begun]), begun++;
     if (fine) run_backward(b, &j, t);
-    for (int32_t i = 0; i < INPUTS; i++) target_end(&t[i]);
+    for (int32_t i = 0; i < begun; i++) target_end(&t[i]);
     job_end(&j);
     return true;
 }

@@ -56,13 +56,14 @@ static void forward(wk_call *c) {
 static bool grad(wk_backprop *b) {
     const stack_attrs *s = b->node->attrs;
     const wk_array *g = &b->gy[0]->a;
-    wk_array slice, gx;
+    wk_array slice, room;
     bool add;
     for (int32_t i = 0; i < b->node->in_count; i++) {
         if (!wk__wants(b, i)) continue;
-        if (!wk__slot(b, i, &gx, &add)) return true;
+        const wk_array *gx = wk__slot(b, i, &room, &add);
+        if (gx == NULL) return true;
         slice_at(g, s->dim, i, &slice);
-        copy_slice(add ? wk__kernels->accumulate[g->dtype] : wk__kernels->copy[g->dtype], &gx, &slice);
+        copy_slice(add ? wk__kernels->accumulate[g->dtype] : wk__kernels->copy[g->dtype], gx, &slice);
     }
     return true;
 }

@@ -3,18 +3,16 @@
 #include "op/rows.h"
 
 static void forward(wk_call *c) {
-    const wk_tensor *x = c->in[0], *y = c->out[0];
-    wk_unary_loop *kernel = wk__kernels->tanh[y->a.dtype];
-    if (wk_likely(x->flags & WK__CONTIGUOUS)) kernel(y->a.numel, y->a.data, 1, x->a.data, 1);
-    else wk__unary_rows(kernel, &y->a, &x->a);
+    wk__unary_rows(wk__kernels->tanh[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a);
 }
 
 static bool grad(wk_backprop *b) {
     const wk_array *g = &b->gy[0]->a;
-    wk_array gx;
+    wk_array room;
     bool add;
-    if (!wk__slot(b, 0, &gx, &add)) return true;
-    wk__binary_rows(add ? wk__kernels->tanh_grad_add[g->dtype] : wk__kernels->tanh_grad[g->dtype], &gx, g, wk__saved_out(b, 0));
+    const wk_array *gx = wk__slot(b, 0, &room, &add);
+    wk_binary_loop *kernel = add ? wk__kernels->tanh_grad_add[g->dtype] : wk__kernels->tanh_grad[g->dtype];
+    if (gx != NULL) wk__binary_rows(kernel, gx, g, wk__saved_out(b, 0));
     return true;
 }
 

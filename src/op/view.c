@@ -113,9 +113,8 @@ static bool select_backward_shape(wk_call *c) {
 static void select_backward_forward(wk_call *c) {
     const select_backward_attrs *s = c->attrs;
     const wk_array *y = &c->out[0]->a;
-    const double nothing = 0;
     wk_array slice;
-    wk__kernels->fill[y->dtype](y->numel, y->data, 1, &nothing);
+    wk__zero(y);
     select_view(&s->at, y, &slice);
     wk__unary_rows(wk__kernels->copy[y->dtype], &slice, &c->in[0]->a);
 }
@@ -250,9 +249,10 @@ static bool expand_shape(wk_call *c) {
 }
 
 static bool expand_grad(wk_backprop *b) {
-    wk_array gx;
+    wk_array room;
     bool add;
-    if (wk__slot(b, 0, &gx, &add)) wk__sum_to(&gx, &b->gy[0]->a, add);
+    const wk_array *gx = wk__slot(b, 0, &room, &add);
+    if (gx != NULL) wk__sum_to(gx, &b->gy[0]->a, add);
     return true;
 }
 

@@ -15,9 +15,10 @@ static bool shape(wk_call *c) {
 static void forward(wk_call *c) { wk__unary_rows(wk__kernels->copy[c->in[0]->a.dtype], &c->in[0]->a, &c->in[1]->a); }
 
 static bool grad(wk_backprop *b) {
-    wk_array gx;
+    wk_array room;
     bool add;
-    if (wk__wants(b, 1) && wk__slot(b, 1, &gx, &add)) wk__sum_to(&gx, &b->gy[0]->a, add);
+    const wk_array *gx = wk__wants(b, 1) ? wk__slot(b, 1, &room, &add) : NULL;
+    if (gx != NULL) wk__sum_to(gx, &b->gy[0]->a, add);
     return true;
 }
 

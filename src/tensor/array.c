@@ -56,13 +56,6 @@ bool wk__array_is_injective(const wk_array *a) {
     return true;
 }
 
-bool wk__same_dims(const wk_array *a, const wk_array *b) {
-    if (a->ndim != b->ndim) return false;
-    for (int32_t d = 0; d < a->ndim; d++)
-        if (a->dims[d] != b->dims[d]) return false;
-    return true;
-}
-
 bool wk__array_expand(const wk_array *a, int32_t ndim, const int64_t *dims, wk_array *out) {
     const int32_t shift = ndim - a->ndim; /* new dimensions appear at the front */
     if (shift < 0) return false;

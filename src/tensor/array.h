@@ -40,7 +40,11 @@ bool wk__array_is_contiguous(const wk_array *a);
 /* No two indices reach the same element. (Strides of views wick makes overlap only where they are 0.) */
 bool wk__array_is_injective(const wk_array *a);
 
-bool wk__same_dims(const wk_array *a, const wk_array *b);
+static inline bool wk__same_dims(const wk_array *a, const wk_array *b) {
+    bool same = a->ndim == b->ndim;
+    for (int32_t d = 0; same && d < a->ndim; d++) same = a->dims[d] == b->dims[d];
+    return same;
+}
 
 /* The address `offset` elements after the array's first. */
 static inline void *wk__array_at(const wk_array *a, int64_t offset) {

@@ -4,61 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(sizeof(wk_storage) <= WK__STORAGE_NBYTES, "elements begin one cache line after the header");
+_Static_assert(sizeof(wk_storage_piece) <= WK__LINE, "a piece is one cache line");
 
-static const size_t tensor_nbytes = sizeof(wk_tensor);
-
-wk_tensor *wk__tensor_new(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
-    wk_tensor *t = wk__heap_alloc(&ctx->heap, wk__heap_class(tensor_nbytes));
-    if (wk_unlikely(t == NULL)) return NULL;
-    t->live = WK__LIVE;
-    t->refs = 1;
-    t->ctx = ctx;
-    t->storage = NULL;
-    t->node = NULL;
-    t->meta = NULL;
-    t->handle = WK__NO_HANDLE;
-    t->depth = 0;
-    t->epoch = 0;
-    t->flags = WK__CONTIGUOUS;
-    t->output = 0;
-    t->a.data = NULL;
-    t->a.dtype = dtype;
-    wk__array_set_dims(&t->a, ndim, dims);
-    return t;
-}
-
-wk_storage *wk__storage_new(wk_ctx *ctx, size_t nbytes) {
-    const int32_t size_class = wk__heap_class(WK__STORAGE_NBYTES + nbytes);
-    if (wk_unlikely(size_class >= WK__HEAP_CLASSES)) return NULL;
-    wk_storage *s = wk__heap_alloc(&ctx->heap, size_class);
-    if (wk_unlikely(s == NULL)) return NULL;
-    s->data = (char *)s + WK__STORAGE_NBYTES;
-    s->ctx = ctx;
-    s->owner = NULL;
-    s->writer = NULL;
-    s->name = NULL;
-    s->refs = 1;
-    s->version = 0;
-    s->epoch = 0;
-    s->size_class = size_class;
-    return s;
-}
-
-wk_storage *wk__storage_piece(wk_storage *owner, void *data) {
-    wk_storage *s = wk__storage_new(owner->ctx, 0);
+wk_storage *wk__storage_piece_new(wk_storage *owner, void *data, const char *name) {
+    wk_storage_piece *s = (wk_storage_piece *)(void *)wk__storage_new(owner->ctx, 0);
     if (s == NULL) return NULL;
-    s->data = data;
+    s->header.data = data;
+    s->header.is_piece = true;
     s->owner = owner;
+    s->name = name;
     owner->refs++;
-    return s;
-}
-
-bool wk__tensor_allocate(wk_tensor *t) {
-    t->storage = wk__storage_new(t->ctx, (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype]);
-    if (wk_unlikely(t->storage == NULL)) return false;
-    t->a.data = t->storage->data;
-    return true;
+    return &s->header;
 }
 
 wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
@@ -69,10 +25,15 @@ wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int6
 }
 
 wk_tensor *wk__tensor_view(wk_tensor *of, const wk_array *array) {
-    wk_tensor *t = wk__tensor_new(of->ctx, array->dtype, array->ndim, array->dims);
+    wk_tensor *t = wk__tensor_new(of->ctx, array->dtype, 0, NULL);
     if (t == NULL) return NULL;
     t->a.data = array->data;
-    for (int32_t d = 0; d < array->ndim; d++) t->a.strides[d] = array->strides[d];
+    t->a.numel = array->numel;
+    t->a.ndim = array->ndim;
+    for (int32_t d = 0; d < array->ndim; d++) {
+        t->a.dims[d] = array->dims[d];
+        t->a.strides[d] = array->strides[d];
+    }
     t->storage = of->storage;
     t->storage->refs++;
     t->epoch = of->epoch;
@@ -82,7 +43,7 @@ wk_tensor *wk__tensor_view(wk_tensor *of, const wk_array *array) {
 
 /* A piece goes with the hold on its owner; owners are not pieces themselves, so this ends. */
 void wk__storage_destroy(wk_storage *s) {
-    wk_storage *owner = s->owner;
+    wk_storage *owner = s->is_piece ? ((wk_storage_piece *)(void *)s)->owner : NULL;
     wk__heap_free(&s->ctx->heap, s, s->size_class);
     if (owner != NULL && --owner->refs == 0) wk__storage_destroy(owner);
 }
@@ -96,7 +57,7 @@ void wk__tensor_destroy(wk_tensor *t) {
         wk__heap_free(&ctx->heap, t->meta, wk__heap_class(sizeof *t->meta));
     }
     t->live = 0;
-    wk__heap_free(&ctx->heap, t, wk__heap_class(tensor_nbytes));
+    wk__heap_free(&ctx->heap, t, wk__heap_class(sizeof *t));
 }
 
 wk_meta *wk__tensor_meta(wk_tensor *t) {
@@ -113,17 +74,4 @@ bool wk__handles_grow(wk_ctx *ctx) {
     ctx->handles = handles;
     ctx->handle_capacity = capacity;
     return true;
-}
-
-wk_tensor *wk__give_to_scope(wk_tensor *t) {
-    wk_ctx *ctx = t->ctx;
-    if (wk_unlikely(ctx->handle_count == ctx->handle_capacity) && !wk__handles_grow(ctx)) {
-        wk__unref(t);
-        return NULL;
-    }
-    t->handle = ctx->handle_count;
-    t->depth = ctx->depth;
-    t->flags |= WK__OWNED;
-    ctx->handles[ctx->handle_count++] = t;
-    return t;
 }

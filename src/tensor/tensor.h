@@ -17,26 +17,34 @@
 struct wk_op;
 struct wk_node;
 
-/* The bytes, and who wrote them last. For most tensors header and elements are one block of the heap:
+/* The bytes, and who wrote them last. Header and elements are one block of the heap; a few elements even share a cache line
+ * with the header:
  *
- *     +------------------+-----------------------------+
- *     | wk_storage       | elements ...                |
- *     +------------------+-----------------------------+
- *     0                  64                                                                                        */
+ *     +-----------------+----------------+        +-----------------+-------+---------------------------+
+ *     | header          | up to 24 bytes |   or   | header          |       | elements ...              |
+ *     +-----------------+----------------+        +-----------------+-------+---------------------------+
+ *     0                 40              64        0                 40      64
+ *
+ * A piece of a parameter slab has no elements of its own: behind its header stands whose bytes they are. */
 typedef struct wk_storage {
     void *data;
     wk_ctx *ctx;                /* whose heap the block goes back to */
-    struct wk_storage *owner;   /* not NULL: `data` is a piece of owner's bytes (parameter slabs) */
     const struct wk_op *writer; /* the op that last wrote in place; NULL: nobody, or the user */
-    const char *name;           /* of the parameter whose piece this is, for messages; or NULL */
     int32_t refs;
     uint32_t version;           /* counts writes in place */
     uint32_t epoch;             /* counts recorded writes in place: views made before the last one are stale */
-    int32_t size_class;
+    int16_t size_class;
+    bool is_piece;
 } wk_storage;
 
+typedef struct wk_storage_piece {
+    wk_storage header;
+    wk_storage *owner; /* held */
+    const char *name;  /* of the parameter, for messages */
+} wk_storage_piece;
+
 enum {
-    WK__STORAGE_NBYTES = 64,
+    WK__FEW_NBYTES = WK__LINE - sizeof(wk_storage), /* elements that fit beside the header */
     WK__NAME_NBYTES = 48,
     WK__LIVE = 0x7e4504, /* the live word of a tensor; anything else means that it is gone */
     WK__NO_HANDLE = -1,
@@ -78,12 +86,58 @@ struct wk_tensor {
 
 /* ------------------------------------------------------------------------------------------- making and releasing --- */
 
-/* A handle of the given shape without storage, held by nobody yet (refs 1 for the caller); NULL when memory is out.
- * Shapes have been checked. */
-wk_tensor *wk__tensor_new(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims);
+/* The functions that every op runs through are inline: a call each would cost more than what they do. */
+
+/* A handle of the given shape without storage, held once, by the caller; NULL when memory is out. Shapes have been checked. */
+static inline wk_tensor *wk__tensor_new(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
+    wk_tensor *t = (wk_tensor *)wk__heap_alloc(&ctx->heap, wk__heap_class(sizeof *t));
+    if (wk_unlikely(t == NULL)) return NULL;
+    t->live = WK__LIVE;
+    t->refs = 1;
+    t->ctx = ctx;
+    t->storage = NULL;
+    t->node = NULL;
+    t->meta = NULL;
+    t->handle = WK__NO_HANDLE;
+    t->depth = 0;
+    t->epoch = 0;
+    t->flags = WK__CONTIGUOUS;
+    t->output = 0;
+    t->a.dtype = dtype;
+    if (ndim > 0) {
+        wk__array_set_dims(&t->a, ndim, dims);
+    } else {
+        t->a.ndim = 0;
+        t->a.numel = 1;
+    }
+    return t;
+}
+
+/* A storage with room for nbytes, held once; NULL when memory is out. */
+static inline wk_storage *wk__storage_new(wk_ctx *ctx, size_t nbytes) {
+    const bool few = nbytes <= WK__FEW_NBYTES;
+    const int32_t size_class = few ? 0 : wk__heap_class(WK__LINE + nbytes);
+    if (wk_unlikely(size_class >= WK__HEAP_CLASSES)) return NULL;
+    wk_storage *s = (wk_storage *)wk__heap_alloc(&ctx->heap, size_class);
+    if (wk_unlikely(s == NULL)) return NULL;
+    s->data = (char *)s + (few ? sizeof *s : (size_t)WK__LINE);
+    s->ctx = ctx;
+    s->writer = NULL;
+    s->refs = 1;
+    s->version = 0;
+    s->epoch = 0;
+    s->size_class = (int16_t)size_class;
+    s->is_piece = false;
+    return s;
+}
 
 /* Gives a handle its own storage, of unknown content. False when memory is out. */
-bool wk__tensor_allocate(wk_tensor *t);
+static inline bool wk__tensor_allocate(wk_tensor *t) {
+    t->storage = wk__storage_new(t->ctx, (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype]);
+    if (wk_unlikely(t->storage == NULL)) return false;
+    t->a.data = t->storage->data;
+    return true;
+}
 
 /* A handle on the storage of `of`, with the elements that `array` describes. NULL when memory is out. */
 wk_tensor *wk__tensor_view(wk_tensor *of, const wk_array *array);
@@ -103,9 +157,13 @@ static inline void wk__unref(wk_tensor *t) {
     if (t != NULL && --t->refs == 0) wk__tensor_destroy(t);
 }
 
-/* A storage for nbytes, or for a piece of owner's bytes at `data`. refs is 1. NULL when memory is out. */
-wk_storage *wk__storage_new(wk_ctx *ctx, size_t nbytes);
-wk_storage *wk__storage_piece(wk_storage *owner, void *data);
+/* A storage for the piece of owner's bytes at `data`, held once. `name` is borrowed. NULL when memory is out. */
+wk_storage *wk__storage_piece_new(wk_storage *owner, void *data, const char *name);
+
+/* The name of the parameter whose piece this is, or NULL. */
+static inline const char *wk__storage_name(const wk_storage *s) {
+    return s->is_piece ? ((const wk_storage_piece *)(const void *)s)->name : NULL;
+}
 
 /* Notes that op (NULL: the user) wrote this storage in place. */
 static inline void wk__storage_written(wk_storage *storage, const struct wk_op *op) {
@@ -116,9 +174,21 @@ static inline void wk__storage_written(wk_storage *storage, const struct wk_op *
 /* Name, gradient: made at first need. NULL when memory is out. */
 wk_meta *wk__tensor_meta(wk_tensor *t);
 
-/* Gives a handle to the innermost scope; on failure (memory) releases it and returns NULL. */
-wk_tensor *wk__give_to_scope(wk_tensor *t);
 bool wk__handles_grow(wk_ctx *ctx);
+
+/* Gives a handle to the innermost scope; on failure (memory) releases it and returns NULL. */
+static inline wk_tensor *wk__give_to_scope(wk_tensor *t) {
+    wk_ctx *ctx = t->ctx;
+    if (wk_unlikely(ctx->handle_count == ctx->handle_capacity) && !wk__handles_grow(ctx)) {
+        wk__unref(t);
+        return NULL;
+    }
+    t->handle = ctx->handle_count;
+    t->depth = ctx->depth;
+    t->flags |= WK__OWNED;
+    ctx->handles[ctx->handle_count++] = t;
+    return t;
+}
 
 /* The public edge of every function that takes a tensor: true when t may be used by ctx. Else records why. */
 bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument);

@@ -8,8 +8,7 @@
 
 /* ---- bytes ---- */
 
-static bool make_room(wk_buffer *buffer, size_t nbytes)
-{
+static bool make_room(wk_buffer *buffer, size_t nbytes) {
     if (buffer->failed) return false;
     if (nbytes <= buffer->capacity - buffer->length) return true;
     size_t capacity = buffer->capacity ? buffer->capacity : 4096;
@@ -24,15 +23,13 @@ static bool make_room(wk_buffer *buffer, size_t nbytes)
     return true;
 }
 
-void wk__buffer_add(wk_buffer *buffer, const char *bytes, size_t nbytes)
-{
+void wk__buffer_add(wk_buffer *buffer, const char *bytes, size_t nbytes) {
     if (nbytes == 0 || !make_room(buffer, nbytes)) return;
     memcpy(buffer->text + buffer->length, bytes, nbytes);
     buffer->length += nbytes;
 }
 
-void wk__buffer_free(wk_buffer *buffer)
-{
+void wk__buffer_free(wk_buffer *buffer) {
     free(buffer->text);
     *buffer = (wk_buffer){0};
 }
@@ -40,8 +37,7 @@ void wk__buffer_free(wk_buffer *buffer)
 /* ---- numbers ---- */
 
 /* printf("%f") writes a comma under half of the world's locales, and an SVG with commas is no picture. */
-static void add_number(wk_buffer *buffer, double value)
-{
+static void add_number(wk_buffer *buffer, double value) {
     const double limit = 1e9; /* no picture is that large, and the hundredths fit an integer */
     if (!(value > -limit)) value = isnan(value) ? 0 : -limit;
     if (value > limit) value = limit;
@@ -68,8 +64,7 @@ static void add_number(wk_buffer *buffer, double value)
 /* ---- characters ---- */
 
 /* How many bytes a character has by its first one; 0: no character begins so. */
-static int utf8_length(unsigned char first)
-{
+static int utf8_length(unsigned char first) {
     if (first < 0x80) return 1;
     if (first < 0xc2) return 0;
     if (first < 0xe0) return 2;
@@ -77,8 +72,7 @@ static int utf8_length(unsigned char first)
     return first < 0xf5 ? 4 : 0;
 }
 
-uint32_t wk__utf8_next(const char **text)
-{
+uint32_t wk__utf8_next(const char **text) {
     const unsigned char *p = (const unsigned char *)*text;
     if (!*p) return 0;
     const int length = utf8_length(*p);
@@ -96,8 +90,7 @@ uint32_t wk__utf8_next(const char **text)
     return length == 0 || overlong || surrogate || c > 0x10ffff ? 0xfffd : c;
 }
 
-static const char *entity(uint32_t c)
-{
+static const char *entity(uint32_t c) {
     switch (c) {
     case '&': return "&amp;";
     case '<': return "&lt;";
@@ -109,8 +102,7 @@ static const char *entity(uint32_t c)
     }
 }
 
-static void add_escaped(wk_buffer *buffer, const char *text)
-{
+static void add_escaped(wk_buffer *buffer, const char *text) {
     for (const char *next = text ? text : "";; text = next) {
         const uint32_t c = wk__utf8_next(&next);
         if (!c) return;
@@ -123,8 +115,7 @@ static void add_escaped(wk_buffer *buffer, const char *text)
     }
 }
 
-void wk__buffer_format(wk_buffer *buffer, const char *format, ...)
-{
+void wk__buffer_format(wk_buffer *buffer, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     for (const char *mark; (mark = strchr(format, '%')); format = mark + 2) {

@@ -1,4 +1,4 @@
-/* buffer.h -- text that grows, for writing XML: numbers that no locale changes, strings that cannot break the markup. */
+/* buffer.h -- text that grows, for writing XML: no locale changes its numbers, no string breaks its markup. */
 #ifndef WK_VIZ_BUFFER_H
 #define WK_VIZ_BUFFER_H
 

@@ -11,8 +11,7 @@ enum {
     DROPPER_PITCH = 9,     /* from one dropper to the next */
 };
 
-void wk__graph_model_free(wk_graph_model *model)
-{
+void wk__graph_model_free(wk_graph_model *model) {
     wk__layout_free(&model->layout);
     free(model->nodes);
     free(model->readers);
@@ -22,8 +21,7 @@ void wk__graph_model_free(wk_graph_model *model)
 
 /* ---- nodes ---- */
 
-static void write_shape(const wk_graph_node *node, char *text, size_t nbytes)
-{
+static void write_shape(const wk_graph_node *node, char *text, size_t nbytes) {
     size_t used = (size_t)snprintf(text, nbytes, node->ndim == 0 ? "scalar" : "(");
     for (int32_t d = 0; d < node->ndim && used < nbytes; d++) {
         const char *after = d + 1 < node->ndim ? "," : ")";
@@ -31,8 +29,7 @@ static void write_shape(const wk_graph_node *node, char *text, size_t nbytes)
     }
 }
 
-static bool read_nodes(wk_graph_model *model, const wk_graph *graph)
-{
+static bool read_nodes(wk_graph_model *model, const wk_graph *graph) {
     model->node_count = (int32_t)wk_graph_node_count(graph);
     model->nodes = calloc((size_t)model->node_count + 1, sizeof *model->nodes);
     if (!model->nodes) return false;
@@ -45,16 +42,14 @@ static bool read_nodes(wk_graph_model *model, const wk_graph *graph)
     return true;
 }
 
-static int32_t count_inputs(const wk_graph_model *model)
-{
+static int32_t count_inputs(const wk_graph_model *model) {
     int32_t count = 0;
     for (int32_t i = 0; i < model->node_count; i++) count += model->nodes[i].node.input_count;
     return count;
 }
 
 /* Turns round "what a node reads" into "who reads it". */
-static bool find_readers(wk_graph_model *model)
-{
+static bool find_readers(wk_graph_model *model) {
     model->readers = calloc((size_t)count_inputs(model) + 1, sizeof *model->readers);
     if (!model->readers) return false;
     for (int32_t i = 0; i < model->node_count; i++) {
@@ -78,20 +73,18 @@ static bool find_readers(wk_graph_model *model)
 
 /* ---- buses ---- */
 
-static bool have_same_readers(const wk_graph_model *model, const wk_drawn_node *a, const wk_drawn_node *b)
-{
-    return a->reader_count == b->reader_count && memcmp(model->readers + a->first_reader, model->readers + b->first_reader,
-                                                        (size_t)a->reader_count * sizeof *model->readers) == 0;
+static bool have_same_readers(const wk_graph_model *model, const wk_drawn_node *a, const wk_drawn_node *b) {
+    const int32_t *readers_of_a = model->readers + a->first_reader, *readers_of_b = model->readers + b->first_reader;
+    return a->reader_count == b->reader_count &&
+           memcmp(readers_of_a, readers_of_b, (size_t)a->reader_count * sizeof *readers_of_a) == 0;
 }
 
-double wk__pill_width(const wk_drawn_node *leaf)
-{
+double wk__pill_width(const wk_drawn_node *leaf) {
     return wk_svg_text_width(WK__NAME_SIZE, leaf->node.name) + wk_svg_text_width(WK__SMALL_SIZE, leaf->shape) +
            3 * WK__PADDING;
 }
 
-static bool find_buses(wk_graph_model *model)
-{
+static bool find_buses(wk_graph_model *model) {
     model->buses = calloc((size_t)model->node_count + 1, sizeof *model->buses);
     if (!model->buses) return false;
     for (int32_t i = 0; i < model->node_count; i++) {
@@ -106,28 +99,24 @@ static bool find_buses(wk_graph_model *model)
     return true;
 }
 
-const wk_box *wk__bus_reader(const wk_graph_model *model, const wk_bus *bus, int32_t i)
-{
+const wk_box *wk__bus_reader(const wk_graph_model *model, const wk_bus *bus, int32_t i) {
     const int32_t reader = model->readers[model->nodes[bus->leaf].first_reader + i];
     return &model->layout.boxes[model->nodes[reader].box];
 }
 
-double wk__dropper_x(const wk_graph_model *model, const wk_bus *bus, int32_t rank)
-{
+double wk__dropper_x(const wk_graph_model *model, const wk_bus *bus, int32_t rank) {
     return model->layout.column_x[rank] - DROPPER_DISTANCE - DROPPER_PITCH * bus->lane;
 }
 
-/* A bus that begins further right, or is found later, gets a higher lane: then no dropper crosses another bus's pills. */
-static int compare_buses(const void *a, const void *b)
-{
+/* A bus that begins further right, or is found later, gets a higher lane, so no dropper crosses a pill. */
+static int compare_buses(const void *a, const void *b) {
     const wk_bus *x = a, *y = b;
     if (x->first_rank != y->first_rank) return x->first_rank > y->first_rank ? -1 : 1;
     return x->leaf > y->leaf ? -1 : x->leaf < y->leaf;
 }
 
 /* Gives the buses their lanes, and makes room for the droppers. */
-static void arrange_buses(wk_graph_model *model)
-{
+static void arrange_buses(wk_graph_model *model) {
     for (int32_t i = 0; i < model->bus_count; i++) {
         wk_bus *bus = &model->buses[i];
         bus->first_rank = model->layout.rank_count;
@@ -152,18 +141,15 @@ static void arrange_buses(wk_graph_model *model)
 
 /* ---- boxes and wires ---- */
 
-static double larger(double a, double b)
-{
+static double larger(double a, double b) {
     return a > b ? a : b;
 }
 
-bool wk__is_tall(const wk_box *box)
-{
+bool wk__is_tall(const wk_box *box) {
     return box->height > WK__BOX_HEIGHT;
 }
 
-static wk_box make_box(const wk_drawn_node *drawn, int32_t wires_in)
-{
+static wk_box make_box(const wk_drawn_node *drawn, int32_t wires_in) {
     const wk_graph_node *node = &drawn->node;
     if (node->kind == WK_NODE_LEAF) {
         return (wk_box){.width = wk__pill_width(drawn), .height = WK__BOX_HEIGHT};
@@ -182,8 +168,7 @@ static wk_box make_box(const wk_drawn_node *drawn, int32_t wires_in)
 }
 
 /* One box for each node that is on no bus, one wire for each time it is read. */
-static int32_t make_boxes(wk_graph_model *model, wk_box *boxes, wk_wire *wires, int32_t *wire_count)
-{
+static int32_t make_boxes(wk_graph_model *model, wk_box *boxes, wk_wire *wires, int32_t *wire_count) {
     int32_t box_count = 0;
     *wire_count = 0;
     for (int32_t i = 0; i < model->node_count; i++) {
@@ -202,22 +187,21 @@ static int32_t make_boxes(wk_graph_model *model, wk_box *boxes, wk_wire *wires, 
     return box_count;
 }
 
-static bool lay_out(wk_graph_model *model)
-{
+static bool lay_out(wk_graph_model *model) {
     wk_box *boxes = calloc((size_t)model->node_count + 1, sizeof *boxes);
     wk_wire *wires = calloc((size_t)count_inputs(model) + 1, sizeof *wires);
     int32_t wire_count;
     const int32_t box_count = boxes && wires ? make_boxes(model, boxes, wires, &wire_count) : 0;
-    const bool done = boxes && wires && wk__layout_begin(&model->layout, boxes, box_count, wires, wire_count, WK__BOX_GAP,
-                                                         WK__BOX_PITCH);
+    const bool done =
+        boxes && wires &&
+        wk__layout_begin(&model->layout, boxes, box_count, wires, wire_count, WK__BOX_GAP, WK__BOX_PITCH);
     free(boxes);
     free(wires);
     return done;
 }
 
 /* How far the pills of the buses, which stand on the left of their first droppers, reach out of the picture. */
-static double missing_room(const wk_graph_model *model)
-{
+static double missing_room(const wk_graph_model *model) {
     double missing = 0;
     for (int32_t i = 0; i < model->bus_count; i++) {
         const wk_bus *bus = &model->buses[i];
@@ -226,8 +210,7 @@ static double missing_room(const wk_graph_model *model)
     return missing;
 }
 
-static void move_by(wk_layout *layout, double x, double y)
-{
+static void move_by(wk_layout *layout, double x, double y) {
     for (int32_t i = 0; i < layout->box_count; i++) {
         layout->boxes[i].x += x;
         layout->boxes[i].y += y;
@@ -241,8 +224,7 @@ static void move_by(wk_layout *layout, double x, double y)
     layout->height += y;
 }
 
-wk_status wk__graph_model_make(wk_graph_model *model, const wk_graph *graph, double left, double top)
-{
+wk_status wk__graph_model_make(wk_graph_model *model, const wk_graph *graph, double left, double top) {
     *model = (wk_graph_model){0};
     if (!read_nodes(model, graph) || !find_readers(model) || !find_buses(model) || !lay_out(model)) return WK_ENOMEM;
     arrange_buses(model);

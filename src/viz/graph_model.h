@@ -1,11 +1,12 @@
 /* graph_model.h -- what there is to draw of a graph, and where: nodes with their texts, boxes, buses.
  *
- * NOTE [Buses]. A leaf that many ops read would be a fan of lines over everything else. It is drawn once, at the top, and
- * reaches its readers by a bus; leaves with the same readers (weight and bias) share one:
+ * NOTE [Buses]. A leaf that many ops read would be a fan of lines over everything else. It is drawn once, at the top,
+ * and reaches its readers by a bus; leaves with the same readers (weight and bias) share one:
  *
  *     (out.weight) (out.bias) ──┬─────────────┐        a lane at the top, a dropper on the left of each column
  *                               ├• linear     │        that holds readers, a stub with a dot into each reader
- *                               └• linear     └• ...                                                                    */
+ *                               └• linear     └• ...
+ */
 #ifndef WK_VIZ_GRAPH_MODEL_H
 #define WK_VIZ_GRAPH_MODEL_H
 
@@ -49,8 +50,8 @@ typedef struct wk_graph_model {
     wk_layout layout;
 } wk_graph_model;
 
-/* Reads a graph and lays it out, with lanes and boxes right of `left` and below `top`; layout.width and layout.height are
- * where it ends. ENOMEM. In any case the caller calls wk__graph_model_free. */
+/* Reads a graph and lays it out, with lanes and boxes right of `left` and below `top`; layout.width and layout.height
+ * are where it ends. ENOMEM. In any case the caller calls wk__graph_model_free. */
 wk_status wk__graph_model_make(wk_graph_model *model, const wk_graph *graph, double left, double top);
 void wk__graph_model_free(wk_graph_model *model);
 

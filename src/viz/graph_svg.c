@@ -8,6 +8,7 @@
 #define INK "#1f2933"
 #define MUTED "#5f6c7b"
 #define WIRE "#9aa5b1"
+#define TIMES "\xc3\x97" /* the multiplication sign */
 #define LEAF_COLOR "#cfa94a"
 #define LEAF_FILL "#fdf6e3"
 #define WIRE_WIDTH 1.3
@@ -22,8 +23,7 @@ enum {
 /* ---- colours ---- */
 
 /* The file that an op stands in tells its kind, and ops.def tells the file. */
-static const char *file_of(const char *op)
-{
+static const char *file_of(const char *op) {
     static const struct {
         const char *op, *file;
     } rows[] = {
@@ -41,13 +41,13 @@ static const char *file_of(const char *op)
     return "";
 }
 
-const char *wk_viz_color(const char *op)
-{
+const char *wk_viz_color(const char *op) {
     static const struct {
         const char *file, *color;
     } kinds[] = {
-        {"rnn", "#6a4c9c"},  {"linear", "#2f7fc1"},     {"matmul", "#2f7fc1"}, {"view", "#7b8794"},  {"stack", "#a0603c"},
-        {"reduce", "#a8487c"}, {"arithmetic", "#3c8d5a"}, {"tanh", "#3c8d5a"},   {"mse_loss", "#16324f"},
+        {"rnn", "#6a4c9c"},   {"linear", "#2f7fc1"}, {"matmul", "#2f7fc1"},     {"arithmetic", "#3c8d5a"},
+        {"tanh", "#3c8d5a"},  {"view", "#7b8794"},   {"stack", "#a0603c"},      {"reduce", "#a8487c"},
+        {"write", "#8a7a2a"}, {"random", "#7b8794"}, {"mse_loss", "#16324f"},
     };
     const char *file = op ? file_of(op) : "";
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -57,26 +57,26 @@ const char *wk_viz_color(const char *op)
 }
 
 /* A colour of the form "#rrggbb" mixed with white: the fill of a box with an outline of that colour. */
-static void lighten(const char *color, char *tint, size_t nbytes)
-{
+static void lighten(const char *color, char *tint, size_t nbytes) {
     unsigned red = 0, green = 0, blue = 0;
     sscanf(color, "#%2x%2x%2x", &red, &green, &blue);
-    const unsigned white = 255 * 7;
-    snprintf(tint, nbytes, "#%02x%02x%02x", (red + white) / 8, (green + white) / 8, (blue + white) / 8);
+    const unsigned white = 7 * 0xff; /* seven parts of it */
+    red = (red + white) / 8 & 0xff;
+    green = (green + white) / 8 & 0xff;
+    blue = (blue + white) / 8 & 0xff;
+    snprintf(tint, nbytes, "#%02x%02x%02x", red, green, blue);
 }
 
 /* ---- boxes ---- */
 
-static void draw_pill(wk_svg *svg, const wk_drawn_node *leaf, double x, double y, double width)
-{
+static void draw_pill(wk_svg *svg, const wk_drawn_node *leaf, double x, double y, double width) {
     wk_svg_rect(svg, x, y - WK__BOX_HEIGHT / 2.0, width, WK__BOX_HEIGHT, WK__BOX_HEIGHT / 2.0, LEAF_FILL, LEAF_COLOR);
     wk_svg_text(svg, x + WK__PADDING, y + 4.5, WK__NAME_SIZE, 's', INK, leaf->node.name);
     wk_svg_text(svg, x + width - WK__PADDING, y + 4, WK__SMALL_SIZE, 'e', MUTED, leaf->shape);
 }
 
 /* A fused sequence op shows its cells and the state that goes from each to the next. */
-static void draw_cells(wk_svg *svg, const wk_box *box, int64_t steps, const char *color)
-{
+static void draw_cells(wk_svg *svg, const wk_box *box, int64_t steps, const char *color) {
     const double pitch = (box->height + WK__BOX_GAP) / (double)steps;
     const double height = pitch - 14 < 5 ? pitch * 0.6 : pitch - 14, width = 20;
     const double x = box->x + box->width - width - WK__PADDING;
@@ -88,11 +88,10 @@ static void draw_cells(wk_svg *svg, const wk_box *box, int64_t steps, const char
     }
 }
 
-static void draw_tall_op(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *box, const char *color)
-{
+static void draw_tall_op(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *box, const char *color) {
     const wk_graph_node *node = &drawn->node;
-    char steps[32];
-    snprintf(steps, sizeof steps, node->steps > 0 ? "\xc3\x97 %lld" : "", (long long)node->steps);
+    char steps[32] = "";
+    if (node->steps > 0) snprintf(steps, sizeof steps, TIMES " %lld", (long long)node->steps);
     const char *lines[] = {drawn->shape, node->detail, steps};
     const double x = box->x + (node->steps > 0 ? WK__PADDING : box->width / 2);
     const char anchor = node->steps > 0 ? 's' : 'm';
@@ -105,16 +104,15 @@ static void draw_tall_op(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *
     if (node->steps > 0) draw_cells(svg, box, node->steps, color);
 }
 
-static void draw_small_op(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *box, const char *ink, const char *muted)
-{
+static void draw_small_op(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *box, const char *ink,
+                          const char *muted) {
     const double after_name = box->x + 2 * WK__PADDING + wk_svg_text_width(WK__NAME_SIZE, drawn->node.op);
     wk_svg_text(svg, box->x + WK__PADDING, box->y + 4.5, WK__NAME_SIZE, 's', ink, drawn->node.op);
     wk_svg_text(svg, after_name, box->y + 4, WK__SMALL_SIZE, 's', muted, drawn->node.detail);
     wk_svg_text(svg, box->x + box->width - WK__PADDING, box->y + 4, WK__SMALL_SIZE, 'e', muted, drawn->shape);
 }
 
-static void draw_op(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *box)
-{
+static void draw_op(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *box) {
     const bool is_result = drawn->reader_count == 0 && drawn->node.ndim == 0; /* the loss: filled with its colour */
     const char *color = wk_viz_color(drawn->node.op);
     char tint[8];
@@ -127,11 +125,11 @@ static void draw_op(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *box)
     }
 }
 
-static void draw_node(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *box)
-{
+static void draw_node(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *box) {
     const wk_graph_node *node = &drawn->node;
     char title[256];
-    snprintf(title, sizeof title, "%s %s %s", node->kind == WK_NODE_LEAF ? node->name : node->op, node->detail, drawn->shape);
+    const char *name = node->kind == WK_NODE_LEAF ? node->name : node->op;
+    snprintf(title, sizeof title, "%s %s %s", name, node->detail, drawn->shape);
     wk_svg_group(svg, title);
     if (node->kind == WK_NODE_LEAF) {
         draw_pill(svg, drawn, box->x, box->y, box->width);
@@ -143,8 +141,7 @@ static void draw_node(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *box
 
 /* ---- wires and buses ---- */
 
-static void draw_wires(wk_svg *svg, const wk_graph_model *model)
-{
+static void draw_wires(wk_svg *svg, const wk_graph_model *model) {
     const wk_layout *layout = &model->layout;
     for (int32_t i = 0; i < layout->wire_count; i++) {
         const wk_wire *wire = &layout->wires[i];
@@ -156,8 +153,7 @@ static void draw_wires(wk_svg *svg, const wk_graph_model *model)
 }
 
 /* The line down on the left of a column, to the lowest reader there. */
-static void draw_dropper(wk_svg *svg, const wk_graph_model *model, const wk_bus *bus, int32_t rank, double lane_y)
-{
+static void draw_dropper(wk_svg *svg, const wk_graph_model *model, const wk_bus *bus, int32_t rank, double lane_y) {
     const double x = wk__dropper_x(model, bus, rank);
     double lowest = lane_y;
     for (int32_t i = 0; i < model->nodes[bus->leaf].reader_count; i++) {
@@ -171,8 +167,7 @@ static void draw_dropper(wk_svg *svg, const wk_graph_model *model, const wk_bus 
     if (lowest > lane_y) wk_svg_line(svg, x, lane_y, x, lowest, LEAF_COLOR, WIRE_WIDTH);
 }
 
-static void draw_bus(wk_svg *svg, const wk_graph_model *model, int32_t number, double lane_y)
-{
+static void draw_bus(wk_svg *svg, const wk_graph_model *model, int32_t number, double lane_y) {
     const wk_bus *bus = &model->buses[number];
     double right = wk__dropper_x(model, bus, bus->first_rank) - WK__BOX_GAP;
     wk_svg_line(svg, right - bus->width + WK__BOX_PITCH, lane_y, wk__dropper_x(model, bus, bus->last_rank), lane_y,
@@ -189,8 +184,7 @@ static void draw_bus(wk_svg *svg, const wk_graph_model *model, int32_t number, d
 
 /* ---- the picture ---- */
 
-static wk_svg *draw(const wk_graph_model *model, const char *title, double lanes_y)
-{
+static wk_svg *draw(const wk_graph_model *model, const char *title, double lanes_y) {
     const wk_layout *layout = &model->layout;
     const double title_width = wk_svg_text_width(TITLE_SIZE, title);
     const double right = layout->width > MARGIN + title_width ? layout->width : MARGIN + title_width;
@@ -208,8 +202,7 @@ static wk_svg *draw(const wk_graph_model *model, const char *title, double lanes
     return svg;
 }
 
-wk_status wk_graph_save_svg(const wk_graph *graph, const char *title, const char *path, wk_error *error)
-{
+wk_status wk_graph_save_svg(const wk_graph *graph, const char *title, const char *path, wk_error *error) {
     if (!graph) return wk__viz_fail(error, WK_EINVAL, "graph_save_svg", path ? path : "", "no graph was given");
     const double lanes_y = MARGIN + (title ? TITLE_HEIGHT : 0);
     wk_graph_model model;

@@ -6,8 +6,7 @@
 
 enum { SWEEPS = 6 }; /* times to and fro; more change next to nothing */
 
-void wk__layout_free(wk_layout *layout)
-{
+void wk__layout_free(wk_layout *layout) {
     free(layout->boxes);
     free(layout->wires);
     free(layout->slots);
@@ -22,8 +21,7 @@ void wk__layout_free(wk_layout *layout)
 
 /* Wires are sorted by the box they go to, so what a box reads has its rank when the box gets its own. Returns how many
  * columns there are. */
-static int32_t rank_boxes(wk_box *boxes, int32_t box_count, const wk_wire *wires, int32_t wire_count)
-{
+static int32_t rank_boxes(wk_box *boxes, int32_t box_count, const wk_wire *wires, int32_t wire_count) {
     int32_t last = 0;
     for (int32_t i = 0; i < box_count; i++) boxes[i].rank = 0;
     for (int32_t i = 0; i < wire_count; i++) {
@@ -36,8 +34,7 @@ static int32_t rank_boxes(wk_box *boxes, int32_t box_count, const wk_wire *wires
 }
 
 /* Moves the late boxes, which read nothing, to just before the first box that reads them. */
-static void rank_late_boxes(wk_box *boxes, const wk_wire *wires, int32_t wire_count, int32_t rank_count)
-{
+static void rank_late_boxes(wk_box *boxes, const wk_wire *wires, int32_t wire_count, int32_t rank_count) {
     for (int32_t i = 0; i < wire_count; i++) {
         if (boxes[wires[i].from].late) boxes[wires[i].from].rank = rank_count;
     }
@@ -50,23 +47,20 @@ static void rank_late_boxes(wk_box *boxes, const wk_wire *wires, int32_t wire_co
 
 /* ---- 2. bends ---- */
 
-static int32_t count_bends(const wk_box *boxes, const wk_wire *wires, int32_t wire_count)
-{
+static int32_t count_bends(const wk_box *boxes, const wk_wire *wires, int32_t wire_count) {
     int32_t count = 0;
     for (int32_t i = 0; i < wire_count; i++) count += boxes[wires[i].to].rank - boxes[wires[i].from].rank - 1;
     return count;
 }
 
-static void add_short_wire(wk_layout *layout, int32_t from, int32_t to)
-{
+static void add_short_wire(wk_layout *layout, int32_t from, int32_t to) {
     layout->wires[layout->wire_count++] = (wk_wire){.from = from, .to = to, .rank = layout->boxes[from].rank};
     layout->boxes[from].outs++;
     layout->boxes[to].ins++;
 }
 
 /* Adds a wire as a chain of short ones over bends, one in each column between. */
-static void add_wire(wk_layout *layout, int32_t from, int32_t to)
-{
+static void add_wire(wk_layout *layout, int32_t from, int32_t to) {
     for (int32_t rank = layout->boxes[from].rank + 1; rank < layout->boxes[to].rank; rank++) {
         const int32_t bend = layout->box_count++;
         layout->boxes[bend] = (wk_box){.bend = true, .rank = rank, .node = layout->boxes[from].node};
@@ -78,29 +72,25 @@ static void add_wire(wk_layout *layout, int32_t from, int32_t to)
 
 /* ---- sorting by column ---- */
 
-static int compare_slots(const void *a, const void *b)
-{
+static int compare_slots(const void *a, const void *b) {
     const wk_slot *x = a, *y = b;
     if (x->rank != y->rank) return x->rank < y->rank ? -1 : 1;
     if (x->key != y->key) return x->key < y->key ? -1 : 1;
     return x->box < y->box ? -1 : x->box > y->box;
 }
 
-static int compare_wires(const void *a, const void *b)
-{
+static int compare_wires(const void *a, const void *b) {
     const wk_wire *x = a, *y = b;
     return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
 /* Sorts one column, or all of them, by the slots' keys, and tells the boxes. */
-static void sort_slots(wk_layout *layout, int32_t begin, int32_t end)
-{
+static void sort_slots(wk_layout *layout, int32_t begin, int32_t end) {
     qsort(layout->slots + begin, (size_t)(end - begin), sizeof *layout->slots, compare_slots);
     for (int32_t i = begin; i < end; i++) layout->boxes[layout->slots[i].box].order = i;
 }
 
-static void fill_columns(wk_layout *layout)
-{
+static void fill_columns(wk_layout *layout) {
     for (int32_t i = 0; i < layout->box_count; i++) {
         layout->slots[i] = (wk_slot){.rank = layout->boxes[i].rank, .box = i, .key = i};
         layout->first_slot[layout->boxes[i].rank + 1]++;
@@ -118,8 +108,7 @@ static void fill_columns(wk_layout *layout)
 
 /* Sorts column r by the mean place of what its boxes read (side -1) or of what reads them (side 1). Boxes without such
  * neighbours stay where they are, between the others. */
-static void order_column(wk_layout *layout, int32_t r, int side)
-{
+static void order_column(wk_layout *layout, int32_t r, int side) {
     const int32_t begin = layout->first_slot[r], end = layout->first_slot[r + 1];
     const int32_t neighbours = layout->first_slot[r + side], joint = side < 0 ? r - 1 : r;
     const double size = end - begin, neighbour_size = layout->first_slot[r + side + 1] - neighbours;
@@ -139,8 +128,7 @@ static void order_column(wk_layout *layout, int32_t r, int side)
     sort_slots(layout, begin, end);
 }
 
-static void order_columns(wk_layout *layout)
-{
+static void order_columns(wk_layout *layout) {
     for (int sweep = 0; sweep < SWEEPS; sweep++) {
         for (int32_t r = 1; r < layout->rank_count; r++) order_column(layout, r, -1);
         for (int32_t r = layout->rank_count - 2; r >= 0; r--) order_column(layout, r, 1);
@@ -149,8 +137,7 @@ static void order_columns(wk_layout *layout)
 
 /* ---- all three ---- */
 
-static bool make_room(wk_layout *layout, int32_t box_count, int32_t wire_count, int32_t rank_count)
-{
+static bool make_room(wk_layout *layout, int32_t box_count, int32_t wire_count, int32_t rank_count) {
     const size_t ranks = (size_t)rank_count + 1; /* one more: where the last column ends */
     layout->boxes = calloc((size_t)box_count + 1, sizeof *layout->boxes);
     layout->wires = calloc((size_t)wire_count + 1, sizeof *layout->wires);
@@ -164,8 +151,7 @@ static bool make_room(wk_layout *layout, int32_t box_count, int32_t wire_count, 
 }
 
 bool wk__layout_begin(wk_layout *layout, wk_box *boxes, int32_t box_count, const wk_wire *wires, int32_t wire_count,
-                      double gap, double pitch)
-{
+                      double gap, double pitch) {
     const int32_t rank_count = rank_boxes(boxes, box_count, wires, wire_count);
     rank_late_boxes(boxes, wires, wire_count, rank_count);
     const int32_t bends = count_bends(boxes, wires, wire_count);

@@ -39,8 +39,8 @@ typedef struct wk_slot {
     double key; /* scratch: where the box would like to be */
 } wk_slot;
 
-/* Column r is slots[first_slot[r]] to slots[first_slot[r + 1] - 1], and the wires that leave it are wires[first_wire[r]]
- * to wires[first_wire[r + 1] - 1]. */
+/* Column r is slots[first_slot[r]] to slots[first_slot[r + 1] - 1]; the wires that leave it are wires[first_wire[r]] to
+ * wires[first_wire[r + 1] - 1]. */
 typedef struct wk_layout {
     wk_box *boxes; /* the given ones first, then bends */
     wk_wire *wires;
@@ -54,8 +54,8 @@ typedef struct wk_layout {
     double width, height;
 } wk_layout;
 
-/* Steps 1 to 3. Boxes and wires are copied; the given boxes get their ranks too. False when memory is out. In any case the
- * caller calls wk__layout_free. */
+/* Steps 1 to 3. Boxes and wires are copied; the given boxes get their ranks too. False when memory is out. In any case
+ * the caller calls wk__layout_free. */
 bool wk__layout_begin(wk_layout *layout, wk_box *boxes, int32_t box_count, const wk_wire *wires, int32_t wire_count,
                       double gap, double pitch);
 

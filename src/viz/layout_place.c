@@ -13,26 +13,23 @@ enum {
 
 /* ---- 4. ports ---- */
 
-static int compare_wires(const void *a, const void *b)
-{
+static int compare_wires(const void *a, const void *b) {
     const wk_wire *x = a, *y = b;
     if (x->above != y->above) return x->above < y->above ? -1 : 1;
     return x->below < y->below ? -1 : x->below > y->below;
 }
 
-/* How far below the middle of a box its wire number `port` of `count` lies. A tall box gives each wire as much room as a
- * small box takes, so that wires to a column of small boxes run level. */
-static double port_offset(const wk_layout *layout, const wk_box *box, int32_t port, int32_t count)
-{
+/* How far below the middle of a box its wire number `port` of `count` lies. A tall box gives each wire as much room as
+ * a small box takes, so that wires to a column of small boxes run level. */
+static double port_offset(const wk_layout *layout, const wk_box *box, int32_t port, int32_t count) {
     if (box->bend) return 0;
     const double step = fmin(layout->pitch, (box->height + layout->gap) / count);
     return (port - (count - 1) / 2.0) * step;
 }
 
-/* Gives each wire that leaves column r its ports, relative to the middles of its boxes, in the order of the boxes at the
- * other ends. */
-static void assign_ports(wk_layout *layout, int32_t r)
-{
+/* Gives each wire that leaves column r its ports, relative to the middles of its boxes, in the order of the boxes at
+ * the other ends. */
+static void assign_ports(wk_layout *layout, int32_t r) {
     const int32_t count = layout->first_wire[r + 1] - layout->first_wire[r];
     wk_wire *wires = layout->wires + layout->first_wire[r];
     for (int side = 0; side < 2; side++) {
@@ -59,22 +56,20 @@ typedef struct run {
     int32_t count;
 } run;
 
-static double mean(const run *r)
-{
+static double mean(const run *r) {
     return r->sum / r->count;
 }
 
 /* From the middle of the box in a slot to the middle of the next one of its column. */
-static double distance_to_next(const wk_layout *layout, int32_t slot)
-{
+static double distance_to_next(const wk_layout *layout, int32_t slot) {
     const wk_box *box = &layout->boxes[layout->slots[slot].box], *next = &layout->boxes[layout->slots[slot + 1].box];
     return (box->height + next->height) / 2 + layout->gap;
 }
 
-/* Puts the boxes of column r as near as the order and the gaps allow to the keys of their slots: the least sum of squares,
- * by pooling neighbours that violate (Kruskal 1964, https://doi.org/10.1007/BF02289694). `runs` has room for all. */
-static void settle_column(wk_layout *layout, int32_t r, run *runs)
-{
+/* Puts the boxes of column r as near as the order and the gaps allow to the keys of their slots: the least sum of
+ * squares, by pooling neighbours that violate (Kruskal 1964, https://doi.org/10.1007/BF02289694). `runs` has room for
+ * all. */
+static void settle_column(wk_layout *layout, int32_t r, run *runs) {
     const int32_t begin = layout->first_slot[r], end = layout->first_slot[r + 1];
     int32_t last = -1;
     double distance = 0;
@@ -97,8 +92,7 @@ static void settle_column(wk_layout *layout, int32_t r, run *runs)
 }
 
 /* Moves the boxes of column r towards the ports of what they read (side -1) or of what reads them (side 1). */
-static void pull_column(wk_layout *layout, int32_t r, int side, run *runs)
-{
+static void pull_column(wk_layout *layout, int32_t r, int side, run *runs) {
     const int32_t begin = layout->first_slot[r], end = layout->first_slot[r + 1], joint = side < 0 ? r - 1 : r;
     for (int32_t i = begin; i < end; i++) {
         const wk_box *box = &layout->boxes[layout->slots[i].box];
@@ -116,8 +110,7 @@ static void pull_column(wk_layout *layout, int32_t r, int side, run *runs)
     settle_column(layout, r, runs);
 }
 
-static bool settle(wk_layout *layout)
-{
+static bool settle(wk_layout *layout) {
     run *runs = malloc(((size_t)layout->box_count + 1) * sizeof *runs);
     if (!runs) return false;
     for (int32_t r = 0; r < layout->rank_count; r++) { /* one below another, about the middle */
@@ -133,8 +126,7 @@ static bool settle(wk_layout *layout)
 }
 
 /* Moves all up or down so that the highest box begins at 0, and tells the wires. */
-static void measure_heights(wk_layout *layout)
-{
+static void measure_heights(wk_layout *layout) {
     double top = 0, bottom = 0;
     for (int32_t i = 0; i < layout->box_count; i++) {
         const wk_box *box = &layout->boxes[i];
@@ -152,8 +144,7 @@ static void measure_heights(wk_layout *layout)
 
 /* ---- 6. columns ---- */
 
-static double steepest_wire(const wk_layout *layout, int32_t r)
-{
+static double steepest_wire(const wk_layout *layout, int32_t r) {
     double climb = 0;
     for (int32_t i = layout->first_wire[r]; i < layout->first_wire[r + 1]; i++) {
         climb = fmax(climb, fabs(layout->wires[i].to_y - layout->wires[i].from_y));
@@ -161,8 +152,7 @@ static double steepest_wire(const wk_layout *layout, int32_t r)
     return climb;
 }
 
-static void place_columns(wk_layout *layout)
-{
+static void place_columns(wk_layout *layout) {
     double x = 0;
     for (int32_t r = 0; r < layout->rank_count; r++) {
         x += layout->gutters[r];
@@ -181,8 +171,7 @@ static void place_columns(wk_layout *layout)
     layout->width = x;
 }
 
-bool wk__layout_place(wk_layout *layout)
-{
+bool wk__layout_place(wk_layout *layout) {
     for (int32_t r = 0; r < layout->rank_count; r++) assign_ports(layout, r);
     if (!settle(layout)) return false;
     measure_heights(layout);

@@ -10,8 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-wk_status wk__viz_fail(wk_error *error, wk_status status, const char *op, const char *path, const char *reason)
-{
+wk_status wk__viz_fail(wk_error *error, wk_status status, const char *op, const char *path, const char *reason) {
     if (!error) return status;
     *error = (wk_error){.status = status};
     snprintf(error->op, sizeof error->op, "%s", op);
@@ -20,8 +19,7 @@ wk_status wk__viz_fail(wk_error *error, wk_status status, const char *op, const 
 }
 
 /* All bytes to the file, or false with errno set. */
-static bool write_all(int file, const char *bytes, size_t nbytes)
-{
+static bool write_all(int file, const char *bytes, size_t nbytes) {
     while (nbytes > 0) {
         const ssize_t written = write(file, bytes, nbytes);
         if (written < 0 && errno == EINTR) continue;
@@ -33,8 +31,7 @@ static bool write_all(int file, const char *bytes, size_t nbytes)
 }
 
 /* Writes and closes; close is where some file systems report a full disk. */
-static bool write_and_close(int file, const char *bytes, size_t nbytes)
-{
+static bool write_and_close(int file, const char *bytes, size_t nbytes) {
     const bool written = write_all(file, bytes, nbytes);
     const int reason = errno;
     const bool closed = close(file) == 0;
@@ -43,15 +40,13 @@ static bool write_and_close(int file, const char *bytes, size_t nbytes)
 }
 
 /* Devices and pipes are written as they are: a rename would put a plain file in the place of /dev/null. */
-static bool is_special(const char *path)
-{
+static bool is_special(const char *path) {
     struct stat status;
     return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
 }
 
-/* Makes a new file beside path and leaves its name in `name`. A name that is taken is left alone; another one is tried. */
-static int open_beside(const char *path, char *name, size_t nbytes)
-{
+/* Makes a new file beside path and leaves its name in `name`. A file that is there already is left alone. */
+static int open_beside(const char *path, char *name, size_t nbytes) {
     int file = -1;
     for (int attempt = 0; attempt < 100; attempt++) {
         snprintf(name, nbytes, "%s.%ld-%d.tmp", path, (long)getpid(), attempt);
@@ -61,8 +56,7 @@ static int open_beside(const char *path, char *name, size_t nbytes)
     return file;
 }
 
-static bool replace(const char *path, const char *bytes, size_t nbytes)
-{
+static bool replace(const char *path, const char *bytes, size_t nbytes) {
     const size_t name_nbytes = strlen(path) + 40;
     char *name = malloc(name_nbytes);
     if (!name) return false;
@@ -75,14 +69,12 @@ static bool replace(const char *path, const char *bytes, size_t nbytes)
     return done;
 }
 
-static bool write_in_place(const char *path, const char *bytes, size_t nbytes)
-{
+static bool write_in_place(const char *path, const char *bytes, size_t nbytes) {
     const int file = open(path, O_WRONLY | O_CLOEXEC);
     return file >= 0 && write_and_close(file, bytes, nbytes);
 }
 
-wk_status wk__save_file(const char *path, const char *bytes, size_t nbytes, const char *op, wk_error *error)
-{
+wk_status wk__save_file(const char *path, const char *bytes, size_t nbytes, const char *op, wk_error *error) {
     const bool saved = is_special(path) ? write_in_place(path, bytes, nbytes) : replace(path, bytes, nbytes);
     if (!saved) return wk__viz_fail(error, WK_EIO, op, path, strerror(errno));
     if (error) *error = (wk_error){0};

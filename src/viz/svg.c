@@ -16,8 +16,7 @@ struct wk_svg {
 static const char fonts[] = "Inter, \"Helvetica Neue\", Arial, \"DejaVu Sans\", \"PingFang SC\", \"Microsoft YaHei\", "
                             "\"Noto Sans CJK SC\", sans-serif";
 
-wk_svg *wk_svg_new(double width, double height, const char *background, const char *title)
-{
+wk_svg *wk_svg_new(double width, double height, const char *background, const char *title) {
     wk_svg *svg = calloc(1, sizeof *svg);
     if (!svg) return NULL;
     wk__buffer_format(&svg->text,
@@ -28,8 +27,7 @@ wk_svg *wk_svg_new(double width, double height, const char *background, const ch
     return svg;
 }
 
-void wk_svg_free(wk_svg *svg)
-{
+void wk_svg_free(wk_svg *svg) {
     if (!svg) return;
     wk__buffer_free(&svg->text);
     free(svg);
@@ -38,29 +36,26 @@ void wk_svg_free(wk_svg *svg)
 /* ---- shapes ---- */
 
 void wk_svg_rect(wk_svg *svg, double x, double y, double width, double height, double radius, const char *fill,
-                 const char *stroke)
-{
+                 const char *stroke) {
     if (!svg) return;
     wk__buffer_format(&svg->text, "<rect x='%n' y='%n' width='%n' height='%n' rx='%n' fill='%s' stroke='%s'/>\n", x, y,
                       width, height, radius, fill, stroke);
 }
 
-void wk_svg_circle(wk_svg *svg, double x, double y, double radius, const char *fill, const char *stroke)
-{
+void wk_svg_circle(wk_svg *svg, double x, double y, double radius, const char *fill, const char *stroke) {
     if (!svg) return;
-    wk__buffer_format(&svg->text, "<circle cx='%n' cy='%n' r='%n' fill='%s' stroke='%s'/>\n", x, y, radius, fill, stroke);
+    wk__buffer_format(&svg->text, "<circle cx='%n' cy='%n' r='%n' fill='%s' stroke='%s'/>\n", x, y, radius, fill,
+                      stroke);
 }
 
-void wk_svg_line(wk_svg *svg, double x0, double y0, double x1, double y1, const char *stroke, double width)
-{
+void wk_svg_line(wk_svg *svg, double x0, double y0, double x1, double y1, const char *stroke, double width) {
     if (!svg) return;
     wk__buffer_format(&svg->text,
-                      "<line x1='%n' y1='%n' x2='%n' y2='%n' stroke='%s' stroke-width='%n' stroke-linecap='round'/>\n", x0,
-                      y0, x1, y1, stroke, width);
+                      "<line x1='%n' y1='%n' x2='%n' y2='%n' stroke='%s' stroke-width='%n' stroke-linecap='round'/>\n",
+                      x0, y0, x1, y1, stroke, width);
 }
 
-void wk_svg_polyline(wk_svg *svg, const double *xy, int64_t count, const char *stroke, double width, double opacity)
-{
+void wk_svg_polyline(wk_svg *svg, const double *xy, int64_t count, const char *stroke, double width, double opacity) {
     if (!svg) return;
     wk__buffer_format(&svg->text,
                       "<polyline fill='none' stroke='%s' stroke-width='%n' stroke-opacity='%n' stroke-linejoin='round' "
@@ -70,8 +65,8 @@ void wk_svg_polyline(wk_svg *svg, const double *xy, int64_t count, const char *s
     wk__buffer_format(&svg->text, "'/>\n");
 }
 
-void wk_svg_edge(wk_svg *svg, double x0, double y0, double x1, double y1, const char *stroke, double width, bool arrow)
-{
+void wk_svg_edge(wk_svg *svg, double x0, double y0, double x1, double y1, const char *stroke, double width,
+                 bool arrow) {
     if (!svg) return;
     const double side = x1 < x0 ? -1 : 1;
     const double head = arrow ? 3 + 2.5 * width : 0; /* the line ends at the head's back: its tip stays sharp */
@@ -87,17 +82,15 @@ void wk_svg_edge(wk_svg *svg, double x0, double y0, double x1, double y1, const 
 
 /* ---- text and groups ---- */
 
-void wk_svg_text(wk_svg *svg, double x, double y, double size, char anchor, const char *fill, const char *text)
-{
+void wk_svg_text(wk_svg *svg, double x, double y, double size, char anchor, const char *fill, const char *text) {
     if (!svg) return;
     const char *side = anchor == 'm' ? "middle" : anchor == 'e' ? "end" : "start";
-    wk__buffer_format(&svg->text, "<text x='%n' y='%n' font-size='%n' text-anchor='%s' fill='%s'>%s</text>\n", x, y, size,
-                      side, fill, text);
+    wk__buffer_format(&svg->text, "<text x='%n' y='%n' font-size='%n' text-anchor='%s' fill='%s'>%s</text>\n", x, y,
+                      size, side, fill, text);
 }
 
 /* Width of one character in units of the font's size. */
-static double advance(uint32_t c)
-{
+static double advance(uint32_t c) {
     if (c >= 0x2e80) return 1; /* Chinese and other square characters */
     if (c >= 0x80) return 0.84;
     if (strchr(" ijlI.,:;'|!", (int)c)) return 0.34;
@@ -106,28 +99,24 @@ static double advance(uint32_t c)
     return c >= 'A' && c <= 'Z' ? 0.72 : 0.636;
 }
 
-double wk_svg_text_width(double size, const char *text)
-{
+double wk_svg_text_width(double size, const char *text) {
     double width = 0;
     for (uint32_t c; text && (c = wk__utf8_next(&text));) width += advance(c);
     return width * size;
 }
 
-void wk_svg_group(wk_svg *svg, const char *title)
-{
+void wk_svg_group(wk_svg *svg, const char *title) {
     if (!svg) return;
     wk__buffer_format(&svg->text, "<g><title>%s</title>\n", title);
 }
 
-void wk_svg_group_end(wk_svg *svg)
-{
+void wk_svg_group_end(wk_svg *svg) {
     if (svg) wk__buffer_format(&svg->text, "</g>\n");
 }
 
 /* ---- saving ---- */
 
-wk_status wk_svg_save(const wk_svg *svg, const char *path, wk_error *error)
-{
+wk_status wk_svg_save(const wk_svg *svg, const char *path, wk_error *error) {
     if (!path) return wk__viz_fail(error, WK_EINVAL, "svg_save", "", "no path was given");
     if (!svg || svg->text.failed) return wk__viz_fail(error, WK_ENOMEM, "svg_save", path, wk_status_meaning(WK_ENOMEM));
     wk_buffer file = {0};
