@@ -81,7 +81,7 @@ struct wk_op {
     void (*vjp)(const struct wk_backprop *b, wk_tensor **gx); /* sets gx[i] for every wanted i; NULL: nothing */
     void (*compose)(const void *attrs, wk_tensor *const *in, wk_tensor **out);
 
-    size_t attrs_nbytes;
+    size_t attrs_nbytes; /* whole words of 8 bytes */
     const wk_attr_field *fields;
     int32_t field_count;
     int64_t (*steps)(const struct wk_node *node); /* fused sequence ops: how many cells, for pictures */

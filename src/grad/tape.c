@@ -34,6 +34,12 @@ WK_NOINLINE static bool tape_grow(wk_tape *tape, size_t nbytes) {
 
 static size_t round8(size_t nbytes) { return (nbytes + 7) & ~(size_t)7; }
 
+/* Attributes are a few words, for which a call of memcpy costs more than the copying. */
+static inline void copy_words(void *to, const void *from, size_t nbytes) {
+    const char *source = from;
+    for (size_t at = 0; at < nbytes; at += 8) memcpy((char *)to + at, source + at, 8);
+}
+
 /* The piece of a node on the tape: | wk_node | edges ... | outputs | attributes | dims of the outputs | site | */
 static wk_node *node_new(wk_call *c) {
     const wk_op *op = c->op;
@@ -51,7 +57,7 @@ static wk_node *node_new(wk_call *c) {
     node->out = (wk_node_output *)(void *)((char *)node + outputs);
     node->attrs = (char *)node + attrs;
     node->out[0].dims = (int64_t *)(void *)((char *)node + dims);
-    if (op->attrs_nbytes > 0) memcpy(node->attrs, c->attrs, op->attrs_nbytes);
+    copy_words(node->attrs, c->attrs, op->attrs_nbytes);
     node->has_site = traced;
     if (wk_unlikely(traced)) ((struct wk_site *)(void *)tape->top)[-1] = (struct wk_site){c->ctx->at_file, c->ctx->at_line};
     return node;

@@ -26,10 +26,10 @@ static bool shape(wk_call *c) {
 }
 
 /* An array as rows of its last dimension. One matrix when the other dimensions can be walked with one stride; else false. */
-static bool as_rows(const wk_array *a, wk_mat *m) {
+static inline bool as_rows(const wk_array *a, wk_mat *m) {
     const int32_t last = a->ndim - 1;
-    if (wk_likely(a->dims[last] > 0 && wk__array_is_contiguous(a))) {
-        *m = (wk_mat){a->data, a->dtype, a->numel / a->dims[last], a->dims[last], a->dims[last], 1};
+    if (wk_likely(a->ndim == 2)) {
+        *m = wk__matrix_of(a);
         return true;
     }
     *m = (wk_mat){a->data, a->dtype, 1, a->dims[last], 0, a->strides[last]};
@@ -42,17 +42,12 @@ static bool as_rows(const wk_array *a, wk_mat *m) {
     return true;
 }
 
-/* Calls `each` for matrices that together cover the rows of x and y, usually for one: the outermost dimension is split off
- * until the rest is a matrix. */
-typedef void each_matrix(void *user, wk_mat x, wk_mat y);
+typedef void each_matrix(void *user, const wk_mat *x, const wk_mat *y);
 
-static void for_matrices(const wk_array *x, const wk_array *y, each_matrix *each, void *user) {
-    wk_mat mx, my;
-    if (x->numel == 0 && y->numel == 0) return;
-    if (as_rows(x, &mx) && as_rows(y, &my)) {
-        each(user, mx, my);
-        return;
-    }
+/* Rows of x and y that are no matrices: the outermost dimension is split off until the rest is. */
+static void for_matrices(const wk_array *x, const wk_array *y, each_matrix *each, void *user);
+
+WK_NOINLINE static void split_matrices(const wk_array *x, const wk_array *y, each_matrix *each, void *user) {
     wk_array sx = *x, sy = *y;
     for (int32_t d = 1; d < x->ndim; d++) {
         sx.dims[d - 1] = x->dims[d], sx.strides[d - 1] = x->strides[d];
@@ -66,14 +61,24 @@ static void for_matrices(const wk_array *x, const wk_array *y, each_matrix *each
     }
 }
 
+/* Calls `each` for matrices that together cover the rows of x and y, usually for one. */
+static void for_matrices(const wk_array *x, const wk_array *y, each_matrix *each, void *user) {
+    wk_mat mx, my;
+    if (x->numel == 0 && y->numel == 0) return;
+    if (wk_likely(as_rows(x, &mx) && as_rows(y, &my))) each(user, &mx, &my);
+    else split_matrices(x, y, each, user);
+}
+
 /* ---------------------------------------------------------------------------------------------------------- forward --- */
 
-static void forward_rows(void *user, wk_mat x, wk_mat y) {
+static void forward_rows(void *user, const wk_mat *x, const wk_mat *y) {
     const wk_call *c = user;
     const wk_tensor *b = c->in[B];
-    for (int64_t r = 0; b != NULL && r < y.rows; r++)
-        wk__kernels->copy[y.dtype](y.cols, (char *)y.data + r * y.row * wk__dtype_nbytes[y.dtype], y.col, b->a.data, b->a.strides[0]);
-    wk__gemm(x, wk__transposed(wk__matrix_of(&c->in[W]->a)), y, b != NULL);
+    const wk_mat w = wk__matrix_of(&c->in[W]->a), wt = wk__transposed(&w);
+    for (int64_t r = 0; b != NULL && r < y->rows; r++)
+        wk__kernels->copy[y->dtype](y->cols, (char *)y->data + r * y->row * wk__dtype_nbytes[y->dtype], y->col, b->a.data,
+                                    b->a.strides[0]);
+    wk__gemm(x, &wt, y, b != NULL);
 }
 
 static void forward(wk_call *c) { for_matrices(&c->in[X]->a, &c->out[0]->a, forward_rows, c); }
@@ -86,15 +91,17 @@ typedef struct weights {
     bool add;
 } weights;
 
-static void grad_x_rows(void *user, wk_mat gx, wk_mat g) {
-    const weights *w = user;
-    wk__gemm(g, wk__matrix_of(w->array), gx, w->add);
+static void grad_x_rows(void *user, const wk_mat *gx, const wk_mat *g) {
+    const weights *weight = user;
+    const wk_mat w = wk__matrix_of(weight->array);
+    wk__gemm(g, &w, gx, weight->add);
 }
 
-static void grad_w_rows(void *user, wk_mat x, wk_mat g) {
-    weights *gw = user;
-    wk__gemm(wk__transposed(g), x, wk__matrix_of(gw->array), gw->add);
-    gw->add = true; /* the next matrix of rows, if any, adds to this one */
+static void grad_w_rows(void *user, const wk_mat *x, const wk_mat *g) {
+    weights *slot = user;
+    const wk_mat gw = wk__matrix_of(slot->array), gt = wk__transposed(g);
+    wk__gemm(&gt, x, &gw, slot->add);
+    slot->add = true; /* the next matrix of rows, if any, adds to this one */
 }
 
 static bool grad(wk_backprop *b) {

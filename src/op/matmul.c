@@ -15,18 +15,23 @@ static bool shape(wk_call *c) {
 }
 
 static void forward(wk_call *c) {
-    wk__gemm(wk__matrix_of(&c->in[0]->a), wk__matrix_of(&c->in[1]->a), wk__matrix_of(&c->out[0]->a), false);
+    const wk_mat a = wk__matrix_of(&c->in[0]->a), b = wk__matrix_of(&c->in[1]->a), y = wk__matrix_of(&c->out[0]->a);
+    wk__gemm(&a, &b, &y, false);
 }
 
 static bool grad(wk_backprop *b) {
     const wk_mat g = wk__matrix_of(&b->gy[0]->a);
     wk_array room;
-    const wk_array *gx;
+    const wk_array *slot;
     bool add;
-    if (wk__wants(b, 0) && (gx = wk__slot(b, 0, &room, &add)) != NULL)
-        wk__gemm(g, wk__transposed(wk__matrix_of(wk__saved_in(b, 1))), wk__matrix_of(gx), add);
-    if (wk__wants(b, 1) && (gx = wk__slot(b, 1, &room, &add)) != NULL)
-        wk__gemm(wk__transposed(wk__matrix_of(wk__saved_in(b, 0))), g, wk__matrix_of(gx), add);
+    if (wk__wants(b, 0) && (slot = wk__slot(b, 0, &room, &add)) != NULL) {
+        const wk_mat other = wk__matrix_of(wk__saved_in(b, 1)), bt = wk__transposed(&other), ga = wk__matrix_of(slot);
+        wk__gemm(&g, &bt, &ga, add);
+    }
+    if (wk__wants(b, 1) && (slot = wk__slot(b, 1, &room, &add)) != NULL) {
+        const wk_mat other = wk__matrix_of(wk__saved_in(b, 0)), at = wk__transposed(&other), gb = wk__matrix_of(slot);
+        wk__gemm(&at, &g, &gb, add);
+    }
     return true;
 }
 

@@ -16,12 +16,14 @@ static inline wk_mat wk__matrix_of(const wk_array *a) {
     return (wk_mat){a->data, a->dtype, a->dims[0], a->dims[1], a->strides[0], a->strides[1]};
 }
 
-static inline wk_mat wk__transposed(wk_mat m) { return (wk_mat){m.data, m.dtype, m.cols, m.rows, m.col, m.row}; }
+static inline wk_mat wk__transposed(const wk_mat *m) {
+    return (wk_mat){m->data, m->dtype, m->cols, m->rows, m->col, m->row};
+}
 
 /* c (+)= a b */
-static inline void wk__gemm(wk_mat a, wk_mat b, wk_mat c, bool add) {
-    const wk_matrix ka = {a.data, a.row, a.col}, kb = {b.data, b.row, b.col};
-    wk__kernels->gemm[c.dtype](c.rows, c.cols, a.cols, ka, kb, add ? 1 : 0, c.data, c.row, c.col);
+static inline void wk__gemm(const wk_mat *a, const wk_mat *b, const wk_mat *c, bool add) {
+    const wk_matrix ka = {a->data, a->row, a->col}, kb = {b->data, b->row, b->col};
+    wk__kernels->gemm[c->dtype](c->rows, c->cols, a->cols, ka, kb, add ? 1 : 0, c->data, c->row, c->col);
 }
 
 #endif

@@ -93,19 +93,20 @@ static bool job_begin(job *j, wk_ctx *ctx, const wk_array *const *in, const wk_a
     return true;
 }
 
-/* hn is the last state, h0 when there are no steps, zero when there is no h0 either. */
+/* hn is the last state; without steps it is h0, and without h0 zero. */
 static void copy_last_state(const wk_call *c) {
     const wk_array *out = &c->out[0]->a, *hn = &c->out[1]->a;
-    wk_array last = *hn;
-    wk__zero(hn);
-    if (out->dims[1] == 0 && c->in[H0] == NULL) return;
-    if (out->dims[1] == 0) {
-        wk__unary_rows(wk__kernels->copy[hn->dtype], hn, &c->in[H0]->a);
-        return;
+    wk_unary_loop *copy = wk__kernels->copy[hn->dtype];
+    if (out->dims[1] > 0) {
+        wk_array last = *hn;
+        last.data = wk__array_at(out, (out->dims[1] - 1) * out->strides[1]);
+        last.strides[1] = out->strides[0];
+        wk__unary_rows(copy, hn, &last);
+    } else if (c->in[H0] != NULL) {
+        wk__unary_rows(copy, hn, &c->in[H0]->a);
+    } else {
+        wk__zero(hn);
     }
-    last.data = wk__array_at(out, (out->dims[1] - 1) * out->strides[1]);
-    last.strides[1] = out->strides[0];
-    wk__unary_rows(wk__kernels->copy[hn->dtype], hn, &last);
 }
 
 static void forward(wk_call *c) {

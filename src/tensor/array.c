@@ -25,6 +25,8 @@ const char *wk_dtype_name(wk_dtype dtype) { return dtype >= 0 && dtype < WK_DTYP
 
 size_t wk_dtype_nbytes(wk_dtype dtype) { return dtype >= 0 && dtype < WK_DTYPE_COUNT ? wk__dtype_nbytes[dtype] : 0; }
 
+enum { MOST_BITS = 44 }; /* elements: 2^44 of 8 bytes are more than any address space here */
+
 bool wk__array_set_dims(wk_array *a, int32_t ndim, const int64_t *dims) {
     int64_t numel = 1;   /* elements, 0 when a size is 0 */
     int64_t spread = 1;  /* the same with sizes of 0 counted as 1: it bounds every stride */
@@ -34,8 +36,7 @@ bool wk__array_set_dims(wk_array *a, int32_t ndim, const int64_t *dims) {
         a->strides[d] = spread;
         numel *= dims[d];
         if (dims[d] <= 1) continue;
-        if (spread > (INT64_C(1) << 44) / dims[d]) return false;
-        spread *= dims[d];
+        if (wk_unlikely(__builtin_mul_overflow(spread, dims[d], &spread) || spread >> MOST_BITS != 0)) return false;
     }
     a->numel = numel;
     return true;

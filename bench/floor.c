@@ -1,0 +1,431 @@
+/* floor.c -- the tutorial's training step as a person would write it for this one network and nothing else: no graph,
+ * no shapes, no allocation, every size known to the compiler. What wick takes beyond this is the price of
+ * define-by-run.
+ *
+ *     h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)     H = 32, one input feature
+ *     p_t = w_out . h_t + b_out,  loss = mean (p_t - y_t)^2,  Adam(0.02),  h_{T-1} is the next call's h_{-1}
+ *
+ *     floor [CSV]           us per iteration, T = 10, 20, 30 in turn; rows are appended to the file
+ *     floor --losses FILE   one loss per line; FILE holds float32: the 1153 weights in PyTorch's order, then for each
+ *                           iteration T, its T inputs and its T targets
+ *
+ * Built for the machine it runs on (-march=native). Vectors of 16 floats are the compiler's own (GNU C), which makes
+ * pieces of them where registers are shorter; AVX-512 gets intrinsics where the language has no words. */
+#define _POSIX_C_SOURCE 200809L
+#include <math.h>
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "measure.h"
+
+#ifdef __AVX512F__
+#include <immintrin.h>
+#else
+#pragma GCC diagnostic ignored "-Wpsabi" /* no vector crosses the border of this file */
+#endif
+
+enum { H = 32, W = 16, V = H / W, MOST_STEPS = 64 };
+
+typedef float vec __attribute__((vector_size(64)));
+
+#define INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define UNROLL _Pragma("GCC unroll 64")
+#define ROLLED _Pragma("GCC unroll 1") /* unrolled, the matrix is moved out of the loop over time, to the stack */
+#endif
+
+/* ---- what is trained; every row starts at a cache line ---- */
+
+/* The weights and everything that Adam keeps of them have this layout. */
+typedef struct weights {
+    vec w_ih[V], w_hh[H][V], b_ih[V], b_hh[V], w_out[V];
+    float b_out, unused[W - 1];
+} weights;
+
+enum { VECTORS = sizeof(weights) / sizeof(vec), WEIGHTS = (H + 4) * H + 1 };
+
+static weights parameters, gradients, first_moments, second_moments;
+static double beta1_power = 1, beta2_power = 1;
+
+/* hidden[0] is h_{-1}; partial[t] are the products of w_out and h_t, whose sum is p_t. */
+static vec hidden[MOST_STEPS + 1][V], dpre[MOST_STEPS][V], partial[MOST_STEPS + W], transposed[H][V];
+alignas(64) static float doutput[MOST_STEPS + W];
+
+/* ---- tanh: 32 polynomials of degree 5, four to each power of two from 1/16 to 16 ---- */
+
+enum { DEGREE = 5, PIECES = 32 };
+
+/* Coefficients of (x - centre)^power; piece (bits of x >> 21) & 31, see tools/tanh_table.py, which fits better ones. */
+static float tanh_piece[DEGREE + 1][PIECES];
+
+/* Interpolates tanh at the Chebyshev nodes of centre +- radius: divided differences, then multiplied out. */
+static void make_piece(int piece, double centre, double radius) {
+    double node[DEGREE + 1], difference[DEGREE + 1], coefficient[DEGREE + 2] = {0};
+    for (int i = 0; i <= DEGREE; i++) {
+        node[i] = radius * cos(3.14159265358979323846 * (i + 0.5) / (DEGREE + 1));
+        difference[i] = tanh(centre + node[i]);
+    }
+    for (int order = 1; order <= DEGREE; order++)
+        for (int i = DEGREE; i >= order; i--)
+            difference[i] = (difference[i] - difference[i - 1]) / (node[i] - node[i - order]);
+    for (int i = DEGREE; i >= 0; i--) { /* polynomial = polynomial (d - node[i]) + difference[i] */
+        for (int power = DEGREE; power > 0; power--)
+            coefficient[power] = coefficient[power - 1] - node[i] * coefficient[power];
+        coefficient[0] = difference[i] - node[i] * coefficient[0];
+    }
+    for (int power = 0; power <= DEGREE; power++)
+        tanh_piece[power][piece] = (float)coefficient[power];
+}
+
+static void make_tanh(void) {
+    for (int i = 0; i < PIECES; i++) {
+        const double octave = ldexp(1, i / 4 - 4), centre = octave * (1 + (i % 4 + 0.5) / 4);
+        const int piece = (i + 4 * (127 - 4)) % PIECES; /* where the bits of a float point to */
+        if (i == 0)
+            make_piece(piece, 0, 0.078125);
+        else if (centre < 10)
+            make_piece(piece, centre, octave / 8);
+        else
+            tanh_piece[0][piece] = 1;
+    }
+}
+
+/* ---- vectors ---- */
+
+INLINE vec splat(float x) {
+    return (vec){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
+}
+
+#ifdef __AVX512F__
+
+INLINE vec multiply_add(vec a, vec b, vec c) {
+    return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+
+/* Both within an ulp or two, by one Newton step on an estimate of 14 bits. The unit for exact roots and quotients
+ * would take half a microsecond for Adam on some processors. */
+INLINE vec square_root(vec x) {
+    const vec r = (vec)_mm512_rsqrt14_ps(_mm512_max_ps((__m512)x, _mm512_set1_ps(1e-37f)));
+    const vec root = x * r;
+    return multiply_add(splat(0.5f) * r, multiply_add(-root, root, x), root);
+}
+
+INLINE vec quotient(vec a, vec b) {
+    const vec r = (vec)_mm512_rcp14_ps((__m512)b), q = a * r;
+    return multiply_add(multiply_add(-b, q, a), r, q);
+}
+
+INLINE float sum(vec x) {
+    return _mm512_reduce_add_ps((__m512)x);
+}
+
+INLINE __m512 tanh_coefficient(int power, __m512i piece) {
+    return _mm512_permutex2var_ps(_mm512_loadu_ps(tanh_piece[power]), piece, _mm512_loadu_ps(tanh_piece[power] + 16));
+}
+
+/* As the library's tanh, less its care for NaN. */
+INLINE void hyperbolic_tangent(vec *x) {
+    const __m512i sign = _mm512_set1_epi32((int)0x80000000u), bits = _mm512_castps_si512((__m512)*x);
+    const __m512i a = _mm512_min_epu32(_mm512_andnot_si512(sign, bits), _mm512_set1_epi32(0x41200000));
+    const __m512i piece = _mm512_srli_epi32(_mm512_max_epu32(a, _mm512_set1_epi32(0x3d800000)), 21);
+    const __m512 centre = _mm512_castsi512_ps(
+        _mm512_ternarylogic_epi32(a, _mm512_set1_epi32((int)0xffe00000u), _mm512_set1_epi32(0x00100000), 0xea));
+    const __m512 size = _mm512_castsi512_ps(a);
+    const __m512 d = _mm512_mask_sub_ps(size, _mm512_cmpge_epu32_mask(a, _mm512_set1_epi32(0x3da00000)), size, centre);
+    const __m512 d2 = _mm512_mul_ps(d, d);
+    const __m512 c45 = _mm512_fmadd_ps(tanh_coefficient(5, piece), d, tanh_coefficient(4, piece));
+    const __m512 c23 = _mm512_fmadd_ps(tanh_coefficient(3, piece), d, tanh_coefficient(2, piece));
+    const __m512 c01 = _mm512_fmadd_ps(tanh_coefficient(1, piece), d, tanh_coefficient(0, piece));
+    const __m512i y = _mm512_castps_si512(_mm512_fmadd_ps(_mm512_fmadd_ps(c45, d2, c23), d2, c01));
+    *x = (vec)_mm512_ternarylogic_epi32(y, sign, bits, 0xf8);
+}
+
+#else
+
+INLINE vec multiply_add(vec a, vec b, vec c) {
+    return a * b + c;
+}
+
+INLINE vec quotient(vec a, vec b) {
+    return a / b;
+}
+
+INLINE vec square_root(vec x) {
+    for (int i = 0; i < W; i++)
+        x[i] = sqrtf(x[i]);
+    return x;
+}
+
+INLINE float sum(vec x) {
+    float total = 0;
+    for (int i = 0; i < W; i++)
+        total += x[i];
+    return total;
+}
+
+INLINE void hyperbolic_tangent(vec *x) {
+    union lanes { vec v; float f[W]; uint32_t bits[W]; } in = {*x}, size, centre, y;
+    for (int i = 0; i < W; i++) {
+        const uint32_t positive = in.bits[i] & 0x7fffffffu, a = positive < 0x41200000u ? positive : 0x41200000u;
+        const uint32_t piece = (a > 0x3d800000u ? a : 0x3d800000u) >> 21 & 31;
+        size.bits[i] = a;
+        centre.bits[i] = a >= 0x3da00000u ? (a & 0xffe00000u) | 0x00100000u : 0;
+        const float d = size.f[i] - centre.f[i], d2 = d * d;
+        const float c45 = tanh_piece[5][piece] * d + tanh_piece[4][piece],
+                    c23 = tanh_piece[3][piece] * d + tanh_piece[2][piece];
+        y.f[i] = (c45 * d2 + c23) * d2 + (tanh_piece[1][piece] * d + tanh_piece[0][piece]);
+        y.bits[i] |= in.bits[i] & 0x80000000u;
+    }
+    *x = y.v;
+}
+
+#endif
+
+/* ---- the step ---- */
+
+/* acc += sum_k s[k] rows[k], in four parts, so that eight multiply-adds are under way at a time. */
+INLINE void add_row_times_matrix(const float *s, const vec rows[H][V], vec acc[V]) {
+    vec part[4][V];
+    UNROLL for (int u = 1; u < 4; u++)
+        UNROLL for (int v = 0; v < V; v++)
+            part[u][v] = splat(0);
+    UNROLL for (int v = 0; v < V; v++)
+        part[0][v] = acc[v];
+    ROLLED for (int k = 0; k < H; k += 4) {
+        UNROLL for (int u = 0; u < 4; u++) {
+            const vec factor = splat(s[k + u]);
+            UNROLL for (int v = 0; v < V; v++)
+                part[u][v] = multiply_add(factor, rows[k + u][v], part[u][v]);
+        }
+    }
+    UNROLL for (int v = 0; v < V; v++)
+        acc[v] = (part[0][v] + part[1][v]) + (part[2][v] + part[3][v]);
+}
+
+typedef float half __attribute__((vector_size(32)));
+
+/* Transposition in 8x8 blocks, in three rounds of exchanges between pairs of rows. */
+static void transpose(void) {
+    for (int i = 0; i < H; i += 8) {
+        for (int j = 0; j < H; j += 8) {
+            half a[8], b[8];
+            UNROLL for (int r = 0; r < 8; r++)
+                a[r] = *(const half *)((const float *)parameters.w_hh[i + r] + j);
+            UNROLL for (int r = 0; r < 4; r++) {
+                b[r] = __builtin_shufflevector(a[r], a[r + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+                b[r + 4] = __builtin_shufflevector(a[r], a[r + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+            }
+            UNROLL for (int r = 0; r < 8; r += 2) {
+                a[r] = __builtin_shufflevector(b[r], b[r + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+                a[r + 1] = __builtin_shufflevector(b[r], b[r + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+            }
+            UNROLL for (int r = 0; r < 8; r += 4) {
+                UNROLL for (int q = 0; q < 2; q++) {
+                    half *const even = (half *)((float *)transposed[j + r + 2 * q] + i);
+                    half *const odd = (half *)((float *)transposed[j + r + 2 * q + 1] + i);
+                    *even = __builtin_shufflevector(a[r + q], a[r + q + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+                    *odd = __builtin_shufflevector(a[r + q], a[r + q + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+                }
+            }
+        }
+    }
+}
+
+static void forward(int T, const float *x) {
+    const weights *w = &parameters;
+    transpose();
+    for (int t = 0; t < T; t++) {
+        vec h[V];
+        UNROLL for (int v = 0; v < V; v++)
+            h[v] = multiply_add(splat(x[t]), w->w_ih[v], w->b_ih[v] + w->b_hh[v]);
+        add_row_times_matrix((const float *)hidden[t], (const vec(*)[V])transposed, h);
+        UNROLL for (int v = 0; v < V; v++) {
+            hyperbolic_tangent(&h[v]);
+            hidden[t + 1][v] = h[v];
+        }
+        partial[t] = multiply_add(h[0], w->w_out[0], h[1] * w->w_out[1]);
+    }
+}
+
+/* The loss; doutput becomes its gradient with respect to the predictions. */
+static float loss_and_gradient(int T, const float *y) {
+    float total = 0;
+    for (int t = 0; t < T; t++) {
+        const float difference = sum(partial[t]) + parameters.b_out - y[t];
+        total += difference * difference;
+        doutput[t] = 2 * difference / (float)T;
+    }
+    return total / (float)T;
+}
+
+static void backward(int T, const float *x) {
+    vec dh[V] = {{0}}, w_ih[V] = {{0}}, bias[V] = {{0}}, w_out[V] = {{0}};
+    float b_out = 0;
+    for (int t = T - 1; t >= 0; t--) {
+        UNROLL for (int v = 0; v < V; v++) {
+            const vec h = hidden[t + 1][v];
+            const vec d = multiply_add(splat(doutput[t]), parameters.w_out[v], dh[v]) * (splat(1) - h * h);
+            dpre[t][v] = d;
+            w_ih[v] = multiply_add(splat(x[t]), d, w_ih[v]);
+            bias[v] += d;
+            w_out[v] = multiply_add(splat(doutput[t]), h, w_out[v]);
+            dh[v] = splat(0);
+        }
+        b_out += doutput[t];
+        if (t > 0)
+            add_row_times_matrix((const float *)dpre[t], (const vec(*)[V])parameters.w_hh, dh);
+    }
+    UNROLL for (int v = 0; v < V; v++) {
+        gradients.w_ih[v] = w_ih[v];
+        gradients.b_ih[v] = gradients.b_hh[v] = bias[v];
+        gradients.w_out[v] = w_out[v];
+    }
+    gradients.b_out = b_out;
+}
+
+/* The gradient of W_hh, sum_t dpre_t h_{t-1}^T, eight rows at a time in registers. */
+static void backward_w_hh(int T) {
+    enum { ROWS = 8 };
+    for (int j = 0; j < H; j += ROWS) {
+        vec acc[ROWS][V];
+        UNROLL for (int r = 0; r < ROWS; r++)
+            acc[r][0] = acc[r][1] = splat(0);
+        for (int t = 0; t < T; t++)
+            UNROLL for (int r = 0; r < ROWS; r++)
+                UNROLL for (int v = 0; v < V; v++)
+                    acc[r][v] = multiply_add(splat(((const float *)dpre[t])[j + r]), hidden[t][v], acc[r][v]);
+        UNROLL for (int r = 0; r < ROWS; r++)
+            UNROLL for (int v = 0; v < V; v++)
+                gradients.w_hh[j + r][v] = acc[r][v];
+    }
+}
+
+/* The formula is PyTorch's; dividing by sqrt(1 - beta2^t) is a product here. */
+static void adam(void) {
+    beta1_power *= 0.9, beta2_power *= 0.999;
+    const vec step = splat((float)(-0.02 / (1 - beta1_power))), scale = splat((float)(1 / sqrt(1 - beta2_power)));
+    vec *p = (vec *)&parameters, *m = (vec *)&first_moments, *v = (vec *)&second_moments;
+    const vec *g = (const vec *)&gradients;
+    for (int i = 0; i < VECTORS; i++) {
+        m[i] = multiply_add(splat(0.1f), g[i], splat(0.9f) * m[i]);
+        v[i] = multiply_add(splat(0.001f) * g[i], g[i], splat(0.999f) * v[i]);
+        p[i] += quotient(step * m[i], multiply_add(square_root(v[i]), scale, splat(1e-8f)));
+    }
+}
+
+static float train_step(int T, const float *x, const float *y) {
+    forward(T, x);
+    const float loss = loss_and_gradient(T, y);
+    backward(T, x);
+    backward_w_hh(T);
+    adam();
+    memcpy(hidden[0], hidden[T], sizeof hidden[0]);
+    return loss;
+}
+
+/* ---- the program ---- */
+
+/* A new network: uniform weights in +-1/sqrt(32), as PyTorch's, though not its numbers. */
+static void restart(void) {
+    unsigned state = 1;
+    memset(&parameters, 0, sizeof parameters);
+    memset(&first_moments, 0, sizeof first_moments);
+    memset(&second_moments, 0, sizeof second_moments);
+    memset(hidden, 0, sizeof hidden);
+    beta1_power = beta2_power = 1;
+    float *p = (float *)&parameters;
+    for (int i = 0; i < WEIGHTS; i++) {
+        state = state * 1664525u + 1013904223u;
+        p[i] = ((float)(state >> 8) * 0x1p-23f - 1) * 0.17677669f;
+    }
+}
+
+enum { ITERATIONS = 60, TRAININGS = 50 };
+
+typedef struct data {
+    int T[ITERATIONS];
+    float x[ITERATIONS][MOST_STEPS], y[ITERATIONS][MOST_STEPS];
+} data;
+
+/* The tutorial's data: sin and cos, half a period in ten steps. T goes round three lengths. */
+static void make_data(data *d, const int lengths[3]) {
+    double start = 0;
+    for (int i = 0; i < ITERATIONS; i++) {
+        const int T = d->T[i] = lengths[i % 3];
+        const double end = start + 3.14159265358979323846 * T / 10;
+        for (int t = 0; t < T; t++) {
+            const double at = start + (end - start) * t / (T - 1);
+            d->x[i][t] = (float)sin(at), d->y[i][t] = (float)cos(at);
+        }
+        start = end;
+    }
+}
+
+/* Whole trainings, each of a new network: a network trained for long has gradients so small that Adam's moments
+ * underflow, and denormal numbers are slow. */
+static double block(void *user) {
+    const data *d = user;
+    double time = 0;
+    for (int k = 0; k < TRAININGS; k++) {
+        restart();
+        const double begin = seconds(CLOCK_MONOTONIC);
+        for (int i = 0; i < ITERATIONS; i++)
+            train_step(d->T[i], d->x[i], d->y[i]);
+        time += seconds(CLOCK_MONOTONIC) - begin;
+    }
+    return time / (TRAININGS * ITERATIONS);
+}
+
+static void row(FILE *csv, const char *name, const int lengths[3], const char *goal) {
+    static data d;
+    make_data(&d, lengths);
+    report(csv, name, measure(block, &d), 1e6, "us", goal);
+}
+
+static int measure_all(const char *path) {
+    FILE *csv = path ? fopen(path, "a") : NULL;
+    row(csv, "tutorial_floor", (const int[3]){10, 20, 30}, "goal 1.4");
+    row(csv, "tutorial_floor, T 10", (const int[3]){10, 10, 10}, "");
+    row(csv, "tutorial_floor, T 20", (const int[3]){20, 20, 20}, "");
+    row(csv, "tutorial_floor, T 30", (const int[3]){30, 30, 30}, "");
+    if (csv)
+        fclose(csv);
+    return 0;
+}
+
+static int losses(const char *path) {
+    float x[MOST_STEPS], y[MOST_STEPS], T;
+    FILE *file = fopen(path, "rb");
+    if (!file || fread(&parameters, sizeof(float), WEIGHTS, file) != WEIGHTS) {
+        fprintf(stderr, "floor: cannot read %d weights from %s\n", WEIGHTS, path);
+        return 1;
+    }
+    while (fread(&T, sizeof T, 1, file) == 1) {
+        if (!(T >= 1 && T <= MOST_STEPS) || fread(x, sizeof *x, (size_t)T, file) != (size_t)T ||
+            fread(y, sizeof *y, (size_t)T, file) != (size_t)T) {
+            fprintf(stderr, "floor: %s: an iteration needs 1 to %d steps, and as many inputs and targets\n", path,
+                    MOST_STEPS);
+            return 1;
+        }
+        printf("%.9g\n", train_step((int)T, x, y));
+    }
+    fclose(file);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    make_tanh();
+    if (argc == 3 && strcmp(argv[1], "--losses") == 0)
+        return losses(argv[2]);
+    if (argc <= 2 && (argc < 2 || argv[1][0] != '-'))
+        return measure_all(argv[1]);
+    fprintf(stderr, "usage: floor [CSV FILE] | floor --losses FILE\n");
+    return 2;
+}
