@@ -106,7 +106,7 @@ WK_API int64_t wk_numel(const wk_tensor *t);               /* number of elements
 WK_API wk_dtype wk_dtype_of(const wk_tensor *t);           /* -1 of NULL */
 WK_API bool wk_is_contiguous(const wk_tensor *t);          /* row-major with no gaps */
 
-/* A name for messages and pictures (copied; at most 47 bytes kept). wk_name gives "" when there is none. */
+/* A name for messages and pictures (copied; at most 127 bytes kept). wk_name gives "" when there is none. */
 WK_API void wk_set_name(wk_tensor *t, const char *name);
 WK_API const char *wk_name(const wk_tensor *t);
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "grad/tape.h"
+#include "grad/scope.h"
 
 /* ------------------------------------------------------------------------------------------- help for shape rules --- */
 
@@ -77,9 +77,9 @@ static bool records(const wk_call *c) {
 }
 
 /* NOTE [Stale views]. A recorded write in place gives the storage a new history. A view made before it still carries the
- * old one, and a gradient through it would be silently wrong. */
+ * old one, or none, and a gradient through it would be silently wrong. */
 static bool check_stale(wk_call *c) {
-    if (wk_likely(!c->ctx->rewrites)) return true;
+    if (wk_likely(!c->ctx->rewrites) || !c->ctx->grad_enabled) return true;
     for (int32_t i = 0; i < c->in_count; i++) {
         const wk_tensor *x = c->in[i];
         if (x == NULL || wk_likely(x->epoch == x->storage->epoch)) continue;
@@ -139,7 +139,7 @@ static bool give_outputs(wk_call *c) {
 static wk_tensor *apply_in_place(wk_call *c) {
     wk_tensor *y = c->in[0];
     const bool record = records(c);
-    if (!check_in_place(c) || !c->op->shape(c) || (record && !check_stale(c))) return NULL;
+    if (!check_in_place(c) || !c->op->shape(c) || !check_stale(c)) return NULL;
     c->out[0] = y;
     if (record && !wk__tape_record(c)) return out_of_memory(c), NULL;
     c->op->forward(c);
@@ -147,7 +147,7 @@ static wk_tensor *apply_in_place(wk_call *c) {
     if (!record) return y;
     y->epoch = ++y->storage->epoch;
     c->ctx->rewrites = true;
-    return y;
+    return wk__scope_follow(y) ? y : (out_of_memory(c), NULL);
 }
 
 wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {
@@ -159,7 +159,7 @@ wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, vo
     bool fresh = false;
     if (wk_unlikely(!op->shape(&c) || !allocate_outputs(&c, &fresh))) return abandon(&c);
     const bool record = records(&c);
-    if (record && wk_unlikely(!check_stale(&c))) return abandon(&c);
+    if (wk_unlikely(!check_stale(&c))) return abandon(&c);
     if (fresh) op->forward(&c);
     if (wk_unlikely(c.ctx->failure.status != WK_OK)) return abandon(&c); /* no scratch memory for forward */
     if (record && wk_unlikely(!wk__tape_record(&c))) return out_of_memory(&c), abandon(&c);

@@ -122,6 +122,19 @@ static wk_tensor *hand_out(wk_ctx *ctx, wk_target *target) {
     return g;
 }
 
+/* Where xs[i] stands first, and last. */
+static int32_t first_of(wk_tensor *const *xs, int32_t i) {
+    int32_t first = 0;
+    while (xs[first] != xs[i]) first++;
+    return first;
+}
+
+static int32_t last_of(wk_tensor *const *xs, int32_t count, int32_t i) {
+    int32_t last = count - 1;
+    while (xs[last] != xs[i]) last--;
+    return last;
+}
+
 wk_status wk_grad(wk_tensor *y, wk_tensor *const *xs, int32_t count, wk_tensor **out, uint32_t flags) {
     wk_ctx *ctx = wk__ctx();
     for (int32_t i = 0; out != NULL && i < count; i++) out[i] = NULL;
@@ -137,7 +150,10 @@ wk_status wk_grad(wk_tensor *y, wk_tensor *const *xs, int32_t count, wk_tensor *
         for (int32_t i = 0; i < count; i++) targets[i] = (wk_target){.x = xs[i]};
         wk_walk walk = {.ctx = ctx, .op = "grad", .flags = flags, .targets = targets, .target_count = count};
         wk__walk(&walk, 1, &y, &one);
-        for (int32_t i = 0; i < count; i++) out[i] = hand_out(ctx, &targets[i]);
+        for (int32_t i = 0; i < count; i++) {
+            const int32_t first = first_of(xs, i); /* the marks of a tensor named twice are those of its last place */
+            out[i] = first < i ? out[first] : hand_out(ctx, &targets[last_of(xs, count, i)]);
+        }
         wk__scope_close_innermost(ctx);
     }
     if (targets != NULL) wk__heap_free(&ctx->heap, targets, size_class);

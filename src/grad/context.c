@@ -1,5 +1,6 @@
 /* context.c -- contexts: making, freeing, and which one is current in this thread. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "grad/scope.h"
@@ -11,6 +12,8 @@ WK_TLS wk_ctx *wk__current;
 static pthread_key_t default_key;
 static pthread_once_t default_once = PTHREAD_ONCE_INIT;
 static bool default_key_made;
+
+static _Atomic uint64_t contexts_made;
 
 static void default_free(void *ctx) {
     wk__current = ctx; /* the key's value is gone by now; releasing must not make a new default */
@@ -25,6 +28,7 @@ wk_ctx *wk_ctx_new(void) {
     if (ctx == NULL) return NULL;
     wk__heap_init(&ctx->heap);
     ctx->grad_enabled = true;
+    ctx->next_mark = atomic_fetch_add(&contexts_made, 1) << 40; /* so that a mark of one context is none of another */
     if (wk__scopes_init(ctx)) return ctx;
     free(ctx);
     return NULL;

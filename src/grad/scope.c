@@ -8,6 +8,7 @@
  * heap for the next step. */
 struct wk_list {
     wk_list *previous;
+    uint32_t live; /* WK__LIVE, or the list is gone */
     wk_ctx *ctx;
     wk_tensor **items;
     int64_t count, capacity;
@@ -65,6 +66,7 @@ static void close_lists(wk_ctx *ctx, const wk_scope_frame *frame) {
     while (ctx->lists != frame->first_list) {
         wk_list *list = ctx->lists;
         ctx->lists = list->previous;
+        list->live = 0;
         if (list->items != NULL) wk__heap_free(&ctx->heap, list->items, list->items_class);
         wk__heap_free(&ctx->heap, list, wk__heap_class(sizeof *list));
     }
@@ -154,6 +156,19 @@ void wk__yield_to(wk_ctx *ctx, wk_tensor *t, int32_t depth) {
     for (int32_t d = ctx->depth; t->node != NULL && d > depth; d--) ctx->frames[d].joined = true;
 }
 
+bool wk__scope_follow(wk_tensor *t) {
+    wk_ctx *ctx = t->ctx;
+    if (t->handle != WK__NO_HANDLE) {
+        for (int32_t d = ctx->depth; d > t->depth; d--) ctx->frames[d].joined = true;
+        return true;
+    }
+    if (ctx->handle_count == ctx->handle_capacity && !wk__handles_grow(ctx)) return false;
+    t->handle = ctx->handle_count;
+    t->depth = ctx->depth;
+    ctx->handles[ctx->handle_count++] = t; /* listed, but not owned */
+    return true;
+}
+
 wk_tensor *wk_yield(wk_tensor *t) {
     wk_ctx *ctx = wk__ctx();
     if (t == NULL || !wk__ready(ctx) || !wk__usable(ctx, t, "yield", "t")) return NULL;
@@ -199,7 +214,7 @@ wk_list *wk_list_new(void) {
         wk__fail(ctx, WK_ENOMEM, "list_new", "out of memory");
         return NULL;
     }
-    *list = (wk_list){.previous = ctx->lists, .ctx = ctx, .depth = ctx->depth};
+    *list = (wk_list){.previous = ctx->lists, .live = WK__LIVE, .ctx = ctx, .depth = ctx->depth};
     return ctx->lists = list;
 }
 
@@ -219,24 +234,26 @@ static bool list_grow(wk_list *list) {
 void wk_list_push(wk_list *list, wk_tensor *t) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return;
-    if (list == NULL) {
-        wk__fail(ctx, WK_EINVAL, "list_push", "list is NULL");
-    } else if (list->ctx != ctx) {
-        wk__fail(ctx, WK_ECONTEXT, "list_push", "list belongs to another context than the current one");
-    } else if (wk__usable(ctx, t, "list_push", "t")) {
-        if (list->count == list->capacity && !list_grow(list)) {
-            wk__fail(ctx, WK_ENOMEM, "list_push", "out of memory");
-            return;
-        }
-        wk__yield_to(ctx, t, list->depth);
-        list->items[list->count++] = t;
+    if (!wk__list_usable(ctx, list, "list_push", "list") || !wk__usable(ctx, t, "list_push", "t")) return;
+    if (list->count == list->capacity && !list_grow(list)) {
+        wk__fail(ctx, WK_ENOMEM, "list_push", "out of memory");
+        return;
     }
+    wk__yield_to(ctx, t, list->depth);
+    list->items[list->count++] = t;
+}
+
+bool wk__list_usable(wk_ctx *ctx, const wk_list *list, const char *op, const char *argument) {
+    if (list == NULL) wk__fail(ctx, WK_EINVAL, op, "%s is NULL", argument);
+    else if (list->live != WK__LIVE) wk__fail(ctx, WK_ECLOSED, op, "%s is used after its scope closed", argument);
+    else if (list->ctx != ctx) wk__fail(ctx, WK_ECONTEXT, op, "%s belongs to another context than the current one", argument);
+    return ctx->failure.status == WK_OK;
 }
 
 wk_tensor *const *wk__list_items(const wk_list *list) { return list->items; }
 
-int64_t wk_list_length(const wk_list *list) { return list != NULL ? list->count : 0; }
+int64_t wk_list_length(const wk_list *list) { return list != NULL && list->live == WK__LIVE ? list->count : 0; }
 
 wk_tensor *wk_list_at(const wk_list *list, int64_t index) {
-    return list != NULL && index >= 0 && index < list->count ? list->items[index] : NULL;
+    return index >= 0 && index < wk_list_length(list) ? list->items[index] : NULL;
 }

@@ -14,8 +14,15 @@ void wk__scopes_free(wk_ctx *ctx);
 wk_scope wk__scope_open(wk_ctx *ctx);
 void wk__scope_close_innermost(wk_ctx *ctx);
 
+/* A tensor that may be older than the innermost scope was given a new history there: either the history lives on to the
+ * scope that owns the tensor, or, when none does (a slot), this scope will cut it. False when memory is out. */
+bool wk__scope_follow(wk_tensor *t);
+
 /* The tensors of a list, one after another. */
 wk_tensor *const *wk__list_items(const wk_list *list);
+
+/* The public edge of functions that take a list, as wk__usable for tensors. */
+bool wk__list_usable(wk_ctx *ctx, const wk_list *list, const char *op, const char *argument);
 
 /* Hands t to the scope at `depth`, which lies outside the innermost one. */
 void wk__yield_to(wk_ctx *ctx, wk_tensor *t, int32_t depth);

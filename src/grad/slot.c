@@ -171,7 +171,8 @@ bool wk__deliver(wk_walk *walk, wk_edge *edge, wk_tensor *g) {
         pend(walk, edge->to.node, &edge->to.node->out[edge->output], wk__retain(g));
         return true;
     }
-    if (walk->flags & WK_CREATE_GRAPH) return deliver_recorded(walk, edge, g);
+    if ((walk->flags & WK_CREATE_GRAPH) && wk_likely(edge->kind != WK__EDGE_CUT || wk__edge_target(walk, edge) != NULL))
+        return deliver_recorded(walk, edge, g);
     wk_array room;
     bool add;
     const wk_array *slot = edge_slot(walk, edge, false, 0, &room, &add);

@@ -51,15 +51,19 @@ static bool check_versions(wk_walk *walk, const wk_node *node) {
 
 /* -------------------------------------------------------------------------------------------------------- one node --- */
 
+/* Does this walk want the gradient that goes along this edge? */
+static bool wanted(const wk_walk *walk, const wk_edge *edge) {
+    if (edge->kind == WK__EDGE_NONE || walk->targets == NULL) return edge->kind != WK__EDGE_NONE;
+    const bool enters = edge->kind == WK__EDGE_NODE && edge->to.node->needed_by == walk->number;
+    return enters || wk__edge_target(walk, edge) != NULL;
+}
+
 /* Which inputs get a gradient in this walk? In a plain walk all that can, which is how a node begins. */
 static void find_wanted(wk_walk *walk, wk_node *node) {
     if (wk_likely(walk->targets == NULL && node->needed_by == 0)) return;
     for (int32_t i = 0; i < node->in_count; i++) {
         wk_edge *edge = &node->in[i];
-        edge->wanted = edge->kind != WK__EDGE_NONE;
-        if (walk->targets == NULL || !edge->wanted) continue;
-        const bool enters = edge->kind == WK__EDGE_NODE && edge->to.node->needed_by == walk->number;
-        edge->wanted = enters || wk__edge_target(walk, edge) != NULL;
+        edge->wanted = wanted(walk, edge);
     }
 }
 
@@ -189,7 +193,8 @@ static bool seed(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *
     for (int32_t k = 0; k < count; k++) {
         if (ys[k] == NULL || gys[k] == NULL) continue;
         wk_edge edge = wk__edge_to(ys[k]);
-        if (edge.kind != WK__EDGE_NONE && !wk__deliver(walk, &edge, gys[k])) return false;
+        if (!wanted(walk, &edge) && edge.kind != WK__EDGE_CUT) continue;
+        if (!wk__deliver(walk, &edge, gys[k])) return false;
     }
     return true;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "nn/slab.h"
+#include "wick/grad.h"
 #include "wick/ops.h"
 
 static const wk_module_class plain_class = {.size = sizeof(wk_module_class), .name = "Module"};
@@ -156,9 +157,9 @@ static void dotted_name(const wk_module *m, const char *name, char *text, size_t
         snprintf(text, nbytes, "%s", name);
         return;
     }
-    char below[WK__NAME_NBYTES];
-    snprintf(below, sizeof below, "%.23s.%.23s", m->name, name);
-    dotted_name(m->parent, below, text, nbytes);
+    dotted_name(m->parent, m->name, text, nbytes);
+    const size_t used = strlen(text);
+    snprintf(text + used, nbytes - used, ".%s", name);
 }
 
 static bool place_parameter(wk_module *m, const char *name, wk_tensor *init, wk_parameter *p) {
@@ -181,7 +182,9 @@ wk_tensor *wk_module_add_parameter(wk_module *m, const char *name, wk_tensor *in
     if (!wk__dtype_is_float[init->a.dtype])
         return wk__fail(ctx, WK_EDTYPE, "module_add_parameter", "init has type %s, not a floating one", wk_dtype_name(init->a.dtype)), NULL;
     if (!place_parameter(m, name, init, &p)) return wk__fail(ctx, WK_ENOMEM, "module_add_parameter", "out of memory"), NULL;
+    const bool enabled = wk_set_grad_enabled(false);
     wk_copy_(p.tensor, init);
+    wk_set_grad_enabled(enabled);
     p.tensor->flags |= WK__NEEDS_GRAD;
     dotted_name(m, name, p.tensor->meta->name, sizeof p.tensor->meta->name);
     m->parameters[m->parameter_count++] = p;

@@ -65,6 +65,7 @@ bool wk__slab_place(wk_module *root, wk_dtype dtype, int32_t ndim, const int64_t
     p->tensor = piece(slab->values, p->begin, ndim, dims, NULL);
     wk_meta *meta = p->tensor != NULL ? wk__tensor_meta(p->tensor) : NULL;
     if (meta != NULL) meta->grad = piece(slab->grads, p->begin, ndim, dims, meta->name);
+    if (meta != NULL) ((wk_storage_piece *)(void *)p->tensor->storage)->name = meta->name;
     if (meta == NULL || meta->grad == NULL) {
         wk__unref(p->tensor);
         return false;

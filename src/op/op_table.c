@@ -97,10 +97,11 @@ wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, 
                      wk_tensor **outputs) {
     wk_ctx *ctx = wk__ctx();
     attr_room room;
+    for (int32_t k = 0; op != NULL && outputs != NULL && k < op->out_count; k++) outputs[k] = NULL;
     if (ctx == NULL) return WK_ENOMEM;
     if (!wk__ready(ctx)) return ctx->failure.status;
-    if (op == NULL || outputs == NULL || (input_count > 0 && inputs == NULL) || (attr_count > 0 && attrs == NULL))
-        return wk__fail(ctx, WK_EINVAL, "op_call", "op, outputs, inputs or attrs is NULL");
+    if (op == NULL || outputs == NULL || input_count < 0 || attr_count < 0 || (input_count > 0 && inputs == NULL) || (attr_count > 0 && attrs == NULL))
+        return wk__fail(ctx, WK_EINVAL, "op_call", "op, outputs, inputs or attrs is NULL, or a count is negative");
     if (op->in_count != WK__ANY_NUMBER && input_count != op->in_count)
         return wk__fail(ctx, WK_EINVAL, op->name, "%d inputs given, %d taken", (int)input_count, (int)op->in_count);
     if (fill_attrs(ctx, op, attrs, attr_count, &room) == WK_OK) wk__apply(op, inputs, input_count, &room, outputs);

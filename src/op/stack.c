@@ -81,11 +81,6 @@ const wk_op wk__op_stack = {
 
 wk_tensor *wk_stack(const wk_list *xs, int32_t dim) {
     wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx)) return NULL;
-    if (xs == NULL) {
-        wk__fail(ctx, WK_EINVAL, "stack", "xs is NULL");
-        return NULL;
-    }
-    const int64_t count = wk_list_length(xs);
-    return wk__apply(&wk__op_stack, wk__list_items(xs), (int32_t)count, &(stack_attrs){dim}, NULL);
+    if (!wk__ready(ctx) || !wk__list_usable(ctx, xs, "stack", "xs")) return NULL;
+    return wk__apply(&wk__op_stack, wk__list_items(xs), (int32_t)wk_list_length(xs), &(stack_attrs){dim}, NULL);
 }

@@ -152,13 +152,14 @@ static bool complete_dims(wk_call *c, wk_dims_attr *to) {
     const wk_tensor *x = c->in[0];
     int64_t known = 1;
     int32_t open = -1, opens = 0;
+    bool fits = true; /* the product of the sizes stays in range */
     for (int32_t d = 0; d < to->ndim; d++) {
         if (to->dims[d] == -1) open = d, opens++;
-        else known *= to->dims[d];
+        else fits &= to->dims[d] >= 0 && !__builtin_mul_overflow(known, to->dims[d], &known);
     }
     wk_shape_text tx, tt;
-    if (opens == 1 && known > 0 && x->a.numel % known == 0) to->dims[open] = x->a.numel / known, known = x->a.numel, opens = 0;
-    if (opens == 0 && known == x->a.numel) return wk__check_shape(c->ctx, c->op->name, to->ndim, to->dims, x->a.dtype);
+    if (opens == 1 && fits && known > 0 && x->a.numel % known == 0) to->dims[open] = x->a.numel / known, known = x->a.numel, opens = 0;
+    if (opens == 0 && fits && known == x->a.numel) return wk__check_shape(c->ctx, c->op->name, to->ndim, to->dims, x->a.dtype);
     return wk__refuse(c, WK_ESHAPE, "x %s has %lld elements and does not fit %s", wk__dims_text(&tx, x), (long long)x->a.numel,
                       wk__shape_text(&tt, to->ndim, to->dims));
 }

@@ -12,7 +12,23 @@ static bool shape(wk_call *c) {
     return wk__refuse(c, WK_EDTYPE, "y has type %s and x has %s", wk_dtype_name(y->a.dtype), wk_dtype_name(x->a.dtype));
 }
 
-static void forward(wk_call *c) { wk__unary_rows(wk__kernels->copy[c->in[0]->a.dtype], &c->in[0]->a, &c->in[1]->a); }
+/* When both look at the same bytes, x is copied out first: otherwise parts of it could be overwritten before they are read. */
+static void forward(wk_call *c) {
+    const wk_tensor *y = c->in[0], *x = c->in[1];
+    wk_unary_loop *copy = wk__kernels->copy[y->a.dtype];
+    if (wk_likely(x->storage != y->storage)) {
+        wk__unary_rows(copy, &y->a, &x->a);
+        return;
+    }
+    wk_tensor *aside = wk__tensor_make(c->ctx, x->a.dtype, x->a.ndim, x->a.dims);
+    if (aside == NULL) {
+        wk__refuse(c, WK_ENOMEM, "out of memory");
+        return;
+    }
+    wk__unary_rows(copy, &aside->a, &x->a);
+    wk__unary_rows(copy, &y->a, &aside->a);
+    wk__unref(aside);
+}
 
 static bool grad(wk_backprop *b) {
     wk_array room;

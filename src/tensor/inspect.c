@@ -71,6 +71,7 @@ double wk_item(const wk_tensor *t) {
 /* The offset of an element, or -1 after recording why there is none. */
 static int64_t offset_of(wk_ctx *ctx, const wk_tensor *t, const int64_t *index, const char *op) {
     int64_t offset = 0;
+    if (index == NULL && t->a.ndim > 0) return wk__fail(ctx, WK_EINVAL, op, "index is NULL"), -1;
     for (int32_t d = 0; d < t->a.ndim; d++) {
         const int64_t i = index[d] < 0 ? index[d] + t->a.dims[d] : index[d];
         if (i < 0 || i >= t->a.dims[d]) {

@@ -45,7 +45,7 @@ typedef struct wk_storage_piece {
 
 enum {
     WK__FEW_NBYTES = WK__LINE - sizeof(wk_storage), /* elements that fit beside the header */
-    WK__NAME_NBYTES = 48,
+    WK__NAME_NBYTES = 128,
     WK__LIVE = 0x7e4504, /* the live word of a tensor; anything else means that it is gone */
     WK__NO_HANDLE = -1,
 };
