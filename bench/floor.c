@@ -15,10 +15,7 @@
 #include <math.h>
 #include <stdalign.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "measure.h"
 
@@ -80,8 +77,7 @@ static void make_piece(int piece, double centre, double radius) {
             coefficient[power] = coefficient[power - 1] - node[i] * coefficient[power];
         coefficient[0] = difference[i] - node[i] * coefficient[0];
     }
-    for (int power = 0; power <= DEGREE; power++)
-        tanh_piece[power][piece] = (float)coefficient[power];
+    for (int power = 0; power <= DEGREE; power++) tanh_piece[power][piece] = (float)coefficient[power];
 }
 
 static void make_tanh(void) {
@@ -99,15 +95,11 @@ static void make_tanh(void) {
 
 /* ---- vectors ---- */
 
-INLINE vec splat(float x) {
-    return (vec){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
-}
+INLINE vec splat(float x) { return (vec){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 
 #ifdef __AVX512F__
 
-INLINE vec multiply_add(vec a, vec b, vec c) {
-    return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-}
+INLINE vec multiply_add(vec a, vec b, vec c) { return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
 
 /* Both within an ulp or two, by one Newton step on an estimate of 14 bits. The unit for exact roots and quotients
  * would take half a microsecond for Adam on some processors. */
@@ -122,9 +114,7 @@ INLINE vec quotient(vec a, vec b) {
     return multiply_add(multiply_add(-b, q, a), r, q);
 }
 
-INLINE float sum(vec x) {
-    return _mm512_reduce_add_ps((__m512)x);
-}
+INLINE float sum(vec x) { return _mm512_reduce_add_ps((__m512)x); }
 
 INLINE __m512 tanh_coefficient(int power, __m512i piece) {
     return _mm512_permutex2var_ps(_mm512_loadu_ps(tanh_piece[power]), piece, _mm512_loadu_ps(tanh_piece[power] + 16));
@@ -149,24 +139,18 @@ INLINE void hyperbolic_tangent(vec *x) {
 
 #else
 
-INLINE vec multiply_add(vec a, vec b, vec c) {
-    return a * b + c;
-}
+INLINE vec multiply_add(vec a, vec b, vec c) { return a * b + c; }
 
-INLINE vec quotient(vec a, vec b) {
-    return a / b;
-}
+INLINE vec quotient(vec a, vec b) { return a / b; }
 
 INLINE vec square_root(vec x) {
-    for (int i = 0; i < W; i++)
-        x[i] = sqrtf(x[i]);
+    for (int i = 0; i < W; i++) x[i] = sqrtf(x[i]);
     return x;
 }
 
 INLINE float sum(vec x) {
     float total = 0;
-    for (int i = 0; i < W; i++)
-        total += x[i];
+    for (int i = 0; i < W; i++) total += x[i];
     return total;
 }
 
@@ -193,20 +177,17 @@ INLINE void hyperbolic_tangent(vec *x) {
 /* acc += sum_k s[k] rows[k], in four parts, so that eight multiply-adds are under way at a time. */
 INLINE void add_row_times_matrix(const float *s, const vec rows[H][V], vec acc[V]) {
     vec part[4][V];
-    UNROLL for (int u = 1; u < 4; u++)
-        UNROLL for (int v = 0; v < V; v++)
-            part[u][v] = splat(0);
-    UNROLL for (int v = 0; v < V; v++)
+    UNROLL for (int v = 0; v < V; v++) {
         part[0][v] = acc[v];
+        part[1][v] = part[2][v] = part[3][v] = splat(0);
+    }
     ROLLED for (int k = 0; k < H; k += 4) {
         UNROLL for (int u = 0; u < 4; u++) {
             const vec factor = splat(s[k + u]);
-            UNROLL for (int v = 0; v < V; v++)
-                part[u][v] = multiply_add(factor, rows[k + u][v], part[u][v]);
+            UNROLL for (int v = 0; v < V; v++) part[u][v] = multiply_add(factor, rows[k + u][v], part[u][v]);
         }
     }
-    UNROLL for (int v = 0; v < V; v++)
-        acc[v] = (part[0][v] + part[1][v]) + (part[2][v] + part[3][v]);
+    UNROLL for (int v = 0; v < V; v++) acc[v] = (part[0][v] + part[1][v]) + (part[2][v] + part[3][v]);
 }
 
 typedef float half __attribute__((vector_size(32)));
@@ -216,8 +197,7 @@ static void transpose(void) {
     for (int i = 0; i < H; i += 8) {
         for (int j = 0; j < H; j += 8) {
             half a[8], b[8];
-            UNROLL for (int r = 0; r < 8; r++)
-                a[r] = *(const half *)((const float *)parameters.w_hh[i + r] + j);
+            UNROLL for (int r = 0; r < 8; r++) a[r] = *(const half *)((const float *)parameters.w_hh[i + r] + j);
             UNROLL for (int r = 0; r < 4; r++) {
                 b[r] = __builtin_shufflevector(a[r], a[r + 4], 0, 1, 2, 3, 8, 9, 10, 11);
                 b[r + 4] = __builtin_shufflevector(a[r], a[r + 4], 4, 5, 6, 7, 12, 13, 14, 15);
@@ -243,8 +223,7 @@ static void forward(int T, const float *x) {
     transpose();
     for (int t = 0; t < T; t++) {
         vec h[V];
-        UNROLL for (int v = 0; v < V; v++)
-            h[v] = multiply_add(splat(x[t]), w->w_ih[v], w->b_ih[v] + w->b_hh[v]);
+        UNROLL for (int v = 0; v < V; v++) h[v] = multiply_add(splat(x[t]), w->w_ih[v], w->b_ih[v] + w->b_hh[v]);
         add_row_times_matrix((const float *)hidden[t], (const vec(*)[V])transposed, h);
         UNROLL for (int v = 0; v < V; v++) {
             hyperbolic_tangent(&h[v]);
@@ -279,8 +258,7 @@ static void backward(int T, const float *x) {
             dh[v] = splat(0);
         }
         b_out += doutput[t];
-        if (t > 0)
-            add_row_times_matrix((const float *)dpre[t], (const vec(*)[V])parameters.w_hh, dh);
+        if (t > 0) add_row_times_matrix((const float *)dpre[t], (const vec(*)[V])parameters.w_hh, dh);
     }
     UNROLL for (int v = 0; v < V; v++) {
         gradients.w_ih[v] = w_ih[v];
@@ -295,15 +273,13 @@ static void backward_w_hh(int T) {
     enum { ROWS = 8 };
     for (int j = 0; j < H; j += ROWS) {
         vec acc[ROWS][V];
-        UNROLL for (int r = 0; r < ROWS; r++)
-            acc[r][0] = acc[r][1] = splat(0);
+        UNROLL for (int r = 0; r < ROWS; r++) acc[r][0] = acc[r][1] = splat(0);
         for (int t = 0; t < T; t++)
-            UNROLL for (int r = 0; r < ROWS; r++)
-                UNROLL for (int v = 0; v < V; v++)
-                    acc[r][v] = multiply_add(splat(((const float *)dpre[t])[j + r]), hidden[t][v], acc[r][v]);
-        UNROLL for (int r = 0; r < ROWS; r++)
-            UNROLL for (int v = 0; v < V; v++)
-                gradients.w_hh[j + r][v] = acc[r][v];
+            UNROLL for (int r = 0; r < ROWS; r++) {
+                const vec factor = splat(((const float *)dpre[t])[j + r]);
+                UNROLL for (int v = 0; v < V; v++) acc[r][v] = multiply_add(factor, hidden[t][v], acc[r][v]);
+            }
+        memcpy(gradients.w_hh[j], acc, sizeof acc);
     }
 }
 
@@ -376,8 +352,7 @@ static double block(void *user) {
     for (int k = 0; k < TRAININGS; k++) {
         restart();
         const double begin = seconds(CLOCK_MONOTONIC);
-        for (int i = 0; i < ITERATIONS; i++)
-            train_step(d->T[i], d->x[i], d->y[i]);
+        for (int i = 0; i < ITERATIONS; i++) train_step(d->T[i], d->x[i], d->y[i]);
         time += seconds(CLOCK_MONOTONIC) - begin;
     }
     return time / (TRAININGS * ITERATIONS);
@@ -395,8 +370,7 @@ static int measure_all(const char *path) {
     row(csv, "tutorial_floor, T 10", (const int[3]){10, 10, 10}, "");
     row(csv, "tutorial_floor, T 20", (const int[3]){20, 20, 20}, "");
     row(csv, "tutorial_floor, T 30", (const int[3]){30, 30, 30}, "");
-    if (csv)
-        fclose(csv);
+    if (csv) fclose(csv);
     return 0;
 }
 
@@ -422,10 +396,8 @@ static int losses(const char *path) {
 
 int main(int argc, char **argv) {
     make_tanh();
-    if (argc == 3 && strcmp(argv[1], "--losses") == 0)
-        return losses(argv[2]);
-    if (argc <= 2 && (argc < 2 || argv[1][0] != '-'))
-        return measure_all(argv[1]);
+    if (argc == 3 && strcmp(argv[1], "--losses") == 0) return losses(argv[2]);
+    if (argc <= 2 && (argc < 2 || argv[1][0] != '-')) return measure_all(argv[1]);
     fprintf(stderr, "usage: floor [CSV FILE] | floor --losses FILE\n");
     return 2;
 }

@@ -1,5 +1,5 @@
-/* infer.c -- one time step at a time, without gradients, the state carried: what a program that acts in real time does. Each
- * step is timed by itself, so the slow ones show; the clock's own cost is measured and taken off. */
+/* infer.c -- one time step at a time, without gradients, the state carried: what a program that acts in real time
+ * does. Each step is timed by itself, so the slow ones show; the clock's own cost is measured and taken off. */
 #include <string.h>
 #include <wick.h>
 
@@ -54,7 +54,8 @@ static void row(FILE *csv, const char *name, int64_t hidden, const char *goal) {
     const double load = (seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (seconds(CLOCK_MONOTONIC) - wall);
     qsort(times, STEPS, sizeof *times, by_size);
     report(csv, name, (measurement){times[STEPS / 2], times[STEPS / 4], times[3 * STEPS / 4], load}, 1e9, "ns", goal);
-    printf("  %-34s %9.2f us   (one step in 10000 is slower)\n", "    its 99.99th percentile", times[STEPS - STEPS / 10000] * 1e6);
+    printf("  %-34s %9.2f us   (one step in 10000 is slower)\n", "    its 99.99th percentile",
+           times[STEPS - STEPS / 10000] * 1e6);
     if (csv != NULL) fprintf(csv, "%s 99.99%%,%.6g,us\n", name, times[STEPS - STEPS / 10000] * 1e6);
     free(times);
     wk_release(&state);

@@ -1,4 +1,4 @@
-/* measure.h -- how the bench programs measure: blocks of equal work, the median block, and CPU time beside wall time. */
+/* measure.h -- how the bench programs measure: blocks of equal work, the median block, and CPU time beside wall time.
 #ifndef MEASURE_H
 #define MEASURE_H
 
@@ -39,10 +39,11 @@ static inline measurement measure(block_function *block, void *user) {
 }
 
 /* Prints a row and appends it to the CSV file: name,value,unit. A row of more than one thread is void. */
-static inline void report(FILE *csv, const char *name, measurement m, double scale, const char *unit, const char *goal) {
+static inline void report(FILE *csv, const char *name, measurement m, double scale, const char *unit,
+                          const char *goal) {
     const int is_void = m.load > 1.05;
-    printf("  %-34s %9.2f %-3s  %7.2f .. %-7.2f  cpu/wall %.2f  %s%s\n", name, m.median * scale, unit, m.low * scale, m.high * scale,
-           m.load, goal, is_void ? "  VOID: more than one thread" : "");
+    printf("  %-34s %9.2f %-3s  %7.2f .. %-7.2f  cpu/wall %.2f  %s%s\n", name, m.median * scale, unit, m.low * scale,
+           m.high * scale, m.load, goal, is_void ? "  VOID: more than one thread" : "");
     if (csv != NULL && !is_void) fprintf(csv, "%s,%.6g,%s\n", name, m.median * scale, unit);
 }
 

@@ -1,5 +1,5 @@
-/* start.c -- from the start of a process to its first gradient, and the memory it took. The program starts itself again and
- * again, with an argument that says to compute one gradient and exit. */
+/* start.c -- from the start of a process to its first gradient, and the memory it took. The program starts itself
+ * again and again, with an argument that says to compute one gradient and exit. */
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>

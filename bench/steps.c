@@ -4,9 +4,9 @@
  *     tutorial_as_written   as the tutorial writes it: the fused RNN, then select and linear per time step; stack
  *     tutorial_fused        the fused RNN and one linear over all time steps
  *
- * A step is: forward, loss, zero_grad, backward, Adam, carry the state, with data made beforehand. Times are the mean over the
- * listed numbers of time steps T. Each block trains a fresh network, as a user's program does: a network that was trained for
- * long on few data ends in gradients too small for normal floats, which processors are slow at. */
+ * A step is: forward, loss, zero_grad, backward, Adam, carry the state, with data made beforehand. Times are the mean
+ * over the listed numbers of time steps T. Each block trains a fresh network, as a user's program does: a network
+ * that was trained for long on few data ends in gradients too small for normal floats, which processors are slow at. */
 #include <string.h>
 #include <wick.h>
 
@@ -60,7 +60,7 @@ static void network_free(network *n) {
     wk_module_free(n->net);
 }
 
-/* ------------------------------------------------------------------------------------------------------- spellings --- */
+/* ---------------------------------------------------------------------------------------------------- spellings --- */
 
 static wk_tensor *predict_fused(network *n, wk_tensor *x, wk_tensor **state) {
     return wk_linear_forward(n->out, wk_rnn_forward(n->rnn, x, n->state, state));
@@ -76,7 +76,8 @@ static wk_tensor *predict_as_written(network *n, wk_tensor *x, wk_tensor **state
 /* h' = tanh(W_ih x + b_ih + W_hh h + b_hh) as a user without the module would write it. */
 static wk_tensor *cell_by_hand(const network *n, wk_tensor *x, wk_tensor *h) {
     wk_tensor *a = wk_linear(x, wk_module_parameter(n->cell, "weight_ih"), wk_module_parameter(n->cell, "bias_ih"));
-    if (h != NULL) a = wk_add(a, wk_linear(h, wk_module_parameter(n->cell, "weight_hh"), wk_module_parameter(n->cell, "bias_hh")));
+    if (h != NULL)
+        a = wk_add(a, wk_linear(h, wk_module_parameter(n->cell, "weight_hh"), wk_module_parameter(n->cell, "bias_hh")));
     return wk_tanh(a);
 }
 
@@ -123,7 +124,7 @@ static void row(FILE *csv, const char *name, setup s, const char *goal) {
     report(csv, name, measure(block, &s), 1e6, "us", goal);
 }
 
-/* --------------------------------------------------------------------------------------------------------- one op --- */
+/* ------------------------------------------------------------------------------------------------------- one op --- */
 
 enum { CHAIN = 2000, CHAINS_PER_BLOCK = 20 };
 

@@ -1,7 +1,8 @@
 /* wick.h -- define-by-run deep learning in C. This is the one header to include.
  *
- * You write an ordinary C program with loops and ifs; the graph is whatever that program did this time, and wk_backward()
- * differentiates it. A tour in thirty lines (compiled and run by the tests, as all examples in these headers):
+ * You write an ordinary C program with loops and ifs; the graph is whatever that program did this time, and
+ * wk_backward() differentiates it. A tour in thirty lines (compiled and run by the tests, as all examples in these
+ * headers):
  *
  * ```c
  * #include <stdio.h>

@@ -92,8 +92,9 @@ typedef struct wk_error {
 /* True while no failure is pending in the current context: `for (int i = 0; i < n && wk_ok(); i++)`. */
 WK_API bool wk_ok(void);
 
-/* Takes the pending failure: copies it to *error (which may be NULL), clears it, and returns its status. WK_OK when there
- * was none; *error is then all zero. After it the context works again; tensors made before the failure are untouched. */
+/* Takes the pending failure: copies it to *error (which may be NULL), clears it, and returns its status. WK_OK when
+ * there was none; *error is then all zero. After it the context works again; tensors made before the failure are
+ * untouched. */
 WK_API wk_status wk_check(wk_error *error);
 
 /* ----------------------------------------------------------------------------------------------------- contexts --- */

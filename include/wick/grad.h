@@ -31,27 +31,28 @@ enum { WK_RETAIN_GRAPH = 1, WK_CREATE_GRAPH = 2 };
 /* wk_backward with flags: WK_RETAIN_GRAPH keeps the graph for another backward. */
 WK_API wk_status wk_backward_flags(wk_tensor *loss, uint32_t flags);
 
-/* d y / d xs: out[i] becomes the gradient of y (one element) with respect to xs[i], any tensors that y was computed from.
- * Leaf gradients are left alone. With WK_CREATE_GRAPH the gradients are computed with recorded ops and can be
+/* d y / d xs: out[i] becomes the gradient of y (one element) with respect to xs[i], any tensors that y was computed
+ * from. Leaf gradients are left alone. With WK_CREATE_GRAPH the gradients are computed with recorded ops and can be
  * differentiated again (the graph is then retained). A tensor that y does not depend on gets zeros. The results belong
  * to the innermost scope. https://pytorch.org/docs/stable/generated/torch.autograd.grad.html */
 WK_API wk_status wk_grad(wk_tensor *y, wk_tensor *const *xs, int32_t count, wk_tensor **out, uint32_t flags);
 
-/* The gradient of a leaf, or NULL when there is none: none has come yet, or zero_grad was called since. It lives as long
- * as the leaf, is overwritten by later backwards, and has no history. */
+/* The gradient of a leaf, or NULL when there is none: none has come yet, or zero_grad was called since. It lives as
+ * long as the leaf, is overwritten by later backwards, and has no history. */
 WK_API wk_tensor *wk_grad_of(const wk_tensor *t);
 
 /* Makes the gradient of a leaf absent. */
 WK_API void wk_zero_grad(wk_tensor *t);
 
-/* Turns recording off (false) or on in the current context and returns what it was. `WK_NO_GRAD;` turns it off until its
- * block is left, by any road. */
+/* Turns recording off (false) or on in the current context and returns what it was. `WK_NO_GRAD;` turns it off until
+ * its block is left, by any road. */
 WK_API bool wk_set_grad_enabled(bool enabled);
 WK_API bool wk_grad_enabled(void);
 
 WK_API void wk__grad_enabled_cleanup(bool *was);
 #ifdef WK_CLEANUP
-#define WK_NO_GRAD WK_CLEANUP(wk__grad_enabled_cleanup) bool WK__JOIN(wk__no_grad_, __LINE__) = wk_set_grad_enabled(false)
+#define WK_NO_GRAD \
+    WK_CLEANUP(wk__grad_enabled_cleanup) bool WK__JOIN(wk__no_grad_, __LINE__) = wk_set_grad_enabled(false)
 #endif
 
 /* ---------------------------------------------------------------------------------------------------- the graph --- */
@@ -60,7 +61,8 @@ WK_API void wk__grad_enabled_cleanup(bool *was);
 WK_API int64_t wk_graph_size(void);
 
 /* A number that is equal for two scopes that recorded the same ops on the same shapes with the same connections, and
- * (but for a chance of 2^-64) differs otherwise. The values of scalar attributes and tensors do not count. */
+ * (but for a chance of 2^-64) differs otherwise. Connections are those that gradients take; values of
+ * scalar attributes and tensors do not count. */
 WK_API uint64_t wk_graph_signature(void);
 
 /* A copy of what the innermost scope recorded, to look at or draw; it outlives the scope. NULL on failure.

@@ -39,8 +39,8 @@ WK_API const wk_module_class *wk_module_class_of(const wk_module *m);
  * module, at a place that never moves. Errors: EINVAL (the name is taken or has a dot), EDTYPE (not floating). */
 WK_API wk_tensor *wk_module_add_parameter(wk_module *m, const char *name, wk_tensor *init);
 
-/* Parameters below m in the order of making, own ones first: count, one by number, one by its dotted name ("rnn.bias_hh_l0").
- * NULL when there is none. wk_name gives the dotted name from the root. */
+/* Parameters below m in the order of making, own ones first: count, one by number, one by its dotted name
+ * ("rnn.bias_hh_l0"). NULL when there is none. wk_name gives the dotted name from the root. */
 WK_API int64_t wk_module_parameter_count(const wk_module *m);
 WK_API wk_tensor *wk_module_parameter_at(const wk_module *m, int64_t index);
 WK_API wk_tensor *wk_module_parameter(const wk_module *m, const char *name);
@@ -84,8 +84,8 @@ WK_API wk_module *wk_rnn_new(wk_module *parent, const char *name, int64_t input_
  * (T,N,H); *hn, when hn is not NULL, becomes the last state (1,N,H) (NULL on failure). */
 WK_API wk_tensor *wk_rnn_forward(wk_module *rnn, wk_tensor *x, wk_tensor *h0, wk_tensor **hn);
 
-/* RNNCell: one step, h' = tanh(W_ih x + b_ih + W_hh h + b_hh), built from linear, add and tanh. x (N,I), h (N,H) or NULL
- * for zeros -> (N,H). Parameters weight_ih, weight_hh, bias_ih, bias_hh.
+/* RNNCell: one step, h' = tanh(W_ih x + b_ih + W_hh h + b_hh), built from linear, add and tanh. x (N,I), h (N,H) or
+ * NULL for zeros -> (N,H). Parameters weight_ih, weight_hh, bias_ih, bias_hh.
  * https://pytorch.org/docs/stable/generated/torch.nn.RNNCell.html */
 WK_API wk_module *wk_rnn_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
                                   const wk_rnn_options *options);

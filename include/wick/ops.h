@@ -12,10 +12,10 @@ WK_BEGIN_DECLS
 #undef WK_OP
 #undef WK_OP_FILE
 
-/* ------------------------------------------------------------------------------------ calling an operation by name --- */
+/* --------------------------------------------------------------------------------- calling an operation by name --- */
 
-/* For bindings, tests and tools: every row of ops.def can be found by its name and called with its inputs in an array and
- * its numbers as {name, value} pairs. Rows are known outside by name only. */
+/* For bindings, tests and tools: every row of ops.def can be found by its name and called with its inputs in an array
+ * and its numbers as {name, value} pairs. Rows are known outside by name only. */
 typedef struct wk_op wk_op;
 
 /* The row of this name, or NULL. */

@@ -1,7 +1,7 @@
 /* wick/optim.h -- optimisers: one fused pass over the parameters of a module.
  *
- * A parameter whose gradient is absent (see wk_grad_of) is left alone by a step: its value, its moments and its own count
- * of steps, as in PyTorch with zero_grad(set_to_none=True). An optimiser holds a reference to its module. */
+ * A parameter whose gradient is absent (see wk_grad_of) is left alone by a step: its value, its moments and its own
+ * count of steps, as in PyTorch with zero_grad(set_to_none=True). An optimiser holds a reference to its module. */
 #ifndef WICK_OPTIM_H
 #define WICK_OPTIM_H
 
@@ -12,7 +12,8 @@ WK_BEGIN_DECLS
 typedef struct wk_optim wk_optim;
 
 /* Adam (Kingma and Ba 2015, https://arxiv.org/abs/1412.6980), as torch.optim.Adam:
- *   m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2;  p -= lr / (1-beta1^t) * m / (sqrt(v / (1-beta2^t)) + eps) */
+ *   m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2;  p -= lr / (1-beta1^t) * m / (sqrt(v / (1-beta2^t)) +
+ * eps) */
 typedef struct wk_adam_options {
     size_t size;
     double beta1, beta2, eps, weight_decay;

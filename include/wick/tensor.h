@@ -91,8 +91,8 @@ WK_API wk_tensor *wk_empty(int32_t ndim, const int64_t *dims, wk_dtype dtype);
 /* A 0-d tensor. */
 WK_API wk_tensor *wk_scalar(double value, wk_dtype dtype);
 
-/* A tensor with a copy of `data`: elements of the given type in row-major order. EINVAL when data is NULL and the tensor
- * is not empty. */
+/* A tensor with a copy of `data`: elements of the given type in row-major order. EINVAL when data is NULL and the
+ * tensor is not empty. */
 WK_API wk_tensor *wk_from_data(const void *data, int32_t ndim, const int64_t *dims, wk_dtype dtype);
 
 /* ------------------------------------------------------------------------------------------------------- asking --- */
@@ -110,14 +110,15 @@ WK_API bool wk_is_contiguous(const wk_tensor *t);          /* row-major with no 
 WK_API void wk_set_name(wk_tensor *t, const char *name);
 WK_API const char *wk_name(const wk_tensor *t);
 
-/* ------------------------------------------------------------------------------------------------- reading bytes --- */
+/* ------------------------------------------------------------------------------------------------ reading bytes --- */
 
-/* The elements of t, laid out by wk_strides. Valid until the next wick call that writes t's storage, and at most as long
- * as t. NULL on failure, or when t has no elements. */
+/* The elements of t, laid out by wk_strides. Valid until the next wick call that writes t's storage, and at most as
+ * long as t. NULL on failure, or when t has no elements. */
 WK_API const void *wk_data(const wk_tensor *t);
 
 /* The same for writing. Counts as a change in place ("user write"), which a backward that needs the old value refuses
- * with EVERSION. Valid until the next wick call on that storage. EINVAL on an expanded tensor, whose elements overlap. */
+ * with EVERSION. Valid until the next wick call on that storage. EINVAL on an expanded tensor, whose elements
+ * overlap. */
 WK_API void *wk_data_mut(wk_tensor *t);
 
 /* The one element of t as a double. ESHAPE when t has more than one, or none; NaN on failure. */

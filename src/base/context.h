@@ -1,5 +1,5 @@
-/* context.h -- all that changes while programs run, in one struct. Upper layers own the parts that are named after them;
- * here they are only pointers and numbers, so that this header needs nothing from above. */
+/* context.h -- all that changes while programs run, in one struct. Upper layers own the parts that are named after
+ * them; here they are only pointers and numbers, so that this header needs nothing from above. */
 #ifndef WK_BASE_CONTEXT_H
 #define WK_BASE_CONTEXT_H
 

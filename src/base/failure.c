@@ -74,7 +74,8 @@ wk_status wk_check(wk_error *error) {
 const char *wk__shape_text(wk_shape_text *buffer, int32_t ndim, const int64_t *dims) {
     size_t used = (size_t)snprintf(buffer->text, sizeof buffer->text, "(");
     for (int32_t d = 0; d < ndim && used < sizeof buffer->text; d++)
-        used += (size_t)snprintf(buffer->text + used, sizeof buffer->text - used, "%s%" PRId64, d > 0 ? "," : "", dims[d]);
+        used +=
+            (size_t)snprintf(buffer->text + used, sizeof buffer->text - used, "%s%" PRId64, d > 0 ? "," : "", dims[d]);
     if (used < sizeof buffer->text) snprintf(buffer->text + used, sizeof buffer->text - used, ")");
     return buffer->text;
 }

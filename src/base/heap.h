@@ -47,8 +47,8 @@ static inline size_t wk__heap_class_nbytes(int32_t size_class) {
     return ((size_t)(5 + step % 4)) << (8 + step / 4);
 }
 
-/* A block of the class, or NULL. Its content is whatever was there; with WK_POISON it is filled with 0xff, a NaN in every
- * float, so that reading it before writing it shows. */
+/* A block of the class, or NULL. Its content is whatever was there; with WK_POISON it is filled with 0xff, a NaN in
+ * every float, so that reading it before writing it shows. */
 static inline void *wk__heap_alloc(wk_heap *heap, int32_t size_class) {
     void *block = heap->free[size_class];
 #ifdef WK_POISON

@@ -5,7 +5,7 @@
 
 #include "grad/scope.h"
 
-/* ------------------------------------------------------------------------------------------- help for shape rules --- */
+/* ----------------------------------------------------------------------------------------- help for shape rules --- */
 
 static bool out_of_memory(wk_call *c) { return wk__refuse(c, WK_ENOMEM, "out of memory"); }
 
@@ -50,7 +50,7 @@ WK_NOINLINE bool wk__check_float_slow(wk_call *c) {
     return true;
 }
 
-/* --------------------------------------------------------------------------------------------------------- inputs --- */
+/* ------------------------------------------------------------------------------------------------------- inputs --- */
 
 WK_NOINLINE static bool refuse_input(wk_call *c, int32_t i) {
     char name[24];
@@ -76,8 +76,8 @@ static bool records(const wk_call *c) {
     return (c->flags & WK__NEEDS_GRAD) && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
 }
 
-/* NOTE [Stale views]. A recorded write in place gives the storage a new history. A view made before it still carries the
- * old one, or none, and a gradient through it would be silently wrong. */
+/* NOTE [Stale views]. A recorded write in place gives the storage a new history. A view made before it still carries
+ * the old one, or none, and a gradient through it would be silently wrong. */
 static bool check_stale(wk_call *c) {
     if (wk_likely(!c->ctx->rewrites) || !c->ctx->grad_enabled) return true;
     for (int32_t i = 0; i < c->in_count; i++) {
@@ -101,11 +101,12 @@ static bool check_in_place(wk_call *c) {
         return wk__refuse(c, WK_EGRAD, "%s is a leaf that requires a gradient: write it under WK_NO_GRAD",
                           y->meta != NULL && y->meta->name[0] != '\0' ? y->meta->name : "the tensor");
     if (y->flags & WK__VIEW)
-        return wk__refuse(c, WK_EGRAD, "a recorded write into a view would lose its gradient: collect the parts with wk_stack");
+        return wk__refuse(c, WK_EGRAD,
+                          "a recorded write into a view would lose its gradient: collect the parts with wk_stack");
     return true;
 }
 
-/* -------------------------------------------------------------------------------------------------------- outputs --- */
+/* ------------------------------------------------------------------------------------------------------ outputs --- */
 
 /* Releases what was declared; returns NULL for the caller to return. */
 static wk_tensor *abandon(wk_call *c) {

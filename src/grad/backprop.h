@@ -1,10 +1,11 @@
 /* backprop.h -- what a row's gradient gets to work with: one node in the middle of a walk.
  *
- * NOTE [Slots]. The gradient of an op's output gathers in the node (`pending`), the gradient of a leaf in the leaf. A row's
- * `grad` asks for the slot of an input and sets it or adds to it, as it is told; so the first contribution costs no zeroing
- * and later ones no temporary. The slot of a view is a region of the slot of what it looks at:
+ * NOTE [Slots]. The gradient of an op's output gathers in the node (`pending`), the gradient of a leaf in the leaf. A
+ * row's `grad` asks for the slot of an input and sets it or adds to it, as it is told; so the first contribution
+ * costs no zeroing and later ones no temporary. The slot of a view is a region of the slot of what it looks at:
  *
- *     rnn -> r (1,T,H);  select(r, 1, t) -> linear        the slot of select t is row t of r's slot: T linears write into
+ *     rnn -> r (1,T,H);  select(r, 1, t) -> linear        the slot of select t is row t of r's slot: T linears write
+ * into
  *                                                         one buffer, and select itself has nothing left to do
  *
  * Slots belong to the engine, which alone adds in place, and only to what nobody else holds. */

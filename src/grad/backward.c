@@ -20,13 +20,14 @@ bool wk_grad_enabled(void) {
 
 void wk__grad_enabled_cleanup(bool *was) { wk_set_grad_enabled(*was); }
 
-/* ------------------------------------------------------------------------------------------------------------ leaves --- */
+/* ------------------------------------------------------------------------------------------------------- leaves --- */
 
 wk_tensor *wk_requires_grad_(wk_tensor *t, bool requires_grad) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx) || !wk__usable(ctx, t, "requires_grad_", "t")) return NULL;
     if (t->node != NULL || (t->flags & WK__CUT)) {
-        wk__fail(ctx, WK_EGRAD, "requires_grad_", "t was computed by an op: only a leaf can be asked; wk_detach makes one");
+        wk__fail(ctx, WK_EGRAD, "requires_grad_",
+                 "t was computed by an op: only a leaf can be asked; wk_detach makes one");
         return NULL;
     }
     if (requires_grad && !wk__dtype_is_float[t->a.dtype]) {
@@ -52,7 +53,7 @@ void wk_zero_grad(wk_tensor *t) {
     t->meta->grad_invalid = false;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- backward --- */
+/* ----------------------------------------------------------------------------------------------------- backward --- */
 
 /* Can y be differentiated? */
 static bool check_root(wk_ctx *ctx, const wk_tensor *y, const char *op, const char *argument) {
@@ -98,7 +99,7 @@ wk_status wk_backward_flags(wk_tensor *loss, uint32_t flags) {
 
 wk_status wk_backward(wk_tensor *loss) { return wk_backward_flags(loss, 0); }
 
-/* ------------------------------------------------------------------------------------------------------------ wk_grad --- */
+/* ------------------------------------------------------------------------------------------------------ wk_grad --- */
 
 static bool check_targets(wk_ctx *ctx, wk_tensor *const *xs, int32_t count) {
     for (int32_t i = 0; i < count; i++) {

@@ -18,7 +18,7 @@ int64_t wk_graph_size(void) {
     return count;
 }
 
-/* -------------------------------------------------------------------------------------------------------- signature --- */
+/* ---------------------------------------------------------------------------------------------------- signature --- */
 
 /* FNV-1a over 64-bit words, with a shift so that high bits reach low ones. */
 static uint64_t mix(uint64_t hash, uint64_t word) {
@@ -36,7 +36,7 @@ static uint64_t mix_node(uint64_t hash, const wk_node *node) {
     hash = mix_text(hash, node->op->name);
     for (int32_t i = 0; i < node->in_count; i++) {
         const wk_edge *edge = &node->in[i];
-        hash = mix(hash, edge->kind + 8u * edge->present + 16u * edge->output);
+        hash = mix(hash, edge->kind + 8u * edge->output);
         if (edge->kind == WK__EDGE_NODE) hash = mix(hash, node->serial - edge->to.node->serial);
     }
     for (int32_t k = 0; k < node->out_count; k++) {
@@ -50,11 +50,12 @@ uint64_t wk_graph_signature(void) {
     const wk_ctx *ctx = wk__ctx();
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     if (ctx == NULL) return hash;
-    for (const wk_node *node = ctx->tape.last, *end = before_scope(ctx); node != end; node = node->prev) hash = mix_node(hash, node);
+    for (const wk_node *node = ctx->tape.last, *end = before_scope(ctx); node != end; node = node->prev)
+        hash = mix_node(hash, node);
     return hash;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- copy --- */
+/* --------------------------------------------------------------------------------------------------------- copy --- */
 
 enum { TEXT_NBYTES = 64 };
 
@@ -88,8 +89,12 @@ static void describe(const wk_node *node, char *text, size_t nbytes) {
         const char *at = (const char *)node->attrs + field->offset;
         const char *comma = used > 0 ? ", " : "";
         int written = 0;
-        if (field->kind == 'i') written = snprintf(text + used, nbytes - used, "%s%s=%" PRId64, comma, field->name, *(const int64_t *)(const void *)at);
-        if (field->kind == 'f') written = snprintf(text + used, nbytes - used, "%s%s=%g", comma, field->name, *(const double *)(const void *)at);
+        if (field->kind == 'i')
+            written = snprintf(text + used, nbytes - used, "%s%s=%" PRId64, comma, field->name,
+                               *(const int64_t *)(const void *)at);
+        if (field->kind == 'f')
+            written =
+                snprintf(text + used, nbytes - used, "%s%s=%g", comma, field->name, *(const double *)(const void *)at);
         used += written > 0 ? (size_t)written : 0;
     }
 }

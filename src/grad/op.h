@@ -1,24 +1,27 @@
 /* op.h -- what the engine knows of an operation: one struct per row, one call record per use.
  *
- * NOTE [A row]. The row in ops.def gives name, formula and prototype; the struct here gives the behaviour. The engine calls
+ * NOTE [A row]. The row in ops.def gives name, formula and prototype; the struct here gives the behaviour. The engine
+ * calls
  *
- *     shape     declares the outputs: element type and dims, from the inputs' shapes and the attributes, never from values
+ *     shape     declares the outputs: element type and dims, from the inputs' shapes and the attributes, never from
+ * values
  *     forward   fills the outputs, by kernels only
- *     grad      adds into the gradients of the inputs, by kernels only (fast, not differentiable itself); it may decline
+ *     grad      adds into the gradients of the inputs, by kernels only (fast, not differentiable itself); it may
+ * decline
  *               a case, such as broadcasting, and leave it to vjp
  *     vjp       the same gradients written with public ops (the truth, differentiable again)
  *     compose   the same function from other rows: stands in for vjp in fused rows; the engine differentiates that
  *
- * and `view` in place of shape and forward when the output is only another look at the input's elements. The same function
- * then finds the place of a view's gradient inside the gradient of its base, so select costs nothing on the way back.
+ * and `view` in place of shape and forward when the output is only another look at the input's elements. The same
+ * function then finds the place of a view's gradient inside the gradient of its base, so select costs nothing on the
+ * way back.
  *
- * NOTE [Reads]. `reads[i]` names what the gradient of input i reads: WK_READS_IN(j), WK_READS_OUT(k). A recorded node keeps
- * just the union over the inputs that need a gradient: with a frozen W, linear keeps no x. */
+ * NOTE [Reads]. `reads[i]` names what the gradient of input i reads: WK_READS_IN(j), WK_READS_OUT(k). A recorded node
+ * keeps just the union over the inputs that need a gradient: with a frozen W, linear keeps no x. */
 #ifndef WK_GRAD_OP_H
 #define WK_GRAD_OP_H
 
 #include "tensor/tensor.h"
-#include "wick/ops.h"
 
 enum {
     WK__MAX_OUTPUTS = 2,
@@ -28,6 +31,8 @@ enum {
 
 #define WK_READS_IN(i) (1u << (i))
 #define WK_READS_OUT(k) (1u << (16 + (k)))
+
+typedef struct wk_op wk_op;
 
 /* One call of a row, on the stack of whoever calls. */
 typedef struct wk_call {
@@ -56,6 +61,9 @@ typedef struct wk_dims_attr {
 
 struct wk_node;
 struct wk_backprop;
+
+/* What the engine needs of the ops, without naming one: the sum of two gradients, recorded. The op layer defines it. */
+wk_tensor *wk__sum_of_gradients(wk_tensor *a, wk_tensor *b);
 
 /* Bits of wk_op.flags */
 enum {
@@ -89,8 +97,8 @@ struct wk_op {
 
 /* ------------------------------------------------------------------------------------------------ calling a row --- */
 
-/* Runs a row: checks, shape, memory, forward, recording. outs (room for op->out_count) may be NULL for rows of one output.
- * Returns output 0, owned by the innermost scope, or NULL after recording why. */
+/* Runs a row: checks, shape, memory, forward, recording. outs (room for op->out_count) may be NULL for rows of one
+ * output. Returns output 0, owned by the innermost scope, or NULL after recording why. */
 wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs);
 
 static inline wk_tensor *wk__apply1(const wk_op *op, wk_tensor *x, void *attrs) {
@@ -115,8 +123,8 @@ static inline bool wk__declare_like(wk_call *c, int32_t k, const wk_tensor *x) {
     return wk__declare(c, k, x->a.dtype, x->a.ndim, x->a.dims);
 }
 
-/* For shape rules of views: output 0 is op->view of input 0. When the view does not exist (a reshape of strides that do not
- * allow it), `declared` is set to false and nothing else happens. */
+/* For shape rules of views: output 0 is op->view of input 0. When the view does not exist (a reshape of strides that
+ * do not allow it), `declared` is set to false and nothing else happens. */
 bool wk__declare_view(wk_call *c, bool *declared);
 
 /* For rows whose inputs must be floating and of one type. */

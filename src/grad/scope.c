@@ -17,7 +17,7 @@ struct wk_list {
 
 static wk_scope_frame *innermost(wk_ctx *ctx) { return &ctx->frames[ctx->depth]; }
 
-/* ------------------------------------------------------------------------------------------------------------ open --- */
+/* --------------------------------------------------------------------------------------------------------- open --- */
 
 static bool frames_grow(wk_ctx *ctx) {
     const int32_t capacity = ctx->frame_capacity > 0 ? 2 * ctx->frame_capacity : 32;
@@ -60,7 +60,7 @@ wk_scope wk_scope_open(void) {
     return ctx != NULL ? wk__scope_open(ctx) : 0;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- close --- */
+/* -------------------------------------------------------------------------------------------------------- close --- */
 
 static void close_lists(wk_ctx *ctx, const wk_scope_frame *frame) {
     while (ctx->lists != frame->first_list) {
@@ -72,8 +72,8 @@ static void close_lists(wk_ctx *ctx, const wk_scope_frame *frame) {
     }
 }
 
-/* First pass: the scope lets go of its handles, but for those that were handed up. Newest first, so that blocks come out
- * of the free lists in the order in which the next step will ask for them. */
+/* First pass: the scope lets go of its handles, but for those that were handed up. Newest first, so that blocks come
+ * out of the free lists in the order in which the next step will ask for them. */
 static void release_handles(wk_ctx *ctx, const wk_scope_frame *frame) {
     for (int64_t i = ctx->handle_count; i-- > frame->first_handle;) {
         wk_tensor *t = ctx->handles[i];
@@ -83,8 +83,8 @@ static void release_handles(wk_ctx *ctx, const wk_scope_frame *frame) {
     }
 }
 
-/* Second pass, after the tape was cut: whoever is still here was handed up, or is held elsewhere. What has a history goes
- * on in the parent, so that the parent cuts it in turn. */
+/* Second pass, after the tape was cut: whoever is still here was handed up, or is held elsewhere. What has a history
+ * goes on in the parent, so that the parent cuts it in turn. */
 static void settle_survivors(wk_ctx *ctx, const wk_scope_frame *frame) {
     int64_t kept = frame->first_handle;
     for (int64_t i = frame->first_handle; i < ctx->handle_count; i++) {
@@ -148,7 +148,7 @@ void wk__scopes_free(wk_ctx *ctx) {
     ctx->handles = NULL;
 }
 
-/* ----------------------------------------------------------------------------------------------- handing up, keeping --- */
+/* ------------------------------------------------------------------------------------------ handing up, keeping --- */
 
 void wk__yield_to(wk_ctx *ctx, wk_tensor *t, int32_t depth) {
     if (t->depth <= depth) return;
@@ -204,7 +204,7 @@ void wk_release(wk_tensor **slot) {
     wk__unref(old);
 }
 
-/* ----------------------------------------------------------------------------------------------------------- lists --- */
+/* -------------------------------------------------------------------------------------------------------- lists --- */
 
 wk_list *wk_list_new(void) {
     wk_ctx *ctx = wk__ctx();
@@ -246,7 +246,8 @@ void wk_list_push(wk_list *list, wk_tensor *t) {
 bool wk__list_usable(wk_ctx *ctx, const wk_list *list, const char *op, const char *argument) {
     if (list == NULL) wk__fail(ctx, WK_EINVAL, op, "%s is NULL", argument);
     else if (list->live != WK__LIVE) wk__fail(ctx, WK_ECLOSED, op, "%s is used after its scope closed", argument);
-    else if (list->ctx != ctx) wk__fail(ctx, WK_ECONTEXT, op, "%s belongs to another context than the current one", argument);
+    else if (list->ctx != ctx)
+        wk__fail(ctx, WK_ECONTEXT, op, "%s belongs to another context than the current one", argument);
     return ctx->failure.status == WK_OK;
 }
 

@@ -35,9 +35,10 @@ static void accumulate(const wk_array *y, const wk_array *x, bool add) {
         kernel(rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1]);
 }
 
-/* ----------------------------------------------------------------------------------------------------------- leaves --- */
+/* ------------------------------------------------------------------------------------------------------- leaves --- */
 
-/* The target that gathers what comes along this edge; NULL when its node is entered, which then gives the target its share. */
+/* The target that gathers what comes along this edge; NULL when its node is entered, which then gives the target its
+ * share. */
 static wk_target *direct_target(const wk_walk *walk, const wk_edge *edge) {
     const bool entered = edge->kind == WK__EDGE_NODE && edge->to.node->needed_by == walk->number;
     return entered ? NULL : wk__edge_target(walk, edge);
@@ -68,7 +69,7 @@ static const wk_array *leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, b
     return &meta->grad->a;
 }
 
-/* ------------------------------------------------------------------------------------------------------------ nodes --- */
+/* -------------------------------------------------------------------------------------------------------- nodes --- */
 
 /* A pending gradient that someone else holds too (an add passes one buffer to both its inputs) is copied before it is
  * written. */
@@ -136,11 +137,11 @@ const wk_array *wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add) {
     return edge_slot(b->walk, &b->node->in[i], false, 0, room, add);
 }
 
-/* --------------------------------------------------------------------------------------------------------- delivery --- */
+/* ----------------------------------------------------------------------------------------------------- delivery --- */
 
 /* A walk that creates graph adds with a recorded op; what gathers are then tensors with a history. */
 static bool gather_recorded(wk_tensor **sum, wk_tensor *g) {
-    wk_tensor *old = *sum, *both = wk_add(old, g);
+    wk_tensor *old = *sum, *both = wk__sum_of_gradients(old, g);
     if (both == NULL) return false;
     *sum = wk__retain(both);
     wk__unref(old);

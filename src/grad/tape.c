@@ -59,13 +59,14 @@ static wk_node *node_new(wk_call *c) {
     node->out[0].dims = (int64_t *)(void *)((char *)node + dims);
     copy_words(node->attrs, c->attrs, op->attrs_nbytes);
     node->has_site = traced;
-    if (wk_unlikely(traced)) ((struct wk_site *)(void *)tape->top)[-1] = (struct wk_site){c->ctx->at_file, c->ctx->at_line};
+    if (wk_unlikely(traced))
+        ((struct wk_site *)(void *)tape->top)[-1] = (struct wk_site){c->ctx->at_file, c->ctx->at_line};
     return node;
 }
 
 /* The edge to x: where its gradient goes, and its value if that is read. */
 static inline void edge_set(wk_edge *edge, wk_tensor *x, bool saved) {
-    *edge = (wk_edge){.kind = WK__EDGE_NONE, .present = x != NULL};
+    *edge = (wk_edge){.kind = WK__EDGE_NONE};
     if (x == NULL) return;
     if (x->flags & WK__NEEDS_GRAD) {
         edge->wanted = true;

@@ -22,7 +22,6 @@ typedef struct wk_edge {
     wk_tensor *saved; /* held, when some gradient reads the input; else NULL */
     uint32_t version; /* of saved's storage when it was saved */
     uint8_t kind, output; /* output: which one of `node` */
-    bool present;     /* false: an absent optional input */
     bool wanted;      /* this gradient is asked for: kind is not NONE, or what wk_grad says */
 } wk_edge;
 

@@ -23,8 +23,8 @@ static bool leads_to_target(const wk_walk *walk, const wk_node *node) {
     return false;
 }
 
-/* A node is needed when one of its inputs is a target or comes from a needed node. That goes upwards, and the tape is linked
- * downwards; so the way down is written into an array first. */
+/* A node is needed when one of its inputs is a target or comes from a needed node. That goes upwards, and the tape is
+ * linked downwards; so the way down is written into an array first. */
 static bool mark_needed(wk_walk *walk, wk_node *newest) {
     int64_t count = 0;
     for (const wk_node *node = newest; node != NULL && node->serial > walk->floor; node = node->prev) count++;

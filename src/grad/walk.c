@@ -5,7 +5,7 @@
 
 #include "grad/scope.h"
 
-/* -------------------------------------------------------------------------------------------------------- refusals --- */
+/* ----------------------------------------------------------------------------------------------------- refusals --- */
 
 /* An earlier walk used this node up. Under WK_TRACE the message says where that was called. */
 WK_NOINLINE static bool refuse_consumed(wk_walk *walk, const wk_node *node) {
@@ -17,7 +17,8 @@ WK_NOINLINE static bool refuse_consumed(wk_walk *walk, const wk_node *node) {
                  (int)site->line, node->op->name);
     else
         wk__fail(walk->ctx, WK_ECONSUMED, walk->op,
-                 "an earlier wk_backward used this part (%s) already: add the losses, or use WK_RETAIN_GRAPH", node->op->name);
+                 "an earlier wk_backward used this part (%s) already: add the losses, or use WK_RETAIN_GRAPH",
+                 node->op->name);
     return false;
 }
 
@@ -29,7 +30,8 @@ WK_NOINLINE static bool refuse_version(wk_walk *walk, const wk_node *node, const
     char where[80] = "";
     if (site != NULL) snprintf(where, sizeof where, " (called at %s:%d)", site->file, (int)site->line);
     wk__fail(walk->ctx, WK_EVERSION, walk->op,
-             "%s%s needs %s %s as it was, but %s changed it in place: take the gradients before the change, or change a copy",
+             "%s%s needs %s %s as it was, but %s changed it in place: take the gradients before the change, or change "
+             "a copy",
              node->op->name, where, name != NULL ? name : "a tensor", wk__dims_text(&text, t),
              s->writer != NULL ? s->writer->name : "the user (wk_data_mut)");
     return false;
@@ -49,7 +51,7 @@ static bool check_versions(wk_walk *walk, const wk_node *node) {
     return true;
 }
 
-/* -------------------------------------------------------------------------------------------------------- one node --- */
+/* ----------------------------------------------------------------------------------------------------- one node --- */
 
 /* Does this walk want the gradient that goes along this edge? */
 static bool wanted(const wk_walk *walk, const wk_edge *edge) {
@@ -97,7 +99,8 @@ static bool backprop_compose(wk_backprop *b) {
     wk_node *node = b->node;
     wk_tensor *in[WK__MAX_FIXED_INPUTS] = {NULL}, *out[WK__MAX_OUTPUTS] = {NULL};
     wk_target targets[WK__MAX_FIXED_INPUTS];
-    wk_walk inner = {.ctx = walk->ctx, .op = walk->op, .flags = walk->flags, .floor = walk->ctx->tape.serial, .targets = targets};
+    wk_walk inner = {
+        .ctx = walk->ctx, .op = walk->op, .flags = walk->flags, .floor = walk->ctx->tape.serial, .targets = targets};
     for (int32_t i = 0; i < node->in_count; i++) {
         in[i] = node->in[i].saved;
         if (node->in[i].wanted) targets[inner.target_count++] = (wk_target){.x = in[i]};
@@ -148,7 +151,7 @@ static bool process(wk_walk *walk, wk_node *node) {
     return walk->ctx->failure.status == WK_OK;
 }
 
-/* -------------------------------------------------------------------------------------------------------- the walk --- */
+/* ----------------------------------------------------------------------------------------------------- the walk --- */
 
 wk_edge wk__edge_to(wk_tensor *t) {
     wk_edge edge = {.kind = WK__EDGE_NONE};
@@ -163,8 +166,8 @@ wk_edge wk__edge_to(wk_tensor *t) {
     return edge;
 }
 
-/* NOTE [A failed walk] leaves nothing pending. The gradients of the leaves it touched are worth nothing: absent, and marked
- * so that an optimiser refuses to step until they are cleared. */
+/* NOTE [A failed walk] leaves nothing pending. The gradients of the leaves it touched are worth nothing: absent, and
+ * marked so that an optimiser refuses to step until they are cleared. */
 static void clean_up(wk_walk *walk, wk_node *newest) {
     for (wk_node *node = newest; node != NULL && node->serial > walk->floor; node = node->prev) {
         for (int32_t k = 0; k < node->out_count && walk->pending > 0; k++) {

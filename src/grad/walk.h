@@ -1,12 +1,14 @@
 /* walk.h -- one backward, from its roots down the tape.
  *
- * NOTE [Walk]. A walk goes down the tape from its newest root, skips nodes that no gradient reached, and stops as soon as
- * nothing is pending. It runs in a scope of its own. A plain walk records nothing and uses the rows' kernels; a walk that
- * creates graph uses vjp or compose, whose ops are recorded above the nodes being walked: chunks of the tape never move.
+ * NOTE [Walk]. A walk goes down the tape from its newest root, skips nodes that no gradient reached, and stops as
+ * soon as nothing is pending. It runs in a scope of its own. A plain walk records nothing and uses the rows' kernels;
+ * a walk that creates graph uses vjp or compose, whose ops are recorded above the nodes being walked: chunks of the
+ * tape never move.
  *
- * NOTE [Targets]. wk_grad asks for the gradients of given tensors only. Nodes that lead to a target are marked first; the
- * walk goes nowhere else and leaves the gradients of leaves alone. A row that has only `compose` is differentiated the same
- * way: its composition is recorded, and a walk inside the walk takes it down to the inputs, as targets. */
+ * NOTE [Targets]. wk_grad asks for the gradients of given tensors only. Nodes that lead to a target are marked first;
+ * the walk goes nowhere else and leaves the gradients of leaves alone. A row that has only `compose` is
+ * differentiated the same way: its composition is recorded, and a walk inside the walk takes it down to the inputs,
+ * as targets. */
 #ifndef WK_GRAD_WALK_H
 #define WK_GRAD_WALK_H
 

@@ -9,7 +9,8 @@ void *wk__layer_self(const wk_module *m, const wk_module_class *cls, const char 
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return NULL;
     if (wk_likely(m != NULL && wk_module_class_of(m) == cls)) return wk_module_self(m);
-    wk__fail(ctx, WK_EINVAL, function, "the module is %s, not a %s", m != NULL ? wk_module_class_of(m)->name : "NULL", cls->name);
+    wk__fail(ctx, WK_EINVAL, function, "the module is %s, not a %s", m != NULL ? wk_module_class_of(m)->name : "NULL",
+             cls->name);
     return NULL;
 }
 

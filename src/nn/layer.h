@@ -11,8 +11,8 @@ void *wk__layer_self(const wk_module *m, const wk_module_class *cls, const char 
 /* A new parameter of m, uniform in [-bound, bound). */
 wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, int32_t ndim, const int64_t *dims);
 
-/* The options as this version knows them: `given` over `defaults`. False, recorded, when given is larger than this version's
- * struct and its unknown tail is not zero. */
+/* The options as this version knows them: `given` over `defaults`. False, recorded, when given is larger than this
+ * version's struct and its unknown tail is not zero. */
 bool wk__options(void *options, const void *defaults, const void *given, size_t nbytes, const char *function);
 
 /* True when count > 0; else records that a size must be positive. */

@@ -9,8 +9,8 @@ static const wk_module_class linear_class = {
     .size = sizeof(wk_module_class), .name = "Linear", .self_nbytes = sizeof(linear), .forward = wk_linear_forward,
 };
 
-/* PyTorch draws the weight with kaiming_uniform(a = sqrt 5), which comes to 1 / sqrt(in) by a road with roundings of its
- * own; the road is kept, so that the first weights are the same to the bit. */
+/* PyTorch draws the weight with kaiming_uniform(a = sqrt 5), which comes to 1 / sqrt(in) by a road with roundings of
+ * its own; the road is kept, so that the first weights are the same to the bit. */
 static double weight_bound(int64_t in_features) {
     const double a = sqrt(5.0), gain = sqrt(2.0 / (1 + a * a));
     return sqrt(3.0) * (gain / sqrt((double)in_features));
@@ -20,7 +20,8 @@ wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_feature
                          const wk_linear_options *options) {
     wk_linear_options o;
     const wk_linear_options defaults = WK_LINEAR_OPTIONS;
-    if (!wk__options(&o, &defaults, options, sizeof o, "linear_new") || !wk__layer_size(in_features, "in_features", "linear_new") ||
+    if (!wk__options(&o, &defaults, options, sizeof o, "linear_new") ||
+        !wk__layer_size(in_features, "in_features", "linear_new") ||
         !wk__layer_size(out_features, "out_features", "linear_new"))
         return NULL;
     wk_module *m = wk_module_new_of(parent, name, &linear_class);

@@ -11,7 +11,7 @@
 
 static const wk_module_class plain_class = {.size = sizeof(wk_module_class), .name = "Module"};
 
-/* ------------------------------------------------------------------------------------------------------ making, freeing --- */
+/* ---------------------------------------------------------------------------------------------- making, freeing --- */
 
 static void module_free(wk_module *m) {
     for (int32_t i = 0; i < m->child_count; i++) module_free(m->children[i]);
@@ -78,7 +78,8 @@ wk_module *wk_module_new_of(wk_module *parent, const char *name, const wk_module
     }
     if (parent != NULL && !check_name(ctx, parent, name, "module_new")) return NULL;
     wk_module *m = module_alloc(name, cls);
-    if (m == NULL || (parent != NULL && !grow((void **)&parent->children, parent->child_count, sizeof *parent->children))) {
+    if (m == NULL ||
+        (parent != NULL && !grow((void **)&parent->children, parent->child_count, sizeof *parent->children))) {
         if (m != NULL) module_free(m);
         wk__fail(ctx, WK_ENOMEM, "module_new", "out of memory");
         return NULL;
@@ -104,12 +105,13 @@ void wk__module_release(wk_module *m) {
 void wk_module_free(wk_module *root) {
     if (root == NULL) return;
     if (root->parent != NULL)
-        wk__fail(wk__ctx(), WK_ESTATE, "module_free", "\"%s\" belongs to \"%s\", which frees it", root->name, root->parent->name);
+        wk__fail(wk__ctx(), WK_ESTATE, "module_free", "\"%s\" belongs to \"%s\", which frees it", root->name,
+                 root->parent->name);
     else
         wk__module_release(root);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ asking --- */
+/* ------------------------------------------------------------------------------------------------------- asking --- */
 
 const char *wk_module_name(const wk_module *m) { return m != NULL ? m->name : ""; }
 void *wk_module_self(const wk_module *m) { return m != NULL ? m->self : NULL; }
@@ -149,7 +151,7 @@ wk_tensor *wk_module_parameter(const wk_module *m, const char *name) {
     return NULL;
 }
 
-/* -------------------------------------------------------------------------------------------------------- parameters --- */
+/* --------------------------------------------------------------------------------------------------- parameters --- */
 
 /* "rnn.weight_ih_l0": the path from the root, without the root's own name. */
 static void dotted_name(const wk_module *m, const char *name, char *text, size_t nbytes) {
@@ -180,8 +182,11 @@ wk_tensor *wk_module_add_parameter(wk_module *m, const char *name, wk_tensor *in
     if (m == NULL) return wk__fail(ctx, WK_EINVAL, "module_add_parameter", "m is NULL"), NULL;
     if (!check_name(ctx, m, name, "module_add_parameter")) return NULL;
     if (!wk__dtype_is_float[init->a.dtype])
-        return wk__fail(ctx, WK_EDTYPE, "module_add_parameter", "init has type %s, not a floating one", wk_dtype_name(init->a.dtype)), NULL;
-    if (!place_parameter(m, name, init, &p)) return wk__fail(ctx, WK_ENOMEM, "module_add_parameter", "out of memory"), NULL;
+        return wk__fail(ctx, WK_EDTYPE, "module_add_parameter", "init has type %s, not a floating one",
+                        wk_dtype_name(init->a.dtype)),
+               NULL;
+    if (!place_parameter(m, name, init, &p))
+        return wk__fail(ctx, WK_ENOMEM, "module_add_parameter", "out of memory"), NULL;
     const bool enabled = wk_set_grad_enabled(false);
     wk_copy_(p.tensor, init);
     wk_set_grad_enabled(enabled);
@@ -196,6 +201,7 @@ wk_tensor *wk_forward(wk_module *m, wk_tensor *x) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return NULL;
     if (m != NULL && m->cls->forward != NULL) return m->cls->forward(m, x);
-    wk__fail(ctx, WK_EINVAL, "forward", "%s is not a module with one input and one output", m != NULL ? m->cls->name : "NULL");
+    wk__fail(ctx, WK_EINVAL, "forward", "%s is not a module with one input and one output",
+             m != NULL ? m->cls->name : "NULL");
     return NULL;
 }

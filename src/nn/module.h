@@ -1,14 +1,14 @@
 /* module.h -- modules and the slabs that their parameters lie in, from the inside.
  *
- * NOTE [Slabs]. The parameters of a tree lie in slabs of its root, one after another, so that an optimiser can update them
- * in one pass; their gradients lie at the same places of a second array:
+ * NOTE [Slabs]. The parameters of a tree lie in slabs of its root, one after another, so that an optimiser can update
+ * them in one pass; their gradients lie at the same places of a second array:
  *
  *     values  | weight_ih | weight_hh                | bias_ih | bias_hh | weight | bias | free ...
  *     grads   | weight_ih | weight_hh                | bias_ih | bias_hh | weight | bias | free ...
  *             0           ^ every piece begins at a multiple of 64 bytes; gaps are zero and stay zero
  *
- * A slab never moves: when it is full, a larger one is begun. Each piece is a storage of its own, with its own version and
- * its own last writer, so stepping one model does not "change" another that shares the slab. */
+ * A slab never moves: when it is full, a larger one is begun. Each piece is a storage of its own, with its own
+ * version and its own last writer, so stepping one model does not "change" another that shares the slab. */
 #ifndef WK_NN_MODULE_H
 #define WK_NN_MODULE_H
 

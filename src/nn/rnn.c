@@ -25,8 +25,8 @@ static wk_module *recurrent_new(wk_module *parent, const char *name, int64_t inp
                                 const char *function) {
     wk_rnn_options o;
     const wk_rnn_options defaults = WK_RNN_OPTIONS;
-    if (!wk__options(&o, &defaults, options, sizeof o, function) || !wk__layer_size(input_size, "input_size", function) ||
-        !wk__layer_size(hidden_size, "hidden_size", function))
+    if (!wk__options(&o, &defaults, options, sizeof o, function) ||
+        !wk__layer_size(input_size, "input_size", function) || !wk__layer_size(hidden_size, "hidden_size", function))
         return NULL;
     wk_module *m = wk_module_new_of(parent, name, cls);
     rnn *self = wk_module_self(m);
@@ -41,7 +41,8 @@ static wk_module *recurrent_new(wk_module *parent, const char *name, int64_t inp
     return m;
 }
 
-wk_module *wk_rnn_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size, const wk_rnn_options *options) {
+wk_module *wk_rnn_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
+                      const wk_rnn_options *options) {
     return recurrent_new(parent, name, input_size, hidden_size, options, &rnn_class, rnn_names, "rnn_new");
 }
 

@@ -6,8 +6,8 @@
  *     y = -x         gx -= g
  *     y = s x        gx += s g
  *
- * A gradient has the shape of its input: where broadcasting stretched the input, it is summed (sum_to_size). The kernels
- * below do the plain case, in which nothing was stretched, and leave the other to vjp. */
+ * A gradient has the shape of its input: where broadcasting stretched the input, it is summed (sum_to_size). The
+ * kernels below do the plain case, in which nothing was stretched, and leave the other to vjp. */
 #include "op/elementwise.h"
 #include "op/rows.h"
 
@@ -47,7 +47,7 @@ static void scaled(wk_backprop *b, int32_t i, double s) {
     if (gx != NULL) wk__scale_rows(add ? wk__kernels->scale_add[g->dtype] : wk__kernels->scale[g->dtype], gx, g, s);
 }
 
-/* -------------------------------------------------------------------------------------------------------------- add --- */
+/* ---------------------------------------------------------------------------------------------------------- add --- */
 
 static void add_forward(wk_call *c) { forward(c, wk__kernels->add[c->out[0]->a.dtype]); }
 
@@ -70,7 +70,9 @@ const wk_op wk__op_add = {
 
 wk_tensor *wk_add(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_add, a, b, NULL); }
 
-/* -------------------------------------------------------------------------------------------------------------- sub --- */
+wk_tensor *wk__sum_of_gradients(wk_tensor *a, wk_tensor *b) { return wk_add(a, b); }
+
+/* ---------------------------------------------------------------------------------------------------------- sub --- */
 
 static void sub_forward(wk_call *c) { forward(c, wk__kernels->sub[c->out[0]->a.dtype]); }
 
@@ -93,7 +95,7 @@ const wk_op wk__op_sub = {
 
 wk_tensor *wk_sub(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_sub, a, b, NULL); }
 
-/* -------------------------------------------------------------------------------------------------------------- mul --- */
+/* ---------------------------------------------------------------------------------------------------------- mul --- */
 
 static void mul_forward(wk_call *c) { forward(c, wk__kernels->mul[c->out[0]->a.dtype]); }
 
@@ -125,7 +127,7 @@ const wk_op wk__op_mul = {
 
 wk_tensor *wk_mul(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_mul, a, b, NULL); }
 
-/* -------------------------------------------------------------------------------------------------------------- neg --- */
+/* ---------------------------------------------------------------------------------------------------------- neg --- */
 
 static void neg_forward(wk_call *c) {
     wk__unary_rows(wk__kernels->neg[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a);
@@ -142,12 +144,13 @@ const wk_op wk__op_neg = {
 
 wk_tensor *wk_neg(wk_tensor *x) { return wk__apply1(&wk__op_neg, x, NULL); }
 
-/* ------------------------------------------------------------------------------------------------------- mul_scalar --- */
+/* --------------------------------------------------------------------------------------------------- mul_scalar --- */
 
 typedef struct scalar_attrs { double s; } scalar_attrs;
 
 static void mul_scalar_forward(wk_call *c) {
-    wk__scale_rows(wk__kernels->scale[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a, ((const scalar_attrs *)c->attrs)->s);
+    wk__scale_rows(wk__kernels->scale[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a,
+                   ((const scalar_attrs *)c->attrs)->s);
 }
 
 static bool mul_scalar_grad(wk_backprop *b) { return scaled(b, 0, ((const scalar_attrs *)b->node->attrs)->s), true; }

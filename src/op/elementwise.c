@@ -1,8 +1,8 @@
 /* elementwise.c -- see elementwise.h. */
 #include "op/elementwise.h"
 
-/* Most arrays are contiguous and of one shape: a single row, for which no walk is needed. The walks stand apart, so that the
- * common way does not pay for their stack. */
+/* Most arrays are contiguous and of one shape: a single row, for which no walk is needed. The walks stand apart, so
+ * that the common way does not pay for their stack. */
 static inline bool flat(const wk_array *y, const wk_array *x) {
     if (y->ndim == 0 && x->ndim == 0) return true;
     return wk__same_dims(y, x) && wk__array_is_contiguous(y) && wk__array_is_contiguous(x);
@@ -51,8 +51,8 @@ void wk__zero(const wk_array *y) {
         wk__kernels->fill[y->dtype](rows.n, rows.data[0], rows.stride[0], &nothing);
 }
 
-/* Walks x's shape with y stretched over it. Along a row y either moves with x, and the row is added element by element, or
- * stays where it is, and the row is summed first. */
+/* Walks x's shape with y stretched over it. Along a row y either moves with x, and the row is added element by
+ * element, or stays where it is, and the row is summed first. */
 WK_NOINLINE static void sum_to_walk(const wk_array *y, const wk_array *x) {
     const wk_dtype dtype = y->dtype;
     wk_rows rows;
@@ -85,7 +85,8 @@ WK_NOINLINE static bool broadcast_shape(wk_call *c) {
     int64_t dims[WK_MAX_DIMS];
     if (wk__broadcast_dims(&a->a, &b->a, &ndim, dims)) return wk__declare(c, 0, a->a.dtype, ndim, dims);
     wk_shape_text ta, tb;
-    return wk__refuse(c, WK_ESHAPE, "shapes a %s and b %s do not broadcast", wk__dims_text(&ta, a), wk__dims_text(&tb, b));
+    return wk__refuse(c, WK_ESHAPE, "shapes a %s and b %s do not broadcast", wk__dims_text(&ta, a),
+                      wk__dims_text(&tb, b));
 }
 
 bool wk__binary_shape(wk_call *c) {

@@ -12,20 +12,23 @@ static bool shape(wk_call *c) {
     wk_shape_text tx, tw;
     if (!wk__check_float(c)) return false;
     if (w->a.ndim != 2 || x->a.ndim < 1)
-        return wk__refuse(c, WK_ESHAPE, "x %s and w %s: x has at least one dimension, w has two", wk__dims_text(&tx, x), wk__dims_text(&tw, w));
+        return wk__refuse(c, WK_ESHAPE, "x %s and w %s: x has at least one dimension, w has two", wk__dims_text(&tx, x),
+                          wk__dims_text(&tw, w));
     const int64_t in = x->a.dims[x->a.ndim - 1];
     if (in != w->a.dims[1])
         return wk__refuse(c, WK_ESHAPE, "x %s and w %s: x has %lld features, w takes %lld", wk__dims_text(&tx, x),
                           wk__dims_text(&tw, w), (long long)in, (long long)w->a.dims[1]);
     if (b != NULL && (b->a.ndim != 1 || b->a.dims[0] != w->a.dims[0]))
-        return wk__refuse(c, WK_ESHAPE, "w %s and b %s: b must be (%lld)", wk__dims_text(&tw, w), wk__dims_text(&tx, b), (long long)w->a.dims[0]);
+        return wk__refuse(c, WK_ESHAPE, "w %s and b %s: b must be (%lld)", wk__dims_text(&tw, w), wk__dims_text(&tx, b),
+                          (long long)w->a.dims[0]);
     int64_t dims[WK_MAX_DIMS];
     for (int32_t d = 0; d < x->a.ndim; d++) dims[d] = x->a.dims[d];
     dims[x->a.ndim - 1] = w->a.dims[0];
     return wk__declare(c, 0, x->a.dtype, x->a.ndim, dims);
 }
 
-/* An array as rows of its last dimension. One matrix when the other dimensions can be walked with one stride; else false. */
+/* An array as rows of its last dimension. One matrix when the other dimensions can be walked with one stride; else
+ * false. */
 static inline bool as_rows(const wk_array *a, wk_mat *m) {
     const int32_t last = a->ndim - 1;
     if (wk_likely(a->ndim == 2)) {
@@ -69,21 +72,21 @@ static void for_matrices(const wk_array *x, const wk_array *y, each_matrix *each
     else split_matrices(x, y, each, user);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- forward --- */
+/* ------------------------------------------------------------------------------------------------------ forward --- */
 
 static void forward_rows(void *user, const wk_mat *x, const wk_mat *y) {
     const wk_call *c = user;
     const wk_tensor *b = c->in[B];
     const wk_mat w = wk__matrix_of(&c->in[W]->a), wt = wk__transposed(&w);
     for (int64_t r = 0; b != NULL && r < y->rows; r++)
-        wk__kernels->copy[y->dtype](y->cols, (char *)y->data + r * y->row * wk__dtype_nbytes[y->dtype], y->col, b->a.data,
-                                    b->a.strides[0]);
+        wk__kernels->copy[y->dtype](y->cols, (char *)y->data + r * y->row * wk__dtype_nbytes[y->dtype], y->col,
+                                    b->a.data, b->a.strides[0]);
     wk__gemm(x, &wt, y, b != NULL);
 }
 
 static void forward(wk_call *c) { for_matrices(&c->in[X]->a, &c->out[0]->a, forward_rows, c); }
 
-/* --------------------------------------------------------------------------------------------------------- backward --- */
+/* ----------------------------------------------------------------------------------------------------- backward --- */
 
 /* What meets the rows: w for the gradient of x; the slot of w for that of w. */
 typedef struct weights {

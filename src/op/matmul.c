@@ -7,7 +7,8 @@ static bool shape(wk_call *c) {
     wk_shape_text ta, tb;
     if (!wk__check_float(c)) return false;
     if (a->a.ndim != 2 || b->a.ndim != 2)
-        return wk__refuse(c, WK_ESHAPE, "a %s and b %s: both must have two dimensions", wk__dims_text(&ta, a), wk__dims_text(&tb, b));
+        return wk__refuse(c, WK_ESHAPE, "a %s and b %s: both must have two dimensions", wk__dims_text(&ta, a),
+                          wk__dims_text(&tb, b));
     if (a->a.dims[1] != b->a.dims[0])
         return wk__refuse(c, WK_ESHAPE, "a %s and b %s: inner sizes %lld and %lld differ", wk__dims_text(&ta, a),
                           wk__dims_text(&tb, b), (long long)a->a.dims[1], (long long)b->a.dims[0]);

@@ -7,7 +7,8 @@ static bool shape(wk_call *c) {
     wk_shape_text tx, tt;
     if (!wk__check_float(c)) return false;
     if (wk_likely(wk__same_dims(&x->a, &t->a))) return wk__declare(c, 0, x->a.dtype, 0, NULL);
-    return wk__refuse(c, WK_ESHAPE, "x %s and target %s differ: give both one shape", wk__dims_text(&tx, x), wk__dims_text(&tt, t));
+    return wk__refuse(c, WK_ESHAPE, "x %s and target %s differ: give both one shape", wk__dims_text(&tx, x),
+                      wk__dims_text(&tt, t));
 }
 
 static void forward(wk_call *c) {
@@ -18,7 +19,8 @@ static void forward(wk_call *c) {
     wk_rows rows;
     for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows)) {
         double row_sum; /* room for one element of any float type */
-        wk__kernels->square_diff_sum[y->dtype](rows.n, &row_sum, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1]);
+        wk__kernels->square_diff_sum[y->dtype](rows.n, &row_sum, rows.data[0], rows.stride[0], rows.data[1],
+                                               rows.stride[1]);
         wk__kernels->accumulate[y->dtype](1, y->data, 1, &row_sum, 1);
     }
     wk__kernels->scale[y->dtype](1, y->data, 1, y->data, 1, 1.0 / (double)x->a.numel);
@@ -36,8 +38,8 @@ static void scaled_difference(wk_backprop *b, int32_t i, const wk_array *minuend
     const double s = 2 * gy / (double)gx->numel;
     wk_rows rows;
     for (bool more = wk__rows_begin(&rows, 3, arrays); more; more = wk__rows_next(&rows))
-        wk__kernels->scaled_diff[g->dtype](rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1], rows.data[2],
-                                           rows.stride[2], s, add ? 1 : 0);
+        wk__kernels->scaled_diff[g->dtype](rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1],
+                                           rows.data[2], rows.stride[2], s, add ? 1 : 0);
 }
 
 static bool grad(wk_backprop *b) {

@@ -38,7 +38,7 @@ const char *wk_op_attr_name(const wk_op *op, int32_t index, char *kind) {
     return there ? op->fields[index].name : NULL;
 }
 
-/* ----------------------------------------------------------------------------------------------------- dims attributes --- */
+/* ---------------------------------------------------------------------------------------------- dims attributes --- */
 
 const wk_attr_field wk__dims_fields[1] = {{"dims", 'd', 0, 0}};
 
@@ -53,7 +53,7 @@ bool wk__dims_attr_set(wk_dims_attr *attrs, int32_t ndim, const int64_t *dims, c
     return false;
 }
 
-/* -------------------------------------------------------------------------------------------------- the call by name --- */
+/* --------------------------------------------------------------------------------------------- the call by name --- */
 
 /* Room for the attributes of any row. */
 enum { ATTRS_NBYTES = 256 };
@@ -73,7 +73,8 @@ static void set_default(char *room, const wk_attr_field *field) {
 static bool set_value(char *room, const wk_attr_field *field, const wk_attr *attr, const char *op) {
     if (field->kind == 'i') memcpy(room + field->offset, &attr->i, sizeof attr->i);
     if (field->kind == 'f') memcpy(room + field->offset, &attr->f, sizeof attr->f);
-    return field->kind != 'd' || wk__dims_attr_set((wk_dims_attr *)(void *)(room + field->offset), attr->n, attr->dims, op);
+    return field->kind != 'd' ||
+           wk__dims_attr_set((wk_dims_attr *)(void *)(room + field->offset), attr->n, attr->dims, op);
 }
 
 static const wk_attr_field *field_of(const wk_op *op, const char *name) {
@@ -87,20 +88,22 @@ static wk_status fill_attrs(wk_ctx *ctx, const wk_op *op, const wk_attr *attrs, 
     for (int32_t i = 0; i < count; i++) {
         const wk_attr_field *field = field_of(op, attrs[i].name);
         if (field == NULL)
-            return wk__fail(ctx, WK_EINVAL, op->name, "there is no attribute \"%s\"", attrs[i].name != NULL ? attrs[i].name : "");
+            return wk__fail(ctx, WK_EINVAL, op->name, "there is no attribute \"%s\"",
+                            attrs[i].name != NULL ? attrs[i].name : "");
         if (!set_value(room->bytes, field, &attrs[i], op->name)) return ctx->failure.status;
     }
     return WK_OK;
 }
 
-wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, wk_tensor *const *inputs, int32_t input_count,
-                     wk_tensor **outputs) {
+wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, wk_tensor *const *inputs,
+                     int32_t input_count, wk_tensor **outputs) {
     wk_ctx *ctx = wk__ctx();
     attr_room room;
     for (int32_t k = 0; op != NULL && outputs != NULL && k < op->out_count; k++) outputs[k] = NULL;
     if (ctx == NULL) return WK_ENOMEM;
     if (!wk__ready(ctx)) return ctx->failure.status;
-    if (op == NULL || outputs == NULL || input_count < 0 || attr_count < 0 || (input_count > 0 && inputs == NULL) || (attr_count > 0 && attrs == NULL))
+    if (op == NULL || outputs == NULL || input_count < 0 || attr_count < 0 || (input_count > 0 && inputs == NULL) ||
+        (attr_count > 0 && attrs == NULL))
         return wk__fail(ctx, WK_EINVAL, "op_call", "op, outputs, inputs or attrs is NULL, or a count is negative");
     if (op->in_count != WK__ANY_NUMBER && input_count != op->in_count)
         return wk__fail(ctx, WK_EINVAL, op->name, "%d inputs given, %d taken", (int)input_count, (int)op->in_count);

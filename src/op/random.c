@@ -8,7 +8,7 @@
 #include "op/rows.h"
 #include "wick/random.h"
 
-/* ----------------------------------------------------------------------------------------------------- the generator --- */
+/* ------------------------------------------------------------------------------------------------ the generator --- */
 
 /* A seed that nobody gave. The clock is enough where the system has no entropy to offer. */
 static uint64_t seed_from_system(void) {
@@ -52,7 +52,7 @@ int64_t wk_randint(int64_t low, int64_t high) {
     return y;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- the rows --- */
+/* ----------------------------------------------------------------------------------------------------- the rows --- */
 
 /* low and high: bounds; for bernoulli low is p. */
 typedef struct draw_attrs {
@@ -64,7 +64,8 @@ typedef struct draw_attrs {
 /* A generator and an output of the given type, or false. Everything that can fail comes before the first draw. */
 static bool declare(wk_call *c, wk_dtype dtype) {
     const wk_dims_attr *d = &((const draw_attrs *)c->attrs)->dims;
-    if (generator(c->ctx, c->op->name) == NULL || !wk__check_shape(c->ctx, c->op->name, d->ndim, d->dims, dtype)) return false;
+    if (generator(c->ctx, c->op->name) == NULL || !wk__check_shape(c->ctx, c->op->name, d->ndim, d->dims, dtype))
+        return false;
     return wk__declare(c, 0, dtype, d->ndim, d->dims);
 }
 
@@ -93,7 +94,8 @@ static bool randint_shape(wk_call *c) {
 
 static bool randperm_shape(wk_call *c) {
     draw_attrs *a = c->attrs;
-    if (a->to < 0 || a->to > UINT32_MAX) return wk__refuse(c, WK_EINVAL, "n is %lld, not from 0 to 2^32 - 1", (long long)a->to);
+    if (a->to < 0 || a->to > UINT32_MAX)
+        return wk__refuse(c, WK_EINVAL, "n is %lld, not from 0 to 2^32 - 1", (long long)a->to);
     a->dims = (wk_dims_attr){1, {a->to}};
     return declare(c, WK_I64);
 }

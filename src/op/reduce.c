@@ -27,7 +27,7 @@ static wk_tensor *stretched(const wk_backprop *b) {
 
 static bool scalar_shape(wk_call *c) { return wk__check_float(c) && wk__declare(c, 0, c->in[0]->a.dtype, 0, NULL); }
 
-/* -------------------------------------------------------------------------------------------------------- sum, mean --- */
+/* ---------------------------------------------------------------------------------------------------- sum, mean --- */
 
 /* Strided inputs are summed row by row, contiguous ones in one call. */
 static void sum_forward(wk_call *c) { wk__sum_to(&c->out[0]->a, &c->in[0]->a, false); }
@@ -62,7 +62,7 @@ const wk_op wk__op_mean = {
 
 wk_tensor *wk_mean(wk_tensor *x) { return wk__apply1(&wk__op_mean, x, NULL); }
 
-/* ------------------------------------------------------------------------------------------------------ sum_to_size --- */
+/* -------------------------------------------------------------------------------------------------- sum_to_size --- */
 
 static bool sum_to_size_shape(wk_call *c) {
     const wk_dims_attr *to = c->attrs;
@@ -70,9 +70,11 @@ static bool sum_to_size_shape(wk_call *c) {
     wk_array small = {.dtype = x->a.dtype}, large;
     if (!wk__check_float(c) || !wk__check_shape(c->ctx, c->op->name, to->ndim, to->dims, x->a.dtype)) return false;
     wk__array_set_dims(&small, to->ndim, to->dims);
-    if (wk__array_expand(&small, x->a.ndim, x->a.dims, &large)) return wk__declare(c, 0, x->a.dtype, to->ndim, to->dims);
+    if (wk__array_expand(&small, x->a.ndim, x->a.dims, &large))
+        return wk__declare(c, 0, x->a.dtype, to->ndim, to->dims);
     wk_shape_text tx, ts;
-    return wk__refuse(c, WK_ESHAPE, "%s does not broadcast to x %s", wk__shape_text(&ts, to->ndim, to->dims), wk__dims_text(&tx, x));
+    return wk__refuse(c, WK_ESHAPE, "%s does not broadcast to x %s", wk__shape_text(&ts, to->ndim, to->dims),
+                      wk__dims_text(&tx, x));
 }
 
 const wk_op wk__op_sum_to_size = {

@@ -5,7 +5,8 @@
  * Backward through time, g_t being the gradient of h_t from outside, d_t the whole gradient of a_t:
  *
  *     d_t = (g_t + w_hh^T d_(t+1)) (1 - h_t^2)
- *     gx_t += w_ih^T d_t    gw_ih += sum d_t x_t^T    gw_hh += sum d_t h_(t-1)^T    gb_ih, gb_hh += sum d_t    gh0 += w_hh^T d_0
+ *     gx_t += w_ih^T d_t    gw_ih += sum d_t x_t^T    gw_hh += sum d_t h_(t-1)^T    gb_ih, gb_hh += sum d_t    gh0 +=
+ * w_hh^T d_0
  *
  * Only the states are kept: 1 - h^2 needs no a. */
 #include "op/elementwise.h"
@@ -13,7 +14,7 @@
 
 enum { X, H0, W_IH, W_HH, B_IH, B_HH, INPUTS };
 
-/* ------------------------------------------------------------------------------------------------------------ shape --- */
+/* -------------------------------------------------------------------------------------------------------- shape --- */
 
 /* Input i must have this shape, if it is there. */
 static bool expect(wk_call *c, int32_t i, const char *name, int32_t ndim, const int64_t *dims) {
@@ -21,7 +22,8 @@ static bool expect(wk_call *c, int32_t i, const char *name, int32_t ndim, const 
     bool same = t == NULL || t->a.ndim == ndim;
     for (int32_t d = 0; same && t != NULL && d < ndim; d++) same = t->a.dims[d] == dims[d];
     wk_shape_text have, want;
-    return same || wk__refuse(c, WK_ESHAPE, "%s is %s and must be %s", name, wk__dims_text(&have, t), wk__shape_text(&want, ndim, dims));
+    return same || wk__refuse(c, WK_ESHAPE, "%s is %s and must be %s", name, wk__dims_text(&have, t),
+                              wk__shape_text(&want, ndim, dims));
 }
 
 static bool shape(wk_call *c) {
@@ -30,17 +32,20 @@ static bool shape(wk_call *c) {
     if (!wk__check_float(c)) return false;
     if (x->a.ndim != 3) return wk__refuse(c, WK_ESHAPE, "x is %s and must be (N,T,I)", wk__dims_text(&text, x));
     if (w->a.ndim != 2) return wk__refuse(c, WK_ESHAPE, "w_ih is %s and must be (H,I)", wk__dims_text(&text, w));
-    if ((c->in[B_IH] == NULL) != (c->in[B_HH] == NULL)) return wk__refuse(c, WK_EINVAL, "b_ih and b_hh come together or not at all");
+    if ((c->in[B_IH] == NULL) != (c->in[B_HH] == NULL))
+        return wk__refuse(c, WK_EINVAL, "b_ih and b_hh come together or not at all");
     const int64_t n = x->a.dims[0], t = x->a.dims[1], in = x->a.dims[2], h = w->a.dims[0];
-    return expect(c, W_IH, "w_ih", 2, (const int64_t[]){h, in}) && expect(c, W_HH, "w_hh", 2, (const int64_t[]){h, h}) &&
-           expect(c, B_IH, "b_ih", 1, (const int64_t[]){h}) && expect(c, B_HH, "b_hh", 1, (const int64_t[]){h}) &&
-           expect(c, H0, "h0", 3, (const int64_t[]){1, n, h}) && wk__declare(c, 0, x->a.dtype, 3, (const int64_t[]){n, t, h}) &&
+    return expect(c, W_IH, "w_ih", 2, (const int64_t[]){h, in}) &&
+           expect(c, W_HH, "w_hh", 2, (const int64_t[]){h, h}) && expect(c, B_IH, "b_ih", 1, (const int64_t[]){h}) &&
+           expect(c, B_HH, "b_hh", 1, (const int64_t[]){h}) && expect(c, H0, "h0", 3, (const int64_t[]){1, n, h}) &&
+           wk__declare(c, 0, x->a.dtype, 3, (const int64_t[]){n, t, h}) &&
            wk__declare(c, 1, x->a.dtype, 3, (const int64_t[]){1, n, h});
 }
 
-/* ---------------------------------------------------------------------------------------------------------- kernels --- */
+/* ------------------------------------------------------------------------------------------------------ kernels --- */
 
-/* The kernel wants contiguous weights and states, and features of x side by side. What is laid out otherwise is copied. */
+/* The kernel wants contiguous weights and states, and features of x side by side. What is laid out otherwise is
+ * copied. */
 typedef struct packed {
     const wk_array *array;
     wk_tensor *copy; /* held, or NULL when the array was fine */
@@ -78,7 +83,8 @@ static bool job_begin(job *j, wk_ctx *ctx, const wk_array *const *in, const wk_a
     const int64_t n = out->dims[0], t = out->dims[1], h = out->dims[2], features = in[X]->dims[2];
     j->work = wk__storage_new(ctx, (size_t)wk__rnn_work(t, n, features, h) * wk__dtype_nbytes[out->dtype]);
     bool fine = j->work != NULL;
-    for (int32_t i = 0; i < INPUTS; i++) fine &= pack(ctx, in[i], in[i] == NULL || fine_for_kernel(in[i], i), &j->in[i]);
+    for (int32_t i = 0; i < INPUTS; i++)
+        fine &= pack(ctx, in[i], in[i] == NULL || fine_for_kernel(in[i], i), &j->in[i]);
     if (!fine) return false;
     const wk_array *x = j->in[X].array;
     j->args = (wk_rnn_args){
@@ -119,7 +125,7 @@ static void forward(wk_call *c) {
     copy_last_state(c);
 }
 
-/* --------------------------------------------------------------------------------------------------------- gradient --- */
+/* ----------------------------------------------------------------------------------------------------- gradient --- */
 
 /* The slot of an input as the kernel wants it: contiguous (x: features side by side). When the slot lies otherwise, the
  * kernel sets a temporary, which is added to the slot afterwards. */
@@ -214,7 +220,8 @@ const wk_op wk__op_rnn = {
     .shape = shape, .forward = forward, .grad = grad, .compose = compose, .steps = steps,
 };
 
-wk_tensor *wk_rnn(wk_tensor *x, wk_tensor *h0, wk_tensor *w_ih, wk_tensor *w_hh, wk_tensor *b_ih, wk_tensor *b_hh, wk_tensor **hn) {
+wk_tensor *wk_rnn(wk_tensor *x, wk_tensor *h0, wk_tensor *w_ih, wk_tensor *w_hh, wk_tensor *b_ih, wk_tensor *b_hh,
+                  wk_tensor **hn) {
     wk_tensor *outs[2];
     wk__apply(&wk__op_rnn, (wk_tensor *const[]){x, h0, w_ih, w_hh, b_ih, b_hh}, INPUTS, NULL, outs);
     if (hn != NULL) *hn = outs[1];

@@ -3,6 +3,7 @@
 #define WK_OP_ROWS_H
 
 #include "grad/op.h"
+#include "wick/ops.h"
 
 #define WK_OP_FILE(file)
 #define WK_OP(name, formula, parameters) extern const wk_op wk__op_##name;

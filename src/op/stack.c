@@ -26,11 +26,13 @@ static bool shape(wk_call *c) {
     const int32_t dim = wk__wrap_dim(s->dim, first->a.ndim + 1);
     wk_shape_text tf, ti;
     if (dim < 0 || first->a.ndim == WK_MAX_DIMS)
-        return wk__refuse(c, WK_EINDEX, "tensors %s have no place for a dimension %lld", wk__dims_text(&tf, first), (long long)s->dim);
+        return wk__refuse(c, WK_EINDEX, "tensors %s have no place for a dimension %lld", wk__dims_text(&tf, first),
+                          (long long)s->dim);
     for (int32_t i = 1; i < c->in_count; i++)
         if (!wk__same_dims(&c->in[i]->a, &first->a) || c->in[i]->a.dtype != first->a.dtype)
             return wk__refuse(c, WK_ESHAPE, "tensor 0 is %s %s and tensor %d is %s %s", wk_dtype_name(first->a.dtype),
-                              wk__dims_text(&tf, first), (int)i, wk_dtype_name(c->in[i]->a.dtype), wk__dims_text(&ti, c->in[i]));
+                              wk__dims_text(&tf, first), (int)i, wk_dtype_name(c->in[i]->a.dtype),
+                              wk__dims_text(&ti, c->in[i]));
     int64_t dims[WK_MAX_DIMS];
     for (int32_t d = 0; d < first->a.ndim; d++) dims[d + (d >= dim)] = first->a.dims[d];
     dims[dim] = c->in_count;

@@ -1,7 +1,8 @@
 /* view.c -- select, reshape, transpose, expand, detach: other looks at the same elements; and select_backward.
  *
- * A view is one function from array to array. It shapes the output, and on the way back it finds the place of the output's
- * gradient in the gradient of x (NOTE [Slots]). Only expand needs more: there many elements share a place, and are summed. */
+ * A view is one function from array to array. It shapes the output, and on the way back it finds the place of the
+ * output's gradient in the gradient of x (NOTE [Slots]). Only expand needs more: there many elements share a place,
+ * and are summed. */
 #include "op/elementwise.h"
 #include "op/rows.h"
 
@@ -27,7 +28,7 @@ static wk_tensor *reshaped_like_input(const wk_backprop *b, wk_tensor *g) {
     return wk_reshape(g, ndim, dims);
 }
 
-/* ----------------------------------------------------------------------------------------------------------- select --- */
+/* ------------------------------------------------------------------------------------------------------- select --- */
 
 typedef struct select_attrs { int64_t dim, index; } select_attrs;
 
@@ -57,8 +58,8 @@ static bool check_select(wk_call *c, select_attrs *s, int32_t ndim, const int64_
     const int64_t index = s->index < 0 ? s->index + dims[dim] : s->index;
     wk_shape_text text;
     if (index < 0 || index >= dims[dim])
-        return wk__refuse(c, WK_EINDEX, "index %lld is out of range for dimension %d of %s", (long long)s->index, (int)dim,
-                          wk__shape_text(&text, ndim, dims));
+        return wk__refuse(c, WK_EINDEX, "index %lld is out of range for dimension %d of %s", (long long)s->index,
+                          (int)dim, wk__shape_text(&text, ndim, dims));
     *s = (select_attrs){dim, index};
     return true;
 }
@@ -84,7 +85,7 @@ wk_tensor *wk_select(wk_tensor *x, int32_t dim, int64_t index) {
     return wk__apply1(&wk__op_select, x, &(select_attrs){dim, index});
 }
 
-/* -------------------------------------------------------------------------------------------------- select_backward --- */
+/* ---------------------------------------------------------------------------------------------- select_backward --- */
 
 typedef struct select_backward_attrs {
     select_attrs at;
@@ -107,7 +108,8 @@ static bool select_backward_shape(wk_call *c) {
     select_view(&s->at, &whole, &slice);
     if (wk__same_dims(&slice, &x->a)) return wk__declare(c, 0, x->a.dtype, s->to.ndim, s->to.dims);
     wk_shape_text tx, ts;
-    return wk__refuse(c, WK_ESHAPE, "x %s is not a slice, which would be %s", wk__dims_text(&tx, x), wk__shape_text(&ts, slice.ndim, slice.dims));
+    return wk__refuse(c, WK_ESHAPE, "x %s is not a slice, which would be %s", wk__dims_text(&tx, x),
+                      wk__shape_text(&ts, slice.ndim, slice.dims));
 }
 
 static void select_backward_forward(wk_call *c) {
@@ -136,7 +138,7 @@ wk_tensor *wk_select_backward(wk_tensor *x, int32_t ndim, const int64_t *dims, i
     return wk__apply1(&wk__op_select_backward, x, &attrs);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- reshape --- */
+/* ------------------------------------------------------------------------------------------------------ reshape --- */
 
 /* Contiguous elements take any shape; others keep theirs only when nothing changes but sizes of 1. */
 static bool reshape_view(const void *attrs, const wk_array *x, wk_array *y) {
@@ -158,10 +160,12 @@ static bool complete_dims(wk_call *c, wk_dims_attr *to) {
         else fits &= to->dims[d] >= 0 && !__builtin_mul_overflow(known, to->dims[d], &known);
     }
     wk_shape_text tx, tt;
-    if (opens == 1 && fits && known > 0 && x->a.numel % known == 0) to->dims[open] = x->a.numel / known, known = x->a.numel, opens = 0;
-    if (opens == 0 && fits && known == x->a.numel) return wk__check_shape(c->ctx, c->op->name, to->ndim, to->dims, x->a.dtype);
-    return wk__refuse(c, WK_ESHAPE, "x %s has %lld elements and does not fit %s", wk__dims_text(&tx, x), (long long)x->a.numel,
-                      wk__shape_text(&tt, to->ndim, to->dims));
+    if (opens == 1 && fits && known > 0 && x->a.numel % known == 0)
+        to->dims[open] = x->a.numel / known, known = x->a.numel, opens = 0;
+    if (opens == 0 && fits && known == x->a.numel)
+        return wk__check_shape(c->ctx, c->op->name, to->ndim, to->dims, x->a.dtype);
+    return wk__refuse(c, WK_ESHAPE, "x %s has %lld elements and does not fit %s", wk__dims_text(&tx, x),
+                      (long long)x->a.numel, wk__shape_text(&tt, to->ndim, to->dims));
 }
 
 static bool reshape_shape(wk_call *c) {
@@ -192,7 +196,7 @@ wk_tensor *wk_reshape(wk_tensor *x, int32_t ndim, const int64_t *dims) {
     return wk__dims_attr_set(&attrs, ndim, dims, "reshape") ? wk__apply1(&wk__op_reshape, x, &attrs) : NULL;
 }
 
-/* -------------------------------------------------------------------------------------------------------- transpose --- */
+/* ---------------------------------------------------------------------------------------------------- transpose --- */
 
 typedef struct transpose_attrs { int64_t dim0, dim1; } transpose_attrs;
 
@@ -232,7 +236,7 @@ wk_tensor *wk_transpose(wk_tensor *x, int32_t dim0, int32_t dim1) {
     return wk__apply1(&wk__op_transpose, x, &(transpose_attrs){dim0, dim1});
 }
 
-/* ----------------------------------------------------------------------------------------------------------- expand --- */
+/* ------------------------------------------------------------------------------------------------------- expand --- */
 
 static bool expand_view(const void *attrs, const wk_array *x, wk_array *y) {
     const wk_dims_attr *to = attrs;
@@ -243,10 +247,12 @@ static bool expand_shape(wk_call *c) {
     const wk_dims_attr *to = c->attrs;
     const wk_tensor *x = c->in[0];
     bool declared;
-    if (!wk__check_shape(c->ctx, c->op->name, to->ndim, to->dims, x->a.dtype) || !wk__declare_view(c, &declared)) return false;
+    if (!wk__check_shape(c->ctx, c->op->name, to->ndim, to->dims, x->a.dtype) || !wk__declare_view(c, &declared))
+        return false;
     if (declared) return true;
     wk_shape_text tx, tt;
-    return wk__refuse(c, WK_ESHAPE, "x %s does not stretch to %s", wk__dims_text(&tx, x), wk__shape_text(&tt, to->ndim, to->dims));
+    return wk__refuse(c, WK_ESHAPE, "x %s does not stretch to %s", wk__dims_text(&tx, x),
+                      wk__shape_text(&tt, to->ndim, to->dims));
 }
 
 static bool expand_grad(wk_backprop *b) {
@@ -273,7 +279,7 @@ wk_tensor *wk_expand(wk_tensor *x, int32_t ndim, const int64_t *dims) {
     return wk__dims_attr_set(&attrs, ndim, dims, "expand") ? wk__apply1(&wk__op_expand, x, &attrs) : NULL;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- detach --- */
+/* ------------------------------------------------------------------------------------------------------- detach --- */
 
 static bool detach_view(const void *attrs, const wk_array *x, wk_array *y) {
     (void)attrs;

@@ -7,12 +7,14 @@ static bool shape(wk_call *c) {
     wk_array stretched;
     wk_shape_text ty, tx;
     if (!wk__array_expand(&x->a, y->a.ndim, y->a.dims, &stretched))
-        return wk__refuse(c, WK_ESHAPE, "x %s does not broadcast to y %s", wk__dims_text(&tx, x), wk__dims_text(&ty, y));
+        return wk__refuse(c, WK_ESHAPE, "x %s does not broadcast to y %s", wk__dims_text(&tx, x),
+                          wk__dims_text(&ty, y));
     if (x->a.dtype == y->a.dtype) return true;
     return wk__refuse(c, WK_EDTYPE, "y has type %s and x has %s", wk_dtype_name(y->a.dtype), wk_dtype_name(x->a.dtype));
 }
 
-/* When both look at the same bytes, x is copied out first: otherwise parts of it could be overwritten before they are read. */
+/* When both look at the same bytes, x is copied out first: otherwise parts of it could be overwritten before they are
+ * read. */
 static void forward(wk_call *c) {
     const wk_tensor *y = c->in[0], *x = c->in[1];
     wk_unary_loop *copy = wk__kernels->copy[y->a.dtype];

@@ -9,7 +9,7 @@ bool wk__optim_check(bool fine, const char *function, const char *what, double v
     return fine;
 }
 
-/* ------------------------------------------------------------------------------------------------ making and freeing --- */
+/* ------------------------------------------------------------------------------------------- making and freeing --- */
 
 static void slab_free(wk_optim_slab *slab) {
     for (int32_t s = 0; s < WK__MAX_STATES; s++) wk__unref(slab->states[s]);
@@ -57,7 +57,8 @@ static bool collect(wk_optim *optim) {
     for (int64_t i = 0; fine && i < count; i++) {
         const wk_parameter *p = wk__module_parameter(optim->module, i);
         const wk_optim_item *known = item_of(optim, p->tensor);
-        items[i] = (wk_optim_item){.at = *p, .slab = slab_beside(optim, p->slab), .steps = known != NULL ? known->steps : 0};
+        items[i] =
+            (wk_optim_item){.at = *p, .slab = slab_beside(optim, p->slab), .steps = known != NULL ? known->steps : 0};
         fine = items[i].slab != NULL;
     }
     if (!fine) {
@@ -101,7 +102,7 @@ void wk_optim_free(wk_optim *optim) {
     free(optim);
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- runs --- */
+/* --------------------------------------------------------------------------------------------------------- runs --- */
 
 /* A tensor on elements [begin, end) of a flat one. */
 static wk_tensor *flat_part(wk_tensor *whole, int64_t begin, int64_t end) {
@@ -115,7 +116,8 @@ static bool has_grad(const wk_optim_item *item) { return item->at.tensor->meta->
 /* Does item i go on where the item before it ended? */
 static bool continues(const wk_optim *optim, int64_t i) {
     const wk_optim_item *before = &optim->items[i - 1], *item = &optim->items[i];
-    return has_grad(item) && item->slab == before->slab && item->at.begin == before->at.end && item->steps == before->steps;
+    return has_grad(item) && item->slab == before->slab && item->at.begin == before->at.end &&
+           item->steps == before->steps;
 }
 
 /* Makes the flat tensors of a run, unless the run is the same as in the step before. */
@@ -126,7 +128,8 @@ static bool run_set(wk_optim *optim, wk_optim_run *run, int64_t first, int64_t c
         run->flat[i] = NULL;
     }
     const wk_optim_slab *slab = optim->items[first].slab;
-    wk_tensor *const whole[2 + WK__MAX_STATES] = {slab->slab->values, slab->slab->grads, slab->states[0], slab->states[1]};
+    wk_tensor *const whole[2 + WK__MAX_STATES] = {slab->slab->values, slab->slab->grads, slab->states[0],
+                                                  slab->states[1]};
     run->first = first;
     run->count = count;
     for (int32_t i = 0; i < 2 + optim->kind->state_count; i++) {
@@ -160,14 +163,14 @@ void wk__optim_written(const wk_optim *optim, const wk_optim_run *run, const wk_
         wk__storage_written(optim->items[i].at.tensor->storage, op);
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- steps --- */
+/* -------------------------------------------------------------------------------------------------------- steps --- */
 
 static wk_status refuse_joined(wk_optim *optim) {
     for (int64_t i = 0; i < wk_module_parameter_count(optim->module); i++) {
         const wk_tensor *t = wk_module_parameter_at(optim->module, i);
         if (item_of(optim, t) == NULL)
-            return wk__fail(optim->ctx, WK_ESTATE, "optim_step", "%s joined the module after the optimiser was made: wk_optim_add it",
-                            wk_name(t));
+            return wk__fail(optim->ctx, WK_ESTATE, "optim_step",
+                            "%s joined the module after the optimiser was made: wk_optim_add it", wk_name(t));
     }
     return WK_OK;
 }
@@ -176,7 +179,8 @@ static wk_status refuse_joined(wk_optim *optim) {
 static bool check_gradients(wk_optim *optim) {
     for (int64_t i = 0; i < optim->count; i++) {
         if (wk_likely(!optim->items[i].at.tensor->meta->grad_invalid)) continue;
-        wk__fail(optim->ctx, WK_ESTATE, "optim_step", "the gradient of %s is invalid, a backward failed: wk_optim_zero_grad first",
+        wk__fail(optim->ctx, WK_ESTATE, "optim_step",
+                 "the gradient of %s is invalid, a backward failed: wk_optim_zero_grad first",
                  wk_name(optim->items[i].at.tensor));
         return false;
     }

@@ -1,10 +1,11 @@
 /* optim.h -- what all optimisers share: which parameters there are, and runs of them.
  *
- * NOTE [Runs]. A step works on runs: neighbours in one slab whose gradients are present and whose own counts of steps are
- * equal. Usually that is one run for the whole model, and one call of a kernel:
+ * NOTE [Runs]. A step works on runs: neighbours in one slab whose gradients are present and whose own counts of steps
+ * are equal. Usually that is one run for the whole model, and one call of a kernel:
  *
  *     slab      | w_ih | w_hh | b_ih | b_hh |  w  |  b  |        all have gradients: one run
- *     slab      | w_ih | w_hh | b_ih | b_hh |  .  |  b  |        the branch with w was not taken: two runs, w is left alone
+ *     slab      | w_ih | w_hh | b_ih | b_hh |  .  |  b  |        the branch with w was not taken: two runs, w is left
+ * alone
  *
  * The update itself is a row that the engine runs, like every write to a tensor. */
 #ifndef WK_OPTIM_OPTIM_H
@@ -30,8 +31,8 @@ typedef struct wk_optim_slab {
     wk_tensor *states[WK__MAX_STATES];
 } wk_optim_slab;
 
-/* A run, with flat tensors on its part of the slab: values, gradients, states. Kept from step to step as long as the same
- * parameters take part. */
+/* A run, with flat tensors on its part of the slab: values, gradients, states. Kept from step to step as long as the
+ * same parameters take part. */
 typedef struct wk_optim_run {
     int64_t first, count; /* items */
     wk_tensor *flat[2 + WK__MAX_STATES];

@@ -27,13 +27,21 @@ static void forward(wk_call *c) {
 }
 
 static const wk_op sgd_step = {
-    .size = sizeof(wk_op), .name = "sgd_step", .row = -1, .in_count = INPUTS, .out_count = 1, .in_names = "values grads momentum",
-    .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD, .attrs_nbytes = sizeof(sgd_attrs),
-    .shape = shape, .forward = forward,
+    .size = sizeof(wk_op),
+    .name = "sgd_step",
+    .row = -1,
+    .in_count = INPUTS,
+    .out_count = 1,
+    .in_names = "values grads momentum",
+    .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD,
+    .attrs_nbytes = sizeof(sgd_attrs),
+    .shape = shape,
+    .forward = forward,
 };
 
 static void step(wk_optim *optim, wk_optim_run *run, int64_t steps) {
-    wk__apply(&sgd_step, run->flat, INPUTS, &(sgd_attrs){.of = {optim, run}, .lr = optim->lr, .first = steps == 0}, NULL);
+    wk__apply(&sgd_step, run->flat, INPUTS, &(sgd_attrs){.of = {optim, run}, .lr = optim->lr, .first = steps == 0},
+              NULL);
 }
 
 static const wk_optim_kind sgd = {.name = "sgd_new", .state_count = 1, .step = step};
@@ -42,9 +50,11 @@ wk_optim *wk_sgd_new(wk_module *module, double lr, const wk_sgd_options *options
     wk_sgd_options o;
     const wk_sgd_options defaults = WK_SGD_OPTIONS;
     if (!wk__options(&o, &defaults, options, sizeof o, "sgd_new")) return NULL;
-    if (!wk__optim_check(lr >= 0, "sgd_new", "lr", lr) || !wk__optim_check(o.momentum >= 0, "sgd_new", "momentum", o.momentum) ||
+    if (!wk__optim_check(lr >= 0, "sgd_new", "lr", lr) ||
+        !wk__optim_check(o.momentum >= 0, "sgd_new", "momentum", o.momentum) ||
         !wk__optim_check(o.weight_decay >= 0, "sgd_new", "weight_decay", o.weight_decay) ||
-        !wk__optim_check(!o.nesterov || (o.momentum > 0 && o.dampening == 0), "sgd_new", "momentum (with nesterov)", o.momentum))
+        !wk__optim_check(!o.nesterov || (o.momentum > 0 && o.dampening == 0), "sgd_new", "momentum (with nesterov)",
+                         o.momentum))
         return NULL;
     wk_optim *optim = wk__optim_new(module, &sgd, lr);
     if (optim != NULL) optim->options.sgd = o;

@@ -21,7 +21,8 @@ static element element_of(double value, wk_dtype dtype) {
     element e = {.i64 = 0};
     if (dtype == WK_F32) e.f32 = (float)value;
     if (dtype == WK_F64) e.f64 = value;
-    if (dtype == WK_I64) e.i64 = value >= 0x1p63 ? INT64_MAX : value < -0x1p63 ? INT64_MIN : value == value ? (int64_t)value : 0;
+    if (dtype == WK_I64)
+        e.i64 = value >= 0x1p63 ? INT64_MAX : value < -0x1p63 ? INT64_MIN : value == value ? (int64_t)value : 0;
     return e;
 }
 

@@ -76,8 +76,8 @@ static int64_t offset_of(wk_ctx *ctx, const wk_tensor *t, const int64_t *index, 
         const int64_t i = index[d] < 0 ? index[d] + t->a.dims[d] : index[d];
         if (i < 0 || i >= t->a.dims[d]) {
             wk_shape_text text;
-            wk__fail(ctx, WK_EINDEX, op, "index %" PRId64 " of dimension %" PRId32 " is out of range for t %s", index[d], d,
-                     wk__dims_text(&text, t));
+            wk__fail(ctx, WK_EINDEX, op, "index %" PRId64 " of dimension %" PRId32 " is out of range for t %s",
+                     index[d], d, wk__dims_text(&text, t));
             return -1;
         }
         offset += i * t->a.strides[d];
@@ -106,7 +106,8 @@ wk_status wk_read(const wk_tensor *t, void *data, size_t nbytes) {
     if (ctx == NULL) return wk__ctx() != NULL ? wk__ctx()->failure.status : WK_ENOMEM;
     const size_t needed = (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype];
     if (nbytes != needed || (data == NULL && needed > 0))
-        return wk__fail(ctx, WK_EINVAL, "read", "%zu bytes of room for %zu bytes of elements", data != NULL ? nbytes : 0, needed);
+        return wk__fail(ctx, WK_EINVAL, "read", "%zu bytes of room for %zu bytes of elements",
+                        data != NULL ? nbytes : 0, needed);
     wk_array target = {.data = data, .dtype = t->a.dtype};
     wk__array_set_dims(&target, t->a.ndim, t->a.dims);
     wk_rows rows;

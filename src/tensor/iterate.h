@@ -1,11 +1,11 @@
 /* iterate.h -- one walk over up to three arrays of one shape, for every element-wise kernel.
  *
- * The walk hands out rows: runs along the innermost dimension, with a stride for each array. Neighbouring dimensions that
- * lie on from one another in all arrays are merged first, so contiguous arrays of any shape are a single row.
+ * The walk hands out rows: runs along the innermost dimension, with a stride for each array. Neighbouring dimensions
+ * that lie on from one another in all arrays are merged first, so contiguous arrays of any shape are a single row.
  *
  *     wk_rows rows;
  *     for (bool more = wk__rows_begin(&rows, 3, arrays); more; more = wk__rows_next(&rows))
- *         kernel(rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1], ...);                             */
+ *         kernel(rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1], ...); */
 #ifndef WK_TENSOR_ITERATE_H
 #define WK_TENSOR_ITERATE_H
 

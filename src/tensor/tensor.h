@@ -5,8 +5,8 @@
  *        +--> wk_node, the op that made it (grad/tape.h), or NULL
  *        +--> wk_meta, only when it has a name or a gradient
  *
- * NOTE [Counts]. `refs` counts the holders of a handle: the scope that owns it, slots, modules, nodes that saved it. Counts
- * are plain integers: a tensor belongs to the context that made it, and a context to one thread at a time. */
+ * NOTE [Counts]. `refs` counts the holders of a handle: the scope that owns it, slots, modules, nodes that saved it.
+ * Counts are plain integers: a tensor belongs to the context that made it, and a context to one thread at a time. */
 #ifndef WK_TENSOR_TENSOR_H
 #define WK_TENSOR_TENSOR_H
 
@@ -17,8 +17,8 @@
 struct wk_op;
 struct wk_node;
 
-/* The bytes, and who wrote them last. Header and elements are one block of the heap; a few elements even share a cache line
- * with the header:
+/* The bytes, and who wrote them last. Header and elements are one block of the heap; a few elements even share a
+ * cache line with the header:
  *
  *     +-----------------+----------------+        +-----------------+-------+---------------------------+
  *     | header          | up to 24 bytes |   or   | header          |       | elements ...              |
@@ -84,11 +84,12 @@ struct wk_tensor {
     wk_array a;
 };
 
-/* ------------------------------------------------------------------------------------------- making and releasing --- */
+/* ----------------------------------------------------------------------------------------- making and releasing --- */
 
 /* The functions that every op runs through are inline: a call each would cost more than what they do. */
 
-/* A handle of the given shape without storage, held once, by the caller; NULL when memory is out. Shapes have been checked. */
+/* A handle of the given shape without storage, held once, by the caller; NULL when memory is out. Shapes have been
+ * checked. */
 static inline wk_tensor *wk__tensor_new(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
     wk_tensor *t = (wk_tensor *)wk__heap_alloc(&ctx->heap, wk__heap_class(sizeof *t));
     if (wk_unlikely(t == NULL)) return NULL;

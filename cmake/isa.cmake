@@ -1,0 +1,10 @@
+# The kernels of an instruction set are compiled for it, and run only where the processor has it (kernel/select.c).
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
+    set(WK_HAVE_X86 ON CACHE INTERNAL "")
+    set(avx2 -mavx2 -mfma)
+    set(avx512 -mavx512f -mavx512vl -mavx512dq -mavx512bw ${avx2})
+    target_sources(wick_objects PRIVATE kernel/simd_avx2.c kernel/simd_avx512.c)
+    set_source_files_properties(kernel/simd_avx2.c PROPERTIES COMPILE_OPTIONS "${avx2}")
+    set_source_files_properties(kernel/simd_avx512.c PROPERTIES COMPILE_OPTIONS "${avx512}")
+    target_compile_definitions(wick_objects PRIVATE WK_HAVE_X86)
+endif()

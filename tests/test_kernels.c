@@ -1,0 +1,69 @@
+/* test_kernels.c -- every kernel of every table that this machine runs, over many lengths, shapes and strides.
+ *
+ * Element-wise kernels are compared bit for bit with the formula evaluated here, tanh with libm's in double, sums and
+ * products with sums in double, the RNN with the reference in double; the reference's RNN gradients are compared with
+ * central differences. Buffers end at a page that may not be touched and begin behind a guard zone; outputs that must
+ * not be read are NaN beforehand. */
+#define _DEFAULT_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <tgmath.h>
+#undef I
+
+#include "kernel/kernel.h"
+
+#include "kernels/support.inc"
+#include "kernels/elementwise.inc"
+#include "kernels/reduce.inc"
+#include "kernels/tanh.inc"
+#include "kernels/gemm.inc"
+#include "kernels/rnn.inc"
+#include "kernels/optim.inc"
+
+static void test_table_complete(void) {
+#define HAS_FLOAT(name) (table->name[WK_F32] && table->name[WK_F64])
+#define HAS_ANY(name) (HAS_FLOAT(name) && table->name[WK_I64])
+#define WK_KERNEL(name, type, dtypes) CHECK(HAS_##dtypes(name), "%s has empty slots", #name);
+#include "kernel/kernels.def"
+#undef WK_KERNEL
+}
+
+static void test_table(void) {
+    test_table_complete();
+    test_elementwise();
+    test_in_place();
+    test_fill_and_i64();
+    test_repeated_outputs();
+    test_tanh_accuracy();
+    test_tanh_special();
+    test_tanh_position();
+    test_reductions();
+    test_reduction_of_nan();
+    test_gemm();
+    test_rnn();
+    test_adam();
+    test_sgd();
+}
+
+int main(void) {
+    static const char *const isas[] = {"ref", "avx2", "avx512"};
+    make_slots();
+    table = &wk__kernels_ref;
+    test_rnn_reference();
+    test_adam_reference();
+    test_sgd_reference();
+    CHECK(!wk__kernels_select("no such table"), "an unknown table was selected");
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+        if (!wk__kernels_select(isas[i])) {
+            printf("%s: not on this machine or not in this build, not tested\n", isas[i]);
+            continue;
+        }
+        table = wk__kernels;
+        CHECK(strcmp(table->isa, isas[i]) == 0, "asked for %s", isas[i]);
+        test_table();
+    }
+    printf("%ld passed, %ld failed\n", passed, failed);
+    return failed != 0;
+}
