@@ -3,7 +3,8 @@
 
     torch_steps.py [CSV]     prints a row each; appends "torch name,value,unit" to the file
 
-The settings are PyTorch's best on this machine: its AVX-512 kernels where there are some, and OpenBLAS free to choose its own.
+The settings are PyTorch's best on this machine: its AVX-512 kernels where there are some, and OpenBLAS free to choose
+its own.
 """
 import os
 import statistics
@@ -18,7 +19,11 @@ for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
 with open("/proc/cpuinfo", encoding="ascii", errors="replace") as info:
     os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx512" if "avx512f" in info.read() else "avx2")
 
-FIRST_GRADIENT = "import torch; w = torch.full((1, 32), .1, requires_grad=True); (torch.ones(4, 32) @ w.T).tanh().mean().backward()"
+FIRST_GRADIENT = """
+import torch
+w = torch.full((1, 32), .1, requires_grad=True)
+(torch.ones(4, 32) @ w.T).tanh().mean().backward()
+"""
 
 import torch  # noqa: E402  (after the environment is set)
 from torch import nn  # noqa: E402
@@ -38,7 +43,8 @@ def row(name, block, count, scale, unit, blocks=11):
     load = (time.process_time() - cpu) / (time.perf_counter() - wall)
     value = statistics.median(times)
     note = "  VOID: more than one thread" if load > 1.05 else ""
-    print(f"  {'torch ' + name:<34} {value:9.2f} {unit:<3}  {min(times):7.2f} .. {max(times):<7.2f}  cpu/wall {load:.2f}{note}", flush=True)
+    spread = f"{min(times):7.2f} .. {max(times):<7.2f}"
+    print(f"  {'torch ' + name:<34} {value:9.2f} {unit:<3}  {spread}  cpu/wall {load:.2f}{note}", flush=True)
     if csv and not note:
         csv.write(f"torch {name},{value:.6g},{unit}\n")
 

@@ -9,12 +9,18 @@
 
 static bool out_of_memory(wk_call *c) { return wk__refuse(c, WK_ENOMEM, "out of memory"); }
 
+/* The view function writes straight into the new handle. */
 bool wk__declare_view(wk_call *c, bool *declared) {
-    wk_array view;
-    *declared = c->op->view(c->attrs, &c->in[0]->a, &view);
-    if (!*declared) return true;
-    c->out[0] = wk__tensor_view(c->in[0], &view);
-    return wk_likely(c->out[0] != NULL) || out_of_memory(c);
+    wk_tensor *x = c->in[0], *y = wk__tensor_new(c->ctx, x->a.dtype, 0, NULL);
+    if (wk_unlikely(y == NULL)) return out_of_memory(c);
+    *declared = c->op->view(c->attrs, &x->a, &y->a);
+    if (wk_likely(*declared)) {
+        wk__tensor_share(y, x);
+        c->out[0] = y;
+    } else {
+        wk__unref(y);
+    }
+    return true;
 }
 
 WK_NOINLINE bool wk__refuse(wk_call *c, wk_status status, const char *format, ...) {

@@ -42,15 +42,6 @@ bool wk__array_set_dims(wk_array *a, int32_t ndim, const int64_t *dims) {
     return true;
 }
 
-bool wk__array_is_contiguous(const wk_array *a) {
-    int64_t expected = 1;
-    for (int32_t d = a->ndim - 1; d >= 0; d--) {
-        if (a->dims[d] != 1 && a->strides[d] != expected) return a->numel == 0;
-        expected *= a->dims[d];
-    }
-    return true;
-}
-
 bool wk__array_is_injective(const wk_array *a) {
     for (int32_t d = 0; d < a->ndim; d++)
         if (a->strides[d] == 0 && a->dims[d] > 1) return false;

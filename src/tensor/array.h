@@ -35,7 +35,14 @@ extern const bool wk__dtype_is_float[WK_DTYPE_COUNT];
 bool wk__array_set_dims(wk_array *a, int32_t ndim, const int64_t *dims);
 
 /* Row-major with no gaps; sizes of 1 may have any stride. */
-bool wk__array_is_contiguous(const wk_array *a);
+static inline bool wk__array_is_contiguous(const wk_array *a) {
+    int64_t expected = 1;
+    for (int32_t d = a->ndim - 1; d >= 0; d--) {
+        if (a->dims[d] != 1 && a->strides[d] != expected) return a->numel == 0;
+        expected *= a->dims[d];
+    }
+    return true;
+}
 
 /* No two indices reach the same element. (Strides of views wick makes overlap only where they are 0.) */
 bool wk__array_is_injective(const wk_array *a);

@@ -27,17 +27,8 @@ wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int6
 wk_tensor *wk__tensor_view(wk_tensor *of, const wk_array *array) {
     wk_tensor *t = wk__tensor_new(of->ctx, array->dtype, 0, NULL);
     if (t == NULL) return NULL;
-    t->a.data = array->data;
-    t->a.numel = array->numel;
-    t->a.ndim = array->ndim;
-    for (int32_t d = 0; d < array->ndim; d++) {
-        t->a.dims[d] = array->dims[d];
-        t->a.strides[d] = array->strides[d];
-    }
-    t->storage = of->storage;
-    t->storage->refs++;
-    t->epoch = of->epoch;
-    t->flags = (uint8_t)(WK__VIEW | (wk__array_is_contiguous(&t->a) ? WK__CONTIGUOUS : 0));
+    t->a = *array;
+    wk__tensor_share(t, of);
     return t;
 }
 

@@ -140,6 +140,14 @@ static inline bool wk__tensor_allocate(wk_tensor *t) {
     return true;
 }
 
+/* Gives a handle, whose array describes elements of x, a share of x's storage. */
+static inline void wk__tensor_share(wk_tensor *t, const wk_tensor *x) {
+    t->storage = x->storage;
+    t->storage->refs++;
+    t->epoch = x->epoch;
+    t->flags = (uint8_t)(WK__VIEW | (wk__array_is_contiguous(&t->a) ? WK__CONTIGUOUS : 0));
+}
+
 /* A handle on the storage of `of`, with the elements that `array` describes. NULL when memory is out. */
 wk_tensor *wk__tensor_view(wk_tensor *of, const wk_array *array);
 
