@@ -162,8 +162,8 @@ INLINE void hyperbolic_tangent(vec *x) {
         size.bits[i] = a;
         centre.bits[i] = a >= 0x3da00000u ? (a & 0xffe00000u) | 0x00100000u : 0;
         const float d = size.f[i] - centre.f[i], d2 = d * d;
-        const float c45 = tanh_piece[5][piece] * d + tanh_piece[4][piece],
-                    c23 = tanh_piece[3][piece] * d + tanh_piece[2][piece];
+        const float c45 = tanh_piece[5][piece] * d + tanh_piece[4][piece];
+        const float c23 = tanh_piece[3][piece] * d + tanh_piece[2][piece];
         y.f[i] = (c45 * d2 + c23) * d2 + (tanh_piece[1][piece] * d + tanh_piece[0][piece]);
         y.bits[i] |= in.bits[i] & 0x80000000u;
     }
@@ -311,7 +311,6 @@ static float train_step(int T, const float *x, const float *y) {
 /* A new network: uniform weights in +-1/sqrt(32), as PyTorch's, though not its numbers. */
 static void restart(void) {
     unsigned state = 1;
-    memset(&parameters, 0, sizeof parameters);
     memset(&first_moments, 0, sizeof first_moments);
     memset(&second_moments, 0, sizeof second_moments);
     memset(hidden, 0, sizeof hidden);
@@ -358,18 +357,20 @@ static double block(void *user) {
     return time / (TRAININGS * ITERATIONS);
 }
 
-static void row(FILE *csv, const char *name, const int lengths[3], const char *goal) {
-    static data d;
-    make_data(&d, lengths);
-    report(csv, name, measure(block, &d), 1e6, "us", goal);
-}
-
 static int measure_all(const char *path) {
+    static const struct {
+        const char *name, *goal;
+        int lengths[3];
+    } rows[] = {{"tutorial_floor", "goal 1.4", {10, 20, 30}},
+                {"tutorial_floor, T 10", "", {10, 10, 10}},
+                {"tutorial_floor, T 20", "", {20, 20, 20}},
+                {"tutorial_floor, T 30", "", {30, 30, 30}}};
+    static data d;
     FILE *csv = path ? fopen(path, "a") : NULL;
-    row(csv, "tutorial_floor", (const int[3]){10, 20, 30}, "goal 1.4");
-    row(csv, "tutorial_floor, T 10", (const int[3]){10, 10, 10}, "");
-    row(csv, "tutorial_floor, T 20", (const int[3]){20, 20, 20}, "");
-    row(csv, "tutorial_floor, T 30", (const int[3]){30, 30, 30}, "");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        make_data(&d, rows[i].lengths);
+        report(csv, rows[i].name, measure(block, &d), 1e6, "us", rows[i].goal);
+    }
     if (csv) fclose(csv);
     return 0;
 }
@@ -384,8 +385,7 @@ static int losses(const char *path) {
     while (fread(&T, sizeof T, 1, file) == 1) {
         if (!(T >= 1 && T <= MOST_STEPS) || fread(x, sizeof *x, (size_t)T, file) != (size_t)T ||
             fread(y, sizeof *y, (size_t)T, file) != (size_t)T) {
-            fprintf(stderr, "floor: %s: an iteration needs 1 to %d steps, and as many inputs and targets\n", path,
-                    MOST_STEPS);
+            fprintf(stderr, "floor: %s: an iteration needs 1 to %d inputs and targets\n", path, MOST_STEPS);
             return 1;
         }
         printf("%.9g\n", train_step((int)T, x, y));

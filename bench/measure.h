@@ -1,4 +1,4 @@
-/* measure.h -- how the bench programs measure: blocks of equal work, the median block, and CPU time beside wall time.
+/* measure.h -- how the bench programs measure: blocks of equal work, the median block, and CPU time beside wall. */
 #ifndef MEASURE_H
 #define MEASURE_H
 
