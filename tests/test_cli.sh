@@ -1,9 +1,9 @@
 #!/bin/sh
-# test_cli.sh BINARY -- the command line of examples/dynamic_rnn: options, output, files, languages, exit codes.
+# test_cli.sh BUILD -- the command line of examples/dynamic_rnn: options, output, files, languages, exit codes.
 # Prints a line for each failure and closes with "N passed, N failed".
 set -u
 
-program=$1
+program=$1/dynamic_rnn
 case $program in /*) ;; *) program=$PWD/$program ;; esac
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT INT TERM

@@ -1,6 +1,6 @@
 #!/bin/sh
-# check-format.sh -- the part of the layout that has no exceptions. The rest is taste: tables of initialisers and drawings
-# of memory are laid out by hand, so no formatter is let loose on whole files (`make format` formats what has changed).
+# check-format.sh -- the part of the layout that has no exceptions. The rest is taste: tables of initialisers and
+# drawings of memory are laid out by hand, so no formatter is let loose on whole files.
 cd "$(dirname "$0")/.." || exit 1
 . tools/tally.sh
 

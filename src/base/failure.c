@@ -80,7 +80,7 @@ const char *wk__shape_text(wk_shape_text *buffer, int32_t ndim, const int64_t *d
     return buffer->text;
 }
 
-void wk__at(const char *file, int line);
+WK_API void wk__at(const char *file, int line); /* declared for users in trace.h, which the build makes */
 void wk__at(const char *file, int line) {
     wk_ctx *ctx = wk__ctx();
     if (ctx == NULL) return;
