@@ -1,0 +1,192 @@
+/* test_ops.c -- every case of ops.txt, called by name: values, gradients by kernels, gradients by ops (vjp, compose) and
+ * gradients of gradients, against PyTorch's; in f32 with each kernel table and in f64; contiguous, transposed, and as every
+ * second element of a larger tensor. */
+#include "kernel/kernel.h"
+#include "ops_file.h"
+#include "support.h"
+
+typedef enum layout { CONTIGUOUS, TRANSPOSED, EVERY_SECOND, LAYOUTS } layout;
+static const char *const layout_names[] = {"contiguous", "transposed", "every second"};
+
+static int comparisons;
+static char doing[256]; /* for messages: the case and what of it */
+
+/* ------------------------------------------------------------------------------------------------------ tensors --- */
+
+static wk_tensor *tensor_of(const ops_array *a, wk_dtype dtype) {
+    wk_tensor *t = wk_empty(a->ndim, a->dims, dtype);
+    void *data = wk_data_mut(t);
+    for (int64_t i = 0; i < a->numel; i++)
+        if (dtype == WK_F32) ((float *)data)[i] = (float)a->values[i];
+        else ((double *)data)[i] = a->values[i];
+    return t;
+}
+
+/* The same values under another layout: what is filled is a leaf, of which the result is a view. */
+static wk_tensor *leaf_and_view(const ops_array *a, wk_dtype dtype, layout how, wk_tensor **view) {
+    wk_tensor *values = tensor_of(a, dtype), *leaf = values;
+    if (how == TRANSPOSED && a->ndim >= 2) {
+        int64_t dims[OPS_MAX_DIMS];
+        for (int d = 0; d < a->ndim; d++) dims[d] = a->dims[d];
+        dims[0] = a->dims[1], dims[1] = a->dims[0];
+        leaf = wk_empty(a->ndim, dims, dtype);
+    } else if (how == EVERY_SECOND && a->ndim < WK_MAX_DIMS) {
+        int64_t dims[OPS_MAX_DIMS + 1];
+        for (int d = 0; d < a->ndim; d++) dims[d] = a->dims[d];
+        dims[a->ndim] = 2;
+        leaf = wk_full(a->ndim + 1, dims, 99, dtype);
+    }
+    WK_NO_GRAD;
+    if (leaf != values && how == TRANSPOSED) wk_copy_(wk_transpose(leaf, 0, 1), values);
+    if (leaf != values && how == EVERY_SECOND) wk_copy_(wk_select(leaf, -1, 1), values);
+    wk_requires_grad_(leaf, true);
+    wk_set_grad_enabled(true);
+    *view = leaf;
+    if (leaf != values) *view = how == TRANSPOSED ? wk_transpose(leaf, 0, 1) : wk_select(leaf, -1, 1);
+    return leaf;
+}
+
+/* The part of a leaf's gradient that belongs to the view; zeros where none came. */
+static wk_tensor *grad_of_view(wk_tensor *leaf, wk_tensor *view, layout how) {
+    WK_NO_GRAD;
+    wk_tensor *g = wk_grad_of(leaf);
+    if (g == NULL) return wk_zeros(wk_ndim(view), wk_dims(view), wk_dtype_of(view));
+    if (leaf == view) return g;
+    return how == TRANSPOSED ? wk_transpose(g, 0, 1) : wk_select(g, -1, 1);
+}
+
+/* ---------------------------------------------------------------------------------------------------- comparing --- */
+
+static double largest(const ops_array *a) {
+    double most = 0;
+    for (int64_t i = 0; i < a->numel; i++) most = fmax(most, fabs(a->values[i]));
+    return most;
+}
+
+/* A result is a sum of up to a few hundred products whose terms are of the size of the largest element. Rounding each to 24
+ * bits leaves some 1e-6 of that, and a network of five steps passes it on five times; f64 has 2^-29 of the error. */
+static double tolerance(wk_dtype dtype, const ops_array *expected) {
+    return (dtype == WK_F32 ? 1e-5 : 1e-13) * (1 + largest(expected));
+}
+
+static void compare(wk_tensor *t, const ops_array *expected, const char *what) {
+    char where[400];
+    double actual[4096];
+    WK_NO_GRAD;
+    snprintf(where, sizeof where, "%s: %s", doing, what);
+    if (t == NULL) print_message("# %s: no tensor\n", where);
+    assert_non_null(t);
+    assert_int_equal(wk_ndim(t), expected->ndim);
+    for (int d = 0; d < expected->ndim; d++) assert_int_equal(wk_dim(t, d), expected->dims[d]);
+    assert_true(expected->numel <= 4096);
+    if (wk_dtype_of(t) == WK_F64) {
+        wk_read(t, actual, (size_t)expected->numel * sizeof *actual);
+    } else {
+        float narrow[4096];
+        wk_read(t, narrow, (size_t)expected->numel * sizeof *narrow);
+        for (int64_t i = 0; i < expected->numel; i++) actual[i] = (double)narrow[i];
+    }
+    assert_ok();
+    for (int64_t i = 0; i < expected->numel; i++)
+        assert_close(actual[i], expected->values[i], tolerance(wk_dtype_of(t), expected), where);
+    comparisons++;
+}
+
+/* ----------------------------------------------------------------------------------------------------- one case --- */
+
+typedef struct run {
+    const ops_case *c;
+    wk_dtype dtype;
+    layout how;
+    wk_tensor *leaf[OPS_MAX_INPUTS], *in[OPS_MAX_INPUTS], *out[OPS_MAX_OUTPUTS];
+    wk_tensor *present[OPS_MAX_INPUTS]; /* the inputs that are there, side by side, as wk_grad wants them */
+    int at[OPS_MAX_INPUTS], present_count;
+} run;
+
+static void call(run *r) {
+    const ops_case *c = r->c;
+    wk_attr attrs[OPS_MAX_ATTRS];
+    for (int a = 0; a < c->attr_count; a++)
+        attrs[a] = (wk_attr){c->attrs[a].name, c->attrs[a].i, c->attrs[a].f, c->attrs[a].dims, c->attrs[a].count};
+    for (int i = 0; i < c->input_count; i++) {
+        if (c->input[i].values == NULL) continue;
+        r->leaf[i] = leaf_and_view(&c->input[i], r->dtype, r->how, &r->in[i]);
+        r->at[r->present_count] = i;
+        r->present[r->present_count++] = r->in[i];
+    }
+    const wk_op *op = wk_op_find(c->op);
+    assert_non_null(op);
+    wk_op_call(op, attrs, c->attr_count, r->in, c->input_count, r->out);
+    assert_ok();
+}
+
+/* sum over pairs of sum(a * b) */
+static wk_tensor *inner_product(wk_tensor *const *ts, const ops_array *weights, const int *at, int count, wk_dtype dtype) {
+    wk_tensor *total = NULL;
+    for (int i = 0; i < count; i++) {
+        wk_tensor *part = wk_sum(wk_mul(ts[i], tensor_of(&weights[at != NULL ? at[i] : i], dtype)));
+        total = total != NULL ? wk_add(total, part) : part;
+    }
+    return total;
+}
+
+static void check_second(run *r, wk_tensor *const *gx) {
+    wk_tensor *g = inner_product(gx, r->c->weight, r->at, r->present_count, r->dtype);
+    wk_tensor *second[OPS_MAX_INPUTS] = {NULL};
+    if (wk_requires_grad(g)) wk_grad(g, r->present, r->present_count, second, 0);
+    assert_ok();
+    for (int i = 0; i < r->present_count; i++) {
+        const ops_array *expected = &r->c->second[r->at[i]];
+        if (second[i] != NULL) compare(second[i], expected, "gradient of the gradient");
+        else assert_close(largest(expected), 0, 0, doing); /* the gradients were constants */
+    }
+}
+
+static void run_case(const ops_case *c, wk_dtype dtype, layout how) {
+    WK_SCOPE;
+    run r = {.c = c, .dtype = dtype, .how = how};
+    wk_tensor *gx[OPS_MAX_INPUTS] = {NULL};
+    snprintf(doing, sizeof doing, "%s %s, %s, %s, %s", c->op, c->label, wk_dtype_name(dtype), layout_names[how], wk_isa());
+    call(&r);
+    for (int k = 0; k < c->output_count; k++) compare(r.out[k], &c->output[k], "value");
+    wk_tensor *loss = inner_product(r.out, c->cotangent, NULL, c->output_count, dtype);
+    wk_backward_flags(loss, WK_RETAIN_GRAPH);
+    assert_ok();
+    for (int i = 0; i < r.present_count; i++) {
+        wk_tensor *g = grad_of_view(r.leaf[r.at[i]], r.present[i], how);
+        compare(g, &c->gradient[r.at[i]], "gradient by kernels");
+    }
+    wk_grad(loss, r.present, r.present_count, gx, WK_CREATE_GRAPH);
+    assert_ok();
+    for (int i = 0; i < r.present_count; i++) compare(gx[i], &c->gradient[r.at[i]], "gradient by ops");
+    if (c->has_second) check_second(&r, gx);
+}
+
+/* -------------------------------------------------------------------------------------------------------- tests --- */
+
+static void all_cases(wk_dtype dtype, const char *isa) {
+    if (!wk__kernels_select(isa)) skip_test("this machine lacks the instruction set");
+    char path[512];
+    const char *broken;
+    ops_case c;
+    int cases = 0;
+    snprintf(path, sizeof path, "%s/ops.txt", wk_test_data);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    comparisons = 0;
+    for (; ops_case_read(file, &c, &broken); ops_case_free(&c), cases++)
+        for (layout how = CONTIGUOUS; how < LAYOUTS; how++) run_case(&c, dtype, how);
+    fclose(file);
+    assert_null(broken);
+    assert_true(cases >= 90);
+    print_message("# %d cases, %d arrays compared\n", cases, comparisons);
+    wk__kernels_select(NULL);
+}
+
+static void f32_ref(void **state) { (void)state, all_cases(WK_F32, "ref"); }
+static void f32_avx2(void **state) { (void)state, all_cases(WK_F32, "avx2"); }
+static void f32_avx512(void **state) { (void)state, all_cases(WK_F32, "avx512"); }
+static void f64(void **state) { (void)state, all_cases(WK_F64, "ref"); }
+
+WK_TEST_MAIN("ops", cmocka_unit_test(f32_ref), cmocka_unit_test(f32_avx2), cmocka_unit_test(f32_avx512),
+             cmocka_unit_test(f64))
