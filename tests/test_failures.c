@@ -1,0 +1,235 @@
+/* test_failures.c -- wrong programs: each has its exact message, and everything works again after wk_check. */
+#include "support.h"
+
+static wk_tensor *leaf(double value, const char *name) {
+    wk_tensor *t = wk_requires_grad_(wk_scalar(value, WK_F32), true);
+    wk_set_name(t, name);
+    return t;
+}
+
+static wk_tensor *zeros(int32_t ndim, const int64_t *dims) { return wk_zeros(ndim, dims, WK_F32); }
+
+static void a_failure_sticks_and_is_taken_once(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *a = zeros(WK_SHAPE(3, 4)), *b = zeros(WK_SHAPE(5, 6));
+    assert_null(wk_tanh(wk_add(wk_matmul(a, b), b)));
+    assert_false(wk_ok());
+    assert_null(wk_add(a, a)); /* right by itself, but a failure is pending */
+    assert_true(isnan(wk_item(wk_sum(a))));
+    wk_error e;
+    assert_int_equal(wk_check(&e), WK_ESHAPE);
+    assert_string_equal(e.message, "matmul: a (3,4) and b (5,6): inner sizes 4 and 5 differ");
+    assert_string_equal(e.op, "matmul");
+    assert_int_equal(e.skipped, 5); /* add, tanh, add, sum, item */
+    assert_int_equal(wk_check(&e), WK_OK);
+    assert_non_null(wk_add(a, a));
+    assert_ok();
+}
+
+static void shapes_types_and_indices(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *m = zeros(WK_SHAPE(2, 3)), *v = zeros(WK_SHAPE(4)), *d = wk_zeros(WK_SHAPE(2, 3), WK_F64);
+    wk_tensor *i = wk_zeros(WK_SHAPE(2, 3), WK_I64);
+    wk_add(m, v);
+    assert_fails(WK_ESHAPE, "add: shapes a (2,3) and b (4) do not broadcast");
+    wk_mul(m, d);
+    assert_fails(WK_EDTYPE, "mul: a has type f32 and b has f64");
+    wk_tanh(i);
+    assert_fails(WK_EDTYPE, "tanh: x has type i64, not a floating one");
+    wk_mse_loss(zeros(WK_SHAPE(4, 1)), v);
+    assert_fails(WK_ESHAPE, "mse_loss: x (4,1) and target (4) differ: give both one shape");
+    wk_select(m, 1, 3);
+    assert_fails(WK_EINDEX, "select: index 3 is out of range for dimension 1 of (2,3)");
+    wk_select(m, 2, 0);
+    assert_fails(WK_EINDEX, "select: x (2,3) has no dimension 2");
+    wk_reshape(m, WK_SHAPE(4, -1));
+    assert_fails(WK_ESHAPE, "reshape: x (2,3) has 6 elements and does not fit (4,-1)");
+    wk_expand(m, WK_SHAPE(2, 4));
+    assert_fails(WK_ESHAPE, "expand: x (2,3) does not stretch to (2,4)");
+    wk_linear(m, zeros(WK_SHAPE(5, 4)), NULL);
+    assert_fails(WK_ESHAPE, "linear: x (2,3) and w (5,4): x has 3 features, w takes 4");
+    wk_stack(wk_list_new(), 0);
+    assert_fails(WK_EINVAL, "stack: the list is empty");
+    wk_item(m);
+    assert_fails(WK_ESHAPE, "item: t (2,3) has 6 elements, not one");
+    wk_get_f64(m, (const int64_t[]){0, -4});
+    assert_fails(WK_EINDEX, "get_f64: index -4 of dimension 1 is out of range for t (2,3)");
+    zeros(WK_SHAPE(2, -1));
+    assert_fails(WK_ESHAPE, "zeros: shape (2,-1) has a negative size");
+    zeros(WK_SHAPE(INT64_C(1) << 40, INT64_C(1) << 40));
+    assert_fails(WK_ENOMEM, "zeros: shape (1099511627776,1099511627776) has too many elements");
+    wk_uniform(2, 1, WK_SCALAR, WK_F32);
+    assert_fails(WK_EINVAL, "uniform: low 2 and high 1 are no range");
+    wk_add(NULL, m);
+    assert_fails(WK_EINVAL, "add: a is NULL");
+}
+
+static void backward_refuses(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = leaf(2, "x"), *y = wk_mul(x, x);
+    wk_backward(NULL);
+    assert_fails(WK_EINVAL, "backward: loss is NULL");
+    wk_backward(wk_expand(y, WK_SHAPE(3)));
+    assert_fails(WK_ESHAPE, "backward: loss (3) has 3 elements, not one: sum or average it first");
+    wk_backward(wk_scalar(1, WK_F32));
+    assert_fails(WK_EGRAD, "backward: loss was not computed from anything that requires a gradient");
+    wk_backward(y);
+    assert_ok();
+    wk_backward(y);
+    assert_fails(WK_ECONSUMED,
+                 "backward: an earlier wk_backward used this part (mul) already: add the losses, or use WK_RETAIN_GRAPH");
+    wk_requires_grad_(y, false);
+    assert_fails(WK_EGRAD, "requires_grad_: t was computed by an op: only a leaf can be asked; wk_detach makes one");
+}
+
+static void retain_lets_backward_run_again(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = leaf(3, "x"), *y = wk_mul(x, x);
+    wk_backward_flags(y, WK_RETAIN_GRAPH);
+    wk_backward(y);
+    assert_close(wk_item(wk_grad_of(x)), 12, 0, "twice 2x");
+    assert_ok();
+}
+
+static void a_value_that_backward_needs_was_changed(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *w = leaf(2, "D.2.weight"), *x = wk_scalar(3, WK_F32), *y = wk_mul(w, x);
+    {
+        WK_NO_GRAD;
+        wk_copy_(w, x);
+    }
+    wk_backward(y); /* the gradient of w reads x, which is as it was */
+    assert_close(wk_item(wk_grad_of(w)), 3, 0, "x");
+    y = wk_mul(w, w);
+    {
+        WK_NO_GRAD;
+        wk_copy_(w, x);
+    }
+    wk_backward(y);
+    assert_fails(WK_EVERSION, "backward: mul needs D.2.weight () as it was, but copy_ changed it in place: take the "
+                              "gradients before the change, or change a copy");
+    y = wk_tanh(w);
+    *(float *)wk_data_mut(y) = 0;
+    wk_backward(y);
+    assert_fails(WK_EVERSION, "backward: tanh needs a tensor () as it was, but the user (wk_data_mut) changed it in place: "
+                              "take the gradients before the change, or change a copy");
+}
+
+static void writing_in_place_refuses_what_would_lose_a_gradient(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *w = leaf(2, "w"), *out = zeros(WK_SHAPE(3)), *v = wk_select(out, 0, 0);
+    wk_copy_(w, wk_scalar(1, WK_F32));
+    assert_fails(WK_EGRAD, "copy_: w is a leaf that requires a gradient: write it under WK_NO_GRAD");
+    wk_copy_(wk_select(out, 0, 1), wk_mul(w, w));
+    assert_fails(WK_EGRAD,
+                 "copy_: a recorded write into a view would lose its gradient: collect the parts with wk_stack");
+    wk_copy_(wk_expand(w, WK_SHAPE(3)), out);
+    assert_fails(WK_EINVAL, "copy_: elements of an expanded tensor overlap and cannot be written in place");
+    wk_copy_(out, wk_mul(w, w)); /* the whole: recorded */
+    wk_sum(v);
+    assert_fails(WK_EVERSION, "sum: x shares memory that copy_ wrote after it was made: take the view again");
+    wk_backward(wk_sum(wk_select(out, 0, 0)));
+    assert_close(wk_item(wk_grad_of(w)), 4, 0, "one of three copies of w^2");
+    assert_ok();
+}
+
+/* add hands one buffer to both its inputs; a second contribution to one of them must not reach the other. */
+static void gradients_do_not_share_what_they_add_to(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *a = leaf(2, "a"), *b = leaf(3, "b"), *c = leaf(5, "c");
+    wk_tensor *z = wk_add(a, b), *y = wk_mul(z, wk_add(a, c));
+    wk_backward(y); /* y = (a+b)(a+c) */
+    assert_close(wk_item(wk_grad_of(a)), 7 + 5, 0, "a");
+    assert_close(wk_item(wk_grad_of(b)), 7, 0, "b");
+    assert_close(wk_item(wk_grad_of(c)), 5, 0, "c");
+    assert_ok();
+}
+
+static void a_failed_backward_leaves_nothing_behind(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *net = wk_module_new(NULL, "net");
+    wk_tensor *w = wk_module_add_parameter(net, "w", wk_scalar(2, WK_F32)), *h = NULL;
+    wk_optim *sgd = wk_sgd_new(net, 1, NULL);
+    {
+        WK_SCOPE;
+        wk_keep(&h, wk_mul(w, w));
+    }
+    wk_backward(wk_add(wk_mul(w, w), wk_mul(h, w)));
+    wk_error e;
+    assert_int_equal(wk_check(&e), WK_ECUT);
+    assert_null(wk_grad_of(w));
+    wk_optim_step(sgd);
+    assert_fails(WK_ESTATE, "optim_step: the gradient of w is invalid, a backward failed: wk_optim_zero_grad first");
+    assert_close(wk_item(w), 2, 0, "w has not moved");
+    wk_optim_zero_grad(sgd);
+    wk_backward(wk_mul(w, w));
+    wk_optim_step(sgd);
+    assert_close(wk_item(w), -2, 0, "2 - 4");
+    wk_release(&h);
+    wk_optim_free(sgd);
+    wk_module_free(net);
+    assert_ok();
+}
+
+/* NOTE [Failure sticks]: a loop that fails does not lose its state and does not train on. */
+static void a_failing_loop_keeps_its_state(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *net = wk_module_new(NULL, "net");
+    wk_tensor *w = wk_module_add_parameter(net, "w", wk_scalar(2, WK_F32)), *h = NULL;
+    wk_optim *adam = wk_adam_new(net, 0.1, NULL);
+    double at_failure = 0;
+    for (int i = 0; i < 10; i++) {
+        WK_SCOPE;
+        wk_tensor *y = wk_mul(w, i == 5 ? wk_matmul(w, w) : w);
+        if (i == 5) {
+            wk_error unused;
+            wk_keep(&h, wk_detach(y));
+            wk_optim_step(adam);
+            assert_int_equal(wk_check(&unused), WK_ESHAPE);
+            at_failure = wk_item(w);
+            wk_matmul(w, w); /* fails again and stays so to the end */
+            continue;
+        }
+        wk_optim_zero_grad(adam);
+        wk_backward(y);
+        wk_optim_step(adam);
+        wk_keep(&h, wk_detach(y));
+    }
+    assert_non_null(h);
+    assert_fails(WK_ESHAPE, "matmul: a () and b (): both must have two dimensions");
+    assert_close(wk_item(w), at_failure, 0, "nothing moved after the failure");
+    wk_release(&h);
+    wk_optim_free(adam);
+    wk_module_free(net);
+}
+
+static void calls_by_name(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = zeros(WK_SHAPE(2, 3)), *out[2] = {x, x};
+    assert_null(wk_op_find("no_such_op"));
+    wk_op_call(wk_op_find("add"), NULL, 0, &x, 1, out);
+    assert_null(out[0]);
+    assert_fails(WK_EINVAL, "add: 1 inputs given, 2 taken");
+    wk_op_call(wk_op_find("select"), &(wk_attr){.name = "axis"}, 1, &x, 1, out);
+    assert_fails(WK_EINVAL, "select: there is no attribute \"axis\"");
+    for (int32_t i = 0; i < wk_op_count(); i++) assert_ptr_equal(wk_op_find(wk_op_name(wk_op_at(i))), wk_op_at(i));
+    assert_null(wk_op_at(wk_op_count()));
+}
+
+WK_TEST_MAIN("failures", cmocka_unit_test(a_failure_sticks_and_is_taken_once),
+             cmocka_unit_test(shapes_types_and_indices), cmocka_unit_test(backward_refuses),
+             cmocka_unit_test(retain_lets_backward_run_again), cmocka_unit_test(a_value_that_backward_needs_was_changed),
+             cmocka_unit_test(writing_in_place_refuses_what_would_lose_a_gradient),
+             cmocka_unit_test(gradients_do_not_share_what_they_add_to),
+             cmocka_unit_test(a_failed_backward_leaves_nothing_behind),
+             cmocka_unit_test(a_failing_loop_keeps_its_state), cmocka_unit_test(calls_by_name))
