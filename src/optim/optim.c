@@ -36,10 +36,16 @@ static wk_optim_slab *slab_beside(wk_optim *optim, wk_slab *slab) {
     return optim->slabs = made;
 }
 
-static void drop_runs(wk_optim *optim) {
-    for (int64_t r = 0; r < optim->run_count; r++)
-        for (int32_t i = 0; i < 2 + WK__MAX_STATES; i++) wk__unref(optim->runs[r].flat[i]);
-    optim->run_count = 0;
+static void run_clear(wk_optim_run *run) {
+    for (int32_t i = 0; i < 2 + WK__MAX_STATES; i++) {
+        wk__unref(run->flat[i]);
+        run->flat[i] = NULL;
+    }
+}
+
+/* Keeps the first `kept` runs. */
+static void drop_runs(wk_optim *optim, int64_t kept) {
+    while (optim->run_count > kept) run_clear(&optim->runs[--optim->run_count]);
 }
 
 static wk_optim_item *item_of(wk_optim *optim, const wk_tensor *t) {
@@ -66,7 +72,7 @@ static bool collect(wk_optim *optim) {
         free(runs);
         return false;
     }
-    drop_runs(optim);
+    drop_runs(optim, 0);
     free(optim->items);
     free(optim->runs);
     optim->items = items;
@@ -91,7 +97,7 @@ wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr)
 
 void wk_optim_free(wk_optim *optim) {
     if (optim == NULL) return;
-    drop_runs(optim);
+    drop_runs(optim, 0);
     for (wk_optim_slab *s = optim->slabs, *next; s != NULL; s = next) {
         next = s->next;
         slab_free(s);
@@ -123,10 +129,7 @@ static bool continues(const wk_optim *optim, int64_t i) {
 /* Makes the flat tensors of a run, unless the run is the same as in the step before. */
 static bool run_set(wk_optim *optim, wk_optim_run *run, int64_t first, int64_t count) {
     if (run->flat[0] != NULL && run->first == first && run->count == count) return true;
-    for (int32_t i = 0; i < 2 + WK__MAX_STATES; i++) {
-        wk__unref(run->flat[i]);
-        run->flat[i] = NULL;
-    }
+    run_clear(run);
     const wk_optim_slab *slab = optim->items[first].slab;
     wk_tensor *const whole[2 + WK__MAX_STATES] = {slab->slab->values, slab->slab->grads, slab->states[0],
                                                   slab->states[1]};
@@ -134,7 +137,9 @@ static bool run_set(wk_optim *optim, wk_optim_run *run, int64_t first, int64_t c
     run->count = count;
     for (int32_t i = 0; i < 2 + optim->kind->state_count; i++) {
         run->flat[i] = flat_part(whole[i], optim->items[first].at.begin, optim->items[first + count - 1].at.end);
-        if (run->flat[i] == NULL) return false;
+        if (run->flat[i] != NULL) continue;
+        run_clear(run); /* half a run is none */
+        return false;
     }
     return true;
 }
@@ -148,13 +153,7 @@ static bool find_runs(wk_optim *optim) {
         if (runs >= optim->run_count) optim->run_count = runs + 1;
         if (!run_set(optim, &optim->runs[runs++], i, end - i)) return false;
     }
-    while (optim->run_count > runs) { /* fewer than in the step before */
-        optim->run_count--;
-        for (int32_t k = 0; k < 2 + WK__MAX_STATES; k++) {
-            wk__unref(optim->runs[optim->run_count].flat[k]);
-            optim->runs[optim->run_count].flat[k] = NULL;
-        }
-    }
+    drop_runs(optim, runs);
     return true;
 }
 

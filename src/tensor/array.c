@@ -28,17 +28,17 @@ size_t wk_dtype_nbytes(wk_dtype dtype) { return dtype >= 0 && dtype < WK_DTYPE_C
 enum { MOST_BITS = 44 }; /* elements: 2^44 of 8 bytes are more than any address space here */
 
 bool wk__array_set_dims(wk_array *a, int32_t ndim, const int64_t *dims) {
-    int64_t numel = 1;   /* elements, 0 when a size is 0 */
-    int64_t spread = 1;  /* the same with sizes of 0 counted as 1: it bounds every stride */
+    int64_t spread = 1; /* elements, with sizes of 0 counted as 1: it bounds every stride */
+    bool empty = false;
     a->ndim = ndim;
     for (int32_t d = ndim - 1; d >= 0; d--) {
         a->dims[d] = dims[d];
         a->strides[d] = spread;
-        numel *= dims[d];
+        empty |= dims[d] == 0;
         if (dims[d] <= 1) continue;
         if (wk_unlikely(__builtin_mul_overflow(spread, dims[d], &spread) || spread >> MOST_BITS != 0)) return false;
     }
-    a->numel = numel;
+    a->numel = empty ? 0 : spread;
     return true;
 }
 
