@@ -32,7 +32,8 @@ typedef struct ops_case {
     ops_array output[OPS_MAX_OUTPUTS], cotangent[OPS_MAX_OUTPUTS];
 } ops_case;
 
-/* Reads the next case; false at the end of the file, or where it is not what it should be (then `broken` says where). */
+/* Reads the next case; false at the end of the file, or where it is not what it should be (then `broken` says
+ * where). */
 bool ops_case_read(FILE *file, ops_case *c, const char **broken);
 void ops_case_free(ops_case *c);
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# test_counts.sh BUILD [--set] -- what a steady loop does, counted, not timed: calls of malloc (none), ops recorded, and, with
-# valgrind, instructions with the AVX2 kernels, which must stay below the ceilings in tests/counts/ceilings.txt. --set
-# measures those anew, with 3 % to spare.
+# test_counts.sh BUILD [--set] -- what a steady loop does, counted, not timed: calls of malloc (none) and, with valgrind,
+# instructions with the AVX2 kernels, which must stay below the ceilings in tests/counts/ceilings.txt. --set measures
+# those anew, with 3 % to spare.
 set -u
 build=$(cd "$1" && pwd) || exit 1
 mode=${2-}
@@ -33,7 +33,8 @@ done
 # instructions WHAT: per round of the loop; the start of the process is the difference of two runs
 instructions() {
     for rounds in 200 1200; do
-        WK_ISA=avx2 valgrind --tool=callgrind --callgrind-out-file=/dev/null "$work/counts" "$1" $rounds 2>&1 > /dev/null |
+        WK_ISA=avx2 valgrind --tool=callgrind --callgrind-out-file=/dev/null "$work/counts" "$1" $rounds 2>&1 \
+            > /dev/null |
             sed -n 's/.*Collected : *\([0-9]*\).*/\1/p'
     done | awk 'NR == 1 { first = $1 } NR == 2 { printf "%d\n", ($1 - first) / 1000 }'
 }
@@ -52,5 +53,7 @@ else
         verdict $? "$what takes $count instructions a round, more than $ceiling"
     done < "$ceilings"
 fi
-if [ $skipped -gt 0 ]; then echo "$passed passed, $failed failed, $skipped skipped"; else echo "$passed passed, $failed failed"; fi
+rest=''
+if [ $skipped -gt 0 ]; then rest=", $skipped skipped"; fi
+echo "$passed passed, $failed failed$rest"
 [ $failed -eq 0 ]

@@ -79,8 +79,9 @@ static void backward_refuses(void **state) {
     wk_backward(y);
     assert_ok();
     wk_backward(y);
-    assert_fails(WK_ECONSUMED,
-                 "backward: an earlier wk_backward used this part (mul) already: add the losses, or use WK_RETAIN_GRAPH");
+    assert_fails(
+        WK_ECONSUMED,
+        "backward: an earlier wk_backward used this part (mul) already: add the losses, or use WK_RETAIN_GRAPH");
     wk_requires_grad_(y, false);
     assert_fails(WK_EGRAD, "requires_grad_: t was computed by an op: only a leaf can be asked; wk_detach makes one");
 }
@@ -116,8 +117,9 @@ static void a_value_that_backward_needs_was_changed(void **state) {
     y = wk_tanh(w);
     *(float *)wk_data_mut(y) = 0;
     wk_backward(y);
-    assert_fails(WK_EVERSION, "backward: tanh needs a tensor () as it was, but the user (wk_data_mut) changed it in place: "
-                              "take the gradients before the change, or change a copy");
+    assert_fails(WK_EVERSION,
+                 "backward: tanh needs a tensor () as it was, but the user (wk_data_mut) changed it in place: "
+                 "take the gradients before the change, or change a copy");
 }
 
 static void writing_in_place_refuses_what_would_lose_a_gradient(void **state) {
@@ -228,7 +230,8 @@ static void calls_by_name(void **state) {
 
 WK_TEST_MAIN("failures", cmocka_unit_test(a_failure_sticks_and_is_taken_once),
              cmocka_unit_test(shapes_types_and_indices), cmocka_unit_test(backward_refuses),
-             cmocka_unit_test(retain_lets_backward_run_again), cmocka_unit_test(a_value_that_backward_needs_was_changed),
+             cmocka_unit_test(retain_lets_backward_run_again),
+             cmocka_unit_test(a_value_that_backward_needs_was_changed),
              cmocka_unit_test(writing_in_place_refuses_what_would_lose_a_gradient),
              cmocka_unit_test(gradients_do_not_share_what_they_add_to),
              cmocka_unit_test(a_failed_backward_leaves_nothing_behind),

@@ -1,6 +1,6 @@
-/* test_ops.c -- every case of ops.txt, called by name: values, gradients by kernels, gradients by ops (vjp, compose) and
- * gradients of gradients, against PyTorch's; in f32 with each kernel table and in f64; contiguous, transposed, and as every
- * second element of a larger tensor. */
+/* test_ops.c -- every case of ops.txt, called by name: values, gradients by kernels, gradients by ops (vjp, compose)
+ * and gradients of gradients, against PyTorch's; in f32 with each kernel table and in f64; contiguous, transposed,
+ * and as every second element of a larger tensor. */
 #include "kernel/kernel.h"
 #include "ops_file.h"
 #include "support.h"
@@ -63,8 +63,9 @@ static double largest(const ops_array *a) {
     return most;
 }
 
-/* A result is a sum of up to a few hundred products whose terms are of the size of the largest element. Rounding each to 24
- * bits leaves some 1e-6 of that, and a network of five steps passes it on five times; f64 has 2^-29 of the error. */
+/* A result is a sum of up to a few hundred products whose terms are of the size of the largest element. Rounding each
+ * to 24 bits leaves some 1e-6 of that, and a network of five steps passes it on five times; f64 has 2^-29 of the
+ * error. */
 static double tolerance(wk_dtype dtype, const ops_array *expected) {
     return (dtype == WK_F32 ? 1e-5 : 1e-13) * (1 + largest(expected));
 }
@@ -121,7 +122,8 @@ static void call(run *r) {
 }
 
 /* sum over pairs of sum(a * b) */
-static wk_tensor *inner_product(wk_tensor *const *ts, const ops_array *weights, const int *at, int count, wk_dtype dtype) {
+static wk_tensor *inner_product(wk_tensor *const *ts, const ops_array *weights, const int *at, int count,
+                                wk_dtype dtype) {
     wk_tensor *total = NULL;
     for (int i = 0; i < count; i++) {
         wk_tensor *part = wk_sum(wk_mul(ts[i], tensor_of(&weights[at != NULL ? at[i] : i], dtype)));
@@ -146,7 +148,8 @@ static void run_case(const ops_case *c, wk_dtype dtype, layout how) {
     WK_SCOPE;
     run r = {.c = c, .dtype = dtype, .how = how};
     wk_tensor *gx[OPS_MAX_INPUTS] = {NULL};
-    snprintf(doing, sizeof doing, "%s %s, %s, %s, %s", c->op, c->label, wk_dtype_name(dtype), layout_names[how], wk_isa());
+    snprintf(doing, sizeof doing, "%s %s, %s, %s, %s", c->op, c->label, wk_dtype_name(dtype), layout_names[how],
+             wk_isa());
     call(&r);
     for (int k = 0; k < c->output_count; k++) compare(r.out[k], &c->output[k], "value");
     wk_tensor *loss = inner_product(r.out, c->cotangent, NULL, c->output_count, dtype);

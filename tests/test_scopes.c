@@ -1,5 +1,5 @@
-/* test_scopes.c -- who owns values and how long history lasts: scopes, yields, lists, slots, and programs that would break a
- * simpler design, each with its exact gradient or its exact message. */
+/* test_scopes.c -- who owns values and how long history lasts: scopes, yields, lists, slots, and programs that would
+ * break a simpler design, each with its exact gradient or its exact message. */
 #include "support.h"
 
 static wk_tensor *leaf(double value, const char *name) {
@@ -16,7 +16,7 @@ static int64_t bytes_now(void) {
     return m.nbytes;
 }
 
-/* ------------------------------------------------------------------------------------------------- leaving a block --- */
+/* ---------------------------------------------------------------------------------------------- leaving a block --- */
 
 static int leave_by_return(wk_tensor *x) {
     WK_SCOPE;
@@ -70,7 +70,7 @@ static void scopes_nest_without_bound(void **state) {
     assert_ok();
 }
 
-/* --------------------------------------------------------------------------------------- history and inner scopes --- */
+/* ------------------------------------------------------------------------------------- history and inner scopes --- */
 
 static wk_tensor *block(wk_tensor *x) {
     WK_SCOPE;
@@ -171,7 +171,7 @@ static void a_write_in_an_inner_scope_belongs_to_the_outer_one(void **state) {
     assert_ok();
 }
 
-/* -------------------------------------------------------------------------------------------------- use after close --- */
+/* ---------------------------------------------------------------------------------------------- use after close --- */
 
 static void a_tensor_after_its_scope(void **state) {
     (void)state;
@@ -198,7 +198,7 @@ static void dropping_gives_memory_back_early(void **state) {
     assert_ok();
 }
 
-/* -------------------------------------------------------------------------------------------------------- contexts --- */
+/* ----------------------------------------------------------------------------------------------------- contexts --- */
 
 static void contexts_do_not_meet(void **state) {
     (void)state;
@@ -215,7 +215,7 @@ static void contexts_do_not_meet(void **state) {
     assert_ok();
 }
 
-/* ------------------------------------------------------------------------------------------------------- a long run --- */
+/* --------------------------------------------------------------------------------------------------- a long run --- */
 
 static void a_long_run_stays_flat(void **state) {
     (void)state;

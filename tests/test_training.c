@@ -2,7 +2,7 @@
 #include "base/context.h"
 #include "support.h"
 
-/* ------------------------------------------------------------------------------------------------------- modules --- */
+/* ------------------------------------------------------------------------------------------------------ modules --- */
 
 static void names_are_pytorchs(void **state) {
     (void)state;
@@ -75,7 +75,7 @@ static void users_write_classes(void **state) {
     assert_ok();
 }
 
-/* ---------------------------------------------------------------------------------------------------- optimisers --- */
+/* --------------------------------------------------------------------------------------------------- optimisers --- */
 
 /* Adam in double, from the paper, for one parameter with gradient g at each step. */
 static double adam_by_hand(double p, const double *g, int steps) {
@@ -90,7 +90,8 @@ static double adam_by_hand(double p, const double *g, int steps) {
     return p;
 }
 
-/* Two branches, taken at random: the parameter of the branch not taken must not move, and its count of steps neither. */
+/* Two branches, taken at random: the parameter of the branch not taken must not move, and its count of steps
+ * neither. */
 static void a_branch_not_taken_is_left_alone(void **state) {
     (void)state;
     WK_SCOPE;
@@ -169,7 +170,8 @@ static void a_parameter_that_joins_later(void **state) {
 static void actor_and_critic_under_one_root(void **state) {
     (void)state;
     WK_SCOPE;
-    wk_module *root = wk_module_new(NULL, "root"), *actor = wk_module_new(root, "actor"), *critic = wk_module_new(root, "critic");
+    wk_module *root = wk_module_new(NULL, "root"), *actor = wk_module_new(root, "actor"),
+              *critic = wk_module_new(root, "critic");
     wk_tensor *a = wk_module_add_parameter(actor, "w", wk_scalar(2, WK_F32));
     wk_tensor *c = wk_module_add_parameter(critic, "w", wk_scalar(3, WK_F32));
     wk_optim *critic_step = wk_sgd_new(critic, 1, NULL);
@@ -186,7 +188,7 @@ static void actor_and_critic_under_one_root(void **state) {
     wk_module_free(root);
 }
 
-/* ------------------------------------------------------------------------------------------------------- wk_grad --- */
+/* ------------------------------------------------------------------------------------------------------ wk_grad --- */
 
 static void grad_of_anything(void **state) {
     (void)state;
@@ -234,7 +236,7 @@ static void a_graph_as_deep_as_memory_allows(void **state) {
     assert_ok();
 }
 
-/* ------------------------------------------------------------------------------------------------- out of memory --- */
+/* ------------------------------------------------------------------------------------------------ out of memory --- */
 
 /* A training step of everything there is; the same each time. */
 static void step(wk_module *rnn, wk_module *out, wk_optim *adam, wk_tensor **h) {

@@ -1,5 +1,6 @@
-/* test_tutorial.c -- the tutorial's network, trained: the weights it starts from and its 60 losses for seeds 0 to 40, with
- * every kernel table of this machine, against PyTorch's. tools/torch_tutorial.py and torch_random.py wrote the files. */
+/* test_tutorial.c -- the tutorial's network, trained: the weights it starts from and its 60 losses for seeds 0 to 40,
+ * with every kernel table of this machine, against PyTorch's. tools/torch_tutorial.py and torch_random.py wrote the
+ * files. */
 #include <stdlib.h>
 
 #include "kernel/kernel.h"
@@ -7,7 +8,7 @@
 
 enum { SEEDS = 41, ITERATIONS = 60, HIDDEN = 32, MAX_T = 30 };
 
-/* ------------------------------------------------------------------------------------------------------- the program --- */
+/* -------------------------------------------------------------------------------------------------- the program --- */
 
 typedef struct net {
     wk_module *root, *rnn, *out;
@@ -33,8 +34,8 @@ static void net_free(net *n) {
     wk_module_free(n->root);
 }
 
-/* sin and cos over the next `span` half waves, as NumPy's linspace lays out the points: in double, by a step, the last one
- * exact; then rounded. */
+/* sin and cos over the next `span` half waves, as NumPy's linspace lays out the points: in double, by a step, the
+ * last one exact; then rounded. */
 static void data_set(int64_t begin, int64_t span, float *x, float *y) {
     const double pi = 3.141592653589793, start = (double)begin * pi, stop = (double)(begin + span) * pi;
     const int64_t count = 10 * span;
@@ -72,7 +73,7 @@ static double iterate(net *n, int64_t *T, int64_t *nodes) {
     return wk_item(loss);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ losses --- */
+/* ------------------------------------------------------------------------------------------------------- losses --- */
 
 typedef struct expected {
     int64_t T;
@@ -115,7 +116,8 @@ static void train_and_compare(int seed) {
     net n = net_new((uint64_t)seed);
     for (int i = 0; i < ITERATIONS; i++) {
         const expected *e = &table[seed][i];
-        /* What PyTorch's losses differ among themselves, four times, and 2e-6 for roundings where that happens to be 0. */
+        /* What PyTorch's losses differ among themselves, four times, and 2e-6 for roundings where that happens to be
+         * 0. */
         const double tolerance = (2e-6 + 4 * e->spread) * fabs(e->loss);
         char where[64];
         int64_t T, nodes;
@@ -143,7 +145,7 @@ static void losses_ref(void **state) { (void)state, losses_with("ref"); }
 static void losses_avx2(void **state) { (void)state, losses_with("avx2"); }
 static void losses_avx512(void **state) { (void)state, losses_with("avx512"); }
 
-/* ------------------------------------------------------------------------------------------------------ first weights --- */
+/* ------------------------------------------------------------------------------------------------ first weights --- */
 
 /* The rest of a line "parameter NAME BOUND NDIM DIMS... VALUES...": all values must be those of t, to the bit. */
 static void compare_parameter(FILE *file, const wk_tensor *t, const char *name) {

@@ -2,8 +2,8 @@
  *
  *     counts WHAT N     WHAT: op, tutorial_ops, tutorial_as_written, tutorial_fused; N: how often
  *
- * Prints how many times memory was asked of the C library in the last half of the loop, which has to be never, and how many
- * ops the last step recorded. Instructions are counted from outside (test_counts.sh). T is drawn at random. */
+ * Prints how many times memory was asked of the C library in the last half of the loop, which has to be never, and
+ * how many ops the last step recorded. Instructions are counted from outside (test_counts.sh). T is drawn at random. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
