@@ -1,5 +1,5 @@
 #!/bin/sh
-# test_counts.sh BUILD [--set] -- what a steady loop does, counted, not timed: calls of malloc (none) and, with valgrind,
+# test_counts.sh BUILD [--set] -- what a steady loop does, counted, not timed: calls of malloc (none) and, by valgrind,
 # instructions with the AVX2 kernels, which must stay below the ceilings in tests/counts/ceilings.txt. --set measures
 # those anew, with 3 % to spare.
 set -u
