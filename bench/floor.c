@@ -1,6 +1,5 @@
 /* floor.c -- the tutorial's training step as a person would write it for this one network and nothing else: no graph,
- * no shapes, no allocation, every size known to the compiler. What wick takes beyond this is the price of
- * define-by-run.
+ * no shapes, no allocation, every size known to the compiler. What wick takes beyond it is the price of the graph.
  *
  *     h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)     H = 32, one input feature
  *     p_t = w_out . h_t + b_out,  loss = mean (p_t - y_t)^2,  Adam(0.02),  h_{T-1} is the next call's h_{-1}
@@ -177,10 +176,7 @@ INLINE void hyperbolic_tangent(vec *x) {
 /* acc += sum_k s[k] rows[k], in four parts, so that eight multiply-adds are under way at a time. */
 INLINE void add_row_times_matrix(const float *s, const vec rows[H][V], vec acc[V]) {
     vec part[4][V];
-    UNROLL for (int v = 0; v < V; v++) {
-        part[0][v] = acc[v];
-        part[1][v] = part[2][v] = part[3][v] = splat(0);
-    }
+    UNROLL for (int v = 0; v < V; v++) part[0][v] = acc[v], part[1][v] = part[2][v] = part[3][v] = splat(0);
     ROLLED for (int k = 0; k < H; k += 4) {
         UNROLL for (int u = 0; u < 4; u++) {
             const vec factor = splat(s[k + u]);

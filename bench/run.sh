@@ -1,8 +1,8 @@
 #!/bin/sh
-# run.sh [BUILD] -- measures, as a user would get it: every bench/*.c is compiled against the library installed in
-# BUILD/stage (`make bench` installs it there), found by pkg-config. A program prints for people; it appends its rows
-# "name,value,unit" to the file that is its argument, which becomes BUILD/bench.csv. Peers that are installed follow:
-# PyTorch, libtorch, and DyNet where DYNET names the folder it was built in.
+# run.sh [BUILD] -- measures, as a user would get it. Every bench/*.c that includes <wick.h> is compiled with the flags
+# of everyday (-O2) against the library installed in BUILD/stage (`make bench` installs it there), found by pkg-config.
+# The others are what wick is compared with, such as the floor; they get all that the machine has. Then bench/bench.sh
+# runs them, given the folder of the programs and the file for rows "name,value,unit", which is BUILD/bench.csv.
 set -eu
 build=$(cd "${1:-build}" && pwd)
 cd "$(dirname "$0")/.."

@@ -1,6 +1,7 @@
 #!/bin/sh
 # check-format.sh -- the part of the layout that has no exceptions. The rest is taste: tables of initialisers and
-# drawings of memory are laid out by hand, so no formatter is let loose on whole files.
+# drawings of memory are laid out by hand, so no formatter is let loose on whole files (`make format` formats the lines
+# that have changed).
 cd "$(dirname "$0")/.." || exit 1
 . tools/tally.sh
 
@@ -28,7 +29,7 @@ has_braces_in_place() {
         /^[ ]*\{$/ && last ~ /\)$/ { complain("{ belongs on the line before") }
         /^ *else/ && last ~ /^ *\}$/ { complain("else belongs beside the }") }
         /(^|[^A-Za-z0-9_])(if|for|while|switch)\(/ && !/\/\*|^ \*|"/ { complain("a keyword without a space") }
-        /\)\{/ && !/\([a-z0-9_ *]+(\[\])?\)\{/ { complain("){ without a space") }
+        /^ *(\} else )?(if|for|while|switch) .*\)\{$/ || /^[a-z][^=]*\)\{$/ { complain("){ without a space") }
         { last = $0 }
         END { exit bad }' "$1"
 }
