@@ -74,13 +74,22 @@ static void for_matrices(const wk_array *x, const wk_array *y, each_matrix *each
 
 /* ------------------------------------------------------------------------------------------------------ forward --- */
 
+/* y = b in every row; a single column is one run. */
+static void set_rows(const wk_mat *y, const wk_array *b) {
+    wk_unary_loop *copy = wk__kernels->copy[y->dtype];
+    if (y->cols == 1) {
+        copy(y->rows, y->data, y->row, b->data, 0);
+        return;
+    }
+    for (int64_t r = 0; r < y->rows; r++)
+        copy(y->cols, (char *)y->data + r * y->row * wk__dtype_nbytes[y->dtype], y->col, b->data, b->strides[0]);
+}
+
 static void forward_rows(void *user, const wk_mat *x, const wk_mat *y) {
     const wk_call *c = user;
     const wk_tensor *b = c->in[B];
     const wk_mat w = wk__matrix_of(&c->in[W]->a), wt = wk__transposed(&w);
-    for (int64_t r = 0; b != NULL && r < y->rows; r++)
-        wk__kernels->copy[y->dtype](y->cols, (char *)y->data + r * y->row * wk__dtype_nbytes[y->dtype], y->col,
-                                    b->a.data, b->a.strides[0]);
+    if (b != NULL) set_rows(y, &b->a);
     wk__gemm(x, &wt, y, b != NULL);
 }
 
