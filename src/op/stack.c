@@ -7,18 +7,6 @@ typedef struct stack_attrs { int64_t dim; } stack_attrs;
 
 static const wk_attr_field fields[] = {{"dim", 'i', offsetof(stack_attrs, dim), 0}};
 
-/* The slice of y, or of its gradient, that belongs to x_i. */
-static void slice_at(const wk_array *y, int64_t dim, int64_t i, wk_array *slice) {
-    slice->data = wk__array_at(y, i * y->strides[dim]);
-    slice->dtype = y->dtype;
-    slice->ndim = y->ndim - 1;
-    slice->numel = y->dims[dim] > 0 ? y->numel / y->dims[dim] : 0;
-    for (int32_t d = 0; d < slice->ndim; d++) {
-        slice->dims[d] = y->dims[d + (d >= dim)];
-        slice->strides[d] = y->strides[d + (d >= dim)];
-    }
-}
-
 static bool shape(wk_call *c) {
     stack_attrs *s = c->attrs;
     if (c->in_count == 0) return wk__refuse(c, WK_EINVAL, "the list is empty");
@@ -50,7 +38,7 @@ static void forward(wk_call *c) {
     const wk_array *y = &c->out[0]->a;
     wk_array slice;
     for (int32_t i = 0; i < c->in_count; i++) {
-        slice_at(y, s->dim, i, &slice);
+        wk__array_select(y, s->dim, i, &slice);
         copy_slice(wk__kernels->copy[y->dtype], &slice, &c->in[i]->a);
     }
 }
@@ -64,7 +52,7 @@ static bool grad(wk_backprop *b) {
         if (!wk__wants(b, i)) continue;
         const wk_array *gx = wk__slot(b, i, &room, &add);
         if (gx == NULL) return true;
-        slice_at(g, s->dim, i, &slice);
+        wk__array_select(g, s->dim, i, &slice);
         copy_slice(add ? wk__kernels->accumulate[g->dtype] : wk__kernels->copy[g->dtype], gx, &slice);
     }
     return true;

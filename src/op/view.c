@@ -39,15 +39,7 @@ static const wk_attr_field select_fields[] = {
 
 static bool select_view(const void *attrs, const wk_array *x, wk_array *y) {
     const select_attrs *s = attrs;
-    y->data = wk__array_at(x, s->index * x->strides[s->dim]);
-    y->dtype = x->dtype;
-    y->ndim = x->ndim - 1;
-    y->numel = 1;
-    for (int32_t d = 0; d < y->ndim; d++) {
-        y->dims[d] = x->dims[d + (d >= s->dim)];
-        y->strides[d] = x->strides[d + (d >= s->dim)];
-        y->numel *= y->dims[d];
-    }
+    wk__array_select(x, s->dim, s->index, y);
     return true;
 }
 

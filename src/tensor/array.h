@@ -58,6 +58,19 @@ static inline void *wk__array_at(const wk_array *a, int64_t offset) {
     return (char *)a->data + offset * wk__dtype_nbytes[a->dtype];
 }
 
+/* The slice of a at one index of one dimension, which disappears. Both are in range. */
+static inline void wk__array_select(const wk_array *a, int64_t dim, int64_t index, wk_array *out) {
+    out->data = wk__array_at(a, index * a->strides[dim]);
+    out->dtype = a->dtype;
+    out->ndim = a->ndim - 1;
+    out->numel = 1;
+    for (int32_t d = 0; d < out->ndim; d++) {
+        out->dims[d] = a->dims[d + (d >= dim)];
+        out->strides[d] = a->strides[d + (d >= dim)];
+        out->numel *= out->dims[d];
+    }
+}
+
 /* a stretched to more dims, with stride 0 where it repeats; false when the shapes do not allow it. */
 bool wk__array_expand(const wk_array *a, int32_t ndim, const int64_t *dims, wk_array *out);
 
