@@ -1,7 +1,7 @@
 #!/bin/sh
 # test_counts.sh BUILD [--set] -- what a steady loop does, counted, not timed: calls of malloc (none) and, by valgrind,
 # instructions with the AVX2 kernels, which must stay below the ceilings in tests/counts/ceilings.txt. --set measures
-# those anew, with 3 % to spare.
+# those anew, with a tenth to spare for other compilers: gcc 13 takes 5 % more than gcc 12.
 set -u
 build=$(cd "$1" && pwd) || exit 1
 mode=${2-}
@@ -44,7 +44,7 @@ if ! command -v valgrind > /dev/null || ! grep -q avx2 /proc/cpuinfo; then
     echo "instructions are not counted: valgrind or AVX2 is missing"
 elif [ "$mode" = --set ]; then
     for what in op tutorial_ops tutorial_as_written tutorial_fused; do
-        echo "$what $(instructions $what)" | awk '{ printf "%s %d\n", $1, $2 * 1.03 }'
+        echo "$what $(instructions $what)" | awk '{ printf "%s %d\n", $1, $2 * 1.10 }'
     done | tee "$ceilings"
 else
     while read -r what ceiling; do
