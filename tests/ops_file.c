@@ -4,138 +4,103 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void array_free(ops_array *a) { free(a->values); }
+typedef struct names {
+    char input[OPS_MAX_INPUTS][32], output[OPS_MAX_OUTPUTS][32];
+} names;
 
-static void case_free(ops_case *c) {
-    for (int i = 0; i < OPS_MAX_INPUTS; i++) {
-        array_free(&c->inputs[i]);
-        array_free(&c->gradients[i]);
-        array_free(&c->weights[i]);
-        array_free(&c->seconds[i]);
-    }
-    for (int k = 0; k < OPS_MAX_OUTPUTS; k++) {
-        array_free(&c->outputs[k]);
-        array_free(&c->cotangents[k]);
-    }
-}
-
-void ops_file_free(ops_case *cases, int64_t count) {
-    for (int64_t i = 0; i < count; i++) case_free(&cases[i]);
-    free(cases);
-}
-
-static bool read_integer(FILE *file, int64_t *value) {
-    long long number;
-    const bool fine = fscanf(file, "%lld", &number) == 1;
-    *value = fine ? number : 0;
-    return fine;
-}
-
-/* NDIM DIM*NDIM VALUE*numel, or "absent". */
 static bool read_array(FILE *file, ops_array *a) {
     char word[64];
+    long long dim;
+    *a = (ops_array){.numel = 1};
     if (fscanf(file, "%63s", word) != 1) return false;
     if (strcmp(word, "absent") == 0) return true;
-    a->present = true;
-    a->ndim = (int32_t)strtol(word, NULL, 10);
-    if (a->ndim < 0 || a->ndim > WK_MAX_DIMS) return false;
-    a->numel = 1;
-    for (int32_t d = 0; d < a->ndim; d++) {
-        if (!read_integer(file, &a->dims[d])) return false;
-        a->numel *= a->dims[d];
+    a->ndim = atoi(word);
+    for (int d = 0; d < a->ndim && d < OPS_MAX_DIMS; d++) {
+        if (fscanf(file, "%lld", &dim) != 1) return false;
+        a->dims[d] = dim;
+        a->numel *= dim;
     }
-    a->values = calloc((size_t)a->numel + 1, sizeof *a->values);
-    for (int64_t i = 0; a->values != NULL && i < a->numel; i++) {
-        if (fscanf(file, "%63s", word) != 1) return false;
-        a->values[i] = strtod(word, NULL);
-    }
+    a->values = malloc((size_t)(a->numel + 1) * sizeof *a->values);
+    for (int64_t i = 0; i < a->numel; i++)
+        if (a->values == NULL || fscanf(file, "%63s", word) != 1) return false;
+        else a->values[i] = strtod(word, NULL);
     return a->values != NULL;
 }
 
-/* NAME i INTEGER, NAME f REAL, or NAME d COUNT INTEGER*COUNT. */
-static bool read_attribute(FILE *file, ops_case *c) {
-    const int32_t at = c->attr_count++;
-    char kind, word[64];
-    if (at == OPS_MAX_ATTRS || fscanf(file, "%15s %c", c->attr_names[at], &kind) != 2) return false;
-    wk_attr *attr = &c->attrs[at];
-    attr->name = NULL; /* set when the case has come to its final place */
-    if (kind == 'i') return read_integer(file, &attr->i);
-    if (kind == 'f') {
-        if (fscanf(file, "%63s", word) != 1) return false;
-        attr->f = strtod(word, NULL);
-        return true;
+static bool read_attr(FILE *file, ops_attr *a) {
+    long long number;
+    memset(a, 0, sizeof *a);
+    if (fscanf(file, "%31s %c", a->name, &a->kind) != 2) return false;
+    if (a->kind == 'f') return fscanf(file, "%lf", &a->f) == 1;
+    if (fscanf(file, "%lld", &number) != 1) return false;
+    a->i = number;
+    if (a->kind == 'i') return true;
+    a->count = (int)number;
+    for (int d = 0; d < a->count && d < OPS_MAX_DIMS; d++) {
+        if (fscanf(file, "%lld", &number) != 1) return false;
+        a->dims[d] = number;
     }
-    if (kind != 'd' || fscanf(file, "%d", &attr->n) != 1 || attr->n > WK_MAX_DIMS) return false;
-    for (int32_t d = 0; d < attr->n; d++)
-        if (!read_integer(file, &c->attr_dims[at][d])) return false;
     return true;
 }
 
-/* The next free place of an array of inputs: gradients and the like have none for absent inputs. */
-static ops_array *next_present(const ops_case *c, ops_array *arrays) {
-    for (int32_t i = 0; i < c->in_count; i++)
-        if (c->inputs[i].present && !arrays[i].present) return &arrays[i];
-    return NULL;
+static int index_of(char (*list)[32], int count, const char *name) {
+    for (int i = 0; i < count; i++)
+        if (strcmp(list[i], name) == 0) return i;
+    return -1;
 }
 
-static ops_array *next_output(ops_array *arrays) {
-    for (int32_t k = 0; k < OPS_MAX_OUTPUTS; k++)
-        if (!arrays[k].present) return &arrays[k];
-    return NULL;
-}
-
-/* Where the array of a line goes. */
-static ops_array *place_of(ops_case *c, const char *word) {
-    if (strcmp(word, "input") == 0) return c->in_count < OPS_MAX_INPUTS ? &c->inputs[c->in_count++] : NULL;
-    if (strcmp(word, "output") == 0) return c->out_count++, next_output(c->outputs);
-    if (strcmp(word, "cotangent") == 0) return next_output(c->cotangents);
-    if (strcmp(word, "gradient") == 0) return next_present(c, c->gradients);
-    if (strcmp(word, "weight") == 0) return next_present(c, c->weights);
-    if (strcmp(word, "second") == 0) return c->has_second = true, next_present(c, c->seconds);
-    return NULL;
-}
-
-/* What follows "case", up to "end". */
-static bool read_case(FILE *file, ops_case *c) {
-    char word[16];
-    if (fscanf(file, "%31s %95s", c->op, c->label) != 2) return false;
-    while (fscanf(file, "%15s", word) == 1) {
-        if (strcmp(word, "end") == 0) return true;
-        if (strcmp(word, "attribute") == 0) {
-            if (!read_attribute(file, c)) return false;
-            continue;
-        }
-        ops_array *place = place_of(c, word);
-        if (place == NULL || fscanf(file, "%*s") != 0 || !read_array(file, place)) return false;
+/* A line about an input or an output: "gradient NAME ARRAY" and so on. */
+static bool read_about(FILE *file, ops_case *c, names *known, const char *word) {
+    char name[32];
+    if (fscanf(file, "%31s", name) != 1) return false;
+    if (strcmp(word, "input") == 0 && c->input_count < OPS_MAX_INPUTS) {
+        strcpy(known->input[c->input_count], name);
+        return read_array(file, &c->input[c->input_count++]);
     }
+    if (strcmp(word, "output") == 0 && c->output_count < OPS_MAX_OUTPUTS) {
+        strcpy(known->output[c->output_count], name);
+        return read_array(file, &c->output[c->output_count++]);
+    }
+    const int out = index_of(known->output, c->output_count, name), in = index_of(known->input, c->input_count, name);
+    if (strcmp(word, "cotangent") == 0 && out >= 0) return read_array(file, &c->cotangent[out]);
+    if (in < 0) return false;
+    if (strcmp(word, "gradient") == 0) return read_array(file, &c->gradient[in]);
+    if (strcmp(word, "weight") == 0) return read_array(file, &c->weight[in]);
+    c->has_second = true;
+    return strcmp(word, "second") == 0 && read_array(file, &c->second[in]);
+}
+
+bool ops_case_read(FILE *file, ops_case *c, const char **broken) {
+    char word[32];
+    names known;
+    memset(c, 0, sizeof *c);
+    *broken = NULL;
+    while (fscanf(file, "%31s", word) == 1) {
+        if (word[0] == '#') {
+            if (fscanf(file, "%*[^\n]") < 0) return false;
+        } else if (strcmp(word, "case") == 0) {
+            if (fscanf(file, "%31s %127s", c->op, c->label) != 2) break;
+        } else if (strcmp(word, "end") == 0) {
+            return true;
+        } else if (strcmp(word, "attribute") == 0 && c->attr_count < OPS_MAX_ATTRS) {
+            if (!read_attr(file, &c->attrs[c->attr_count++])) break;
+        } else if (!read_about(file, c, &known, word)) {
+            break;
+        }
+    }
+    if (c->op[0] != '\0') *broken = c->op;
     return false;
 }
 
-static void settle(ops_case *c) {
-    for (int32_t a = 0; a < c->attr_count; a++) {
-        c->attrs[a].name = c->attr_names[a];
-        c->attrs[a].dims = c->attr_dims[a];
+void ops_case_free(ops_case *c) {
+    for (int i = 0; i < OPS_MAX_INPUTS; i++) {
+        free(c->input[i].values);
+        free(c->gradient[i].values);
+        free(c->weight[i].values);
+        free(c->second[i].values);
     }
-}
-
-ops_case *ops_file_read(const char *path, int64_t *count, const char **complaint) {
-    FILE *file = fopen(path, "r");
-    ops_case *cases = NULL;
-    char word[16];
-    bool fine = file != NULL && fscanf(file, "%*[^\n]") == 0; /* the first line is a comment */
-    *count = 0;
-    *complaint = file == NULL ? "the file cannot be read" : "the file ends in the middle, or has an unknown word";
-    while (fine && fscanf(file, "%15s", word) == 1) {
-        ops_case *larger = realloc(cases, (size_t)(*count + 1) * sizeof *cases);
-        fine = larger != NULL && strcmp(word, "case") == 0;
-        if (larger != NULL) cases = larger;
-        if (!fine) break;
-        memset(&cases[*count], 0, sizeof *cases);
-        fine = read_case(file, &cases[(*count)++]);
+    for (int k = 0; k < OPS_MAX_OUTPUTS; k++) {
+        free(c->output[k].values);
+        free(c->cotangent[k].values);
     }
-    if (file != NULL) fclose(file);
-    for (int64_t i = 0; i < *count; i++) settle(&cases[i]);
-    if (fine) return cases;
-    ops_file_free(cases, *count);
-    return NULL;
 }

@@ -1,38 +1,40 @@
-/* ops_file.h -- reading tests/data/ops.txt: calls of operations with what PyTorch makes of them. tools/torch_ops.py writes
- * the file and tells its format. */
+/* ops_file.h -- reading tests/data/ops.txt, whose format tools/torch_ops.py tells. */
 #ifndef WK_TESTS_OPS_FILE_H
 #define WK_TESTS_OPS_FILE_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
-#include "wick/ops.h"
+enum { OPS_MAX_INPUTS = 8, OPS_MAX_OUTPUTS = 2, OPS_MAX_ATTRS = 4, OPS_MAX_DIMS = 8 };
 
-enum { OPS_MAX_INPUTS = 8, OPS_MAX_OUTPUTS = 2, OPS_MAX_ATTRS = 4 };
-
+/* An array of the file; values NULL: absent. */
 typedef struct ops_array {
-    bool present;
-    int32_t ndim;
-    int64_t dims[WK_MAX_DIMS], numel;
-    double *values; /* row-major */
+    int ndim;
+    int64_t dims[OPS_MAX_DIMS], numel;
+    double *values;
 } ops_array;
 
-/* L = sum over outputs of sum(cotangent * output);  gradient = dL/dinput;
- * g = sum over inputs of sum(weight * gradient);    second = dg/dinput, the cotangents held fixed. */
+typedef struct ops_attr {
+    char name[32], kind; /* 'i', 'f' or 'd' */
+    int64_t i;
+    double f;
+    int count;
+    int64_t dims[OPS_MAX_DIMS];
+} ops_attr;
+
 typedef struct ops_case {
-    char op[32], label[96];
-    int32_t attr_count, in_count, out_count;
+    char op[32], label[128];
+    int attr_count, input_count, output_count;
     bool has_second;
-    wk_attr attrs[OPS_MAX_ATTRS];
-    char attr_names[OPS_MAX_ATTRS][16];
-    int64_t attr_dims[OPS_MAX_ATTRS][WK_MAX_DIMS];
-    ops_array inputs[OPS_MAX_INPUTS], gradients[OPS_MAX_INPUTS], weights[OPS_MAX_INPUTS], seconds[OPS_MAX_INPUTS];
-    ops_array outputs[OPS_MAX_OUTPUTS], cotangents[OPS_MAX_OUTPUTS];
+    ops_attr attrs[OPS_MAX_ATTRS];
+    ops_array input[OPS_MAX_INPUTS], gradient[OPS_MAX_INPUTS], weight[OPS_MAX_INPUTS], second[OPS_MAX_INPUTS];
+    ops_array output[OPS_MAX_OUTPUTS], cotangent[OPS_MAX_OUTPUTS];
 } ops_case;
 
-/* Reads all cases of a file, *count of them. NULL, with *complaint telling why, when the file is not there or not right. */
-ops_case *ops_file_read(const char *path, int64_t *count, const char **complaint);
-
-/* NULL is allowed. */
-void ops_file_free(ops_case *cases, int64_t count);
+/* Reads the next case; false at the end of the file, or where it is not what it should be (then `broken` says
+ * where). */
+bool ops_case_read(FILE *file, ops_case *c, const char **broken);
+void ops_case_free(ops_case *c);
 
 #endif

@@ -1,5 +1,5 @@
-/* test_threads.c -- every thread has a context of its own: models trained at once do not meet, and a library loaded late,
- * by a thread that is not the first, finds its thread-local word. */
+/* test_threads.c -- every thread has a context of its own: models trained at once do not meet, and a library loaded
+ * late, by a thread that is not the first, finds its thread-local word. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
