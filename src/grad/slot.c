@@ -53,11 +53,20 @@ static const wk_array *target_slot(wk_walk *walk, wk_target *target, bool *add) 
     return &target->result->a;
 }
 
-static const wk_array *leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add) {
+/* Room for the gradient of a leaf that is no parameter, at its first gradient. */
+WK_NOINLINE static bool make_room(wk_tensor *leaf) {
     wk_meta *meta = wk__tensor_meta(leaf);
-    if (meta == NULL) return out_of_memory(walk), NULL;
+    if (meta == NULL) return false;
     if (meta->grad == NULL) meta->grad = wk__tensor_make(leaf->ctx, leaf->a.dtype, leaf->a.ndim, leaf->a.dims);
-    if (meta->grad == NULL) return out_of_memory(walk), NULL;
+    return meta->grad != NULL;
+}
+
+static const wk_array *leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add) {
+    wk_meta *meta = leaf->meta;
+    if (wk_unlikely(meta == NULL || meta->grad == NULL)) {
+        if (!make_room(leaf)) return out_of_memory(walk), NULL;
+        meta = leaf->meta;
+    }
     meta->walk = walk->number;
     if (partial && !meta->has_grad) {
         zero(meta->grad);
@@ -119,10 +128,10 @@ static bool view_slot(wk_walk *walk, wk_node *node, int depth, wk_array *room, b
 
 /* `partial`: only a part of the slot will be written, so it has to be zero where it is new. */
 static const wk_array *edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int depth, wk_array *room, bool *add) {
-    wk_target *target = walk->targets != NULL ? direct_target(walk, edge) : NULL;
-    if (target != NULL) return target_slot(walk, target, add);
-    if (edge->kind == WK__EDGE_CUT) return refuse_cut(walk, edge->to.leaf), NULL;
+    wk_target *target = wk_unlikely(walk->targets != NULL) ? direct_target(walk, edge) : NULL;
+    if (wk_unlikely(target != NULL)) return target_slot(walk, target, add);
     if (edge->kind == WK__EDGE_LEAF) return leaf_slot(walk, edge->to.leaf, partial, add);
+    if (wk_unlikely(edge->kind == WK__EDGE_CUT)) return refuse_cut(walk, edge->to.leaf), NULL;
     wk_node *node = edge->to.node;
     if (node->op->view != NULL && walk->targets == NULL && node->consumed_by == 0) {
         bool failed = false;

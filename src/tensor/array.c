@@ -25,23 +25,6 @@ const char *wk_dtype_name(wk_dtype dtype) { return dtype >= 0 && dtype < WK_DTYP
 
 size_t wk_dtype_nbytes(wk_dtype dtype) { return dtype >= 0 && dtype < WK_DTYPE_COUNT ? wk__dtype_nbytes[dtype] : 0; }
 
-enum { MOST_BITS = 44 }; /* elements: 2^44 of 8 bytes are more than any address space here */
-
-bool wk__array_set_dims(wk_array *a, int32_t ndim, const int64_t *dims) {
-    int64_t spread = 1; /* elements, with sizes of 0 counted as 1: it bounds every stride */
-    bool empty = false;
-    a->ndim = ndim;
-    for (int32_t d = ndim - 1; d >= 0; d--) {
-        a->dims[d] = dims[d];
-        a->strides[d] = spread;
-        empty |= dims[d] == 0;
-        if (dims[d] <= 1) continue;
-        if (wk_unlikely(__builtin_mul_overflow(spread, dims[d], &spread) || spread >> MOST_BITS != 0)) return false;
-    }
-    a->numel = empty ? 0 : spread;
-    return true;
-}
-
 bool wk__array_is_injective(const wk_array *a) {
     for (int32_t d = 0; d < a->ndim; d++)
         if (a->strides[d] == 0 && a->dims[d] > 1) return false;

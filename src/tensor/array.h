@@ -31,8 +31,23 @@ typedef struct wk_array {
 extern const uint8_t wk__dtype_nbytes[WK_DTYPE_COUNT];
 extern const bool wk__dtype_is_float[WK_DTYPE_COUNT];
 
-/* Sets dims, row-major strides and numel; false when the number of elements does not fit into 47 bits. */
-bool wk__array_set_dims(wk_array *a, int32_t ndim, const int64_t *dims);
+enum { WK__MOST_BITS = 44 }; /* elements: 2^44 of 8 bytes are more than any address space here */
+
+/* Sets dims, row-major strides and numel; false when there are more elements than can be. */
+static inline bool wk__array_set_dims(wk_array *a, int32_t ndim, const int64_t *dims) {
+    int64_t spread = 1; /* elements, with sizes of 0 counted as 1: it bounds every stride */
+    bool empty = false;
+    a->ndim = ndim;
+    for (int32_t d = ndim - 1; d >= 0; d--) {
+        a->dims[d] = dims[d];
+        a->strides[d] = spread;
+        empty |= dims[d] == 0;
+        if (dims[d] <= 1) continue;
+        if (wk_unlikely(__builtin_mul_overflow(spread, dims[d], &spread) || spread >> WK__MOST_BITS != 0)) return false;
+    }
+    a->numel = empty ? 0 : spread;
+    return true;
+}
 
 /* Row-major with no gaps; sizes of 1 may have any stride. */
 static inline bool wk__array_is_contiguous(const wk_array *a) {
