@@ -357,7 +357,7 @@ static int measure_all(const char *path) {
     static const struct {
         const char *name, *goal;
         int lengths[3];
-    } rows[] = {{"tutorial_floor", "goal 1.4", {10, 20, 30}}, {"tutorial_floor, T 7 13 29", "", {7, 13, 29}}};
+    } rows[] = {{"tutorial_floor", "goal 1.4", {10, 20, 30}}, {"tutorial_floor (T 7 13 29)", "", {7, 13, 29}}};
     static data d;
     FILE *csv = path ? fopen(path, "a") : NULL;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

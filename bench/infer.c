@@ -67,7 +67,7 @@ int main(int argc, char **argv) {
     FILE *csv = argc > 1 ? fopen(argv[1], "a") : NULL;
     printf("One time step without gradient, state carried   (kernels: %s; the clock's cost taken off)\n", wk_isa());
     row(csv, "infer_step", 32, "goal 250");
-    row(csv, "infer_step, H 33", 33, "");
+    row(csv, "infer_step (H 33)", 33, "");
     if (csv != NULL) fclose(csv);
     wk_error error;
     if (wk_check(&error) == WK_OK) return 0;
