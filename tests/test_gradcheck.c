@@ -1,5 +1,5 @@
-/* test_gradcheck.c -- gradients of every row of ops.def, and gradients of those, against central differences in f64. The
- * calls are the cases of ops.txt. Inputs lie as every second element of a buffer whose other half is NaN, so that a
+/* test_gradcheck.c -- gradients of every row of ops.def, and gradients of those, against central differences in f64.
+ * The calls are the cases of ops.txt. Inputs lie as every second element of a buffer whose other half is NaN, so that a
  * kernel which reads or writes beside its input shows. */
 #include <stdlib.h>
 
@@ -43,7 +43,7 @@ static int64_t element_count(const problem *p) {
     return count;
 }
 
-/* ------------------------------------------------------------------------------------------------- the functions --- */
+/* ------------------------------------------------------------------------------------------------ the functions --- */
 
 static void make_leaf(problem *p, int i) {
     const ops_array *a = p->shape[i];
@@ -100,7 +100,7 @@ static double value_of(problem *p, function *f) {
     return wk_item(f(p));
 }
 
-/* --------------------------------------------------------------------------------------------------- differences --- */
+/* -------------------------------------------------------------------------------------------------- differences --- */
 
 /* (f(x + h) - f(x - h)) / 2h is wrong by h^2/6 f''' and by some 1e-16 f / h, both about 1e-10 for numbers near 1; the
  * largest sums here reach 100. */
@@ -142,7 +142,7 @@ static void compare_all(problem *p, function *f, const char *what) {
     }
 }
 
-/* --------------------------------------------------------------------------------------------------------- tests --- */
+/* -------------------------------------------------------------------------------------------------------- tests --- */
 
 static bool has_gradient(const char *op) {
     static const char *const others[] = {"detach", "copy_", "rand", "uniform", "randn", "bernoulli", "randint_tensor",
@@ -172,7 +172,8 @@ static void cases_against_differences(function *f, const char *what) {
     for (int32_t row = 0; row < wk_op_count(); row++) {
         char word[64];
         snprintf(word, sizeof word, " %s ", wk_op_name(wk_op_at(row)));
-        if (has_gradient(wk_op_name(wk_op_at(row))) && strstr(seen, word) == NULL) fail_msg("no small case for%s", word);
+        if (has_gradient(wk_op_name(wk_op_at(row))) && strstr(seen, word) == NULL)
+            fail_msg("no small case for%s", word);
     }
 }
 
