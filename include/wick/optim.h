@@ -12,8 +12,8 @@ WK_BEGIN_DECLS
 typedef struct wk_optim wk_optim;
 
 /* Adam (Kingma and Ba 2015, https://arxiv.org/abs/1412.6980), as torch.optim.Adam:
- *   m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2;  p -= lr / (1-beta1^t) * m / (sqrt(v / (1-beta2^t)) +
- * eps) */
+ *   m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2
+ *   p -= lr / (1-beta1^t) * m / (sqrt(v / (1-beta2^t)) + eps) */
 typedef struct wk_adam_options {
     size_t size;
     double beta1, beta2, eps, weight_decay;

@@ -4,9 +4,8 @@
  * row's `grad` asks for the slot of an input and sets it or adds to it, as it is told; so the first contribution
  * costs no zeroing and later ones no temporary. The slot of a view is a region of the slot of what it looks at:
  *
- *     rnn -> r (1,T,H);  select(r, 1, t) -> linear        the slot of select t is row t of r's slot: T linears write
- * into
- *                                                         one buffer, and select itself has nothing left to do
+ *     rnn -> r (1,T,H);  select(r, 1, t) -> linear     the slot of select t is row t of r's slot: T linears
+ *                                                      write into one buffer, and select has nothing left to do
  *
  * Slots belong to the engine, which alone adds in place, and only to what nobody else holds. */
 #ifndef WK_GRAD_BACKPROP_H

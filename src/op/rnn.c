@@ -5,8 +5,8 @@
  * Backward through time, g_t being the gradient of h_t from outside, d_t the whole gradient of a_t:
  *
  *     d_t = (g_t + w_hh^T d_(t+1)) (1 - h_t^2)
- *     gx_t += w_ih^T d_t    gw_ih += sum d_t x_t^T    gw_hh += sum d_t h_(t-1)^T    gb_ih, gb_hh += sum d_t    gh0 +=
- * w_hh^T d_0
+ *     gx_t += w_ih^T d_t        gw_ih += sum d_t x_t^T        gw_hh += sum d_t h_(t-1)^T
+ *     gh0 += w_hh^T d_0         gb_ih += sum d_t              gb_hh += sum d_t
  *
  * Only the states are kept: 1 - h^2 needs no a. */
 #include "op/elementwise.h"

@@ -3,9 +3,8 @@
  * NOTE [Runs]. A step works on runs: neighbours in one slab whose gradients are present and whose own counts of steps
  * are equal. Usually that is one run for the whole model, and one call of a kernel:
  *
- *     slab      | w_ih | w_hh | b_ih | b_hh |  w  |  b  |        all have gradients: one run
- *     slab      | w_ih | w_hh | b_ih | b_hh |  .  |  b  |        the branch with w was not taken: two runs, w is left
- * alone
+ *     slab      | w_ih | w_hh | b_ih | b_hh |  w  |  b  |    all have gradients: one run
+ *     slab      | w_ih | w_hh | b_ih | b_hh |  .  |  b  |    the branch with w was not taken: two runs, w is left alone
  *
  * The update itself is a row that the engine runs, like every write to a tensor. */
 #ifndef WK_OPTIM_OPTIM_H
