@@ -5,8 +5,8 @@
  *
  *     shape     declares the outputs, type and dims, from the inputs' shapes and the attributes, never from values
  *     forward   fills the outputs, by kernels only
- *     shape     declares the outputs, type and dims, from the inputs' shapes and the attributes, never values
- *               a case, such as broadcasting, and leave it to vjp
+ *     grad      adds into the gradients of the inputs, by kernels only (fast, not differentiable itself); it may
+ *               decline a case, such as broadcasting, and leave it to vjp
  *     vjp       the same gradients written with public ops (the truth, differentiable again)
  *     compose   the same function from other rows: stands in for vjp in fused rows; the engine differentiates that
  *
