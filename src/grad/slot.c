@@ -142,8 +142,33 @@ static const wk_array *edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int
     return node_slot(walk, node, edge->output, partial, add);
 }
 
+/* The slot behind an edge if its gradient has begun, so that all there is to do is to add; else NULL. */
+static inline const wk_array *begun(const wk_walk *walk, const wk_edge *edge) {
+    if (edge->kind == WK__EDGE_NODE) {
+        const wk_tensor *pending = edge->to.node->out[edge->output].pending;
+        return pending != NULL && pending->refs == 1 ? &pending->a : NULL;
+    }
+    wk_meta *meta = edge->kind == WK__EDGE_LEAF ? edge->to.leaf->meta : NULL;
+    if (meta == NULL || !meta->has_grad) return NULL;
+    meta->walk = walk->number;
+    wk__storage_written(meta->grad->storage, NULL);
+    return &meta->grad->a;
+}
+
+/* Most gradients go one of two ways, which are tried first: to what has begun, or to a view of that. */
 const wk_array *wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add) {
-    return edge_slot(b->walk, &b->node->in[i], false, 0, room, add);
+    wk_edge *edge = &b->node->in[i];
+    if (wk_likely(b->walk->targets == NULL)) {
+        *add = true;
+        const wk_array *slot = begun(b->walk, edge);
+        if (slot != NULL) return slot;
+        const wk_node *node = edge->kind == WK__EDGE_NODE ? edge->to.node : NULL;
+        if (node != NULL && node->op->view != NULL && node->consumed_by == 0 &&
+            (slot = begun(b->walk, &node->in[0])) != NULL && node->op->view(node->attrs, slot, room) &&
+            wk__array_is_injective(room))
+            return room;
+    }
+    return edge_slot(b->walk, edge, false, 0, room, add);
 }
 
 /* ----------------------------------------------------------------------------------------------------- delivery --- */

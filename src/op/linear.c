@@ -116,17 +116,31 @@ static void grad_w_rows(void *user, const wk_mat *x, const wk_mat *g) {
     slot->add = true; /* the next matrix of rows, if any, adds to this one */
 }
 
+/* One row and one output: the slot (+)= g times a row, for which a matrix product would be a detour. */
+static void single_row(const wk_array *slot, const wk_array *row, const wk_array *g, bool add) {
+    const int32_t y = slot->ndim - 1, x = row->ndim - 1;
+    wk_binary_loop *kernel = (add ? wk__kernels->mul_add : wk__kernels->mul)[g->dtype];
+    kernel(row->dims[x], slot->data, slot->strides[y], row->data, row->strides[x], g->data, 0);
+}
+
+static void grad_x(const wk_array *slot, const wk_array *w, const wk_array *g, bool add) {
+    if (g->numel == 1) single_row(slot, w, g, add);
+    else for_matrices(slot, g, grad_x_rows, &(weights){w, add});
+}
+
+static void grad_w(const wk_array *slot, const wk_array *x, const wk_array *g, bool add) {
+    if (g->numel == 0 && !add) wk__zero(slot);
+    if (g->numel == 1) single_row(slot, x, g, add);
+    else for_matrices(x, g, grad_w_rows, &(weights){slot, add});
+}
+
 static bool grad(wk_backprop *b) {
     const wk_array *g = &b->gy[0]->a;
     wk_array room;
     const wk_array *slot;
     bool add;
-    if (wk__wants(b, X) && (slot = wk__slot(b, X, &room, &add)) != NULL)
-        for_matrices(slot, g, grad_x_rows, &(weights){wk__saved_in(b, W), add});
-    if (wk__wants(b, W) && (slot = wk__slot(b, W, &room, &add)) != NULL) {
-        if (g->numel == 0 && !add) wk__zero(slot);
-        for_matrices(wk__saved_in(b, X), g, grad_w_rows, &(weights){slot, add});
-    }
+    if (wk__wants(b, X) && (slot = wk__slot(b, X, &room, &add)) != NULL) grad_x(slot, wk__saved_in(b, W), g, add);
+    if (wk__wants(b, W) && (slot = wk__slot(b, W, &room, &add)) != NULL) grad_w(slot, wk__saved_in(b, X), g, add);
     if (wk__wants(b, B) && (slot = wk__slot(b, B, &room, &add)) != NULL) wk__sum_to(slot, g, add);
     return true;
 }

@@ -28,32 +28,40 @@ static bool shape(wk_call *c) {
     return wk__declare(c, 0, first->a.dtype, first->a.ndim + 1, dims);
 }
 
-static void copy_slice(wk_unary_loop *kernel, const wk_array *y, const wk_array *x) {
-    if (x->numel == 1) kernel(1, y->data, 1, x->data, 1);
+/* The slice of y, or of its gradient, at i. Single elements need no shape. */
+static void slice_at(const wk_array *y, int64_t dim, int64_t i, bool single, wk_array *slice) {
+    if (single) slice->data = wk__array_at(y, i * y->strides[dim]);
+    else wk__array_select(y, dim, i, slice);
+}
+
+static void copy_slice(wk_unary_loop *kernel, const wk_array *y, const wk_array *x, bool single) {
+    if (single) kernel(1, y->data, 1, x->data, 1);
     else wk__unary_rows(kernel, y, x);
 }
 
 static void forward(wk_call *c) {
     const stack_attrs *s = c->attrs;
     const wk_array *y = &c->out[0]->a;
+    const bool single = y->numel == c->in_count;
     wk_array slice;
     for (int32_t i = 0; i < c->in_count; i++) {
-        wk__array_select(y, s->dim, i, &slice);
-        copy_slice(wk__kernels->copy[y->dtype], &slice, &c->in[i]->a);
+        slice_at(y, s->dim, i, single, &slice);
+        copy_slice(wk__kernels->copy[y->dtype], &slice, &c->in[i]->a, single);
     }
 }
 
 static bool grad(wk_backprop *b) {
     const stack_attrs *s = b->node->attrs;
     const wk_array *g = &b->gy[0]->a;
+    const bool single = g->numel == b->node->in_count;
     wk_array slice, room;
     bool add;
     for (int32_t i = 0; i < b->node->in_count; i++) {
         if (!wk__wants(b, i)) continue;
         const wk_array *gx = wk__slot(b, i, &room, &add);
         if (gx == NULL) return true;
-        wk__array_select(g, s->dim, i, &slice);
-        copy_slice(add ? wk__kernels->accumulate[g->dtype] : wk__kernels->copy[g->dtype], gx, &slice);
+        slice_at(g, s->dim, i, single, &slice);
+        copy_slice((add ? wk__kernels->accumulate : wk__kernels->copy)[g->dtype], gx, &slice, single);
     }
     return true;
 }
