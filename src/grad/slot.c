@@ -142,33 +142,25 @@ static const wk_array *edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int
     return node_slot(walk, node, edge->output, partial, add);
 }
 
-/* The slot behind an edge if its gradient has begun, so that all there is to do is to add; else NULL. */
-static inline const wk_array *begun(const wk_walk *walk, const wk_edge *edge) {
-    if (edge->kind == WK__EDGE_NODE) {
-        const wk_tensor *pending = edge->to.node->out[edge->output].pending;
-        return pending != NULL && pending->refs == 1 ? &pending->a : NULL;
-    }
-    wk_meta *meta = edge->kind == WK__EDGE_LEAF ? edge->to.leaf->meta : NULL;
-    if (meta == NULL || !meta->has_grad) return NULL;
-    meta->walk = walk->number;
-    wk__storage_written(meta->grad->storage, NULL);
-    return &meta->grad->a;
+/* The usual view looks at something whose gradient has begun; then its region is all there is to find. */
+static inline const wk_array *region_of_begun(const wk_node *view, wk_array *room) {
+    const wk_edge *base = &view->in[0];
+    if (base->kind != WK__EDGE_NODE || view->consumed_by != 0) return NULL;
+    const wk_tensor *pending = base->to.node->out[base->output].pending;
+    if (pending == NULL || pending->refs > 1 || !view->op->view(view->attrs, &pending->a, room)) return NULL;
+    return wk__array_is_injective(room) ? room : NULL;
 }
 
-/* Most gradients go one of two ways, which are tried first: to what has begun, or to a view of that. */
+/* In a plain walk there are three ways, and each is taken at once; edge_slot knows all the others. */
 const wk_array *wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add) {
+    wk_walk *walk = b->walk;
     wk_edge *edge = &b->node->in[i];
-    if (wk_likely(b->walk->targets == NULL)) {
-        *add = true;
-        const wk_array *slot = begun(b->walk, edge);
-        if (slot != NULL) return slot;
-        const wk_node *node = edge->kind == WK__EDGE_NODE ? edge->to.node : NULL;
-        if (node != NULL && node->op->view != NULL && node->consumed_by == 0 &&
-            (slot = begun(b->walk, &node->in[0])) != NULL && node->op->view(node->attrs, slot, room) &&
-            wk__array_is_injective(room))
-            return room;
-    }
-    return edge_slot(b->walk, edge, false, 0, room, add);
+    if (wk_unlikely(walk->targets != NULL || edge->kind == WK__EDGE_CUT)) return edge_slot(walk, edge, false, 0, room, add);
+    if (edge->kind == WK__EDGE_LEAF) return leaf_slot(walk, edge->to.leaf, false, add);
+    if (edge->to.node->op->view == NULL) return node_slot(walk, edge->to.node, edge->output, false, add);
+    *add = true;
+    const wk_array *region = region_of_begun(edge->to.node, room);
+    return region != NULL ? region : edge_slot(walk, edge, false, 0, room, add);
 }
 
 /* ----------------------------------------------------------------------------------------------------- delivery --- */
