@@ -27,7 +27,9 @@ write_if_changed() {
 trace_header() {
     cat <<'END'
 /* wick/trace.h -- made by cmake/exports.sh from the other headers. Under -DWK_TRACE each call that makes or
- * differentiates tensors first notes where it stands, and a failure reports that as wk_error.file and .line. */
+ * differentiates tensors first notes where it stands, and a failure reports that as wk_error.file and .line. The note
+ * is taken before the arguments: in wk_mul(block(x), y), with traced calls inside block, a failing wk_mul names the
+ * last of those. */
 #ifndef WICK_TRACE_H
 #define WICK_TRACE_H
 

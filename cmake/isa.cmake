@@ -1,4 +1,5 @@
-# The kernels of an instruction set are compiled for it, and run only where the processor has it (kernel/select.c).
+# How the sources are compiled. The kernels of an instruction set are compiled for it, and run only where the processor
+# has it (kernel/select.c).
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
     set(WK_HAVE_X86 ON CACHE INTERNAL "")
     set(avx2 -mavx2 -mfma)
@@ -8,3 +9,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID
     set_source_files_properties(kernel/simd_avx512.c PROPERTIES COMPILE_OPTIONS "${avx512}")
     target_compile_definitions(wick_objects PRIVATE WK_HAVE_X86)
 endif()
+
+# Above the kernels, loops run over a few inputs or dimensions: vectors would only make them longer.
+get_target_property(engine wick_objects SOURCES)
+list(FILTER engine INCLUDE REGEX "^(tensor|grad|op|nn|optim)/")
+set_source_files_properties(${engine} PROPERTIES COMPILE_OPTIONS -fno-tree-vectorize)

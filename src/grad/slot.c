@@ -155,7 +155,8 @@ static inline const wk_array *region_of_begun(const wk_node *view, wk_array *roo
 const wk_array *wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add) {
     wk_walk *walk = b->walk;
     wk_edge *edge = &b->node->in[i];
-    if (wk_unlikely(walk->targets != NULL || edge->kind == WK__EDGE_CUT)) return edge_slot(walk, edge, false, 0, room, add);
+    if (wk_unlikely(walk->targets != NULL || edge->kind == WK__EDGE_CUT))
+        return edge_slot(walk, edge, false, 0, room, add);
     if (edge->kind == WK__EDGE_LEAF) return leaf_slot(walk, edge->to.leaf, false, add);
     if (edge->to.node->op->view == NULL) return node_slot(walk, edge->to.node, edge->output, false, add);
     *add = true;
