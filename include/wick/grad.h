@@ -21,7 +21,7 @@ WK_API bool wk_requires_grad(const wk_tensor *t);
  *   ESHAPE    loss has more than one element
  *   EGRAD     loss was not computed from anything that requires a gradient
  *   ECUT      "h comes from a scope that has closed: wk_detach it when you keep it"
- *   ECONSUMED "an earlier wk_backward used this part: add the losses, or use WK_RETAIN_GRAPH"
+ *   ECONSUMED "an earlier wk_backward used this part (op) already: add the losses, or use WK_RETAIN_GRAPH"
  *   EVERSION  names the tensor, who changed it and who needs it
  * A failed backward leaves nothing pending; the leaf gradients it touched count as absent. */
 WK_API wk_status wk_backward(wk_tensor *loss);

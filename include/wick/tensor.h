@@ -10,6 +10,8 @@
 
 #ifdef __cplusplus
 #include <initializer_list>
+/* Counts its arguments without evaluating them. */
+template <class... T> char (&wk__count(T...))[sizeof...(T)];
 #endif
 
 WK_BEGIN_DECLS
@@ -73,8 +75,7 @@ WK_API wk_tensor *wk_list_at(const wk_list *list, int64_t index);
  * shape `0, NULL` (WK_SCALAR). */
 #ifdef __cplusplus
 #define WK_SHAPE(...) \
-    static_cast<int32_t>(std::initializer_list<int64_t>{__VA_ARGS__}.size()), \
-        std::initializer_list<int64_t>{__VA_ARGS__}.begin()
+    static_cast<int32_t>(sizeof(wk__count(__VA_ARGS__))), std::initializer_list<int64_t>{__VA_ARGS__}.begin()
 #else
 #define WK_SHAPE(...) \
     (int32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}

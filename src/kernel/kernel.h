@@ -3,8 +3,8 @@
  *
  * Reference first, speed as overlay: `wk__kernels_ref` is complete and in plain C. Each ISA's table is the same list
  * with its own functions in the f32 slots, and `wk__kernels` points to the best table that this machine runs
- * (WK_ISA=ref|avx2|avx512 picks another). Whatever the table, a kernel computes a sum in an order fixed by the shape
- * alone, and an element-wise result depends on the element alone, not on where it lies. */
+ * (WK_ISA=ref|avx2|avx512 picks another). Whatever the table, a kernel computes a sum in an order fixed by shape and
+ * layout, and an element-wise result depends on the element alone, not on where it lies. */
 #ifndef WK_KERNEL_KERNEL_H
 #define WK_KERNEL_KERNEL_H
 

@@ -41,6 +41,12 @@ bool wk__options(void *options, const void *defaults, const void *given, size_t 
     return true;
 }
 
+wk_module *wk__layer_made(wk_module *m, wk_module *parent) {
+    if (wk_ok()) return m;
+    if (parent == NULL) wk_module_free(m);
+    return NULL;
+}
+
 bool wk__layer_size(int64_t count, const char *what, const char *function) {
     if (count > 0) return true;
     wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %lld and must be positive", what, (long long)count);

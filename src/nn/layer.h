@@ -15,6 +15,10 @@ wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, i
  * version's struct and its unknown tail is not zero. */
 bool wk__options(void *options, const void *defaults, const void *given, size_t nbytes, const char *function);
 
+/* What a function that makes a layer returns: m, or NULL when one of its parameters could not be made (recorded). The
+ * half-made layer goes with its parent. */
+wk_module *wk__layer_made(wk_module *m, wk_module *parent);
+
 /* True when count > 0; else records that a size must be positive. */
 bool wk__layer_size(int64_t count, const char *what, const char *function);
 

@@ -29,7 +29,7 @@ wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_feature
     if (self == NULL) return NULL;
     self->weight = wk__uniform_parameter(m, "weight", weight_bound(in_features), WK_SHAPE(out_features, in_features));
     if (o.bias) self->bias = wk__uniform_parameter(m, "bias", 1 / sqrt((double)in_features), WK_SHAPE(out_features));
-    return m;
+    return wk__layer_made(m, parent);
 }
 
 wk_tensor *wk_linear_forward(wk_module *m, wk_tensor *x) {

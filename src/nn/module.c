@@ -180,6 +180,8 @@ wk_tensor *wk_module_add_parameter(wk_module *m, const char *name, wk_tensor *in
     wk_parameter p;
     if (!wk__ready(ctx) || !wk__usable(ctx, init, "module_add_parameter", "init")) return NULL;
     if (m == NULL) return wk__fail(ctx, WK_EINVAL, "module_add_parameter", "m is NULL"), NULL;
+    if (m->root->ctx != ctx)
+        return wk__fail(ctx, WK_ECONTEXT, "module_add_parameter", "m belongs to another context"), NULL;
     if (!check_name(ctx, m, name, "module_add_parameter")) return NULL;
     if (!wk__dtype_is_float[init->a.dtype])
         return wk__fail(ctx, WK_EDTYPE, "module_add_parameter", "init has type %s, not a floating one",

@@ -35,10 +35,9 @@ static wk_module *recurrent_new(wk_module *parent, const char *name, int64_t inp
     self->batch_first = o.batch_first != 0;
     self->w_ih = wk__uniform_parameter(m, names[0], bound, WK_SHAPE(hidden_size, input_size));
     self->w_hh = wk__uniform_parameter(m, names[1], bound, WK_SHAPE(hidden_size, hidden_size));
-    if (!o.bias) return m;
-    self->b_ih = wk__uniform_parameter(m, names[2], bound, WK_SHAPE(hidden_size));
-    self->b_hh = wk__uniform_parameter(m, names[3], bound, WK_SHAPE(hidden_size));
-    return m;
+    if (o.bias) self->b_ih = wk__uniform_parameter(m, names[2], bound, WK_SHAPE(hidden_size));
+    if (o.bias) self->b_hh = wk__uniform_parameter(m, names[3], bound, WK_SHAPE(hidden_size));
+    return wk__layer_made(m, parent);
 }
 
 wk_module *wk_rnn_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,

@@ -85,6 +85,8 @@ wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr)
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return NULL;
     if (module == NULL) return wk__fail(ctx, WK_EINVAL, kind->name, "module is NULL"), NULL;
+    if (module->root->ctx != ctx)
+        return wk__fail(ctx, WK_ECONTEXT, kind->name, "module belongs to another context"), NULL;
     wk_optim *optim = calloc(1, sizeof *optim);
     if (optim != NULL) {
         *optim = (wk_optim){.kind = kind, .module = wk__module_retain(module), .ctx = ctx, .lr = lr};

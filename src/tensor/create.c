@@ -14,11 +14,8 @@ static wk_tensor *create(const char *op, int32_t ndim, const int64_t *dims, wk_d
     return t;
 }
 
-/* The number as an element of each type. Out of range for an integer: the nearest it has; NaN: 0. */
-typedef union element { float f32; double f64; int64_t i64; } element;
-
-static element element_of(double value, wk_dtype dtype) {
-    element e = {.i64 = 0};
+wk_element wk__element_of(double value, wk_dtype dtype) {
+    wk_element e = {.i64 = 0};
     if (dtype == WK_F32) e.f32 = (float)value;
     if (dtype == WK_F64) e.f64 = value;
     if (dtype == WK_I64)
@@ -29,7 +26,7 @@ static element element_of(double value, wk_dtype dtype) {
 static wk_tensor *create_filled(const char *op, int32_t ndim, const int64_t *dims, double value, wk_dtype dtype) {
     wk_tensor *t = create(op, ndim, dims, dtype);
     if (t == NULL) return NULL;
-    const element e = element_of(value, dtype);
+    const wk_element e = wk__element_of(value, dtype);
     wk__kernels->fill[dtype](t->a.numel, t->a.data, 1, &e);
     return t;
 }

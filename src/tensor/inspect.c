@@ -95,10 +95,8 @@ void wk_put_f64(wk_tensor *t, const int64_t *index, double value) {
     wk_ctx *ctx = reach(t, "put_f64");
     const int64_t offset = ctx != NULL ? offset_of(ctx, t, index, "put_f64") : -1;
     if (offset < 0 || wk_data_mut(t) == NULL) return;
-    void *p = wk__array_at(&t->a, offset);
-    if (t->a.dtype == WK_F32) *(float *)p = (float)value;
-    if (t->a.dtype == WK_F64) *(double *)p = value;
-    if (t->a.dtype == WK_I64) *(int64_t *)p = (int64_t)value;
+    const wk_element e = wk__element_of(value, t->a.dtype);
+    memcpy(wk__array_at(&t->a, offset), &e, wk__dtype_nbytes[t->a.dtype]);
 }
 
 wk_status wk_read(const wk_tensor *t, void *data, size_t nbytes) {

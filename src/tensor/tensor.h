@@ -202,6 +202,14 @@ static inline wk_tensor *wk__give_to_scope(wk_tensor *t) {
 /* The public edge of every function that takes a tensor: true when t may be used by ctx. Else records why. */
 bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument);
 
+/* A number as an element of each type. Out of range for an integer: the nearest it has; NaN: 0. */
+typedef union wk_element {
+    float f32;
+    double f64;
+    int64_t i64;
+} wk_element;
+wk_element wk__element_of(double value, wk_dtype dtype);
+
 /* True when dims make a legal shape; else records why. */
 bool wk__check_shape(wk_ctx *ctx, const char *op, int32_t ndim, const int64_t *dims, wk_dtype dtype);
 
