@@ -148,13 +148,13 @@ static wk_tensor *apply_in_place(wk_call *c) {
     const bool record = records(c);
     if (!check_in_place(c) || !c->op->shape(c) || !check_stale(c)) return NULL;
     c->out[0] = y;
-    const wk_tensor before = *y;
-    wk_node *const last = c->ctx->tape.last;
+    wk_node *const last = c->ctx->tape.last, *const node = y->node;
+    const uint8_t output = y->output, flags = y->flags;
     if (record && !wk__tape_record(c)) return out_of_memory(c), NULL;
     c->op->forward(c);
     if (wk_unlikely(c->ctx->failure.status != WK_OK)) { /* nothing was written, so nothing happened */
         wk__tape_cut(c->ctx, last);
-        y->node = before.node, y->output = before.output, y->flags = before.flags;
+        y->node = node, y->output = output, y->flags = flags;
         return NULL;
     }
     wk__storage_written(y->storage, c->op);
