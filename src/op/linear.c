@@ -146,7 +146,11 @@ static bool grad(wk_backprop *b) {
 }
 
 /* x or g as (R,I), for the products over all rows. */
-static wk_tensor *rows_of(wk_tensor *x) { return wk_reshape(x, 2, (const int64_t[]){-1, wk_dim(x, -1)}); }
+static wk_tensor *rows_of(wk_tensor *x) {
+    int64_t rows = 1;
+    for (int32_t d = 0; d + 1 < wk_ndim(x); d++) rows *= wk_dim(x, d);
+    return wk_reshape(x, 2, (const int64_t[]){rows, wk_dim(x, -1)});
+}
 
 static void vjp(const wk_backprop *b, wk_tensor **gx) {
     const wk_edge *in = b->node->in;

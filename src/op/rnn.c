@@ -136,13 +136,33 @@ typedef struct target {
     bool add;
 } target;
 
-static bool target_begin(wk_backprop *b, int32_t i, target *t) {
+/* The address of the last element. */
+static const char *last_element(const wk_array *a) {
+    int64_t offset = 0;
+    for (int32_t d = 0; d < a->ndim; d++) offset += (a->dims[d] - 1) * a->strides[d];
+    return wk__array_at(a, offset);
+}
+
+/* Does slot i share no memory with the slots before it? It does when two inputs are one tensor, or one a view of the
+ * other; the kernel may then set what it has already added to. */
+static bool apart(const target *t, int32_t i) {
+    const wk_array *a = t[i].slot;
+    for (int32_t j = 0; j < i; j++) {
+        const wk_array *b = t[j].slot;
+        if (b == NULL || a->numel == 0 || b->numel == 0) continue;
+        if ((const char *)a->data <= last_element(b) && (const char *)b->data <= last_element(a)) return false;
+    }
+    return true;
+}
+
+static bool target_begin(wk_backprop *b, int32_t i, target *all) {
+    target *t = &all[i];
     t->slot = NULL;
     t->temporary = NULL;
     t->add = false;
     if (!wk__wants(b, i)) return true;
     t->slot = wk__slot(b, i, &t->room, &t->add);
-    if (t->slot == NULL || fine_for_kernel(t->slot, i)) return t->slot != NULL;
+    if (t->slot == NULL || (fine_for_kernel(t->slot, i) && apart(all, i))) return t->slot != NULL;
     t->temporary = wk__tensor_make(b->ctx, t->slot->dtype, t->slot->ndim, t->slot->dims);
     return t->temporary != NULL || wk__fail(b->ctx, WK_ENOMEM, "rnn", "out of memory") == WK_OK;
 }
@@ -187,7 +207,7 @@ static bool grad(wk_backprop *b) {
     bool fine = job_begin(&j, b->ctx, in, wk__saved_out(b, 0));
     if (!fine) wk__fail(b->ctx, WK_ENOMEM, "rnn", "out of memory");
     int32_t begun = 0;
-    while (fine && begun < INPUTS) fine = target_begin(b, begun, &t[begun]), begun++;
+    while (fine && begun < INPUTS) fine = target_begin(b, begun, t), begun++;
     if (fine) run_backward(b, &j, t);
     for (int32_t i = 0; i < begun; i++) target_end(&t[i]);
     job_end(&j);

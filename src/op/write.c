@@ -42,8 +42,9 @@ static bool grad(wk_backprop *b) {
 
 static void vjp(const wk_backprop *b, wk_tensor **gx) {
     int32_t ndim;
+    if (!wk__wants(b, 1)) return;
     const int64_t *dims = wk__edge_dims(&b->node->in[1], &ndim);
-    if (wk__wants(b, 1)) gx[1] = wk_sum_to_size(b->gy[0], ndim, dims);
+    gx[1] = wk_sum_to_size(b->gy[0], ndim, dims);
 }
 
 const wk_op wk__op_copy_ = {
