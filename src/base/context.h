@@ -82,6 +82,9 @@ static inline bool wk__ready(wk_ctx *ctx) {
     return false;
 }
 
+/* What a call that could not go on returns: without a context, memory was out. */
+static inline wk_status wk__status(const wk_ctx *ctx) { return ctx != NULL ? ctx->failure.status : WK_ENOMEM; }
+
 /* "(3,4)" for messages. The text is valid as long as the buffer. */
 typedef struct wk_shape_text { char text[168]; } wk_shape_text;
 const char *wk__shape_text(wk_shape_text *buffer, int32_t ndim, const int64_t *dims);

@@ -79,11 +79,9 @@ static wk_tensor *one_like(wk_ctx *ctx, const wk_tensor *y, const char *op) {
     return one;
 }
 
-static wk_status status_of(const wk_ctx *ctx) { return ctx != NULL ? ctx->failure.status : WK_ENOMEM; }
-
 wk_status wk_backward_flags(wk_tensor *loss, uint32_t flags) {
     wk_ctx *ctx = wk__ctx();
-    if (!check_root(ctx, loss, "backward", "loss")) return status_of(ctx);
+    if (!check_root(ctx, loss, "backward", "loss")) return wk__status(ctx);
     if (flags & ~(uint32_t)WK_RETAIN_GRAPH)
         return wk__fail(ctx, WK_EINVAL, "backward", "flags may only be WK_RETAIN_GRAPH; wk_grad can create graph");
     wk_tensor *one = one_like(ctx, loss, "backward");
@@ -139,7 +137,7 @@ static int32_t last_of(wk_tensor *const *xs, int32_t count, int32_t i) {
 wk_status wk_grad(wk_tensor *y, wk_tensor *const *xs, int32_t count, wk_tensor **out, uint32_t flags) {
     wk_ctx *ctx = wk__ctx();
     for (int32_t i = 0; out != NULL && i < count; i++) out[i] = NULL;
-    if (!check_root(ctx, y, "grad", "y")) return status_of(ctx);
+    if (!check_root(ctx, y, "grad", "y")) return wk__status(ctx);
     if (xs == NULL || out == NULL || count < 0) return wk__fail(ctx, WK_EINVAL, "grad", "xs or out is NULL");
     if (flags & ~(uint32_t)(WK_RETAIN_GRAPH | WK_CREATE_GRAPH))
         return wk__fail(ctx, WK_EINVAL, "grad", "flags may only be WK_RETAIN_GRAPH and WK_CREATE_GRAPH");

@@ -21,18 +21,8 @@ WK_NOINLINE static bool refuse_cut(wk_walk *walk, const wk_tensor *t) {
     return false;
 }
 
-static void zero(wk_tensor *t) { memset(t->a.data, 0, (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype]); }
-
 static void accumulate(const wk_array *y, const wk_array *x, bool add) {
-    wk_unary_loop *kernel = add ? wk__kernels->accumulate[y->dtype] : wk__kernels->copy[y->dtype];
-    if (y->ndim == 0) {
-        kernel(1, y->data, 1, x->data, 1);
-        return;
-    }
-    wk_rows rows;
-    const wk_array *const arrays[] = {y, x};
-    for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows))
-        kernel(rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1]);
+    wk__unary_rows(add ? wk__kernels->accumulate[y->dtype] : wk__kernels->copy[y->dtype], y, x);
 }
 
 /* ------------------------------------------------------------------------------------------------------- leaves --- */
@@ -69,7 +59,7 @@ static const wk_array *leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, b
     }
     meta->walk = walk->number;
     if (partial && !meta->has_grad) {
-        zero(meta->grad);
+        wk__tensor_zero(meta->grad);
         meta->has_grad = true;
     }
     *add = meta->has_grad;
@@ -108,7 +98,7 @@ static const wk_array *node_slot(wk_walk *walk, wk_node *node, int32_t k, bool p
         wk_tensor *g = wk__tensor_make(walk->ctx, out->dtype, out->ndim, out->dims);
         if (wk_unlikely(g == NULL)) return out_of_memory(walk), NULL;
         pend(walk, node, out, g);
-        if (partial) zero(g);
+        if (partial) wk__tensor_zero(g);
         *add = partial;
     }
     return &out->pending->a;

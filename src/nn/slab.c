@@ -2,13 +2,12 @@
 #include "nn/slab.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { FIRST_ELEMENTS = 2048 };
 
 static wk_tensor *zeroed(wk_ctx *ctx, wk_dtype dtype, int64_t count) {
     wk_tensor *t = wk__tensor_make(ctx, dtype, 1, &count);
-    if (t != NULL) memset(t->a.data, 0, (size_t)count * wk__dtype_nbytes[dtype]);
+    if (t != NULL) wk__tensor_zero(t);
     return t;
 }
 

@@ -1,25 +1,6 @@
 /* elementwise.c -- see elementwise.h. */
 #include "op/elementwise.h"
 
-/* Most arrays are contiguous and of one shape: a single row, for which no walk is needed. The walks stand apart, so
- * that the common way does not pay for their stack. */
-static inline bool flat(const wk_array *y, const wk_array *x) {
-    if (y->ndim == 0 && x->ndim == 0) return true;
-    return wk__same_dims(y, x) && wk__array_is_contiguous(y) && wk__array_is_contiguous(x);
-}
-
-WK_NOINLINE static void unary_walk(wk_unary_loop *kernel, const wk_array *y, const wk_array *x) {
-    wk_rows rows;
-    const wk_array *const arrays[] = {y, x};
-    for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows))
-        kernel(rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1]);
-}
-
-void wk__unary_rows(wk_unary_loop *kernel, const wk_array *y, const wk_array *x) {
-    if (wk_likely(flat(y, x))) kernel(y->numel, y->data, 1, x->data, 1);
-    else unary_walk(kernel, y, x);
-}
-
 WK_NOINLINE static void binary_walk(wk_binary_loop *kernel, const wk_array *y, const wk_array *a, const wk_array *b) {
     wk_rows rows;
     const wk_array *const arrays[] = {y, a, b};
@@ -28,7 +9,7 @@ WK_NOINLINE static void binary_walk(wk_binary_loop *kernel, const wk_array *y, c
 }
 
 void wk__binary_rows(wk_binary_loop *kernel, const wk_array *y, const wk_array *a, const wk_array *b) {
-    if (wk_likely(flat(y, a) && flat(y, b))) kernel(y->numel, y->data, 1, a->data, 1, b->data, 1);
+    if (wk_likely(wk__flat(y, a) && wk__flat(y, b))) kernel(y->numel, y->data, 1, a->data, 1, b->data, 1);
     else binary_walk(kernel, y, a, b);
 }
 
@@ -40,7 +21,7 @@ WK_NOINLINE static void scale_walk(wk_scale_loop *kernel, const wk_array *y, con
 }
 
 void wk__scale_rows(wk_scale_loop *kernel, const wk_array *y, const wk_array *x, double s) {
-    if (wk_likely(flat(y, x))) kernel(y->numel, y->data, 1, x->data, 1, s);
+    if (wk_likely(wk__flat(y, x))) kernel(y->numel, y->data, 1, x->data, 1, s);
     else scale_walk(kernel, y, x, s);
 }
 

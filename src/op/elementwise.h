@@ -1,4 +1,4 @@
-/* elementwise.h -- running an element-wise kernel over arrays of any layout. */
+/* elementwise.h -- running an element-wise kernel over arrays of any layout (of one array: wk__unary_rows). */
 #ifndef WK_OP_ELEMENTWISE_H
 #define WK_OP_ELEMENTWISE_H
 
@@ -6,7 +6,6 @@
 #include "kernel/kernel.h"
 #include "tensor/iterate.h"
 
-void wk__unary_rows(wk_unary_loop *kernel, const wk_array *y, const wk_array *x);
 void wk__binary_rows(wk_binary_loop *kernel, const wk_array *y, const wk_array *a, const wk_array *b);
 void wk__scale_rows(wk_scale_loop *kernel, const wk_array *y, const wk_array *x, double s);
 

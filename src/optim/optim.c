@@ -2,7 +2,6 @@
 #include "optim/optim.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 bool wk__optim_check(bool fine, const char *function, const char *what, double value) {
     if (!fine) wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %g, which is out of range", what, value);
@@ -30,7 +29,7 @@ static wk_optim_slab *slab_beside(wk_optim *optim, wk_slab *slab) {
             slab_free(made);
             return NULL;
         }
-        memset(made->states[s]->a.data, 0, (size_t)values->numel * wk__dtype_nbytes[values->dtype]);
+        wk__tensor_zero(made->states[s]);
     }
     made->next = optim->slabs;
     return optim->slabs = made;
@@ -198,15 +197,10 @@ static bool usable(const wk_optim *optim, const char *function) {
     return false;
 }
 
-static wk_status status_now(void) {
-    const wk_ctx *ctx = wk__ctx();
-    return ctx != NULL ? ctx->failure.status : WK_ENOMEM;
-}
-
 wk_status wk_optim_step(wk_optim *optim) {
-    if (!usable(optim, "optim_step")) return status_now();
+    if (!usable(optim, "optim_step")) return wk__status(wk__ctx());
     if (wk_module_parameter_count(optim->module) != optim->count) return refuse_joined(optim);
-    if (!check_gradients(optim)) return status_now();
+    if (!check_gradients(optim)) return wk__status(wk__ctx());
     if (!find_runs(optim)) return wk__fail(optim->ctx, WK_ENOMEM, "optim_step", "out of memory");
     const bool enabled = optim->ctx->grad_enabled;
     optim->ctx->grad_enabled = false;
@@ -216,7 +210,7 @@ wk_status wk_optim_step(wk_optim *optim) {
         for (int64_t i = run->first; i < run->first + run->count; i++) optim->items[i].steps++;
     }
     optim->ctx->grad_enabled = enabled;
-    return status_now();
+    return wk__status(wk__ctx());
 }
 
 void wk_optim_zero_grad(wk_optim *optim) {
@@ -229,7 +223,7 @@ void wk_optim_zero_grad(wk_optim *optim) {
 }
 
 wk_status wk_optim_add(wk_optim *optim) {
-    if (!usable(optim, "optim_add")) return status_now();
+    if (!usable(optim, "optim_add")) return wk__status(wk__ctx());
     return collect(optim) ? WK_OK : wk__fail(optim->ctx, WK_ENOMEM, "optim_add", "out of memory");
 }
 

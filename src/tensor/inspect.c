@@ -101,16 +101,13 @@ void wk_put_f64(wk_tensor *t, const int64_t *index, double value) {
 
 wk_status wk_read(const wk_tensor *t, void *data, size_t nbytes) {
     wk_ctx *ctx = reach(t, "read");
-    if (ctx == NULL) return wk__ctx() != NULL ? wk__ctx()->failure.status : WK_ENOMEM;
+    if (ctx == NULL) return wk__status(wk__ctx());
     const size_t needed = (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype];
     if (nbytes != needed || (data == NULL && needed > 0))
         return wk__fail(ctx, WK_EINVAL, "read", "%zu bytes of room for %zu bytes of elements",
                         data != NULL ? nbytes : 0, needed);
     wk_array target = {.data = data, .dtype = t->a.dtype};
     wk__array_set_dims(&target, t->a.ndim, t->a.dims);
-    wk_rows rows;
-    const wk_array *const arrays[] = {&target, &t->a};
-    for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows))
-        wk__kernels->copy[t->a.dtype](rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1]);
+    wk__unary_rows(wk__kernels->copy[t->a.dtype], &target, &t->a);
     return WK_OK;
 }

@@ -56,3 +56,15 @@ bool wk__rows_next(wk_rows *rows) {
     }
     return false;
 }
+
+WK_NOINLINE static void unary_walk(wk_unary_loop *kernel, const wk_array *y, const wk_array *x) {
+    wk_rows rows;
+    const wk_array *const arrays[] = {y, x};
+    for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows))
+        kernel(rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1]);
+}
+
+void wk__unary_rows(wk_unary_loop *kernel, const wk_array *y, const wk_array *x) {
+    if (wk_likely(wk__flat(y, x))) kernel(y->numel, y->data, 1, x->data, 1);
+    else unary_walk(kernel, y, x);
+}

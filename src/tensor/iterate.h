@@ -9,6 +9,7 @@
 #ifndef WK_TENSOR_ITERATE_H
 #define WK_TENSOR_ITERATE_H
 
+#include "kernel/kernel.h"
 #include "tensor/array.h"
 
 enum { WK__ROWS_ARRAYS = 3 };
@@ -28,5 +29,15 @@ typedef struct wk_rows {
  * callers have checked). */
 bool wk__rows_begin(wk_rows *rows, int32_t count, const wk_array *const *arrays);
 bool wk__rows_next(wk_rows *rows);
+
+/* Most arrays are contiguous and of one shape: a single row, for which no walk is needed. The walks stand apart, so
+ * that the common way does not pay for their stack. */
+static inline bool wk__flat(const wk_array *y, const wk_array *x) {
+    if (y->ndim == 0 && x->ndim == 0) return true;
+    return wk__same_dims(y, x) && wk__array_is_contiguous(y) && wk__array_is_contiguous(x);
+}
+
+/* y = kernel(x), where x broadcasts to y and either may have any layout. */
+void wk__unary_rows(wk_unary_loop *kernel, const wk_array *y, const wk_array *x);
 
 #endif

@@ -24,6 +24,8 @@ wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int6
     return NULL;
 }
 
+void wk__tensor_zero(wk_tensor *t) { memset(t->a.data, 0, (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype]); }
+
 wk_tensor *wk__tensor_view(wk_tensor *of, const wk_array *array) {
     wk_tensor *t = wk__tensor_new(of->ctx, array->dtype, 0, NULL);
     if (t == NULL) return NULL;

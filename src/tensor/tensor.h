@@ -154,6 +154,9 @@ wk_tensor *wk__tensor_view(wk_tensor *of, const wk_array *array);
 /* new + allocate: an internal tensor that no scope owns. */
 wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims);
 
+/* Sets every element of a contiguous tensor to zero, which has all bits zero in every type. */
+void wk__tensor_zero(wk_tensor *t);
+
 void wk__tensor_destroy(wk_tensor *t);
 void wk__storage_destroy(wk_storage *storage);
 
