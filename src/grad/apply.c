@@ -11,13 +11,14 @@ static bool out_of_memory(wk_call *c) { return wk__refuse(c, WK_ENOMEM, "out of 
 
 /* The view function writes straight into the new handle. */
 bool wk__declare_view(wk_call *c, bool *declared) {
-    wk_tensor *x = c->in[0], *y = wk__tensor_new(c->ctx, x->a.dtype, 0, NULL);
+    wk_tensor *x = c->in[0], *y = wk__view_new(c->ctx);
     if (wk_unlikely(y == NULL)) return out_of_memory(c);
     *declared = c->op->view(c->attrs, &x->a, &y->a);
     if (wk_likely(*declared)) {
         wk__tensor_share(y, x);
         c->out[0] = y;
     } else {
+        wk__use_own_storage(y, NULL);
         wk__unref(y);
     }
     return true;
@@ -64,28 +65,43 @@ WK_NOINLINE static bool refuse_input(wk_call *c, int32_t i) {
     return false;
 }
 
-/* Are all inputs there, alive and of this context? Gathers their flags, and what their gradients will read. */
-static bool check_inputs(wk_call *c) {
-    const bool fixed = c->op->in_count != WK__ANY_NUMBER;
+/* Variadic rows read no input and no output in their gradients. */
+WK_NOINLINE static bool check_list(wk_call *c) {
     for (int32_t i = 0; i < c->in_count; i++) {
         const wk_tensor *x = c->in[i];
-        if (x == NULL && fixed && (c->op->optional >> i & 1)) continue;
-        if (wk_unlikely(x == NULL || x->live != WK__LIVE || x->ctx != c->ctx)) return refuse_input(c, i);
-        c->flags |= x->flags;
-        if (fixed && (x->flags & WK__NEEDS_GRAD)) c->reads |= c->op->reads[i];
+        if (x == NULL || x->live != WK__LIVE || x->ctx != c->ctx) return refuse_input(c, i);
+        c->needs_grad |= wk__needs_grad(x);
     }
+    return true;
+}
+
+/* Are all inputs there, alive and of this context? Finds out what the gradients that they need will read. */
+static inline bool check_inputs(wk_call *c) {
+    const wk_op *op = c->op;
+    uint32_t reads = 0;
+    bool needs_grad = false;
+    if (wk_unlikely(op->in_count == WK__ANY_NUMBER)) return check_list(c);
+    for (int32_t i = 0; i < op->in_count; i++) {
+        const wk_tensor *x = c->in[i];
+        if (x == NULL && (op->optional >> i & 1)) continue;
+        if (wk_unlikely(x == NULL || x->live != WK__LIVE || x->ctx != c->ctx)) return refuse_input(c, i);
+        if (!wk__needs_grad(x)) continue;
+        needs_grad = true;
+        reads |= op->reads[i];
+    }
+    c->needs_grad = needs_grad;
+    c->reads = reads;
     return true;
 }
 
 /* Is this call to be recorded? */
 static bool records(const wk_call *c) {
-    return (c->flags & WK__NEEDS_GRAD) && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
+    return c->needs_grad && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
 }
 
 /* NOTE [Stale views]. A recorded write in place gives the storage a new history. A view made before it still carries
  * the old one, or none, and a gradient through it would be silently wrong. */
-static bool check_stale(wk_call *c) {
-    if (wk_likely(!c->ctx->rewrites) || !c->ctx->grad_enabled) return true;
+WK_NOINLINE static bool no_stale_view(wk_call *c) {
     for (int32_t i = 0; i < c->in_count; i++) {
         const wk_tensor *x = c->in[i];
         if (x == NULL || wk_likely(x->epoch == x->storage->epoch)) continue;
@@ -97,13 +113,17 @@ static bool check_stale(wk_call *c) {
     return true;
 }
 
+static inline bool check_stale(wk_call *c) {
+    return wk_likely(!c->ctx->rewrites) || !c->ctx->grad_enabled || no_stale_view(c);
+}
+
 /* A write in place that would lose a gradient is refused here, before anything is written. */
 static bool check_in_place(wk_call *c) {
     const wk_tensor *y = c->in[0];
     if (!wk__array_is_injective(&y->a))
         return wk__refuse(c, WK_EINVAL, "elements of an expanded tensor overlap and cannot be written in place");
     if (!records(c)) return true;
-    if ((y->flags & WK__NEEDS_GRAD) && y->node == NULL)
+    if (y->way.kind == WK__TO_LEAF || y->way.kind == WK__TO_CUT)
         return wk__refuse(c, WK_EGRAD, "%s is a leaf that requires a gradient: write it under WK_NO_GRAD",
                           y->meta != NULL && y->meta->name[0] != '\0' ? y->meta->name : "the tensor");
     if (y->flags & WK__VIEW)
@@ -123,16 +143,6 @@ static wk_tensor *abandon(wk_call *c) {
     return NULL;
 }
 
-/* Memory for what the shape rule declared; a view has its storage already. */
-static bool allocate_outputs(wk_call *c, bool *fresh) {
-    for (int32_t k = 0; k < c->op->out_count; k++) {
-        if (c->out[k]->storage != NULL) continue;
-        if (wk_unlikely(!wk__tensor_allocate(c->out[k]))) return out_of_memory(c);
-        *fresh = true;
-    }
-    return true;
-}
-
 /* The outputs go to the innermost scope. When that fails for one, those given before stay with the scope. */
 static bool give_outputs(wk_call *c) {
     for (int32_t k = 0; k < c->op->out_count; k++) {
@@ -143,18 +153,22 @@ static bool give_outputs(wk_call *c) {
     return true;
 }
 
+static void write_outputs(const wk_call *c, wk_tensor **outs) {
+    for (int32_t k = 0; k < c->op->out_count; k++) outs[k] = c->out[k];
+}
+
 static wk_tensor *apply_in_place(wk_call *c) {
     wk_tensor *y = c->in[0];
     const bool record = records(c);
     if (!check_in_place(c) || !c->op->shape(c) || !check_stale(c)) return NULL;
     c->out[0] = y;
     wk_node *const last = c->ctx->tape.last, *const node = y->node;
-    const uint8_t output = y->output, flags = y->flags;
+    const wk_way way = y->way;
     if (record && !wk__tape_record(c)) return out_of_memory(c), NULL;
     c->op->forward(c);
     if (wk_unlikely(c->ctx->failure.status != WK_OK)) { /* nothing was written, so nothing happened */
         wk__tape_cut(c->ctx, last);
-        y->node = node, y->output = output, y->flags = flags;
+        y->node = node, y->way = way;
         return NULL;
     }
     wk__storage_written(y->storage, c->op);
@@ -166,18 +180,15 @@ static wk_tensor *apply_in_place(wk_call *c) {
 
 wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {
     wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
-    for (int32_t k = 0; outs != NULL && k < op->out_count; k++) outs[k] = NULL;
-    if (!wk__ready(c.ctx) || !check_inputs(&c)) return NULL;
-    if (op->flags & WK__OP_IN_PLACE) return apply_in_place(&c);
+    if (wk_unlikely(outs != NULL)) write_outputs(&c, outs);
+    if (wk_unlikely(!wk__ready(c.ctx) || !check_inputs(&c))) return NULL;
+    if (wk_unlikely(op->flags & WK__OP_IN_PLACE)) return apply_in_place(&c);
 
-    bool fresh = false;
-    if (wk_unlikely(!op->shape(&c) || !allocate_outputs(&c, &fresh))) return abandon(&c);
-    const bool record = records(&c);
-    if (wk_unlikely(!check_stale(&c))) return abandon(&c);
-    if (fresh) op->forward(&c);
+    if (wk_unlikely(!op->shape(&c) || !check_stale(&c))) return abandon(&c);
+    if (!(c.out[0]->flags & WK__VIEW)) op->forward(&c);
     if (wk_unlikely(c.ctx->failure.status != WK_OK)) return abandon(&c); /* no scratch memory for forward */
-    if (record && wk_unlikely(!wk__tape_record(&c))) return out_of_memory(&c), abandon(&c);
+    if (records(&c) && wk_unlikely(!wk__tape_record(&c))) return out_of_memory(&c), abandon(&c);
     if (wk_unlikely(!give_outputs(&c))) return NULL;
-    for (int32_t k = 0; outs != NULL && k < op->out_count; k++) outs[k] = c.out[k];
+    if (wk_unlikely(outs != NULL)) write_outputs(&c, outs);
     return c.out[0];
 }
