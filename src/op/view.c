@@ -281,7 +281,9 @@ static bool detach_view(const void *attrs, const wk_array *x, wk_array *y) {
 
 static bool detach_shape(wk_call *c) {
     bool declared;
-    return wk__declare_view(c, &declared);
+    if (!wk__declare_view(c, &declared)) return false;
+    c->out[0]->flags |= WK__DETACHED;
+    return true;
 }
 
 const wk_op wk__op_detach = {

@@ -68,6 +68,7 @@ enum {
     WK__CONTIGUOUS = 1,
     WK__OWNED = 2, /* the handle list of its scope counts as a holder */
     WK__VIEW = 4,  /* made as a view of another tensor */
+    WK__DETACHED = 8, /* that view, or one on its way, was detach: its history is not that of the storage's owner */
 };
 
 /* Where a tensor's gradient goes. What a recorded op reads keeps a copy of this in its edge (grad/tape.h). */
@@ -163,7 +164,7 @@ static inline void wk__tensor_share(wk_tensor *t, const wk_tensor *x) {
     t->storage = x->storage;
     t->storage->refs++;
     t->epoch = x->epoch;
-    t->flags = (uint8_t)(WK__VIEW | (wk__array_is_contiguous(&t->a) ? WK__CONTIGUOUS : 0));
+    t->flags = (uint8_t)(WK__VIEW | (x->flags & WK__DETACHED) | wk__array_is_contiguous(&t->a) * WK__CONTIGUOUS);
 }
 
 /* A handle without elements, for a view; its array and storage are the caller's to set. NULL when memory is out. */
