@@ -48,6 +48,11 @@ WK_API wk_tensor *wk_module_parameter(const wk_module *m, const char *name);
 WK_API const char *wk_module_name(const wk_module *m);
 WK_API wk_module *wk_module_child(const wk_module *m, const char *name);
 
+/* Lets every thread run m, all at once: its parameters are shared from now on (NOTE [Threads] in tensor.h), require no
+ * gradient and cannot be changed. There is no way back. The module outlives its use in other threads; whoever frees it
+ * sees to that. Errors: ECONTEXT. */
+WK_API wk_status wk_module_share(wk_module *m);
+
 /* Runs a one-in-one-out module. EINVAL, naming the class, when it is not one. */
 WK_API wk_tensor *wk_forward(wk_module *m, wk_tensor *x);
 
