@@ -171,8 +171,8 @@ static inline wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t nd
 
 static inline bool wk__needs_grad(const wk_tensor *t) { return t->way.kind != WK__TO_NONE; }
 
-/* One holder more of something with these flags; one less: was it the last? Sharing is rare, and told apart first, so that
- * plain counts stay one instruction. */
+/* One holder more of something with these flags; one less: was it the last? Sharing is rare, and told apart first, so
+ * that plain counts stay one instruction. */
 static inline void wk__count_up(int32_t *refs, uint8_t flags) {
     if (wk_unlikely(flags & WK__SHARED)) __atomic_add_fetch(refs, 1, __ATOMIC_RELAXED);
     else ++*refs;
