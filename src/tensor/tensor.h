@@ -233,11 +233,10 @@ static inline wk_tensor *wk__give_to_scope(wk_tensor *t) {
 /* The public edge of every function that takes a tensor: true when t may be used by ctx. Else records why. */
 bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument);
 
-/* A number as an element of each type. Out of range for an integer: the nearest it has; NaN: 0. */
+/* A number as an element of a type (kernel/convert.h says how). */
 typedef union wk_element {
-    float f32;
-    double f64;
-    int64_t i64;
+    double room; /* for one of any type */
+    char bytes[sizeof(double)];
 } wk_element;
 wk_element wk__element_of(double value, wk_dtype dtype);
 
