@@ -20,7 +20,7 @@
  * Counts are plain integers: a tensor belongs to the context that made it, and a context to one thread at a time.
  *
  * NOTE [Sharing]. A shared tensor may be read by every context, in any thread, at once. It is never written again, not
- * even its handle but for the counts, which are atomic then: no gradient, no name, no version, no place in a scope. What
+ * even its handle but for the counts, which are atomic then: no gradient, no name, no version, no scope. What
  * wk_share and wk_send give lies in a block of the C library, so that whoever lets go of it last may free it; a shared
  * parameter lies in its module's slab, and its module outlives the threads that read it. Views of a shared tensor are
  * shared too, though their handles belong to the context that took them. */
@@ -269,11 +269,10 @@ bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *arg
 /* The same for functions that write elements or the handle. */
 bool wk__writable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument);
 
-/* A number as an element of each type. Out of range for an integer: the nearest it has; NaN: 0. */
+/* A number as an element of a type (kernel/convert.h says how). */
 typedef union wk_element {
-    float f32;
-    double f64;
-    int64_t i64;
+    double room; /* for one of any type */
+    char bytes[sizeof(double)];
 } wk_element;
 wk_element wk__element_of(double value, wk_dtype dtype);
 
