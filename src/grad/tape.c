@@ -78,6 +78,8 @@ static inline void edge_set(wk_edge *edge, wk_tensor *x, bool saved) {
             edge->kind = x->flags & WK__CUT ? WK__EDGE_CUT : WK__EDGE_LEAF;
             edge->to.leaf = wk__retain(x);
         }
+    } else {
+        edge->to.numel = x->a.numel;
     }
     if (saved) {
         edge->saved = wk__retain(x);
