@@ -90,6 +90,9 @@ static void ops_of_null(void **state) {
     refuses(wk_sum_to_size(x, 1, NULL));
     refuses(wk_permute(x, 2, NULL));
     refuses(wk_unflatten(x, 0, 1, NULL));
+    refuses(wk_flip(x, 1, NULL));
+    refuses(wk_roll(x, 1, NULL, 1, NULL));
+    refuses(wk_repeat(x, 2, NULL));
     refuses(wk_cat(NULL, 0));
     refuses(wk_split(NULL, 1, 0));
     refuses(wk_chunk(NULL, 1, 0));

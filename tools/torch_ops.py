@@ -210,6 +210,21 @@ def views():
         yield Case("cat", cat, {f"xs{i}": shape for i, shape in enumerate(shapes)}, dim=dim, second=True)
 
 
+def moves():
+    for shape, dims in (((3,), (0,)), ((2, 3, 4), (0, -1)), ((2, 3), ()), ((), ()), ((0, 3), (0, 1))):
+        yield Case("flip", torch.flip, {"x": shape}, dims=dims, second=True)
+    for shape, shifts, dims in (((5,), (2,), (0,)), ((2, 3, 4), (1, -5), (0, -1)), ((3, 4), (1, 2, -9), (1, 0, 1)),
+                                ((2, 3), (0,), (1,)), ((0, 3), (1, 1), (0, 1)), ((2, 2), (2 ** 62,), (0,))):
+        yield Case("roll", torch.roll, {"x": shape}, shifts=shifts, dims=dims, second=True)
+    for shape, repeats in (((2, 3), (1, 1)), ((3,), (4, 2)), ((2, 1, 3), (3, 2, 5)), ((), (3,)), ((), ()),
+                           ((2, 3), (2, 0)), ((2, 0), (2, 2)), ((2,), (3, 1, 7))):
+        yield Case("repeat", torch.Tensor.repeat, {"x": shape}, repeats=repeats, second=True)
+    for op in (torch.tril, torch.triu):
+        for shape, diagonal in (((3, 3), 0), ((2, 4), 1), ((4, 2), -1), ((2, 2, 3), 0), ((3, 3), 2 ** 40),
+                                ((3, 3), -9), ((0, 3), 0), ((1, 0), 0)):
+            yield Case(op.__name__, op, {"x": shape}, diagonal=diagonal, second=True)
+
+
 def recurrent():
     # N, T, I, H, h0?, biases?, second order?
     for n, t, i, h, state, bias, second in ((1, 1, 1, 1, True, True, True), (1, 5, 1, 3, False, True, True),
@@ -235,7 +250,7 @@ def main():
     table, left_out, count = rows(sys.argv[1]), set(), 0
     with open(sys.argv[2], "w") as file:
         print(f"# made by tools/torch_ops.py, which tells the format, with PyTorch {torch.__version__}", file=file)
-        for family in (arithmetic, reductions, products, views, recurrent):
+        for family in (arithmetic, reductions, products, views, moves, recurrent):
             for case in family():
                 if set(case.attributes) <= set(re.findall(r"\w+", table.get(case.op, ""))) and case.op in table:
                     count += 1

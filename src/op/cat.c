@@ -71,7 +71,7 @@ static void forward(wk_call *c) {
         const wk_array *x = &c->in[i]->a;
         if (skipped(c->in[i])) continue;
         wk__array_narrow(y, dim, at, x->dims[dim], 1, &part);
-        wk__unary_rows(wk__kernels->copy[y->dtype], &part, x);
+        wk__set_or_add(&part, x, false);
         at += x->dims[dim];
     }
 }
@@ -99,7 +99,7 @@ static bool grad(wk_backprop *b) {
         const wk_array *gx = wk__slot(b, (int32_t)i, &room, &add);
         if (gx == NULL) return true;
         wk__array_narrow(g, dim, at, length, 1, &part);
-        wk__unary_rows((add ? wk__kernels->accumulate : wk__kernels->copy)[g->dtype], gx, &part);
+        wk__set_or_add(gx, &part, add);
     }
     return true;
 }

@@ -15,8 +15,7 @@ static void add_to_view(const wk_op *view, const void *attrs, const wk_array *y,
     wk_array part;
     if (!add) wk__zero(y);
     view->view(attrs, y, &part);
-    add |= !wk__array_is_injective(&part);
-    wk__unary_rows((add ? wk__kernels->accumulate : wk__kernels->copy)[y->dtype], &part, x);
+    wk__set_or_add(&part, x, add || !wk__array_is_injective(&part));
 }
 
 static bool shape(wk_call *c) {
