@@ -88,7 +88,14 @@ static void ops_of_null(void **state) {
     refuses(wk_reshape(x, 2, NULL));
     refuses(wk_expand(NULL, 0, NULL));
     refuses(wk_sum_to_size(x, 1, NULL));
-    refuses(wk_select_backward(x, 3, NULL, 0, 0));
+    refuses(wk_permute(x, 2, NULL));
+    refuses(wk_unflatten(x, 0, 1, NULL));
+    refuses(wk_flip(x, 1, NULL));
+    refuses(wk_roll(x, 1, NULL, 1, NULL));
+    refuses(wk_repeat(x, 2, NULL));
+    refuses(wk_cat(NULL, 0));
+    refuses(wk_split(NULL, 1, 0));
+    refuses(wk_chunk(NULL, 1, 0));
     refuses(wk_stack(NULL, 0));
     refuses(wk_copy_(x, NULL));
     refuses(wk_rand(1, NULL, WK_F32));

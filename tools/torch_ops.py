@@ -114,6 +114,10 @@ def stack(*xs_and_dim):
     return torch.stack(xs_and_dim[:-1], xs_and_dim[-1])
 
 
+def cat(*xs_and_dim):
+    return torch.cat(xs_and_dim[:-1], xs_and_dim[-1])
+
+
 # ---- the cases ----
 
 PAIRS = (((2, 3), (2, 3)), ((3, 1), (1, 4)), ((), (2, 3)), ((2, 3), ()), ((0, 3), (3,)), ((), ()), ((2, 1, 3), (4, 1)),
@@ -172,15 +176,39 @@ def products():
 
 def views():
     for shape, dim, index in (((2, 3, 4), 1, 0), ((2, 3, 4), -1, -1), ((2, 3, 4), 0, 1), ((5,), 0, -2)):
-        slice_shape = tuple(torch.empty(shape).select(dim, index).shape)
-        yield Case("select", torch.select, {"x": shape}, dim=dim, index=index)
-        yield Case("select_backward", torch.ops.aten.select_backward, {"x": slice_shape},
-                   dims=shape, dim=dim, index=index)
+        yield Case("select", torch.select, {"x": shape}, dim=dim, index=index, second=True)
     for shape, dims, strides, offset in (((2, 4), (2,), (4,), 1), ((2, 3, 4), (2, 3), (12, 2), 3), ((5,), (), (), 4),
                                          ((6,), (3, 2), (1, 3), 0), ((4,), (0, 2), (1, 1), 2)):
         region = dict(dims=dims, strides=strides, offset=offset)
         yield Case("as_strided", torch.as_strided, {"x": shape}, second=True, **region)
         yield Case("as_strided_scatter", as_strided_scatter, {"x": shape, "src": dims}, second=True, **region)
+    for shape, dim, start, length in (((5,), 0, 1, 3), ((2, 4, 3), 1, -3, 2), ((2, 3), -1, 3, 0), ((0, 3), 0, 0, 0)):
+        yield Case("narrow", torch.narrow, {"x": shape}, dim=dim, start=start, length=length, second=True)
+    for shape, *at in (((7,), 0, 1, 7, 2), ((2, 7), 1, -6, -1, 3), ((4, 3), 0, -9, 99, 1), ((4, 3), -1, 2, 1, 1),
+                       ((2, 3, 4), 1, 1, 2 ** 62, 2 ** 40)):
+        yield Case("slice", torch.ops.aten.slice, {"x": shape}, second=True,
+                   **dict(zip(("dim", "start", "end", "step"), at)))
+    for shape, dims in (((2, 3), (1, 0)), ((2, 3, 4), (2, 0, 1)), ((2, 3, 4), (0, -1, 1)), ((), ()), ((0, 3), (-1, 0))):
+        yield Case("permute", torch.permute, {"x": shape}, dims=dims, second=True)
+    for shape, offset, dim1, dim2 in (((3, 3), 0, 0, 1), ((2, 4), 1, 0, 1), ((4, 2), -2, -2, -1), ((2, 3, 4), 1, 2, 0),
+                                      ((2, 3), 3, 0, 1), ((2, 3), -9, 0, 1), ((0, 3), 0, 0, 1)):
+        yield Case("diagonal", torch.diagonal, {"x": shape}, offset=offset, dim1=dim1, dim2=dim2, second=True)
+    for shape, dim, size, step in (((7,), 0, 3, 2), ((2, 5), 1, 2, 1), ((5, 2), 0, 5, 2 ** 40), ((5, 2), -2, 1, 3),
+                                   ((3,), 0, 0, 1), ((2, 0), 1, 0, 1)):
+        yield Case("unfold", torch.Tensor.unfold, {"x": shape}, dim=dim, size=size, step=step, second=True)
+    for shape, start, end in (((2, 3, 4), 0, -1), ((2, 3, 4), 1, 2), ((2, 3), 1, 1), ((), 0, -1), ((0, 3), 0, 1)):
+        yield Case("flatten", torch.flatten, {"x": shape}, start_dim=start, end_dim=end)
+    for shape, dim, sizes in (((2, 6), 1, (3, 2)), ((2, 6), -1, (2, -1)), ((6, 2), 0, (1, 6)), ((0, 6), 1, (2, 3))):
+        yield Case("unflatten", lambda x, dim, sizes: x.unflatten(dim, sizes), {"x": shape}, dim=dim, sizes=sizes)
+    for shape, dim in (((2, 1, 3), 1), ((2, 1, 3), 0), ((1, 1), -1), ((), 0)):
+        yield Case("squeeze", torch.squeeze, {"x": shape}, dim=dim)
+    for shape, dim in (((2, 3), 1), ((2, 3), -1), ((2, 3), 0), ((), -1)):
+        yield Case("unsqueeze", torch.unsqueeze, {"x": shape}, dim=dim)
+    for shape in ((1, 2, 1, 3), (1, 1), (2, 3), ()):
+        yield Case("squeeze_all", torch.squeeze, {"x": shape})
+    for shape in ((2, 3), (2, 3, 4), (), (0, 2)):
+        yield Case("contiguous", torch.Tensor.contiguous, {"x": shape})
+        yield Case("clone", torch.clone, {"x": shape})
     for shape, dims in (((2, 6), (3, 4)), ((2, 6), (-1,)), ((), (1, 1)), ((0, 3), (3, 0)), ((2, 3, 4), (6, -1))):
         yield Case("reshape", torch.reshape, {"x": shape}, dims=dims)
     for shape, dim0, dim1 in (((2, 3), 0, 1), ((2, 3, 4), 0, -1), ((2, 3, 4), 1, 1)):
@@ -189,6 +217,24 @@ def views():
         yield Case("expand", torch.Tensor.expand, {"x": shape}, dims=dims)
     for shape, count, dim in (((2, 1), 3, 1), ((2, 3), 2, 0), ((2, 3), 2, -1), ((), 4, 0), ((3,), 1, 1)):
         yield Case("stack", stack, {f"xs{i}": shape for i in range(count)}, dim=dim)
+    for dim, *shapes in ((0, (2, 3), (1, 3)), (1, (2, 3), (2, 1), (2, 2)), (-1, (2,), (0,), (3,)), (0, (0,), (2, 3)),
+                         (1, (2, 0, 3), (2, 2, 3)), (0, (0,), (0,)), (0, (4,))):
+        yield Case("cat", cat, {f"xs{i}": shape for i, shape in enumerate(shapes)}, dim=dim, second=True)
+
+
+def moves():
+    for shape, dims in (((3,), (0,)), ((2, 3, 4), (0, -1)), ((2, 3), ()), ((), ()), ((0, 3), (0, 1))):
+        yield Case("flip", torch.flip, {"x": shape}, dims=dims, second=True)
+    for shape, shifts, dims in (((5,), (2,), (0,)), ((2, 3, 4), (1, -5), (0, -1)), ((3, 4), (1, 2, -9), (1, 0, 1)),
+                                ((2, 3), (0,), (1,)), ((0, 3), (1, 1), (0, 1)), ((2, 2), (2 ** 62,), (0,))):
+        yield Case("roll", torch.roll, {"x": shape}, shifts=shifts, dims=dims, second=True)
+    for shape, repeats in (((2, 3), (1, 1)), ((3,), (4, 2)), ((2, 1, 3), (3, 2, 5)), ((), (3,)), ((), ()),
+                           ((2, 3), (2, 0)), ((2, 0), (2, 2)), ((2,), (3, 1, 7))):
+        yield Case("repeat", torch.Tensor.repeat, {"x": shape}, repeats=repeats, second=True)
+    for op in (torch.tril, torch.triu):
+        for shape, diagonal in (((3, 3), 0), ((2, 4), 1), ((4, 2), -1), ((2, 2, 3), 0), ((3, 3), 2 ** 40),
+                                ((3, 3), -9), ((0, 3), 0), ((1, 0), 0)):
+            yield Case(op.__name__, op, {"x": shape}, diagonal=diagonal, second=True)
 
 
 def recurrent():
@@ -216,7 +262,7 @@ def main():
     table, left_out, count = rows(sys.argv[1]), set(), 0
     with open(sys.argv[2], "w") as file:
         print(f"# made by tools/torch_ops.py, which tells the format, with PyTorch {torch.__version__}", file=file)
-        for family in (arithmetic, reductions, products, views, recurrent):
+        for family in (arithmetic, reductions, products, views, moves, recurrent):
             for case in family():
                 if set(case.attributes) <= set(re.findall(r"\w+", table.get(case.op, ""))) and case.op in table:
                     count += 1

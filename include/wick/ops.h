@@ -12,6 +12,14 @@ WK_BEGIN_DECLS
 #undef WK_OP
 #undef WK_OP_FILE
 
+/* ---------------------------------------------------------------------------------- made of several operations --- */
+
+/* x in parts along dim, each `split_size` long, but for a last one that may be shorter; in `chunks` parts at most, all
+ * but the last of one length. The parts are views (wk_narrow). NULL on failure. Errors: EINDEX, EINVAL (a size or a
+ * count that is not positive). https://pytorch.org/docs/stable/generated/torch.split.html, torch.chunk.html */
+WK_API wk_list *wk_split(wk_tensor *x, int64_t split_size, int32_t dim);
+WK_API wk_list *wk_chunk(wk_tensor *x, int64_t chunks, int32_t dim);
+
 /* --------------------------------------------------------------------------------- calling an operation by name --- */
 
 /* For bindings, tests and tools: every row of ops.def can be found by its name and called with its inputs in an array
