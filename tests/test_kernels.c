@@ -45,6 +45,7 @@ static void test_table(void) {
     test_rnn();
     test_adam();
     test_sgd();
+    test_rmsprop();
 }
 
 int main(void) {
@@ -54,6 +55,7 @@ int main(void) {
     test_rnn_reference();
     test_adam_reference();
     test_sgd_reference();
+    test_rmsprop_reference();
     CHECK(!wk__kernels_select("no such table"), "an unknown table was selected");
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
         if (!wk__kernels_select(isas[i])) {
