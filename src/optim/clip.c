@@ -23,10 +23,9 @@ static void scale(wk_tensor *g, double factor) {
 double wk_clip_grad_norm(wk_module *module, double max_norm) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return NAN;
-    if (module == NULL || !(max_norm >= 0)) {
-        wk__fail(ctx, WK_EINVAL, "clip_grad_norm", "%s", module == NULL ? "module is NULL" : "max_norm is negative, or no number");
-        return NAN;
-    }
+    if (module == NULL) return wk__fail(ctx, WK_EINVAL, "clip_grad_norm", "module is NULL"), NAN;
+    if (!(max_norm >= 0))
+        return wk__fail(ctx, WK_EINVAL, "clip_grad_norm", "max_norm is negative, or no number"), NAN;
     const bool enabled = wk_set_grad_enabled(false);
     const int64_t count = wk_module_parameter_count(module);
     double sum = 0;
