@@ -22,6 +22,8 @@ static void null_is_allowed(void **state) {
     wk_ctx_free(NULL);
     wk_module_free(NULL);
     wk_optim_free(NULL);
+    wk_snapshot_free(NULL);
+    wk_safetensors_close(NULL);
     wk_graph_free(NULL);
     wk_memory_stats(NULL);
     assert_int_equal(wk_check(NULL), WK_OK);
@@ -61,6 +63,16 @@ static void asking_of_null(void **state) {
     assert_null(wk_module_parameter(NULL, "x"));
     assert_null(wk_module_parameter_at(NULL, 0));
     assert_int_equal(wk_module_parameter_count(NULL), 0);
+    assert_null(wk_module_buffer(NULL, "x"));
+    assert_null(wk_module_child_at(NULL, 0));
+    assert_int_equal(wk_module_child_count(NULL), 0);
+    assert_int_equal(wk_module_to_text(NULL, NULL, 0), 0);
+    assert_false(wk_module_training(NULL));
+    assert_int_equal(wk_safetensors_count(NULL), 0);
+    assert_null(wk_safetensors_name(NULL, 0));
+    assert_null(wk_safetensors_type(NULL, 0));
+    assert_null(wk_safetensors_dims(NULL, 0, NULL));
+    assert_null(wk_safetensors_metadata(NULL, "x"));
     assert_null(wk_module_self(NULL));
     assert_null(wk_module_class_of(NULL));
     assert_close(wk_optim_lr(NULL), 0, 0, "no optimiser");
@@ -173,12 +185,59 @@ static void modules_of_null(void **state) {
     refuses(wk_forward(cell, NULL));
     refuses(wk_rnn_forward(rnn, NULL, NULL, NULL));
     refuses(wk_rnn_cell_forward(cell, NULL, x));
+    refuses(wk_module_add_buffer(NULL, "b", x));
+    refuses(wk_module_add_buffer(net, NULL, x));
+    refuses(wk_module_add_buffer(net, "b", NULL));
+    refuses(wk_module_share_parameter(NULL, "b", x));
+    refuses(wk_module_share_parameter(net, "b", NULL));
+    refuses(wk_module_share_parameter(net, "b", x));
+    refuses(wk_module_requires_grad_(NULL, true));
+    refuses(wk_module_train(NULL, true));
+    refuses(wk_sequential_new(net, ""));
+    refuses(wk_tanh_new(net, NULL));
+    refuses(wk_snapshot_new(NULL));
+    refuses(wk_snapshot_take(NULL));
+    refuses(wk_snapshot_restore(NULL));
+    refuses(wk_snapshot_exchange(NULL));
+    refuses(wk_snapshot_average(NULL, 0.5));
     refuses(wk_adam_new(NULL, 0.1, NULL));
+    refuses(wk_adamw_new(NULL, 0.1, NULL));
+    refuses(wk_rmsprop_new(NULL, 0.1, NULL));
+    refuses(wk_clip_grad_norm(NULL, 1));
     refuses(wk_sgd_new(NULL, 0.1, NULL));
     refuses(wk_optim_step(NULL));
     refuses(wk_optim_zero_grad(NULL));
     refuses(wk_optim_add(NULL));
     refuses(wk_optim_set_lr(NULL, 1));
+    wk_module_free(net);
+    assert_ok();
+}
+
+static void files_of_null(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *net = wk_module_new(NULL, NULL);
+    wk_tensor *x = wk_ones(WK_SCALAR, WK_F32), *const tensors[] = {x};
+    wk_optim *const none[] = {NULL};
+    const char *const names[] = {"x"}, *const nameless[] = {NULL};
+    refuses(wk_save(NULL, net));
+    refuses(wk_save("x", NULL));
+    refuses(wk_load(NULL, net, 0));
+    refuses(wk_load("x", NULL, 0));
+    refuses(wk_checkpoint_save(NULL, net, NULL, 0));
+    refuses(wk_checkpoint_save("x", NULL, NULL, 0));
+    refuses(wk_checkpoint_save("x", net, NULL, 1));
+    refuses(wk_checkpoint_save("x", net, none, 1));
+    refuses(wk_checkpoint_save("x", net, none, -1));
+    refuses(wk_checkpoint_load(NULL, net, NULL, 0));
+    refuses(wk_checkpoint_load("x", net, none, 1));
+    refuses(wk_safetensors_open(NULL));
+    refuses(wk_safetensors_read(NULL, "x"));
+    refuses(wk_safetensors_write(NULL, names, tensors, 1));
+    refuses(wk_safetensors_write("x", NULL, tensors, 1));
+    refuses(wk_safetensors_write("x", names, NULL, 1));
+    refuses(wk_safetensors_write("x", nameless, tensors, 1));
+    refuses(wk_safetensors_write("x", names, tensors, -1));
     wk_module_free(net);
     assert_ok();
 }
@@ -221,6 +280,7 @@ static void pictures_of_null(void **state) {
 typedef struct world {
     wk_module *net, *linear, *rnn;
     wk_optim *adam;
+    wk_snapshot *snapshot;
     wk_tensor *x, *w, *y, *slot, *other;
     wk_list *list;
 } world;
@@ -270,6 +330,14 @@ static void every_maker_is_skipped(world *p) {
     assert_null(wk_linear_new(p->net, "more", 1, 1, NULL));
     assert_null(wk_rnn_new(p->net, "more", 1, 1, NULL));
     assert_null(wk_module_add_parameter(p->net, "more", x));
+    assert_null(wk_sequential_new(p->net, "more"));
+    assert_null(wk_tanh_new(p->net, "more"));
+    assert_null(wk_module_add_buffer(p->net, "more", x));
+    assert_null(wk_module_share_parameter(p->net, "more", p->w));
+    assert_null(wk_snapshot_new(p->net));
+    assert_null(wk_safetensors_open("/dev/null"));
+    assert_null(wk_adamw_new(p->net, 0.1, NULL));
+    assert_null(wk_rmsprop_new(p->net, 0.1, NULL));
     assert_null(wk_forward(p->linear, x));
     assert_null(wk_linear_forward(p->linear, x));
     hn = x;
@@ -304,6 +372,17 @@ static void every_change_is_skipped(world *p) {
     assert_true(wk_optim_step(p->adam) == WK_ESHAPE);
     assert_true(wk_optim_add(p->adam) == WK_ESHAPE);
     wk_optim_set_lr(p->adam, 7);
+    wk_module_train(p->net, false);
+    wk_module_requires_grad_(p->net, false);
+    assert_true(wk_module_training(p->net) && wk_requires_grad(p->w));
+    assert_true(isnan(wk_clip_grad_norm(p->net, 1e-3)));
+    assert_true(wk_snapshot_restore(p->snapshot) == WK_ESHAPE);
+    assert_true(wk_snapshot_average(p->snapshot, 0.5) == WK_ESHAPE);
+    assert_true(wk_save("/nowhere/at/all", p->net) == WK_ESHAPE);
+    assert_true(wk_load("/nowhere/at/all", p->net, 0) == WK_ESHAPE);
+    assert_true(wk_checkpoint_save("/nowhere/at/all", p->net, &p->adam, 1) == WK_ESHAPE);
+    assert_true(wk_checkpoint_load("/nowhere/at/all", p->net, &p->adam, 1) == WK_ESHAPE);
+    assert_true(wk_safetensors_write("/nowhere/at/all", NULL, NULL, 0) == WK_ESHAPE);
     wk_manual_seed(99);
 }
 
@@ -316,6 +395,8 @@ static void nothing_happens_while_a_failure_pends(void **state) {
     p.rnn = wk_rnn_new(p.net, "rnn", 2, 2, NULL);
     p.w = wk_module_add_parameter(p.net, "w", wk_full(WK_SHAPE(2, 2), 3, WK_F64));
     p.adam = wk_adam_new(p.net, 0.1, NULL);
+    p.snapshot = wk_snapshot_new(p.net);
+    wk_put_f64(p.w, (const int64_t[]){0, 0}, 4); /* not what the snapshot has */
     p.x = wk_full(WK_SHAPE(2, 2), 2, WK_F64);
     p.other = wk_full(WK_SHAPE(2, 2), 5, WK_F64);
     p.y = wk_sum(wk_mul(p.w, p.x));
@@ -340,11 +421,12 @@ static void nothing_happens_while_a_failure_pends(void **state) {
     assert_string_equal(wk_name(p.x), "");
     assert_int_equal(wk_randint(0, 1 << 30), first);
     wk_release(&p.slot);
+    wk_snapshot_free(p.snapshot);
     wk_optim_free(p.adam);
     wk_module_free(p.net);
 }
 
 WK_TEST_MAIN("calls", cmocka_unit_test(null_is_allowed), cmocka_unit_test(asking_of_null),
              cmocka_unit_test(ops_of_null), cmocka_unit_test(tensors_of_null),
-             cmocka_unit_test(modules_of_null), cmocka_unit_test(pictures_of_null),
+             cmocka_unit_test(modules_of_null), cmocka_unit_test(files_of_null), cmocka_unit_test(pictures_of_null),
              cmocka_unit_test(nothing_happens_while_a_failure_pends))

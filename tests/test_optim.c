@@ -21,7 +21,7 @@ static wk_tensor *numbers(int64_t count) {
     return wk_from_data(values, WK_SHAPE(count), WK_F32);
 }
 
-/* ----------------------------------------------------------------------------------------------- one optimiser --- */
+/* ------------------------------------------------------------------------------------------------ one optimiser --- */
 
 /* The number after " NAME=" in the line, or what it would be by default. */
 static double option(const char *line, const char *name, double fallback) {

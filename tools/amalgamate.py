@@ -13,7 +13,8 @@ import re
 import sys
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include "([^"]+)"[^\n]*\n', re.M)
-TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'|[A-Za-z_]\w*|\.\.\.|->|##|\s+|.', re.S)
+TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'|[A-Za-z_]\w*|\.\.\.|->|##|\s+|.',
+                   re.S)
 NAME = re.compile(r'[A-Za-z_]\w*\Z')
 STATIC = re.compile(r'^(?:\w+ )*?(?:static|INLINE|NOINLINE)\b[^;=(]*?\b(\w+)(?=\s*[\[(;=])', re.M)
 DEFINE = re.compile(r'^[ \t]*#[ \t]*define[ \t]+(\w+)', re.M)
@@ -148,7 +149,7 @@ def section(path, text, clashing):
 '''
 
 
-PROLOGUE = '''/* wick.c -- wick {version}, define-by-run deep learning in C, as one file (tools/amalgamate.py of the sources made it):
+PROLOGUE = '''/* wick.c -- wick {version}, define-by-run deep learning in C, as one file, made by tools/amalgamate.py:
  *
  *     cc -O2 app.c wick.c -lm -lpthread
  *

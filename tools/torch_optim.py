@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run PyTorch's optimisers over parameters used or left out at random, and write down what they become.
+"""Run PyTorch's optimisers over parameters that take part at random, and write down what the parameters become.
 
 Usage: torch_optim.py FILE      needs python3-torch; made with 1.13.1
 
