@@ -115,9 +115,10 @@ static void lengths_that_lie(void **state) {
 /* Cut anywhere a file is refused; changed anywhere it is refused, or reads as another file. */
 static void cut_and_changed_anywhere(void **state) {
     (void)state;
-    static const char *const names[] = {"weights.safetensors", "mixed.safetensors", "empty.safetensors"};
+    static const char *const names[] = {"weights.safetensors", "common.safetensors", "mixed.safetensors",
+                                       "empty.safetensors"};
     static const uint8_t others[] = "\"\\{}[]:,0-9u \xff";
-    for (int f = 0; f < 3; f++) {
+    for (int f = 0; f < 4; f++) {
         size_t nbytes;
         uint8_t *bytes = slurp(given(names[f]), &nbytes);
         LLVMFuzzerTestOneInput(bytes, nbytes);

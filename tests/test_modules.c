@@ -242,8 +242,36 @@ static void text_is_pytorchs(void **state) {
     assert_ok();
 }
 
+static void parts_of_null(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *net = wk_module_new(NULL, NULL);
+    wk_tensor *x = wk_ones(WK_SHAPE(1), WK_F32);
+    refuses(wk_module_add_buffer(NULL, "b", x));
+    refuses(wk_module_add_buffer(net, NULL, x));
+    refuses(wk_module_add_buffer(net, "b", NULL));
+    refuses(wk_module_share_parameter(NULL, "b", x));
+    refuses(wk_module_share_parameter(net, "b", NULL));
+    refuses(wk_module_share_parameter(net, "b", x));
+    refuses(wk_module_requires_grad_(NULL, true));
+    refuses(wk_module_train(NULL, true));
+    refuses(wk_sequential_new(net, ""));
+    refuses(wk_tanh_new(net, NULL));
+    refuses(wk_snapshot_new(NULL));
+    refuses(wk_snapshot_take(NULL));
+    refuses(wk_snapshot_restore(NULL));
+    refuses(wk_snapshot_exchange(NULL));
+    refuses(wk_snapshot_average(NULL, 0.5));
+    refuses(wk_adamw_new(NULL, 0.1, NULL));
+    refuses(wk_rmsprop_new(NULL, 0.1, NULL));
+    refuses(wk_clip_grad_norm(NULL, 1));
+    assert_int_equal(wk_module_child_count(net), 0);
+    wk_module_free(net);
+    assert_ok();
+}
+
 WK_TEST_MAIN("modules", cmocka_unit_test(buffers_are_not_trained), cmocka_unit_test(a_shared_parameter_counts_once),
              cmocka_unit_test(what_cannot_be_shared), cmocka_unit_test(frozen_parameters_stay),
              cmocka_unit_test(modes_reach_all_below), cmocka_unit_test(snapshots_keep_and_exchange),
              cmocka_unit_test(restoring_counts_as_a_change), cmocka_unit_test(sequential_counts_and_runs),
-             cmocka_unit_test(text_is_pytorchs))
+             cmocka_unit_test(text_is_pytorchs), cmocka_unit_test(parts_of_null))

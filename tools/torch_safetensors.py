@@ -5,7 +5,8 @@ Usage: torch_safetensors.py DIRECTORY      needs python3-torch and the package s
 
 weights.safetensors     the state_dict of RNN(1, 3) under "rnn" and Linear(3, 2) under "out": element i of parameter k
                         is k + i / 16
-mixed.safetensors       every type that both sides have, a type that wick has not, shapes () and (0, 3), odd names
+common.safetensors      every type that both sides have, shapes () and (0, 3), odd names
+mixed.safetensors       the same, a type that wick has not, and metadata
 empty.safetensors       nothing
 """
 import sys
@@ -27,15 +28,17 @@ class Net(nn.Module):
 def main():
     folder = sys.argv[1]
     save_file(Net().state_dict(), f"{folder}/weights.safetensors", {"format": "pt"})
-    save_file({
+    common = {
         "integers": torch.tensor([[1, -2, 2**62], [4, 5, -2**63]]),
         "doubles": torch.tensor([0.1, float("inf"), -0.0], dtype=torch.float64),
         "scalar": torch.tensor(1.5),
         "nothing": torch.zeros(0, 3),
-        "short": torch.tensor([1, 2], dtype=torch.int16),
         "": torch.tensor([7.0]),
         "a \"name\"\\\n\t\x01 \u00e9\u20ac\U0001f600": torch.tensor([8.0]),
-    }, f"{folder}/mixed.safetensors", {"note": "caf\u00e9"})
+    }
+    save_file(common, f"{folder}/common.safetensors")
+    mixed = dict(common, short=torch.tensor([1, 2], dtype=torch.int16))
+    save_file(mixed, f"{folder}/mixed.safetensors", {"note": "caf\u00e9"})
     save_file({}, f"{folder}/empty.safetensors")
 
 
