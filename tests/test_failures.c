@@ -128,11 +128,18 @@ static void writing_in_place_refuses_what_would_lose_a_gradient(void **state) {
     wk_tensor *w = leaf(2, "w"), *out = zeros(WK_SHAPE(3)), *v = wk_select(out, 0, 0);
     wk_copy_(w, wk_scalar(1, WK_F32));
     assert_fails(WK_EGRAD, "copy_: w is a leaf that requires a gradient: write it under WK_NO_GRAD");
-    wk_copy_(wk_select(out, 0, 1), wk_mul(w, w));
+    wk_copy_(wk_reshape(w, WK_SHAPE(1)), wk_scalar(1, WK_F32));
+    assert_fails(WK_EGRAD, "copy_: w is a leaf that requires a gradient: write it under WK_NO_GRAD");
+    wk_copy_(wk_select(wk_detach(out), 0, 1), wk_mul(w, w));
     assert_fails(WK_EGRAD,
-                 "copy_: a recorded write into a view would lose its gradient: collect the parts with wk_stack");
+                 "copy_: a recorded write into a view that was detached would lose its gradient: write into a copy");
+    wk_tensor *gone = zeros(WK_SHAPE(3)), *left = wk_select(gone, 0, 1);
+    wk_drop(gone);
+    wk_copy_(left, wk_mul(w, w));
+    assert_fails(WK_EGRAD, "copy_: a recorded write into a view of a tensor that is gone would lose its gradient: "
+                           "write into a copy");
     wk_copy_(wk_expand(w, WK_SHAPE(3)), out);
-    assert_fails(WK_EINVAL, "copy_: elements of an expanded tensor overlap and cannot be written in place");
+    assert_fails(WK_EINVAL, "copy_: elements of the tensor overlap and cannot be written in place");
     wk_copy_(out, wk_mul(w, w)); /* the whole: recorded */
     wk_sum(v);
     assert_fails(WK_EVERSION, "sum: x shares memory that copy_ wrote after it was made: take the view again");

@@ -39,7 +39,7 @@ typedef struct wk_call {
     wk_tensor *const *in; /* absent optional inputs are NULL */
     int32_t in_count;
     void *attrs;          /* op->attrs_nbytes bytes, or NULL; a shape rule may write defaults worked out */
-    uint32_t flags;       /* of all inputs together */
+    bool needs_grad;      /* some input does */
     uint32_t reads;       /* what the gradients that are needed read (NOTE [Reads]) */
     wk_tensor *out[WK__MAX_OUTPUTS];
 } wk_call;
@@ -110,9 +110,12 @@ static inline wk_tensor *wk__apply2(const wk_op *op, wk_tensor *a, wk_tensor *b,
 /* Records a failure of this call; returns false, so that shape rules can `return wk__refuse(...)`. */
 bool wk__refuse(wk_call *c, wk_status status, const char *format, ...) WK_PRINTF(3, 4);
 
+/* The name of input i in the row's manual, in buffer or borrowed. */
+const char *wk__input_name(const wk_op *op, int32_t i, char *buffer, size_t nbytes);
+
 /* For shape rules: declares output k. False when memory is out (recorded). */
 static inline bool wk__declare(wk_call *c, int32_t k, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
-    c->out[k] = wk__tensor_new(c->ctx, dtype, ndim, dims);
+    c->out[k] = wk__tensor_make(c->ctx, dtype, ndim, dims);
     return wk_likely(c->out[k] != NULL) || wk__refuse(c, WK_ENOMEM, "out of memory");
 }
 

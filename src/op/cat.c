@@ -79,7 +79,7 @@ static void forward(wk_call *c) {
 /* How long input i's part of the output is along dim. Of an input without gradient the node knows only the number of
  * elements: `slice` for each step along dim. */
 static int64_t length_of(const wk_edge *edge, int64_t dim, int64_t slice) {
-    if (edge->kind == WK__EDGE_NONE) return slice > 0 ? wk__edge_numel(edge) / slice : 0;
+    if (edge->way.kind == WK__TO_NONE) return slice > 0 ? wk__edge_numel(edge) / slice : 0;
     int32_t ndim;
     const int64_t *dims = wk__edge_dims(edge, &ndim);
     return stands_for_nothing(ndim, dims) ? 0 : dims[dim];

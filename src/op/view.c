@@ -348,9 +348,15 @@ static bool detach_view(const void *attrs, const wk_array *x, wk_array *y) {
     return true;
 }
 
+static bool detach_shape(wk_call *c) {
+    if (!wk__view_shape(c)) return false;
+    c->out[0]->flags |= WK__DETACHED;
+    return true;
+}
+
 const wk_op wk__op_detach = {
     WK_ROW(detach), .in_count = 1, .out_count = 1, .in_names = "x", .flags = WK__OP_NO_GRAD,
-    .shape = wk__view_shape, .view = detach_view,
+    .shape = detach_shape, .view = detach_view,
 };
 
 wk_tensor *wk_detach(wk_tensor *x) { return wk__apply1(&wk__op_detach, x, NULL); }
