@@ -11,10 +11,16 @@
 
 #include "kernel/rnn_work.h"
 
+/* An index that counts from the end when it is negative. */
+static inline int64_t at_index(int64_t index, int64_t size) {
+    return index < 0 ? index + size : index;
+}
+
 #define scalar float
 #define wide double
 #define KERNEL(k) wk__ref_##k##_f32
 #include "kernel/ref_move.inc"
+#include "kernel/ref_index.inc"
 #include "kernel/ref_loops.inc"
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_rnn.inc"
@@ -27,6 +33,7 @@
 #define wide double
 #define KERNEL(k) wk__ref_##k##_f64
 #include "kernel/ref_move.inc"
+#include "kernel/ref_index.inc"
 #include "kernel/ref_loops.inc"
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_rnn.inc"
@@ -38,6 +45,7 @@
 #define scalar int64_t
 #define KERNEL(k) wk__ref_##k##_i64
 #include "kernel/ref_move.inc"
+#include "kernel/ref_index.inc"
 #undef KERNEL
 #undef scalar
 
