@@ -86,7 +86,7 @@ wk_tensor *wk__apply_in_place(wk_call *c) {
     char name[24];
     if (!wk__writable(c->ctx, y, c->op->name, wk__input_name(c->op, 0, name, sizeof name))) return NULL;
     if (!wk__array_is_injective(&y->a))
-        return wk__refuse(c, WK_EINVAL, "elements of an expanded tensor overlap and cannot be written in place"), NULL;
+        return wk__refuse(c, WK_EINVAL, "elements of the tensor overlap and cannot be written in place"), NULL;
     if ((record && !check_recorded(c, base)) || !c->op->shape(c) || !wk__check_stale(c)) return NULL;
     c->out[0] = y;
     if (!record) c->op->forward(c);

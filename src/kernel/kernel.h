@@ -24,6 +24,25 @@ typedef void wk_scaled_diff_loop(int64_t n, void *y, int64_t sy, const void *a, 
 typedef void wk_reduce_loop(int64_t n, void *y, const void *x, int64_t sx);
 typedef void wk_reduce2_loop(int64_t n, void *y, const void *a, int64_t sa, const void *b, int64_t sb);
 
+/* One dimension reached by index: the i-th of n elements lies at(i) * step elements on from where it would lie with
+ * index 0, at(i) being index[i * si], counted from `size` when negative. Indices are in range.
+ *
+ *     gather    y[i sy] (+)= x[i sx + at(i) step]            scatter   y[i sy + at(i) step] (+)= x[i sx] */
+typedef void wk_index_loop(int64_t n, void *y, int64_t sy, const void *x, int64_t sx, const int64_t *index, int64_t si,
+                           int64_t step, int64_t size);
+
+/* index[i si] = the place in x of what comes i-th in order. Equal elements keep their order; NaN is above all numbers.
+ * work: scratch of wk__argsort_work(n, element size) bytes, 64-byte aligned. */
+typedef void wk_argsort_kernel(int64_t n, int64_t *index, int64_t si, const void *x, int64_t sx, bool descending,
+                               void *work);
+static inline int64_t wk__argsort_work(int64_t n, int64_t element_nbytes) {
+    return 2 * n * ((int64_t)sizeof(int64_t) + element_nbytes);
+}
+
+/* The numbers of the elements that are not 0, the first of x being number `first`, into found, one after another; with
+ * found NULL they are only counted. Returns how many. */
+typedef int64_t wk_find_loop(int64_t n, const void *x, int64_t sx, int64_t first, int64_t *found);
+
 /* C (m,n) = beta C + A (m,k) B (k,n). A matrix is a pointer with a row and a column stride, so a transpose is the
  * same pointer with its strides exchanged. beta is 0 or 1; with 0, C is written and never read. */
 typedef struct wk_matrix {

@@ -45,7 +45,7 @@ void *wk_data_mut(wk_tensor *t) {
     wk_ctx *ctx = reach(t, "data_mut");
     if (ctx == NULL || !wk__writable(ctx, t, "data_mut", "t") || t->a.numel == 0) return NULL;
     if (!wk__array_is_injective(&t->a)) {
-        wk__fail(ctx, WK_EINVAL, "data_mut", "elements of an expanded tensor overlap: copy it first");
+        wk__fail(ctx, WK_EINVAL, "data_mut", "elements of t overlap: copy it first");
         return NULL;
     }
     wk__storage_written(t->storage, NULL);
