@@ -5,7 +5,7 @@ Usage: torch_optim.py FILE      needs python3-torch; made with 1.13.1
 
 Two parameters take 200 steps. A generator that tests/test_optim.c has too decides in each whether a parameter takes
 part and what its gradient is, so the file holds results alone; a parameter that takes no part has no gradient, as after
-zero_grad(set_to_none=True). From step 100 on the learning rate is half. Lines: "optimiser KIND TYPE LR OPTION=VALUE...",
+zero_grad(set_to_none=True). From step 100 on the learning rate is half. Lines: "optimiser KIND TYPE LR OPTION=VALUE",
 then "step NUMBER" with the values of both parameters to the bit.
 """
 import os
