@@ -119,7 +119,8 @@ static double scale_of_case(const ops_case *c) {
 }
 
 /* Half a unit in the last place for each rounding, relative to the number itself and to the largest that it may have
- * been made of by adding and subtracting. The sums here have at most some twenty terms. */
+ * been made of by adding and subtracting: eight for a function that is right to 4 units in the last place, and as many
+ * again for what follows it. The sums here have some twenty terms at most, whose roundings mostly cancel. */
 static double tolerance(wk_dtype dtype, double expected, double scale) {
     return (dtype == WK_F32 ? 0x1p-24 : 0x1p-53) * 16 * (fabs(expected) + scale);
 }

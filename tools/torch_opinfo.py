@@ -123,8 +123,7 @@ DIFFERENCES = (
     ("expand", lambda call: -1 in call.attributes["dims"], "sizes are given in full, never as -1"),
 )
 
-# What torch gives as text and a row as a number.
-WORDS = {"none": 0, "mean": 1, "sum": 2, "tanh": 1}
+WORDS = {"none": 0, "mean": 1, "sum": 2, "tanh": 1}  # a row has numbers
 
 
 class LeftOut(Exception):
@@ -186,10 +185,11 @@ class Sample:
 def samples_of(info, name):
     """The samples of an OpInfo, then its reference inputs, which have odder strides and numbers."""
     sources = [("sample", info.sample_inputs)]
+    dtype = torch.float64 if torch.float64 in info.dtypes else torch.int64
     if info.reference_inputs_func is not None:
         sources.append(("reference", info.reference_inputs))
     for kind, source in sources:
-        for i, sample in enumerate(source("cpu", torch.float64, requires_grad=True)):
+        for i, sample in enumerate(source("cpu", dtype, requires_grad=dtype.is_floating_point)):
             yield f"{name}/{kind}{i}", sample
     for i, error in enumerate(info.error_inputs("cpu") if info.error_inputs_func else ()):
         yield f"{name}/error{i}", error.sample_input
