@@ -254,8 +254,8 @@ static wk_tensor *random_op(machine *m) {
     static wk_tensor *(*const kinds[])(machine *) = {
         random_binary, random_binary, random_unary, random_view,  random_view,
         random_view,   random_linear, random_rnn,   random_stack, random_product,
-        random_write,  random_loss,   random_shared, random_buffer_use, random_part,
-        random_part,   random_cat,    random_buffer_part,
+        random_write,  random_loss,   random_shared, random_buffer_use, random_buffer_part,
+        random_part,   random_part,   random_cat,
     };
     return kinds[below(m, (int64_t)(sizeof kinds / sizeof *kinds))](m);
 }

@@ -12,7 +12,7 @@ WK_BEGIN_DECLS
 #undef WK_OP
 #undef WK_OP_FILE
 
-/* -------------------------------------------------------------------------------------- made of several operations --- */
+/* ---------------------------------------------------------------------------------- made of several operations --- */
 
 /* x in parts along dim, each `split_size` long, but for a last one that may be shorter; in `chunks` parts at most, all
  * but the last of one length. The parts are views (wk_narrow). NULL on failure. Errors: EINDEX, EINVAL (a size or a

@@ -3,6 +3,7 @@
 
 #include "grad/scope.h"
 #include "grad/walk.h"
+#include "kernel/convert.h"
 #include "kernel/kernel.h"
 
 bool wk_set_grad_enabled(bool enabled) {
@@ -24,13 +25,13 @@ void wk__grad_enabled_cleanup(bool *was) { wk_set_grad_enabled(*was); }
 
 wk_tensor *wk_requires_grad_(wk_tensor *t, bool requires_grad) {
     wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx) || !wk__usable(ctx, t, "requires_grad_", "t")) return NULL;
+    if (!wk__ready(ctx) || !wk__writable(ctx, t, "requires_grad_", "t")) return NULL;
     if (t->way.kind == WK__TO_NODE || t->way.kind == WK__TO_CUT) {
         wk__fail(ctx, WK_EGRAD, "requires_grad_",
                  "t was computed by an op: only a leaf can be asked; wk_detach makes one");
         return NULL;
     }
-    if (requires_grad && !wk__dtype_is_float[t->a.dtype]) {
+    if (requires_grad && !wk__dtype_is_floating(t->a.dtype)) {
         wk__fail(ctx, WK_EDTYPE, "requires_grad_", "t has type %s, not a floating one", wk_dtype_name(t->a.dtype));
         return NULL;
     }
@@ -73,8 +74,7 @@ static wk_tensor *one_like(wk_ctx *ctx, const wk_tensor *y, const char *op) {
         wk__fail(ctx, WK_ENOMEM, op, "out of memory");
         return NULL;
     }
-    if (y->a.dtype == WK_F32) *(float *)one->a.data = 1;
-    else *(double *)one->a.data = 1;
+    wk__put_number(y->a.dtype, one->a.data, 1);
     return one;
 }
 

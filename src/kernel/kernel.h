@@ -94,16 +94,18 @@ int64_t wk__rnn_work(int64_t T, int64_t B, int64_t I, int64_t H);
  * and constants are computed in double, then rounded. Every table gives the same bits.
  *
  *     g = fma(weight_decay, p, g)                          where weight_decay is not 0
+ *     p = (1 - shrink) p                                   where shrink is not 0
  *     m = fma(1 - beta1, g, beta1 m)
  *     v = fma((1 - beta2) g, g, beta2 v)
  *     p = p + (-step_size m) / (sqrt(v) / sqrt_bias2 + eps)
  *
- * step_size = lr / (1 - beta1^t) and sqrt_bias2 = sqrt(1 - beta2^t) in step t = 1, 2, ... */
+ * step_size = lr / (1 - beta1^t) and sqrt_bias2 = sqrt(1 - beta2^t) in step t = 1, 2, ... AdamW (Loshchilov & Hutter
+ * 2019) is the same with shrink = lr weight_decay in place of weight_decay. */
 typedef struct wk_adam_args {
     int64_t n;
     void *p, *m, *v;
     const void *g;
-    double beta1, beta2, eps, weight_decay, step_size, sqrt_bias2;
+    double beta1, beta2, eps, weight_decay, shrink, step_size, sqrt_bias2;
 } wk_adam_args;
 typedef void wk_adam_kernel(const wk_adam_args *a);
 
@@ -121,6 +123,22 @@ typedef struct wk_sgd_args {
     bool nesterov, first;
 } wk_sgd_args;
 typedef void wk_sgd_kernel(const wk_sgd_args *a);
+
+/* RMSprop (Tieleman & Hinton 2012) as torch.optim.RMSprop, rounded likewise. a is NULL unless centered, b is NULL
+ * without momentum.
+ *
+ *     g = fma(weight_decay, p, g)                          where weight_decay is not 0
+ *     v = fma((1 - alpha) g, g, alpha v)
+ *     a = fma(1 - alpha, g, alpha a)                       centered
+ *     s = sqrt(v) + eps,  or  sqrt(fma(-a, a, v)) + eps    centered
+ *     p = p + (-lr g) / s,  or  b = momentum b + g / s;  p = fma(-lr, b, p) */
+typedef struct wk_rmsprop_args {
+    int64_t n;
+    void *p, *v, *a, *b;
+    const void *g;
+    double lr, alpha, eps, weight_decay, momentum;
+} wk_rmsprop_args;
+typedef void wk_rmsprop_kernel(const wk_rmsprop_args *a);
 
 typedef struct wk_kernels {
     const char *isa; /* "ref", "avx2" or "avx512" */

@@ -105,12 +105,6 @@ static bool scatter_shape(wk_call *c) {
     return wk__refuse(c, WK_ESHAPE, "src %s and index %s differ", wk__dims_text(&ts, src), wk__dims_text(&ti, index));
 }
 
-static bool scatter_add_shape(wk_call *c) {
-    const wk_dtype dtype = c->in[X]->a.dtype;
-    if (wk__kernels->scatter_add[dtype] != NULL) return scatter_shape(c);
-    return wk__refuse(c, WK_EDTYPE, "x has type %s, not a floating one", wk_dtype_name(dtype));
-}
-
 static void scatter(wk_call *c, bool add) {
     const int64_t dim = dim_of(c->attrs);
     const wk_array *index = &c->in[INDEX]->a, *y = &c->out[0]->a;
@@ -147,7 +141,7 @@ const wk_op wk__op_scatter = {
 const wk_op wk__op_scatter_add = {
     WK_ROW(scatter_add), .in_count = 3, .out_count = 1, .in_names = "x index src", WK_ATTRS(along_attrs, fields),
     .reads = {[SRC] = WK_READS_IN(INDEX)},
-    .shape = scatter_add_shape, .forward = scatter_add_forward, .vjp = scatter_add_vjp,
+    .shape = scatter_shape, .forward = scatter_add_forward, .vjp = scatter_add_vjp,
 };
 
 wk_tensor *wk_scatter(wk_tensor *x, int32_t dim, wk_tensor *index, wk_tensor *src) {

@@ -105,7 +105,7 @@ wk_tensor *wk_reshape(wk_tensor *x, int32_t ndim, const int64_t *dims) {
     return wk__dims_attr_set(&attrs, ndim, dims, "reshape") ? wk__apply1(&wk__op_reshape, x, &attrs) : NULL;
 }
 
-/* -------------------------------------------------------------------------------------------- flatten, unflatten --- */
+/* ------------------------------------------------------------------------------------------- flatten, unflatten --- */
 
 typedef struct flatten_attrs {
     wk_dims_attr to;
@@ -185,7 +185,7 @@ wk_tensor *wk_unflatten(wk_tensor *x, int32_t dim, int32_t ndim, const int64_t *
     return wk__dims_attr_set(&attrs.sizes, ndim, sizes, "unflatten") ? wk__apply1(&wk__op_unflatten, x, &attrs) : NULL;
 }
 
-/* -------------------------------------------------------------------------------------------- squeeze, unsqueeze --- */
+/* ------------------------------------------------------------------------------------------- squeeze, unsqueeze --- */
 
 typedef struct squeeze_attrs {
     wk_dims_attr to;
@@ -237,7 +237,9 @@ const wk_op wk__op_unsqueeze = {
     .shape = unsqueeze_shape, RESHAPING,
 };
 
-wk_tensor *wk_squeeze(wk_tensor *x, int32_t dim) { return wk__apply1(&wk__op_squeeze, x, &(squeeze_attrs){.dim = dim}); }
+wk_tensor *wk_squeeze(wk_tensor *x, int32_t dim) {
+    return wk__apply1(&wk__op_squeeze, x, &(squeeze_attrs){.dim = dim});
+}
 
 wk_tensor *wk_squeeze_all(wk_tensor *x) { return wk__apply1(&wk__op_squeeze_all, x, &(wk_dims_attr){0}); }
 

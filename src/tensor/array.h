@@ -29,7 +29,14 @@ typedef struct wk_array {
 } wk_array;
 
 extern const uint8_t wk__dtype_nbytes[WK_DTYPE_COUNT];
-extern const bool wk__dtype_is_float[WK_DTYPE_COUNT];
+extern const bool wk__dtype_is_float[WK_DTYPE_COUNT]; /* f32, f64: what floating kernels compute in */
+
+/* What sort of numbers a type holds, in the order in which types give way to one another. */
+enum { WK__BOOLEAN, WK__INTEGER, WK__HALF, WK__FLOAT };
+extern const uint8_t wk__dtype_category[WK_DTYPE_COUNT];
+
+/* Can it carry a gradient? */
+static inline bool wk__dtype_is_floating(wk_dtype dtype) { return wk__dtype_category[dtype] >= WK__HALF; }
 
 enum { WK__MOST_BITS = 44 }; /* elements: 2^44 of 8 bytes are more than any address space here */
 
