@@ -83,9 +83,11 @@ wk_tensor *wk_take_along_dim(wk_tensor *x, wk_tensor *index, int32_t dim) {
     int32_t ndim;
     wk_shape_text tx, ti;
     if (d >= 0 && ax.ndim == ai.ndim) ax.dims[d] = ai.dims[d] = 1;
-    if (d < 0 || ax.ndim != ai.ndim || !wk__broadcast_dims(&ax, &ai, &ndim, dims))
-        return wk__fail(ctx, WK_ESHAPE, "take_along_dim", "x %s and index %s do not broadcast beside dimension %d",
-                        wk__dims_text(&tx, x), wk__dims_text(&ti, index), (int)dim), NULL;
+    if (d < 0 || ax.ndim != ai.ndim || !wk__broadcast_dims(&ax, &ai, &ndim, dims)) {
+        wk__fail(ctx, WK_ESHAPE, "take_along_dim", "x %s and index %s do not broadcast beside dimension %d",
+                 wk__dims_text(&tx, x), wk__dims_text(&ti, index), (int)dim);
+        return NULL;
+    }
     dims[d] = x->a.dims[d];
     x = wk_expand(x, ndim, dims);
     dims[d] = index->a.dims[d];
