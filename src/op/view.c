@@ -121,6 +121,7 @@ static void select_backward_vjp(const wk_backprop *b, wk_tensor **gx) {
 const wk_op wk__op_select_backward = {
     WK_ROW(select_backward), .in_count = 1, .out_count = 1, .in_names = "x",
     WK_ATTRS(select_backward_attrs, select_backward_fields),
+    .types = WK__EVERY_TYPE,
     .shape = select_backward_shape, .forward = select_backward_forward, .vjp = select_backward_vjp,
 };
 
