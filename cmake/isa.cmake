@@ -12,5 +12,5 @@ endif()
 
 # Above the kernels, loops run over a few inputs or dimensions: vectors would only make them longer.
 get_target_property(engine wick_objects SOURCES)
-list(FILTER engine INCLUDE REGEX "^(tensor|grad|op|nn|optim)/")
+list(FILTER engine INCLUDE REGEX "^(tensor|grad|op|nn|optim|io)/")
 set_source_files_properties(${engine} PROPERTIES COMPILE_OPTIONS -fno-tree-vectorize)

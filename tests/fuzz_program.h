@@ -141,14 +141,29 @@ static wk_tensor *random_view(machine *m) {
     }
 }
 
-static wk_tensor *random_select_backward(machine *m) {
+/* A view that leaves elements out, or shows some of them twice. */
+static wk_tensor *random_part(machine *m) {
     wk_tensor *x = pick(m);
-    int64_t dims[WK_MAX_DIMS];
-    const int32_t ndim = wk_ndim(x) + 1, dim = (int32_t)below(m, ndim);
-    const int64_t size = 1 + below(m, 3);
-    if (ndim > 4 || wk_numel(x) * size > MAX_NUMEL) return NULL;
-    for (int32_t d = 0; d < ndim; d++) dims[d] = d < dim ? wk_dim(x, d) : d == dim ? size : wk_dim(x, d - 1);
-    return wk_select_backward(x, ndim, dims, dim, below(m, size));
+    if (wk_ndim(x) == 0) return NULL;
+    const int32_t dim = some_dim(m, x), other = some_dim(m, x);
+    const int64_t size = wk_dim(x, dim), window = 1 + below(m, 3);
+    switch (below(m, 4)) {
+    case 0: return wk_slice(x, dim, below(m, 3), size, 1 + below(m, 2));
+    case 1: return wk_narrow(x, dim, size / 2, size - size / 2);
+    case 2: return (dim - other) % wk_ndim(x) != 0 ? wk_diagonal(x, below(m, 3) - 1, dim, other) : NULL;
+    default: return window <= size && wk_ndim(x) < 4 ? wk_unfold(x, dim, window, 1 + below(m, 2)) : NULL;
+    }
+}
+
+static wk_tensor *random_cat(machine *m) {
+    wk_tensor *x = pick(m);
+    if (wk_ndim(x) == 0 || wk_numel(x) > MAX_NUMEL / 4) return NULL;
+    const int32_t dim = some_dim(m, x);
+    wk_list *parts = wk_split(x, 2, dim);
+    wk_list_push(parts, fitting(m, wk_ndim(x), wk_dims(x)));
+    wk_list_push(parts, constant(m, wk_ndim(x), wk_dims(x)));
+    wk_list_push(parts, x);
+    return wk_cat(parts, dim);
 }
 
 static wk_tensor *random_product(machine *m) {
@@ -239,8 +254,8 @@ static wk_tensor *random_op(machine *m) {
     static wk_tensor *(*const kinds[])(machine *) = {
         random_binary, random_binary, random_unary, random_view,  random_view,
         random_view,   random_linear, random_rnn,   random_stack, random_product,
-        random_write,  random_loss,   random_shared, random_buffer_use, random_select_backward,
-        random_buffer_part,
+        random_write,  random_loss,   random_shared, random_buffer_use, random_buffer_part,
+        random_part,   random_part,   random_cat,
     };
     return kinds[below(m, (int64_t)(sizeof kinds / sizeof *kinds))](m);
 }

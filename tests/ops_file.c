@@ -53,9 +53,12 @@ static int index_of(char (*list)[32], int count, const char *name) {
 static bool read_about(FILE *file, ops_case *c, names *known, const char *word) {
     char name[32];
     if (fscanf(file, "%31s", name) != 1) return false;
-    if (strcmp(word, "input") == 0 && c->input_count < OPS_MAX_INPUTS) {
+    const bool whole = strcmp(word, "index") == 0;
+    if ((whole || strcmp(word, "input") == 0) && c->input_count < OPS_MAX_INPUTS) {
         strcpy(known->input[c->input_count], name);
-        return read_array(file, &c->input[c->input_count++]);
+        const bool fine = read_array(file, &c->input[c->input_count]);
+        c->input[c->input_count++].whole = whole;
+        return fine;
     }
     if (strcmp(word, "output") == 0 && c->output_count < OPS_MAX_OUTPUTS) {
         strcpy(known->output[c->output_count], name);

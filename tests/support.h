@@ -71,6 +71,9 @@ static inline void wk_assert_all_close(const float *actual, const float *expecte
     }
 }
 
+/* The call is a mistake, and is told so, whatever the words. */
+#define refuses(call) (wk_check(NULL), (void)(call), assert_int_not_equal(wk_check(NULL), WK_OK))
+
 /* No failure is pending; the message is the library's. Takes the failure, so that the next test starts without one. */
 #define assert_ok() wk_assert_status(WK_OK, "", __FILE__, __LINE__)
 

@@ -50,6 +50,7 @@ static void test_table(void) {
     test_sgd();
     test_whole_arithmetic();
     test_halves();
+    test_rmsprop();
 }
 
 int main(void) {
@@ -61,6 +62,7 @@ int main(void) {
     test_sgd_reference();
     test_conversions();
     test_all_conversions();
+    test_rmsprop_reference();
     CHECK(!wk__kernels_select("no such table"), "an unknown table was selected");
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
         if (!wk__kernels_select(isas[i])) {

@@ -3,6 +3,7 @@
  * failure, everything is given back, and the same context can run the program again. (Blocks that the heap refuses are
  * test_training's.) The linker leads the library's calls of malloc and its kin here: see CMakeLists.txt. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "support.h"
 
@@ -39,6 +40,8 @@ static wk_tensor *power(wk_tensor *x, int depth) {
     return wk_yield(depth == 0 ? wk_tanh(x) : wk_mul(power(x, depth - 1), x));
 }
 
+static char path[] = "/tmp/wick-no-memory-XXXXXX";
+
 typedef struct net {
     wk_module *root, *rnn, *out;
     wk_optim *adam, *sgd;
@@ -60,6 +63,25 @@ static net net_new(void) {
     wk_rnn_cell_new(n.root, "late", 60, 60, NULL); /* begins another slab */
     wk_optim_add(n.adam);
     return n;
+}
+
+/* Parts with buffers and shared weights, kept aside, written and read. */
+static void parts_and_files(net *n) {
+    WK_SCOPE;
+    wk_optim *optims[] = {n->adam, n->sgd};
+    wk_module *m = wk_sequential_new(n->root, "more");
+    wk_tanh_new(m, NULL);
+    wk_module_add_buffer(m, "buffer", wk_ones(WK_SHAPE(3), WK_F32));
+    wk_module_share_parameter(m, "shared", wk_module_parameter(n->out, "weight"));
+    wk_snapshot *snapshot = wk_snapshot_new(n->root);
+    wk_snapshot_average(snapshot, 0.5);
+    wk_snapshot_exchange(snapshot);
+    wk_snapshot_free(snapshot);
+    wk_clip_grad_norm(n->root, 1e-3);
+    wk_save(path, n->root);
+    wk_load(path, n->root, 0);
+    wk_checkpoint_save(path, n->root, optims, 2);
+    wk_checkpoint_load(path, n->root, optims, 2);
 }
 
 /* Longer from step to step, so that everything that grows has to. */
@@ -86,6 +108,7 @@ static void step(net *n, int64_t T) {
 static void program(void) {
     net n = net_new();
     for (int64_t T = 20; T <= 80; T += 30) step(&n, T);
+    parts_and_files(&n);
     wk_graph_free(n.graph);
     wk_release(&n.state);
     wk_optim_free(n.sgd);
@@ -120,9 +143,11 @@ static bool run_with_one_refused(int64_t at) {
 static void refused_at_every_call(void **state) {
     (void)state;
     wk_check(NULL); /* this thread's own context is made before */
+    close(mkstemp(path));
     int64_t at = 0;
     while (run_with_one_refused(at)) at++;
     print_message("# %d calls refused, one in each run\n", (int)at);
+    unlink(path);
     assert_true(at > 50); /* else the linker has not led them here */
 }
 

@@ -55,6 +55,127 @@ static void models_trained_at_once(void **state) {
     assert_ok();
 }
 
+/* ------------------------------------------------------------------------------------------------------ sharing --- */
+
+typedef struct server {
+    wk_module *rnn, *out;
+    wk_tensor *scale;
+    double sum;
+} server;
+
+/* Reads the shared model in every way there is: as an input, through a view, saved by a node, kept in a slot. */
+static void *serve(void *user) {
+    server *s = user;
+    wk_tensor *kept = NULL;
+    wk_keep(&kept, s->scale);
+    for (int i = 0; i < STEPS; i++) {
+        WK_SCOPE;
+        wk_tensor *x = wk_requires_grad_(wk_full(WK_SHAPE(1, 1 + i % 5, 1), 0.1 * (i % 7), WK_F32), true), *hn;
+        wk_tensor *r = wk_rnn_forward(s->rnn, x, NULL, &hn);
+        wk_tensor *y = wk_mul(wk_linear_forward(s->out, r), wk_select(s->scale, 0, i % 2));
+        wk_backward(wk_sum(wk_mul(y, wk_select(wk_transpose(kept, 0, 0), 0, 1))));
+        s->sum += wk_item(wk_sum(wk_grad_of(x))) + wk_item(wk_sum(y));
+    }
+    wk_release(&kept);
+    if (wk_check(NULL) != WK_OK) s->sum = NAN;
+    return NULL;
+}
+
+static void one_model_in_four_threads(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_manual_seed(3);
+    wk_rnn_options options = WK_RNN_OPTIONS;
+    options.batch_first = 1;
+    wk_module *net = wk_module_new(NULL, "net");
+    server s = {wk_rnn_new(net, "rnn", 1, 8, &options), wk_linear_new(net, "out", 8, 2, NULL), NULL, 0};
+    s.scale = wk_share(wk_from_data((float[]){2, -3}, WK_SHAPE(2), WK_F32));
+    assert_int_equal(wk_module_share(net), WK_OK);
+    server servers[THREADS] = {s, s, s, s};
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, serve, &servers[i]);
+    serve(&s);
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++) assert_close(servers[i].sum, s.sum, 0, "as if alone");
+    assert_true(s.sum == s.sum);
+    wk_tensor *w = wk_module_parameter(net, "out.bias");
+    assert_false(wk_requires_grad(w));
+    wk_copy_(wk_select(w, 0, 0), wk_scalar(1, WK_F32));
+    assert_fails(WK_ESTATE, "copy_: y is shared with other threads and cannot be changed: change a copy");
+    wk_data_mut(s.scale);
+    assert_fails(WK_ESTATE, "data_mut: t is shared with other threads and cannot be changed: change a copy");
+    wk_requires_grad_(w, true);
+    assert_fails(WK_ESTATE, "requires_grad_: t is shared with other threads and cannot be changed: change a copy");
+    wk_release(&s.scale);
+    wk_module_free(net);
+}
+
+/* A queue of one place between a loader and the test. */
+typedef struct queue {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    wk_tensor *item;
+} queue;
+
+static void queue_put(queue *q, wk_tensor *item) {
+    pthread_mutex_lock(&q->lock);
+    while (q->item != NULL) pthread_cond_wait(&q->changed, &q->lock);
+    q->item = item;
+    pthread_cond_broadcast(&q->changed);
+    pthread_mutex_unlock(&q->lock);
+}
+
+static wk_tensor *queue_get(queue *q) {
+    pthread_mutex_lock(&q->lock);
+    while (q->item == NULL) pthread_cond_wait(&q->changed, &q->lock);
+    wk_tensor *item = q->item;
+    q->item = NULL;
+    pthread_cond_broadcast(&q->changed);
+    pthread_mutex_unlock(&q->lock);
+    return item;
+}
+
+enum { BATCHES = 2000 };
+
+static void *load(void *user) {
+    for (int i = 0; i < BATCHES; i++) {
+        WK_SCOPE;
+        wk_tensor *rows = wk_full(WK_SHAPE(64, 4), i, WK_F32);
+        queue_put(user, wk_send(wk_transpose(rows, 0, 1)));
+    }
+    return NULL;
+}
+
+static void tensors_from_a_loader_thread(void **state) {
+    (void)state;
+    queue q = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL};
+    pthread_t loader;
+    wk_memory early, late;
+    pthread_create(&loader, NULL, load, &q);
+    for (int i = 0; i < BATCHES; i++) {
+        WK_SCOPE;
+        wk_tensor *batch = wk_adopt(queue_get(&q));
+        assert_int_equal(wk_dim(batch, 0), 4);
+        assert_close(wk_item(wk_mean(batch)), i, 0, "in order");
+        if (i == 10) wk_memory_stats(&early);
+    }
+    wk_memory_stats(&late);
+    assert_int_equal(late.reserved_nbytes, early.reserved_nbytes);
+    pthread_join(loader, NULL);
+    WK_SCOPE;
+    wk_tensor *sent = wk_send(wk_scalar(1, WK_F32));
+    wk_neg(sent);
+    assert_fails(WK_ECONTEXT, "neg: x belongs to another context than the current one");
+    wk_adopt(sent);
+    wk_adopt(sent);
+    assert_fails(WK_EINVAL, "adopt: t is not a tensor that wk_send gave, or was adopted before");
+    wk_tensor *never = wk_send(sent);
+    wk_release(&never);
+    assert_ok();
+}
+
+/* ---------------------------------------------------------------------------------------------------- late load --- */
+
 static void *load_late(void *user) {
     void *library = dlopen(WK_TEST_LIBRARY, RTLD_NOW | RTLD_LOCAL);
     *(char **)user = library != NULL ? NULL : strdup(dlerror());
@@ -75,4 +196,5 @@ static void a_library_loaded_late(void **state) {
     assert_null(trouble);
 }
 
-WK_TEST_MAIN("threads", cmocka_unit_test(models_trained_at_once), cmocka_unit_test(a_library_loaded_late))
+WK_TEST_MAIN("threads", cmocka_unit_test(models_trained_at_once), cmocka_unit_test(one_model_in_four_threads),
+             cmocka_unit_test(tensors_from_a_loader_thread), cmocka_unit_test(a_library_loaded_late))

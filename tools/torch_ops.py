@@ -13,9 +13,10 @@ comment. ARRAY is: NDIM DIM*NDIM VALUE*(product of the DIMs), row-major, values 
     attribute NAME d COUNT INTEGER*COUNT
     input NAME ARRAY                    in the order of the row's parameters; a list's tensors one after the other
     input NAME absent                   a NULL for an optional input
+    index NAME ARRAY                    an input of whole numbers (int64), which has no gradient
     output NAME ARRAY
     cotangent NAME ARRAY                one for each output: L = sum over outputs of sum(cotangent * output)
-    gradient NAME ARRAY                 one for each present input: dL/dinput
+    gradient NAME ARRAY                 one for each present input: dL/dinput; neither for an output of whole numbers
     weight NAME ARRAY                   with second order only, for each present input: g = sum(weight * gradient) ...
     second NAME ARRAY                   ... and dg/dinput, the cotangents held fixed
     end
@@ -50,12 +51,18 @@ class Case:
         yield ["case", self.op, self.label]
         for name, value in self.attributes.items():
             yield ["attribute", name, *attribute_words(value)]
-        present = {name: x.clone().requires_grad_() for name, x in self.inputs.items() if x is not None}
+        given = {name: x.clone() for name, x in self.inputs.items() if x is not None}
+        present = {name: x.requires_grad_() for name, x in given.items() if x.is_floating_point()}
         for name in self.inputs:
-            yield ["input", name, *(array_words(present[name]) if name in present else ["absent"])]
+            word = "index" if name in given and name not in present else "input"
+            yield [word, name, *(array_words(given[name]) if name in given else ["absent"])]
 
-        outputs = self.function(*(present.get(name) for name in self.inputs), *self.attributes.values())
+        outputs = self.function(*(given.get(name) for name in self.inputs), *self.attributes.values())
         outputs = dict(zip(self.outputs, outputs if isinstance(outputs, tuple) else (outputs,)))
+        if not all(y.is_floating_point() for y in outputs.values()):
+            yield from named("output", outputs)
+            yield ["end"]
+            return
         cotangents = {name: self.normal(tuple(y.shape)) for name, y in outputs.items()}
         loss = sum((cotangents[name] * y).sum() for name, y in outputs.items())
         gradients = gradient_of(loss, present)
@@ -97,6 +104,8 @@ def named(word, arrays):
 
 
 def label_word(value):
+    if isinstance(value, torch.Tensor):
+        value = "_".join(map(str, value.flatten().tolist())) or "empty"
     if isinstance(value, tuple):
         return "x".join(map(str, value)) or "0d"
     return "absent" if value is None else str(value)
@@ -112,6 +121,10 @@ def rnn(x, h0, w_ih, w_hh, b_ih, b_hh):
 
 def stack(*xs_and_dim):
     return torch.stack(xs_and_dim[:-1], xs_and_dim[-1])
+
+
+def cat(*xs_and_dim):
+    return torch.cat(xs_and_dim[:-1], xs_and_dim[-1])
 
 
 # ---- the cases ----
@@ -174,15 +187,39 @@ def products():
 
 def views():
     for shape, dim, index in (((2, 3, 4), 1, 0), ((2, 3, 4), -1, -1), ((2, 3, 4), 0, 1), ((5,), 0, -2)):
-        slice_shape = tuple(torch.empty(shape).select(dim, index).shape)
-        yield Case("select", torch.select, {"x": shape}, dim=dim, index=index)
-        yield Case("select_backward", torch.ops.aten.select_backward, {"x": slice_shape},
-                   dims=shape, dim=dim, index=index)
+        yield Case("select", torch.select, {"x": shape}, dim=dim, index=index, second=True)
     for shape, dims, strides, offset in (((2, 4), (2,), (4,), 1), ((2, 3, 4), (2, 3), (12, 2), 3), ((5,), (), (), 4),
                                          ((6,), (3, 2), (1, 3), 0), ((4,), (0, 2), (1, 1), 2)):
         region = dict(dims=dims, strides=strides, offset=offset)
         yield Case("as_strided", torch.as_strided, {"x": shape}, second=True, **region)
         yield Case("as_strided_scatter", as_strided_scatter, {"x": shape, "src": dims}, second=True, **region)
+    for shape, dim, start, length in (((5,), 0, 1, 3), ((2, 4, 3), 1, -3, 2), ((2, 3), -1, 3, 0), ((0, 3), 0, 0, 0)):
+        yield Case("narrow", torch.narrow, {"x": shape}, dim=dim, start=start, length=length, second=True)
+    for shape, *at in (((7,), 0, 1, 7, 2), ((2, 7), 1, -6, -1, 3), ((4, 3), 0, -9, 99, 1), ((4, 3), -1, 2, 1, 1),
+                       ((2, 3, 4), 1, 1, 2 ** 62, 2 ** 40)):
+        yield Case("slice", torch.ops.aten.slice, {"x": shape}, second=True,
+                   **dict(zip(("dim", "start", "end", "step"), at)))
+    for shape, dims in (((2, 3), (1, 0)), ((2, 3, 4), (2, 0, 1)), ((2, 3, 4), (0, -1, 1)), ((), ()), ((0, 3), (-1, 0))):
+        yield Case("permute", torch.permute, {"x": shape}, dims=dims, second=True)
+    for shape, offset, dim1, dim2 in (((3, 3), 0, 0, 1), ((2, 4), 1, 0, 1), ((4, 2), -2, -2, -1), ((2, 3, 4), 1, 2, 0),
+                                      ((2, 3), 3, 0, 1), ((2, 3), -9, 0, 1), ((0, 3), 0, 0, 1)):
+        yield Case("diagonal", torch.diagonal, {"x": shape}, offset=offset, dim1=dim1, dim2=dim2, second=True)
+    for shape, dim, size, step in (((7,), 0, 3, 2), ((2, 5), 1, 2, 1), ((5, 2), 0, 5, 2 ** 40), ((5, 2), -2, 1, 3),
+                                   ((3,), 0, 0, 1), ((2, 0), 1, 0, 1)):
+        yield Case("unfold", torch.Tensor.unfold, {"x": shape}, dim=dim, size=size, step=step, second=True)
+    for shape, start, end in (((2, 3, 4), 0, -1), ((2, 3, 4), 1, 2), ((2, 3), 1, 1), ((), 0, -1), ((0, 3), 0, 1)):
+        yield Case("flatten", torch.flatten, {"x": shape}, start_dim=start, end_dim=end)
+    for shape, dim, sizes in (((2, 6), 1, (3, 2)), ((2, 6), -1, (2, -1)), ((6, 2), 0, (1, 6)), ((0, 6), 1, (2, 3))):
+        yield Case("unflatten", lambda x, dim, sizes: x.unflatten(dim, sizes), {"x": shape}, dim=dim, sizes=sizes)
+    for shape, dim in (((2, 1, 3), 1), ((2, 1, 3), 0), ((1, 1), -1), ((), 0)):
+        yield Case("squeeze", torch.squeeze, {"x": shape}, dim=dim)
+    for shape, dim in (((2, 3), 1), ((2, 3), -1), ((2, 3), 0), ((), -1)):
+        yield Case("unsqueeze", torch.unsqueeze, {"x": shape}, dim=dim)
+    for shape in ((1, 2, 1, 3), (1, 1), (2, 3), ()):
+        yield Case("squeeze_all", torch.squeeze, {"x": shape})
+    for shape in ((2, 3), (2, 3, 4), (), (0, 2)):
+        yield Case("contiguous", torch.Tensor.contiguous, {"x": shape})
+        yield Case("clone", torch.clone, {"x": shape})
     for shape, dims in (((2, 6), (3, 4)), ((2, 6), (-1,)), ((), (1, 1)), ((0, 3), (3, 0)), ((2, 3, 4), (6, -1))):
         yield Case("reshape", torch.reshape, {"x": shape}, dims=dims)
     for shape, dim0, dim1 in (((2, 3), 0, 1), ((2, 3, 4), 0, -1), ((2, 3, 4), 1, 1)):
@@ -191,6 +228,76 @@ def views():
         yield Case("expand", torch.Tensor.expand, {"x": shape}, dims=dims)
     for shape, count, dim in (((2, 1), 3, 1), ((2, 3), 2, 0), ((2, 3), 2, -1), ((), 4, 0), ((3,), 1, 1)):
         yield Case("stack", stack, {f"xs{i}": shape for i in range(count)}, dim=dim)
+    for dim, *shapes in ((0, (2, 3), (1, 3)), (1, (2, 3), (2, 1), (2, 2)), (-1, (2,), (0,), (3,)), (0, (0,), (2, 3)),
+                         (1, (2, 0, 3), (2, 2, 3)), (0, (0,), (0,)), (0, (4,))):
+        yield Case("cat", cat, {f"xs{i}": shape for i, shape in enumerate(shapes)}, dim=dim, second=True)
+
+
+def moves():
+    for shape, dims in (((3,), (0,)), ((2, 3, 4), (0, -1)), ((2, 3), ()), ((), ()), ((0, 3), (0, 1))):
+        yield Case("flip", torch.flip, {"x": shape}, dims=dims, second=True)
+    for shape, shifts, dims in (((5,), (2,), (0,)), ((2, 3, 4), (1, -5), (0, -1)), ((3, 4), (1, 2, -9), (1, 0, 1)),
+                                ((2, 3), (0,), (1,)), ((0, 3), (1, 1), (0, 1)), ((2, 2), (2 ** 62,), (0,))):
+        yield Case("roll", torch.roll, {"x": shape}, shifts=shifts, dims=dims, second=True)
+    for shape, repeats in (((2, 3), (1, 1)), ((3,), (4, 2)), ((2, 1, 3), (3, 2, 5)), ((), (3,)), ((), ()),
+                           ((2, 3), (2, 0)), ((2, 0), (2, 2)), ((2,), (3, 1, 7))):
+        yield Case("repeat", torch.Tensor.repeat, {"x": shape}, repeats=repeats, second=True)
+    for op in (torch.tril, torch.triu):
+        for shape, diagonal in (((3, 3), 0), ((2, 4), 1), ((4, 2), -1), ((2, 2, 3), 0), ((3, 3), 2 ** 40),
+                                ((3, 3), -9), ((0, 3), 0), ((1, 0), 0)):
+            yield Case(op.__name__, op, {"x": shape}, diagonal=diagonal, second=True)
+
+
+def whole(*numbers, shape=None):
+    x = torch.tensor(numbers, dtype=torch.int64)
+    return x if shape is None else x.reshape(shape)
+
+
+def indexing():
+    for shape, dim, index in (((3, 4), 0, whole(2, 0, 2, 1, shape=(1, 4))), ((3, 4), 1, whole(3, 3, 0, shape=(3, 1))),
+                              ((2, 3, 2), -2, whole(*[0, 1, 2, 2] * 2, shape=(2, 2, 2))), ((5,), 0, whole(4, 4, 1)),
+                              ((), 0, whole(0, shape=())), ((2, 3), 1, whole(shape=(2, 0)))):
+        yield Case("gather", lambda x, i, dim: x.gather(dim, i), {"x": shape, "index": index}, dim=dim, second=True,
+                   label=label_word(index) + f"_of_{label_word(shape)}")
+        add = {"x": shape, "index": index, "src": tuple(index.shape)}
+        yield Case("scatter_add", lambda x, i, src, dim: x.scatter_add(dim, i, src), add, dim=dim, second=True)
+    for shape, dim, index in (((3, 4), 0, whole(2, 0, 1, shape=(1, 3))), ((3, 4), 1, whole(3, 1, 0, shape=(3, 1))),
+                              ((5,), 0, whole(4, 0)), ((2, 3), 0, whole(shape=(0, 3)))):
+        put = {"x": shape, "index": index, "src": tuple(index.shape)}
+        yield Case("scatter", lambda x, i, src, dim: x.scatter(dim, i, src), put, dim=dim, second=True)
+    for shape, dim, index in (((3, 4), 0, whole(2, 0, 2)), ((3, 4), -1, whole(1, 1, 3, 0, 0)), ((2, 3, 2), 1, whole(2, 0)),
+                              ((4,), 0, whole(3)), ((4, 2), 0, whole()), ((), 0, whole(0)), ((20, 9), 0, whole(*range(19)))):
+        yield Case("index_select", lambda x, i, dim: x.index_select(dim, i), {"x": shape, "index": index}, dim=dim,
+                   second=True)
+        source = tuple(torch.empty(shape).index_select(dim, index).shape)
+        yield Case("index_add", lambda x, i, source, dim: x.index_add(dim, i, source),
+                   {"x": shape, "index": index, "source": source}, dim=dim, second=True)
+    for weight, index in (((5, 3), whole(4, 0, 4)), ((5, 3), whole(1, 2, 2, 2, shape=(2, 2))), ((4, 2), whole(3, shape=())),
+                          ((3, 2), whole()), ((30, 17), whole(*[7, 29] * 4, shape=(2, 4)))):
+        yield Case("embedding", torch.nn.functional.embedding, {"input": index, "weight": weight}, second=True)
+    for shape, index in (((4, 3), whole(-1, 2, -1)), ((5,), whole(0, -5, 2, 2, shape=(2, 2))), ((3, 2, 2), whole(1, shape=())),
+                         ((3, 2), whole())):
+        yield Case("index", lambda x, i: x[i], {"x": shape, "index": index}, second=True)
+        for values in (tuple(index.shape) + shape[1:], shape[1:], ()):
+            for accumulate in (0, 1) if len(set(index.flatten().tolist())) == index.numel() else (1,):
+                yield Case("index_put", lambda x, i, v, accumulate: x.index_put((i,), v, bool(accumulate)),
+                           {"x": shape, "index": index, "values": values}, accumulate=accumulate, second=True)
+    for values in ((3., 1, 2, 1, 3, 0), (0.,), (), (2., float("nan"), -1, float("inf"), float("nan"), 2)):
+        x = torch.tensor(values, dtype=torch.float64)
+        for descending in (0, 1):
+            yield Case("argsort", argsort, {"x": x}, dim=0, descending=descending)
+    for shape, dim in (((7, 3), 0), ((2, 33), -1), ((), 0), ((2, 0), 1), ((0, 2), 1), ((2, 3, 2), 1), ((100,), 0)):
+        x = torch.from_numpy(np.random.default_rng(3).integers(-4, 5, shape).astype(np.int64)).reshape(shape)
+        yield Case("argsort", argsort, {"x": x.double()}, dim=dim, descending=0, label=f"ties_{label_word(shape)}")
+        yield Case("argsort", argsort, {"x": x}, dim=dim, descending=1, label=f"whole_{label_word(shape)}")
+        yield Case("nonzero", torch.nonzero, {"x": x}, label=f"whole_{label_word(shape)}")
+        yield Case("nonzero", torch.nonzero, {"x": (x / 2).trunc().double()}, label=label_word(shape))
+    for index, classes in ((whole(2, 0, 1), 4), (whole(2, 0, 1, 1, shape=(2, 2)), -1), (whole(0, shape=()), 1), (whole(), 3)):
+        yield Case("one_hot", torch.nn.functional.one_hot, {"index": index}, num_classes=classes)
+
+
+def argsort(x, dim, descending):
+    return torch.sort(x, dim=dim, descending=bool(descending), stable=True).indices
 
 
 def recurrent():
@@ -218,7 +325,7 @@ def main():
     table, left_out, count = rows(sys.argv[1]), set(), 0
     with open(sys.argv[2], "w") as file:
         print(f"# made by tools/torch_ops.py, which tells the format, with PyTorch {torch.__version__}", file=file)
-        for family in (arithmetic, reductions, products, views, recurrent):
+        for family in (arithmetic, reductions, products, views, moves, indexing, recurrent):
             for case in family():
                 if set(case.attributes) <= set(re.findall(r"\w+", table.get(case.op, ""))) and case.op in table:
                     count += 1

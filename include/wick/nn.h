@@ -2,7 +2,61 @@
  *
  * NOTE [Modules]. There is one type, wk_module. A parent owns its children; wk_module_free(root) frees the tree. Names
  * joined by dots are PyTorch's ("rnn.weight_ih_l0"), so weights saved there load here. Scopes never own modules.
- * A layer is a module with a class; users write classes the same way. */
+ * A layer is a module with a class; users write classes the same way:
+ *
+ * ```c
+ * #include <stdio.h>
+ * #include <wick.h>
+ *
+ * typedef struct residual { wk_module *inner; wk_tensor *gate; } residual;    // y = x + gate tanh(inner(x))
+ *
+ * static wk_tensor *residual_forward(wk_module *m, wk_tensor *x) {
+ *     const residual *self = wk_module_self(m);
+ *     return wk_add(x, wk_mul(self->gate, wk_tanh(wk_forward(self->inner, x))));
+ * }
+ *
+ * static void residual_describe(const wk_module *m, char *text, size_t nbytes) {
+ *     const residual *self = wk_module_self(m);
+ *     snprintf(text, nbytes, "gate=%g", wk_item(self->gate));
+ * }
+ *
+ * static const wk_module_class residual_class = {
+ *     sizeof(wk_module_class), "Residual", sizeof(residual), residual_forward, NULL, residual_describe,
+ * };
+ *
+ * static wk_module *residual_new(wk_module *parent, const char *name, int64_t size) {
+ *     wk_module *m = wk_module_new_of(parent, name, &residual_class);
+ *     residual *self = wk_module_self(m);
+ *     if (self == NULL) return NULL;
+ *     self->inner = wk_linear_new(m, "inner", size, size, NULL);
+ *     self->gate = wk_module_add_parameter(m, "gate", wk_scalar(0.5, WK_F32));
+ *     return m;
+ * }
+ *
+ * int main(void) {
+ *     char text[1000];
+ *     wk_module *net = wk_sequential_new(NULL, "net");
+ *     wk_linear_new(net, NULL, 2, 8, NULL);                                   // under a Sequential, NULL counts:
+ *     residual_new(net, NULL, 8);                                             // "0", "1", "2"
+ *     wk_tanh_new(net, NULL);
+ *     wk_tensor *y = wk_forward(net, wk_ones(WK_SHAPE(3, 2), WK_F32));
+ *     wk_module_to_text(net, text, sizeof text);
+ *     printf("%s\n%d x %d\n", text, (int)wk_dim(y, 0), (int)wk_dim(y, 1));
+ *     wk_module_free(net);
+ *     return wk_check(NULL) != WK_OK;
+ * }
+ * ```
+ * ```text
+ * Sequential(
+ *   (0): Linear(in_features=2, out_features=8, bias=True)
+ *   (1): Residual(
+ *     gate=0.5
+ *     (inner): Linear(in_features=8, out_features=8, bias=True)
+ *   )
+ *   (2): Tanh()
+ * )
+ * 3 x 8
+ * ``` */
 #ifndef WICK_NN_H
 #define WICK_NN_H
 
@@ -13,10 +67,11 @@ WK_BEGIN_DECLS
 typedef struct wk_module wk_module;
 
 /* A module with no computation of its own, to hold others. parent NULL makes a root, which the caller frees.
- * NULL on failure: EINVAL (a name with a dot, empty under a parent, or taken by a sibling). */
+ * NULL on failure: EINVAL (a name with a dot, empty under a parent, or taken by a sibling). Under a Sequential the name
+ * NULL stands for the number of the child. */
 WK_API wk_module *wk_module_new(wk_module *parent, const char *name);
 
-/* Frees a root with all below it. Optimisers hold a reference: memory goes when the last of them is freed too.
+/* Frees a root with all below it. Optimisers and snapshots hold a reference: memory goes when the last of them does.
  * NULL is allowed; ESTATE for a module that has a parent. */
 WK_API void wk_module_free(wk_module *root);
 
@@ -39,27 +94,85 @@ WK_API const wk_module_class *wk_module_class_of(const wk_module *m);
  * module, at a place that never moves. Errors: EINVAL (the name is taken or has a dot), EDTYPE (not floating). */
 WK_API wk_tensor *wk_module_add_parameter(wk_module *m, const char *name, wk_tensor *init);
 
+/* Gives m a second name for a parameter of the same tree, and returns it: tied weights. Files have it under both names;
+ * for optimisers and below it counts once. Errors: EINVAL (the name, or t is no parameter of this tree). */
+WK_API wk_tensor *wk_module_share_parameter(wk_module *m, const char *name, wk_tensor *t);
+
+/* Gives m a buffer, a tensor of any type that belongs to its state but is not trained, with a copy of init's values.
+ * wk_copy_ writes it. https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_buffer */
+WK_API wk_tensor *wk_module_add_buffer(wk_module *m, const char *name, wk_tensor *init);
+
+/* The buffer of this dotted name, or NULL. */
+WK_API wk_tensor *wk_module_buffer(const wk_module *m, const char *name);
+
 /* Parameters below m in the order of making, own ones first: count, one by number, one by its dotted name
  * ("rnn.bias_hh_l0"). NULL when there is none. wk_name gives the dotted name from the root. */
 WK_API int64_t wk_module_parameter_count(const wk_module *m);
 WK_API wk_tensor *wk_module_parameter_at(const wk_module *m, int64_t index);
 WK_API wk_tensor *wk_module_parameter(const wk_module *m, const char *name);
 
+/* Freezes (false) or thaws the parameters of m and below: a frozen one gets no gradient, so no step moves it. */
+WK_API void wk_module_requires_grad_(wk_module *m, bool requires_grad);
+
+/* Puts m and all below it into training (as they are made) or evaluation, for modules that differ between the two. */
+WK_API void wk_module_train(wk_module *m, bool training);
+WK_API bool wk_module_training(const wk_module *m);
+
 WK_API const char *wk_module_name(const wk_module *m);
 WK_API wk_module *wk_module_child(const wk_module *m, const char *name);
+WK_API int32_t wk_module_child_count(const wk_module *m);
+WK_API wk_module *wk_module_child_at(const wk_module *m, int32_t index);
+
+/* The tree as PyTorch prints it: at most nbytes of text with the 0 at its end. Returns the length of the whole, so
+ * wk_module_to_text(m, NULL, 0) + 1 bytes are enough. */
+WK_API size_t wk_module_to_text(const wk_module *m, char *text, size_t nbytes);
+
+/* Lets every thread run m, all at once: its parameters are shared from now on (NOTE [Threads] in tensor.h), require no
+ * gradient and cannot be changed. There is no way back. The module outlives its use in other threads; whoever frees it
+ * sees to that. Errors: ECONTEXT. */
+WK_API wk_status wk_module_share(wk_module *m);
 
 /* Runs a one-in-one-out module. EINVAL, naming the class, when it is not one. */
 WK_API wk_tensor *wk_forward(wk_module *m, wk_tensor *x);
 
+/* ---------------------------------------------------------------------------------------------------- snapshots --- */
+
+/* A copy of all parameters and buffers of a module, aside: the best so far, or their average over time,
+ *
+ *     wk_snapshot *mean = wk_snapshot_new(net);
+ *     ...  wk_optim_step(adam);  wk_snapshot_average(mean, 0.999);  ...         // in each step
+ *     wk_snapshot_exchange(mean);  evaluate(net);  wk_snapshot_exchange(mean);  // with the mean, and back
+ *
+ * What joins the module later is not part of it. NULL on failure. The caller frees it. */
+typedef struct wk_snapshot wk_snapshot;
+WK_API wk_snapshot *wk_snapshot_new(wk_module *m);
+WK_API void wk_snapshot_free(wk_snapshot *snapshot);
+
+/* Copies the module's values to the snapshot; the snapshot's to the module; or exchanges the two. */
+WK_API wk_status wk_snapshot_take(wk_snapshot *snapshot);
+WK_API wk_status wk_snapshot_restore(wk_snapshot *snapshot);
+WK_API wk_status wk_snapshot_exchange(wk_snapshot *snapshot);
+
+/* kept = decay kept + (1 - decay) value; integers are copied. EINVAL unless 0 <= decay <= 1. */
+WK_API wk_status wk_snapshot_average(wk_snapshot *snapshot, double decay);
+
 /* ------------------------------------------------------------------------------------------------------- layers --- */
+
+/* Sequential: children one after another, each with one input and one output.
+ * https://pytorch.org/docs/stable/generated/torch.nn.Sequential.html */
+WK_API wk_module *wk_sequential_new(wk_module *parent, const char *name);
+
+/* Tanh: an operation as a module. https://pytorch.org/docs/stable/generated/torch.nn.Tanh.html */
+WK_API wk_module *wk_tanh_new(wk_module *parent, const char *name);
 
 /* Linear: y = x W^T + b. Parameters weight (out,in) and bias (out), drawn as PyTorch draws them.
  * https://pytorch.org/docs/stable/generated/torch.nn.Linear.html */
 typedef struct wk_linear_options {
     size_t size;
-    int32_t bias; /* 1: with a bias */
+    int32_t bias;      /* 1: with a bias */
+    wk_tensor *weight; /* a parameter of the same tree to share; NULL: one of its own */
 } wk_linear_options;
-#define WK_LINEAR_OPTIONS { sizeof(wk_linear_options), 1 }
+#define WK_LINEAR_OPTIONS { sizeof(wk_linear_options), 1, NULL }
 
 WK_API wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_features, int64_t out_features,
                                 const wk_linear_options *options);

@@ -12,6 +12,30 @@ WK_BEGIN_DECLS
 #undef WK_OP
 #undef WK_OP_FILE
 
+/* ---------------------------------------------------------------------------------- made of several operations --- */
+
+/* x in parts along dim, each `split_size` long, but for a last one that may be shorter; in `chunks` parts at most, all
+ * but the last of one length. The parts are views (wk_narrow). NULL on failure. Errors: EINDEX, EINVAL (a size or a
+ * count that is not positive). https://pytorch.org/docs/stable/generated/torch.split.html, torch.chunk.html */
+WK_API wk_list *wk_split(wk_tensor *x, int64_t split_size, int32_t dim);
+WK_API wk_list *wk_chunk(wk_tensor *x, int64_t chunks, int32_t dim);
+
+/* gather with x and index stretched to each other's shape beside dim.
+ * https://pytorch.org/docs/stable/generated/torch.take_along_dim.html */
+WK_API wk_tensor *wk_take_along_dim(wk_tensor *x, wk_tensor *index, int32_t dim);
+
+/* The elements of x, one after another, where the mask is not 0; and x with the value (rounded to x's type) there. x
+ * and mask, of any type, broadcast. Errors: ESHAPE. https://pytorch.org/docs/stable/generated/torch.masked_select.html,
+ * torch.Tensor.masked_fill.html */
+WK_API wk_tensor *wk_masked_select(wk_tensor *x, wk_tensor *mask);
+WK_API wk_tensor *wk_masked_fill(wk_tensor *x, wk_tensor *mask, double value);
+
+/* x in rising (or descending) order along dim, and the k largest (or smallest), the first of them first. Equal elements
+ * keep their order; NaN is above all numbers. *indices, when indices is not NULL, becomes where they were. Errors:
+ * EINDEX (also k beyond the dimension). https://pytorch.org/docs/stable/generated/torch.sort.html, torch.topk.html */
+WK_API wk_tensor *wk_sort(wk_tensor *x, int32_t dim, bool descending, wk_tensor **indices);
+WK_API wk_tensor *wk_topk(wk_tensor *x, int64_t k, int32_t dim, bool largest, wk_tensor **indices);
+
 /* --------------------------------------------------------------------------------- calling an operation by name --- */
 
 /* For bindings, tests and tools: every row of ops.def can be found by its name and called with its inputs in an array
@@ -41,6 +65,9 @@ typedef struct wk_attr {
 WK_API int32_t wk_op_input_count(const wk_op *op);
 WK_API int32_t wk_op_output_count(const wk_op *op);
 WK_API int32_t wk_op_attr_count(const wk_op *op);
+
+/* The names of the inputs, "x w b", as its manual has them; "" when there are none. */
+WK_API const char *wk_op_input_names(const wk_op *op);
 
 /* Name and kind ('i', 'f' or 'd' as above) of an attribute; NULL and 0 outside. */
 WK_API const char *wk_op_attr_name(const wk_op *op, int32_t index, char *kind);

@@ -23,6 +23,25 @@ typedef struct wk_adam_options {
 /* EINVAL when lr, a beta, eps or the decay is out of its range. The caller frees the optimiser. */
 WK_API wk_optim *wk_adam_new(wk_module *module, double lr, const wk_adam_options *options);
 
+/* AdamW (Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101), as torch.optim.AdamW: Adam, but the weights
+ * decay by themselves, p *= 1 - lr weight_decay, instead of through their gradients. */
+typedef wk_adam_options wk_adamw_options;
+#define WK_ADAMW_OPTIONS { sizeof(wk_adamw_options), 0.9, 0.999, 1e-8, 0.01 }
+
+WK_API wk_optim *wk_adamw_new(wk_module *module, double lr, const wk_adamw_options *options);
+
+/* RMSprop, as torch.optim.RMSprop (https://pytorch.org/docs/stable/generated/torch.optim.RMSprop.html):
+ *   v = alpha v + (1-alpha) g^2;  p -= lr g / (sqrt(v) + eps)
+ * centered subtracts the square of the mean gradient from v; with momentum, b = momentum b + g / (...);  p -= lr b. */
+typedef struct wk_rmsprop_options {
+    size_t size;
+    double alpha, eps, weight_decay, momentum;
+    int32_t centered;
+} wk_rmsprop_options;
+#define WK_RMSPROP_OPTIONS { sizeof(wk_rmsprop_options), 0.99, 1e-8, 0.0, 0.0, 0 }
+
+WK_API wk_optim *wk_rmsprop_new(wk_module *module, double lr, const wk_rmsprop_options *options);
+
 /* Stochastic gradient descent, as torch.optim.SGD: https://pytorch.org/docs/stable/generated/torch.optim.SGD.html */
 typedef struct wk_sgd_options {
     size_t size;
@@ -43,8 +62,14 @@ WK_API wk_status wk_optim_step(wk_optim *optim);
 /* Takes up the parameters that joined the module after the optimiser was made. */
 WK_API wk_status wk_optim_add(wk_optim *optim);
 
+/* The rate of the steps to come: a schedule sets it before each. EINVAL when lr is negative. */
 WK_API double wk_optim_lr(const wk_optim *optim);
 WK_API void wk_optim_set_lr(wk_optim *optim, double lr);
+
+/* Scales the gradients of a module down together, so that their norm is at most max_norm, and returns what the norm was
+ * (NaN on failure). Absent ones do not count. A norm that is not finite spoils them all, as in PyTorch:
+ * https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html */
+WK_API double wk_clip_grad_norm(wk_module *module, double max_norm);
 
 /* NULL is allowed. */
 WK_API void wk_optim_free(wk_optim *optim);

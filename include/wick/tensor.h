@@ -96,6 +96,29 @@ WK_API wk_tensor *wk_scalar(double value, wk_dtype dtype);
  * tensor is not empty. */
 WK_API wk_tensor *wk_from_data(const void *data, int32_t ndim, const int64_t *dims, wk_dtype dtype);
 
+/* ------------------------------------------------------------------------------------------------------ sharing --- */
+
+/* NOTE [Threads]. A tensor belongs to the context that made it, and only that may use it, with two ways out:
+ *
+ *     shared = wk_share(weights);            // any thread may read it, all at once; nobody may write it
+ *     queue_put(q, wk_send(batch));          // it goes to one other thread:  batch = wk_adopt(queue_get(q));
+ *
+ * Both return a copy of the values, without history, name or gradient, that no scope owns: the caller holds it and lets
+ * go of it with wk_release, wk_keep keeps it for others as it keeps any tensor, and the last to let go frees it, in any
+ * thread. The queue is the caller's; its lock is what orders memory between the threads. A model is shared as a whole
+ * by wk_module_share. */
+
+/* A copy that every context may read, and none change (ESTATE). */
+WK_API wk_tensor *wk_share(wk_tensor *t);
+WK_API bool wk_is_shared(const wk_tensor *t); /* false of NULL */
+
+/* A copy on its way to another context, which no call but wk_adopt and wk_release takes. */
+WK_API wk_tensor *wk_send(wk_tensor *t);
+
+/* Gives what wk_send returned to the innermost scope of the current context, and returns it. EINVAL for any other
+ * tensor, and the second time. */
+WK_API wk_tensor *wk_adopt(wk_tensor *t);
+
 /* ------------------------------------------------------------------------------------------------------- asking --- */
 /* These work while a failure is pending, and say 0, NULL or -1 of NULL. */
 

@@ -13,10 +13,10 @@
  *     | next, nbytes   | blocks ...                                  |
  *     +----------------+---------------------------------------------+
  *     0                64                                        64 + nbytes                                       */
-typedef struct wk_chunk {
-    struct wk_chunk *next;
+typedef struct wk_heap_chunk {
+    struct wk_heap_chunk *next;
     size_t nbytes;
-} wk_chunk;
+} wk_heap_chunk;
 
 enum {
     CHUNK_NBYTES = 128 * 1024, /* small blocks are cut from chunks of this size */
@@ -30,7 +30,7 @@ void wk__heap_init(wk_heap *heap) {
 }
 
 void wk__heap_destroy(wk_heap *heap) {
-    for (wk_chunk *chunk = heap->chunks, *next; chunk != NULL; chunk = next) {
+    for (wk_heap_chunk *chunk = heap->chunks, *next; chunk != NULL; chunk = next) {
         next = chunk->next;
         free(chunk);
     }
@@ -42,7 +42,7 @@ static char *chunk_new(wk_heap *heap, size_t nbytes) {
     const size_t alignment = nbytes >= HUGE_NBYTES ? HUGE_NBYTES : WK__LINE;
     const size_t whole = (nbytes + WK__LINE + alignment - 1) / alignment * alignment;
     if (whole < nbytes) return NULL;
-    wk_chunk *chunk = aligned_alloc(alignment, whole);
+    wk_heap_chunk *chunk = aligned_alloc(alignment, whole);
     if (chunk == NULL) return NULL;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     if (alignment == HUGE_NBYTES) madvise(chunk, whole, MADV_HUGEPAGE);

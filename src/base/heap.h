@@ -26,7 +26,7 @@ enum {
 typedef struct wk_heap {
     void *free[WK__HEAP_CLASSES]; /* each free block begins with the address of the next */
     char *bump, *bump_end;        /* the rest of the newest chunk */
-    struct wk_chunk *chunks;      /* all that came from the system, newest first */
+    struct wk_heap_chunk *chunks;      /* all that came from the system, newest first */
     wk_memory stats;
     int64_t fail_after;           /* tests only: allocations left until they fail; negative: never */
 } wk_heap;

@@ -55,7 +55,7 @@ WK_NOINLINE static bool refuse_input(wk_call *c, int32_t i) {
 WK_NOINLINE static bool check_list(wk_call *c) {
     for (int32_t i = 0; i < c->in_count; i++) {
         const wk_tensor *x = c->in[i];
-        if (x == NULL || x->live != WK__LIVE || x->ctx != c->ctx) return refuse_input(c, i);
+        if (x == NULL || x->live != WK__LIVE || (x->ctx != c->ctx && !wk__is_shared(x))) return refuse_input(c, i);
         c->needs_grad |= wk__needs_grad(x);
     }
     return true;
@@ -70,7 +70,8 @@ static inline bool check_inputs(wk_call *c) {
     for (int32_t i = 0; i < op->in_count; i++) {
         const wk_tensor *x = c->in[i];
         if (x == NULL && (op->optional >> i & 1)) continue;
-        if (wk_unlikely(x == NULL || x->live != WK__LIVE || x->ctx != c->ctx)) return refuse_input(c, i);
+        if (wk_unlikely(x == NULL || x->live != WK__LIVE || x->ctx != c->ctx) && !wk__is_shared(x))
+            return refuse_input(c, i);
         if (!wk__needs_grad(x)) continue;
         needs_grad = true;
         reads |= op->reads[i];

@@ -25,7 +25,7 @@ void wk__grad_enabled_cleanup(bool *was) { wk_set_grad_enabled(*was); }
 
 wk_tensor *wk_requires_grad_(wk_tensor *t, bool requires_grad) {
     wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx) || !wk__usable(ctx, t, "requires_grad_", "t")) return NULL;
+    if (!wk__ready(ctx) || !wk__writable(ctx, t, "requires_grad_", "t")) return NULL;
     if (t->way.kind == WK__TO_NODE || t->way.kind == WK__TO_CUT) {
         wk__fail(ctx, WK_EGRAD, "requires_grad_",
                  "t was computed by an op: only a leaf can be asked; wk_detach makes one");

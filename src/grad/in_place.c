@@ -83,8 +83,10 @@ wk_tensor *wk__apply_in_place(wk_call *c) {
     wk_tensor *const y = c->in[0], *const base = base_of(y);
     const bool needs_grad = c->needs_grad || (base != NULL && wk__needs_grad(base));
     const bool record = needs_grad && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
+    char name[24];
+    if (!wk__writable(c->ctx, y, c->op->name, wk__input_name(c->op, 0, name, sizeof name))) return NULL;
     if (!wk__array_is_injective(&y->a))
-        return wk__refuse(c, WK_EINVAL, "elements of an expanded tensor overlap and cannot be written in place"), NULL;
+        return wk__refuse(c, WK_EINVAL, "elements of the tensor overlap and cannot be written in place"), NULL;
     if ((record && !check_recorded(c, base)) || !c->op->shape(c) || !wk__check_stale(c)) return NULL;
     c->out[0] = y;
     if (!record) c->op->forward(c);

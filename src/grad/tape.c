@@ -67,6 +67,7 @@ static inline void edge_set(wk_edge *edge, wk_tensor *x, bool saved) {
     edge->wanted = x->way.kind != WK__TO_NONE;
     if (x->way.kind == WK__TO_NODE) edge->to.node = x->node;
     else if (x->way.kind != WK__TO_NONE) edge->to.leaf = wk__retain(x);
+    else edge->to.numel = x->a.numel;
     edge->saved = NULL;
     if (saved) {
         edge->saved = wk__retain(x);

@@ -16,6 +16,7 @@ typedef struct wk_edge {
     union {
         struct wk_node *node; /* TO_NODE: the op that made the input */
         wk_tensor *leaf;      /* TO_LEAF, TO_CUT: held */
+        int64_t numel;        /* TO_NONE: of the input, for rows that must know where the next one begins */
     } to;
     wk_tensor *saved; /* held, when some gradient reads the input; else NULL */
     uint32_t version; /* of saved's storage when it was saved */
@@ -71,6 +72,7 @@ static inline wk_dtype wk__edge_dtype(const wk_edge *edge) {
 }
 
 static inline int64_t wk__edge_numel(const wk_edge *edge) {
+    if (edge->way.kind == WK__TO_NONE) return edge->to.numel;
     int32_t ndim;
     const int64_t *dims = wk__edge_dims(edge, &ndim);
     int64_t numel = 1;

@@ -24,6 +24,25 @@ typedef void wk_scaled_diff_loop(int64_t n, void *y, int64_t sy, const void *a, 
 typedef void wk_reduce_loop(int64_t n, void *y, const void *x, int64_t sx);
 typedef void wk_reduce2_loop(int64_t n, void *y, const void *a, int64_t sa, const void *b, int64_t sb);
 
+/* One dimension reached by index: the i-th of n elements lies at(i) * step elements on from where it would lie with
+ * index 0, at(i) being index[i * si], counted from `size` when negative. Indices are in range.
+ *
+ *     gather    y[i sy] (+)= x[i sx + at(i) step]            scatter   y[i sy + at(i) step] (+)= x[i sx] */
+typedef void wk_index_loop(int64_t n, void *y, int64_t sy, const void *x, int64_t sx, const int64_t *index, int64_t si,
+                           int64_t step, int64_t size);
+
+/* index[i si] = the place in x of what comes i-th in order. Equal elements keep their order; NaN is above all numbers.
+ * work: scratch of wk__argsort_work(n, element size) bytes, 64-byte aligned. */
+typedef void wk_argsort_kernel(int64_t n, int64_t *index, int64_t si, const void *x, int64_t sx, bool descending,
+                               void *work);
+static inline int64_t wk__argsort_work(int64_t n, int64_t element_nbytes) {
+    return 2 * n * ((int64_t)sizeof(int64_t) + element_nbytes);
+}
+
+/* The numbers of the elements that are not 0, the first of x being number `first`, into found, one after another; with
+ * found NULL they are only counted. Returns how many. */
+typedef int64_t wk_find_loop(int64_t n, const void *x, int64_t sx, int64_t first, int64_t *found);
+
 /* C (m,n) = beta C + A (m,k) B (k,n). A matrix is a pointer with a row and a column stride, so a transpose is the
  * same pointer with its strides exchanged. beta is 0 or 1; with 0, C is written and never read. */
 typedef struct wk_matrix {
@@ -75,16 +94,18 @@ int64_t wk__rnn_work(int64_t T, int64_t B, int64_t I, int64_t H);
  * and constants are computed in double, then rounded. Every table gives the same bits.
  *
  *     g = fma(weight_decay, p, g)                          where weight_decay is not 0
+ *     p = (1 - shrink) p                                   where shrink is not 0
  *     m = fma(1 - beta1, g, beta1 m)
  *     v = fma((1 - beta2) g, g, beta2 v)
  *     p = p + (-step_size m) / (sqrt(v) / sqrt_bias2 + eps)
  *
- * step_size = lr / (1 - beta1^t) and sqrt_bias2 = sqrt(1 - beta2^t) in step t = 1, 2, ... */
+ * step_size = lr / (1 - beta1^t) and sqrt_bias2 = sqrt(1 - beta2^t) in step t = 1, 2, ... AdamW (Loshchilov & Hutter
+ * 2019) is the same with shrink = lr weight_decay in place of weight_decay. */
 typedef struct wk_adam_args {
     int64_t n;
     void *p, *m, *v;
     const void *g;
-    double beta1, beta2, eps, weight_decay, step_size, sqrt_bias2;
+    double beta1, beta2, eps, weight_decay, shrink, step_size, sqrt_bias2;
 } wk_adam_args;
 typedef void wk_adam_kernel(const wk_adam_args *a);
 
@@ -102,6 +123,22 @@ typedef struct wk_sgd_args {
     bool nesterov, first;
 } wk_sgd_args;
 typedef void wk_sgd_kernel(const wk_sgd_args *a);
+
+/* RMSprop (Tieleman & Hinton 2012) as torch.optim.RMSprop, rounded likewise. a is NULL unless centered, b is NULL
+ * without momentum.
+ *
+ *     g = fma(weight_decay, p, g)                          where weight_decay is not 0
+ *     v = fma((1 - alpha) g, g, alpha v)
+ *     a = fma(1 - alpha, g, alpha a)                       centered
+ *     s = sqrt(v) + eps,  or  sqrt(fma(-a, a, v)) + eps    centered
+ *     p = p + (-lr g) / s,  or  b = momentum b + g / s;  p = fma(-lr, b, p) */
+typedef struct wk_rmsprop_args {
+    int64_t n;
+    void *p, *v, *a, *b;
+    const void *g;
+    double lr, alpha, eps, weight_decay, momentum;
+} wk_rmsprop_args;
+typedef void wk_rmsprop_kernel(const wk_rmsprop_args *a);
 
 typedef struct wk_kernels {
     const char *isa; /* "ref", "avx2" or "avx512" */

@@ -3,6 +3,7 @@
  *
  *   scalar        the element type
  *   number        what is computed in: VALUE(x) is an element as one, ELEMENT(v) the element nearest to one
+ *   KEY(x)        what an element is compared by
  *   wide          the type in which sums are kept
  *   NUMBER(s)     a double as one of these
  *   FMA(a, b, c)  a b + c
@@ -15,6 +16,11 @@
 #include "kernel/half.h"
 #include "kernel/rnn_work.h"
 
+/* An index that counts from the end when it is negative. */
+static inline int64_t at_index(int64_t index, int64_t size) {
+    return index < 0 ? index + size : index;
+}
+
 /* ----------------------------------------------------------------------------------------------- floating types --- */
 
 #define wide double
@@ -22,12 +28,14 @@
 #define NUMBER(s) (number)(s)
 
 #define VALUE(x) (x)
+#define KEY(x) (x)
 #define ELEMENT(v) (scalar)(v)
 
 #define scalar float
 #define number float
 #define KERNEL(k) wk__ref_##k##_f32
 #include "kernel/ref_move.inc"
+#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_loops.inc"
 #include "kernel/ref_gemm.inc"
@@ -41,6 +49,7 @@
 #define number double
 #define KERNEL(k) wk__ref_##k##_f64
 #include "kernel/ref_move.inc"
+#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_loops.inc"
 #include "kernel/ref_gemm.inc"
@@ -51,29 +60,36 @@
 #undef scalar
 
 #undef ELEMENT
+#undef KEY
 #undef VALUE
 
 #define number float
 
 #define scalar uint16_t
 #define VALUE(x) wk__f16_value(x)
+#define KEY(x) VALUE(x)
 #define ELEMENT(v) wk__f16_of((float)(v))
 #define KERNEL(k) wk__ref_##k##_f16
 #include "kernel/ref_move.inc"
+#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
 #undef KERNEL
 #undef ELEMENT
+#undef KEY
 #undef VALUE
 #undef scalar
 
 #define scalar uint16_t
 #define VALUE(x) wk__bf16_value(x)
+#define KEY(x) VALUE(x)
 #define ELEMENT(v) wk__bf16_of((float)(v))
 #define KERNEL(k) wk__ref_##k##_bf16
 #include "kernel/ref_move.inc"
+#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
 #undef KERNEL
 #undef ELEMENT
+#undef KEY
 #undef VALUE
 #undef scalar
 
@@ -92,45 +108,57 @@
 
 #define scalar int64_t
 #define VALUE(x) (number)(x)
+#define KEY(x) (x)
 #define ELEMENT(v) (scalar)(v)
 #define KERNEL(k) wk__ref_##k##_i64
 #include "kernel/ref_move.inc"
+#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
 #undef KERNEL
 #undef ELEMENT
+#undef KEY
 #undef VALUE
 #undef scalar
 
 #define scalar int32_t
 #define VALUE(x) (number)(x)
+#define KEY(x) (x)
 #define ELEMENT(v) (scalar)(v)
 #define KERNEL(k) wk__ref_##k##_i32
 #include "kernel/ref_move.inc"
+#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
 #undef KERNEL
 #undef ELEMENT
+#undef KEY
 #undef VALUE
 #undef scalar
 
 #define scalar uint8_t
 #define VALUE(x) (number)(x)
+#define KEY(x) (x)
 #define ELEMENT(v) (scalar)(v)
 #define KERNEL(k) wk__ref_##k##_u8
 #include "kernel/ref_move.inc"
+#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
 #undef KERNEL
 #undef ELEMENT
+#undef KEY
 #undef VALUE
 #undef scalar
 
 #define scalar uint8_t
 #define VALUE(x) (number)((x) != 0)
+#define KEY(x) VALUE(x)
 #define ELEMENT(v) ((v) != 0)
 #define KERNEL(k) wk__ref_##k##_bool
 #include "kernel/ref_move.inc"
+#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
 #undef KERNEL
 #undef ELEMENT
+#undef KEY
 #undef VALUE
 #undef scalar
 

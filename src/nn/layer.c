@@ -52,3 +52,13 @@ bool wk__layer_size(int64_t count, const char *what, const char *function) {
     wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %lld and must be positive", what, (long long)count);
     return false;
 }
+
+bool wk__layer_shape(const wk_tensor *t, const char *what, int32_t ndim, const int64_t *dims, const char *function) {
+    wk_shape_text is, wanted;
+    bool same = wk_ndim(t) == ndim;
+    for (int32_t d = 0; same && d < ndim; d++) same = wk_dim(t, d) == dims[d];
+    if (!same)
+        wk__fail(wk__ctx(), WK_ESHAPE, function, "%s is %s, not %s", what,
+                 wk__shape_text(&is, wk_ndim(t), wk_dims(t)), wk__shape_text(&wanted, ndim, dims));
+    return same;
+}

@@ -19,6 +19,9 @@ bool wk__options(void *options, const void *defaults, const void *given, size_t 
  * half-made layer goes with its parent. */
 wk_module *wk__layer_made(wk_module *m, wk_module *parent);
 
+/* True when t has this shape; else records that `what` has another. */
+bool wk__layer_shape(const wk_tensor *t, const char *what, int32_t ndim, const int64_t *dims, const char *function);
+
 /* True when count > 0; else records that a size must be positive. */
 bool wk__layer_size(int64_t count, const char *what, const char *function);
 

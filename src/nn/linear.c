@@ -1,12 +1,20 @@
 /* linear.c -- the layer y = x W^T + b. */
 #include <math.h>
+#include <stdio.h>
 
 #include "nn/layer.h"
 
 typedef struct linear { wk_tensor *weight, *bias; } linear;
 
+static void describe(const wk_module *m, char *text, size_t nbytes) {
+    const linear *self = wk_module_self(m);
+    snprintf(text, nbytes, "in_features=%lld, out_features=%lld, bias=%s", (long long)wk_dim(self->weight, 1),
+             (long long)wk_dim(self->weight, 0), self->bias != NULL ? "True" : "False");
+}
+
 static const wk_module_class linear_class = {
     .size = sizeof(wk_module_class), .name = "Linear", .self_nbytes = sizeof(linear), .forward = wk_linear_forward,
+    .describe = describe,
 };
 
 /* PyTorch draws the weight with kaiming_uniform(a = sqrt 5), which comes to 1 / sqrt(in) by a road with roundings of
@@ -14,6 +22,14 @@ static const wk_module_class linear_class = {
 static double weight_bound(int64_t in_features) {
     const double a = sqrt(5.0), gain = sqrt(2.0 / (1 + a * a));
     return sqrt(3.0) * (gain / sqrt((double)in_features));
+}
+
+/* The weight given in the options, which must fit, or a new one. */
+static wk_tensor *weight_of(wk_module *m, wk_tensor *given, int64_t in_features, int64_t out_features) {
+    if (given == NULL) return wk__uniform_parameter(m, "weight", weight_bound(in_features),
+                                                    WK_SHAPE(out_features, in_features));
+    if (!wk__layer_shape(given, "weight", WK_SHAPE(out_features, in_features), "linear_new")) return NULL;
+    return wk_module_share_parameter(m, "weight", given);
 }
 
 wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_features, int64_t out_features,
@@ -27,7 +43,7 @@ wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_feature
     wk_module *m = wk_module_new_of(parent, name, &linear_class);
     linear *self = wk_module_self(m);
     if (self == NULL) return NULL;
-    self->weight = wk__uniform_parameter(m, "weight", weight_bound(in_features), WK_SHAPE(out_features, in_features));
+    self->weight = weight_of(m, o.weight, in_features, out_features);
     if (o.bias) self->bias = wk__uniform_parameter(m, "bias", 1 / sqrt((double)in_features), WK_SHAPE(out_features));
     return wk__layer_made(m, parent);
 }

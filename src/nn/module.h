@@ -26,7 +26,8 @@ typedef struct wk_parameter {
     wk_slab *slab;
     int64_t begin, end; /* its place in the slab with the gap after it, in elements */
     char *name;         /* without the path */
-} wk_parameter;
+    bool is_shared;     /* the tree has it under several names */
+} wk_parameter;         /* a buffer has tensor and name only */
 
 struct wk_module {
     const wk_module_class *cls;
@@ -36,19 +37,31 @@ struct wk_module {
     int32_t child_count;
     wk_parameter *parameters;
     int32_t parameter_count;
-    int64_t total; /* parameters here and below */
+    wk_parameter *buffers;
+    int32_t buffer_count;
+    int64_t total; /* parameters here and below, a shared one counted once */
+    bool training;
     void *self;
 
     /* of roots only */
     wk_ctx *ctx;
     wk_slab *slabs; /* newest first */
-    int32_t refs;   /* the user's, and one for each optimiser */
+    int32_t refs;   /* the user's, and one for each optimiser or snapshot */
+    bool has_shared;
 };
+
+extern const wk_module_class wk__sequential_class;
+
+/* Makes room for one more entry of an array that grows at powers of two. False when memory is out. */
+bool wk__grow(void **array, int32_t count, size_t nbytes);
+
+/* Is this a name for a new member of m? Else records why. */
+bool wk__module_check_name(wk_ctx *ctx, const wk_module *m, const char *name, const char *op);
 
 /* Parameter `index` in the order of wk_module_parameter_at; NULL outside. */
 const wk_parameter *wk__module_parameter(const wk_module *m, int64_t index);
 
-/* A hold on the tree, for optimisers. */
+/* A hold on the tree, for optimisers and snapshots. */
 wk_module *wk__module_retain(wk_module *m);
 void wk__module_release(wk_module *m);
 

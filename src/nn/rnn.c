@@ -1,5 +1,6 @@
 /* rnn.c -- the tanh RNN layer, and its cell. */
 #include <math.h>
+#include <stdio.h>
 
 #include "nn/layer.h"
 
@@ -10,9 +11,19 @@ typedef struct rnn {
 
 static wk_tensor *cell_forward(wk_module *m, wk_tensor *x) { return wk_rnn_cell_forward(m, x, NULL); }
 
-static const wk_module_class rnn_class = {.size = sizeof(wk_module_class), .name = "RNN", .self_nbytes = sizeof(rnn)};
+/* As in PyTorch, what is so by default is not said. */
+static void describe(const wk_module *m, char *text, size_t nbytes) {
+    const rnn *self = wk_module_self(m);
+    snprintf(text, nbytes, "%lld, %lld%s%s", (long long)wk_dim(self->w_ih, 1), (long long)wk_dim(self->w_hh, 0),
+             self->b_ih == NULL ? ", bias=False" : "", self->batch_first ? ", batch_first=True" : "");
+}
+
+static const wk_module_class rnn_class = {
+    .size = sizeof(wk_module_class), .name = "RNN", .self_nbytes = sizeof(rnn), .describe = describe,
+};
 static const wk_module_class cell_class = {
     .size = sizeof(wk_module_class), .name = "RNNCell", .self_nbytes = sizeof(rnn), .forward = cell_forward,
+    .describe = describe,
 };
 
 /* PyTorch's names: those of the layer end in the number of the layer, those of the cell do not. */
@@ -32,7 +43,7 @@ static wk_module *recurrent_new(wk_module *parent, const char *name, int64_t inp
     rnn *self = wk_module_self(m);
     if (self == NULL) return NULL;
     const double bound = 1 / sqrt((double)hidden_size);
-    self->batch_first = o.batch_first != 0;
+    self->batch_first = cls == &rnn_class && o.batch_first != 0;
     self->w_ih = wk__uniform_parameter(m, names[0], bound, WK_SHAPE(hidden_size, input_size));
     self->w_hh = wk__uniform_parameter(m, names[1], bound, WK_SHAPE(hidden_size, hidden_size));
     if (o.bias) self->b_ih = wk__uniform_parameter(m, names[2], bound, WK_SHAPE(hidden_size));

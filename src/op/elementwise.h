@@ -12,6 +12,11 @@ void wk__scale_rows(wk_scale_loop *kernel, const wk_array *y, const wk_array *x,
 /* y = 0 */
 void wk__zero(const wk_array *y);
 
+/* y (+)= x, which broadcasts to y. */
+static inline void wk__set_or_add(const wk_array *y, const wk_array *x, bool add) {
+    wk__unary_rows((add ? wk__kernels->accumulate : wk__kernels->copy)[y->dtype], y, x);
+}
+
 /* y (+)= x summed over the dimensions in which y is stretched to x's shape. */
 void wk__sum_to(const wk_array *y, const wk_array *x, bool add);
 

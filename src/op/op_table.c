@@ -28,6 +28,7 @@ const wk_op *wk_op_find(const char *name) {
 
 const char *wk_op_name(const wk_op *op) { return op != NULL ? op->name : ""; }
 const char *wk_op_formula(const wk_op *op) { return op != NULL && op->row >= 0 ? formulas[op->row] : ""; }
+const char *wk_op_input_names(const wk_op *op) { return op != NULL && op->in_names != NULL ? op->in_names : ""; }
 int32_t wk_op_input_count(const wk_op *op) { return op != NULL ? op->in_count : 0; }
 int32_t wk_op_output_count(const wk_op *op) { return op != NULL ? op->out_count : 0; }
 int32_t wk_op_attr_count(const wk_op *op) { return op != NULL ? op->field_count : 0; }

@@ -44,27 +44,11 @@ static int64_t reach(const wk_region *r) {
     return last < INT64_MAX ? last + 1 : -1;
 }
 
-/* Do all elements lie at different places? Dimensions are taken by rising stride; each must step over what the ones
- * before it span. */
-static bool apart(const wk_region *r) {
-    bool taken[WK_MAX_DIMS] = {false};
-    int64_t span = 1;
-    for (int32_t round = 0; round < r->dims.ndim; round++) {
-        int32_t next = -1;
-        for (int32_t d = 0; d < r->dims.ndim; d++)
-            if (!taken[d] && (next < 0 || r->strides.dims[d] < r->strides.dims[next])) next = d;
-        taken[next] = true;
-        if (r->dims.dims[next] <= 1) continue;
-        if (r->strides.dims[next] < span) return false;
-        span += (r->dims.dims[next] - 1) * r->strides.dims[next];
-    }
-    return true;
-}
-
 /* Is this a region of x, whose elements count in row-major order? */
 static bool check_region(wk_call *c) {
     const wk_region *r = c->attrs;
     const wk_tensor *x = c->in[0];
+    wk_array region;
     wk_shape_text td, ts, tx;
     if (r->strides.ndim != r->dims.ndim)
         return wk__refuse(c, WK_EINVAL, "%d dims and %d strides", (int)r->dims.ndim, (int)r->strides.ndim);
@@ -76,9 +60,11 @@ static bool check_region(wk_call *c) {
                           wk__shape_text(&td, r->dims.ndim, r->dims.dims),
                           wk__shape_text(&ts, r->strides.ndim, r->strides.dims), (long long)r->offset,
                           wk__dims_text(&tx, x));
-    return apart(r) || wk__refuse(c, WK_EINVAL, "elements of the region with dims %s and strides %s overlap",
-                                  wk__shape_text(&td, r->dims.ndim, r->dims.dims),
-                                  wk__shape_text(&ts, r->strides.ndim, r->strides.dims));
+    region_of(r, &x->a, &region);
+    return wk__array_is_injective(&region) ||
+           wk__refuse(c, WK_EINVAL, "elements of the region with dims %s and strides %s overlap",
+                      wk__shape_text(&td, r->dims.ndim, r->dims.dims),
+                      wk__shape_text(&ts, r->strides.ndim, r->strides.dims));
 }
 
 static bool region_set(wk_region *r, int32_t ndim, const int64_t *dims, const int64_t *strides, int64_t offset,

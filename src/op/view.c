@@ -1,32 +1,10 @@
-/* view.c -- select, reshape, transpose, expand, detach: other looks at the same elements; and select_backward.
- *
- * A view is one function from array to array. It shapes the output, and on the way back it finds the place of the
- * output's gradient in the gradient of x (NOTE [Slots]). Only expand needs more: there many elements share a place,
- * and are summed. */
+/* view.c -- select, narrow, slice, transpose, permute, diagonal, unfold, expand, detach: other looks at the same
+ * elements (view.h). Most have the gradient that serves all views; those that only change the order of dimensions have
+ * it as a view of g, and expand, where many elements share a place, as a sum. */
 #include "op/elementwise.h"
-#include "op/rows.h"
+#include "op/view.h"
 
 #include "wick/grad.h"
-
-static void copy_dims(wk_array *y, const wk_array *x) {
-    y->data = x->data;
-    y->numel = x->numel;
-    y->dtype = x->dtype;
-    y->ndim = x->ndim;
-    for (int32_t d = 0; d < x->ndim; d++) y->dims[d] = x->dims[d], y->strides[d] = x->strides[d];
-}
-
-static bool refuse_dim(wk_call *c, int64_t dim) {
-    wk_shape_text text;
-    return wk__refuse(c, WK_EINDEX, "x %s has no dimension %lld", wk__dims_text(&text, c->in[0]), (long long)dim);
-}
-
-/* The shape of input 0's history, as arguments for a public op. */
-static wk_tensor *reshaped_like_input(const wk_backprop *b, wk_tensor *g) {
-    int32_t ndim;
-    const int64_t *dims = wk__edge_dims(&b->node->in[0], &ndim);
-    return wk_reshape(g, ndim, dims);
-}
 
 /* ------------------------------------------------------------------------------------------------------- select --- */
 
@@ -43,153 +21,102 @@ static bool select_view(const void *attrs, const wk_array *x, wk_array *y) {
     return true;
 }
 
-/* Counts dim and index from the front, in place. */
-static bool check_select(wk_call *c, select_attrs *s, int32_t ndim, const int64_t *dims) {
-    const int32_t dim = wk__wrap_dim(s->dim, ndim);
-    if (dim < 0) return refuse_dim(c, s->dim);
-    const int64_t index = s->index < 0 ? s->index + dims[dim] : s->index;
-    wk_shape_text text;
-    if (index < 0 || index >= dims[dim])
-        return wk__refuse(c, WK_EINDEX, "index %lld is out of range for dimension %d of %s", (long long)s->index,
-                          (int)dim, wk__shape_text(&text, ndim, dims));
-    *s = (select_attrs){dim, index};
-    return true;
-}
-
 static bool select_shape(wk_call *c) {
-    bool declared;
-    return check_select(c, c->attrs, c->in[0]->a.ndim, c->in[0]->a.dims) && wk__declare_view(c, &declared);
-}
-
-static void select_vjp(const wk_backprop *b, wk_tensor **gx) {
-    const select_attrs *s = b->node->attrs;
-    int32_t ndim;
-    const int64_t *dims = wk__edge_dims(&b->node->in[0], &ndim);
-    gx[0] = wk_select_backward(b->gy[0], ndim, dims, (int32_t)s->dim, s->index);
+    select_attrs *s = c->attrs;
+    const wk_tensor *x = c->in[0];
+    if (!wk__check_dim(c, &s->dim)) return false;
+    const int64_t size = x->a.dims[s->dim], index = s->index < 0 ? s->index + size : s->index;
+    wk_shape_text text;
+    if (index < 0 || index >= size)
+        return wk__refuse(c, WK_EINDEX, "index %lld is out of range for dimension %d of %s", (long long)s->index,
+                          (int)s->dim, wk__dims_text(&text, x));
+    s->index = index;
+    return wk__view_shape(c);
 }
 
 const wk_op wk__op_select = {
     WK_ROW(select), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(select_attrs, select_fields),
-    .shape = select_shape, .view = select_view, .vjp = select_vjp,
+    .shape = select_shape, .view = select_view, WK_VIEW_GRADIENT,
 };
 
 wk_tensor *wk_select(wk_tensor *x, int32_t dim, int64_t index) {
     return wk__apply1(&wk__op_select, x, &(select_attrs){dim, index});
 }
 
-/* ---------------------------------------------------------------------------------------------- select_backward --- */
+/* ------------------------------------------------------------------------------------------------ narrow, slice --- */
 
-typedef struct select_backward_attrs {
-    select_attrs at;
-    wk_dims_attr to;
-} select_backward_attrs;
+/* narrow is given start and length, slice start, end and step; the shape rule works out the rest. */
+typedef struct range_attrs { int64_t dim, start, length, end, step; } range_attrs;
 
-static const wk_attr_field select_backward_fields[] = {
-    {"dims", 'd', offsetof(select_backward_attrs, to), 0},
-    {"dim", 'i', offsetof(select_backward_attrs, at.dim), 0},
-    {"index", 'i', offsetof(select_backward_attrs, at.index), 0},
+_Static_assert(sizeof(range_attrs) <= WK__VIEW_ATTRS * sizeof(int64_t), "the most attributes of a view");
+
+static const wk_attr_field narrow_fields[] = {
+    {"dim", 'i', offsetof(range_attrs, dim), 0},
+    {"start", 'i', offsetof(range_attrs, start), 0},
+    {"length", 'i', offsetof(range_attrs, length), 0},
+};
+static const wk_attr_field slice_fields[] = {
+    {"dim", 'i', offsetof(range_attrs, dim), 0},
+    {"start", 'i', offsetof(range_attrs, start), 0},
+    {"end", 'i', offsetof(range_attrs, end), 0x1p62},
+    {"step", 'i', offsetof(range_attrs, step), 1},
 };
 
-static bool select_backward_shape(wk_call *c) {
-    select_backward_attrs *s = c->attrs;
+static bool range_view(const void *attrs, const wk_array *x, wk_array *y) {
+    const range_attrs *r = attrs;
+    wk__array_narrow(x, r->dim, r->start, r->length, r->step, y);
+    return true;
+}
+
+static bool narrow_shape(wk_call *c) {
+    range_attrs *r = c->attrs;
     const wk_tensor *x = c->in[0];
-    wk_array whole = {.dtype = x->a.dtype}, slice;
-    if (!wk__check_float(c) || !wk__check_shape(c->ctx, c->op->name, s->to.ndim, s->to.dims, x->a.dtype)) return false;
-    if (!check_select(c, &s->at, s->to.ndim, s->to.dims)) return false;
-    wk__array_set_dims(&whole, s->to.ndim, s->to.dims);
-    select_view(&s->at, &whole, &slice);
-    if (wk__same_dims(&slice, &x->a)) return wk__declare(c, 0, x->a.dtype, s->to.ndim, s->to.dims);
-    wk_shape_text tx, ts;
-    return wk__refuse(c, WK_ESHAPE, "x %s is not a slice, which would be %s", wk__dims_text(&tx, x),
-                      wk__shape_text(&ts, slice.ndim, slice.dims));
+    if (!wk__check_dim(c, &r->dim)) return false;
+    const int64_t size = x->a.dims[r->dim], start = r->start < 0 ? r->start + size : r->start;
+    wk_shape_text text;
+    if (start < 0 || start > size || r->length < 0 || r->length > size - start)
+        return wk__refuse(c, WK_EINDEX, "start %lld and length %lld are out of range for dimension %d of %s",
+                          (long long)r->start, (long long)r->length, (int)r->dim, wk__dims_text(&text, x));
+    *r = (range_attrs){r->dim, start, r->length, start + r->length, 1};
+    return wk__view_shape(c);
 }
 
-static void select_backward_forward(wk_call *c) {
-    const select_backward_attrs *s = c->attrs;
-    const wk_array *y = &c->out[0]->a;
-    wk_array slice;
-    wk__zero(y);
-    select_view(&s->at, y, &slice);
-    wk__unary_rows(wk__kernels->copy[y->dtype], &slice, &c->in[0]->a);
+/* A bound as Python's slices take it: counted from the end when negative, and never outside. */
+static int64_t clamped(int64_t bound, int64_t size) {
+    if (bound < 0) bound += size;
+    return bound < 0 ? 0 : bound > size ? size : bound;
 }
 
-static void select_backward_vjp(const wk_backprop *b, wk_tensor **gx) {
-    const select_backward_attrs *s = b->node->attrs;
-    gx[0] = wk_select(b->gy[0], (int32_t)s->at.dim, s->at.index);
+static bool slice_shape(wk_call *c) {
+    range_attrs *r = c->attrs;
+    if (!wk__check_dim(c, &r->dim)) return false;
+    if (r->step <= 0) return wk__refuse(c, WK_EINVAL, "step is %lld and must be positive", (long long)r->step);
+    const int64_t size = c->in[0]->a.dims[r->dim];
+    r->start = clamped(r->start, size);
+    r->end = clamped(r->end, size);
+    r->length = r->end > r->start ? (r->end - r->start - 1) / r->step + 1 : 0;
+    if (r->length <= 1) r->end = r->start + r->length, r->step = 1; /* a step that is not taken may be any number */
+    return wk__view_shape(c);
 }
 
-const wk_op wk__op_select_backward = {
-    WK_ROW(select_backward), .in_count = 1, .out_count = 1, .in_names = "x",
-    WK_ATTRS(select_backward_attrs, select_backward_fields),
-    .types = WK__EVERY_TYPE,
-    .shape = select_backward_shape, .forward = select_backward_forward, .vjp = select_backward_vjp,
+const wk_op wk__op_narrow = {
+    WK_ROW(narrow), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(range_attrs, narrow_fields),
+    .shape = narrow_shape, .view = range_view, WK_VIEW_GRADIENT,
+};
+const wk_op wk__op_slice = {
+    WK_ROW(slice), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(range_attrs, slice_fields),
+    .shape = slice_shape, .view = range_view, WK_VIEW_GRADIENT,
 };
 
-wk_tensor *wk_select_backward(wk_tensor *x, int32_t ndim, const int64_t *dims, int32_t dim, int64_t index) {
-    select_backward_attrs attrs = {.at = {dim, index}};
-    if (!wk__dims_attr_set(&attrs.to, ndim, dims, "select_backward")) return NULL;
-    return wk__apply1(&wk__op_select_backward, x, &attrs);
+wk_tensor *wk_narrow(wk_tensor *x, int32_t dim, int64_t start, int64_t length) {
+    return wk__apply1(&wk__op_narrow, x, &(range_attrs){.dim = dim, .start = start, .length = length});
 }
 
-/* ------------------------------------------------------------------------------------------------------ reshape --- */
-
-/* Contiguous elements take any shape; others keep theirs only when nothing changes but sizes of 1. */
-static bool reshape_view(const void *attrs, const wk_array *x, wk_array *y) {
-    const wk_dims_attr *to = attrs;
-    if (!wk__array_is_contiguous(x)) return false;
-    y->data = x->data;
-    y->dtype = x->dtype;
-    return wk__array_set_dims(y, to->ndim, to->dims);
+wk_tensor *wk_slice(wk_tensor *x, int32_t dim, int64_t start, int64_t end, int64_t step) {
+    return wk__apply1(&wk__op_slice, x, &(range_attrs){.dim = dim, .start = start, .end = end, .step = step});
 }
 
-/* Works out a size of -1, in place. */
-static bool complete_dims(wk_call *c, wk_dims_attr *to) {
-    const wk_tensor *x = c->in[0];
-    int64_t known = 1;
-    int32_t open = -1, opens = 0;
-    bool fits = true; /* the product of the sizes stays in range */
-    for (int32_t d = 0; d < to->ndim; d++) {
-        if (to->dims[d] == -1) open = d, opens++;
-        else fits &= to->dims[d] >= 0 && !__builtin_mul_overflow(known, to->dims[d], &known);
-    }
-    wk_shape_text tx, tt;
-    if (opens == 1 && fits && known > 0 && x->a.numel % known == 0)
-        to->dims[open] = x->a.numel / known, known = x->a.numel, opens = 0;
-    if (opens == 0 && fits && known == x->a.numel)
-        return wk__check_shape(c->ctx, c->op->name, to->ndim, to->dims, x->a.dtype);
-    return wk__refuse(c, WK_ESHAPE, "x %s has %lld elements and does not fit %s", wk__dims_text(&tx, x),
-                      (long long)x->a.numel, wk__shape_text(&tt, to->ndim, to->dims));
-}
-
-static bool reshape_shape(wk_call *c) {
-    wk_dims_attr *to = c->attrs;
-    bool declared;
-    if (!complete_dims(c, to) || !wk__declare_view(c, &declared)) return false;
-    return declared || wk__declare(c, 0, c->in[0]->a.dtype, to->ndim, to->dims);
-}
-
-/* Only when it is no view: a copy in row-major order. */
-static void reshape_forward(wk_call *c) {
-    const wk_array *x = &c->in[0]->a;
-    wk_array y = *x;
-    y.data = c->out[0]->a.data;
-    wk__array_set_dims(&y, x->ndim, x->dims);
-    wk__unary_rows(wk__kernels->copy[y.dtype], &y, x);
-}
-
-static void reshape_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = reshaped_like_input(b, b->gy[0]); }
-
-const wk_op wk__op_reshape = {
-    WK_ROW(reshape), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(wk_dims_attr, wk__dims_fields),
-    .shape = reshape_shape, .view = reshape_view, .forward = reshape_forward, .vjp = reshape_vjp,
-};
-
-wk_tensor *wk_reshape(wk_tensor *x, int32_t ndim, const int64_t *dims) {
-    wk_dims_attr attrs;
-    return wk__dims_attr_set(&attrs, ndim, dims, "reshape") ? wk__apply1(&wk__op_reshape, x, &attrs) : NULL;
-}
-
-/* ---------------------------------------------------------------------------------------------------- transpose --- */
+/* ------------------------------------------------------------------------------------------- transpose, permute --- */
 
 typedef struct transpose_attrs { int64_t dim0, dim1; } transpose_attrs;
 
@@ -200,7 +127,7 @@ static const wk_attr_field transpose_fields[] = {
 
 static bool transpose_view(const void *attrs, const wk_array *x, wk_array *y) {
     const transpose_attrs *t = attrs;
-    copy_dims(y, x);
+    wk__array_alias(y, x);
     y->dims[t->dim0] = x->dims[t->dim1], y->strides[t->dim0] = x->strides[t->dim1];
     y->dims[t->dim1] = x->dims[t->dim0], y->strides[t->dim1] = x->strides[t->dim0];
     return true;
@@ -208,11 +135,7 @@ static bool transpose_view(const void *attrs, const wk_array *x, wk_array *y) {
 
 static bool transpose_shape(wk_call *c) {
     transpose_attrs *t = c->attrs;
-    const int32_t ndim = c->in[0]->a.ndim, dim0 = wk__wrap_dim(t->dim0, ndim), dim1 = wk__wrap_dim(t->dim1, ndim);
-    if (dim0 < 0 || dim1 < 0) return refuse_dim(c, dim0 < 0 ? t->dim0 : t->dim1);
-    *t = (transpose_attrs){dim0, dim1};
-    bool declared;
-    return wk__declare_view(c, &declared);
+    return wk__check_dim(c, &t->dim0) && wk__check_dim(c, &t->dim1) && wk__view_shape(c);
 }
 
 static void transpose_vjp(const wk_backprop *b, wk_tensor **gx) {
@@ -227,6 +150,151 @@ const wk_op wk__op_transpose = {
 
 wk_tensor *wk_transpose(wk_tensor *x, int32_t dim0, int32_t dim1) {
     return wk__apply1(&wk__op_transpose, x, &(transpose_attrs){dim0, dim1});
+}
+
+static bool permute_view(const void *attrs, const wk_array *x, wk_array *y) {
+    const wk_dims_attr *from = attrs;
+    wk__array_alias(y, x);
+    for (int32_t d = 0; d < x->ndim; d++)
+        y->dims[d] = x->dims[from->dims[d]], y->strides[d] = x->strides[from->dims[d]];
+    return true;
+}
+
+static bool permute_shape(wk_call *c) {
+    wk_dims_attr *from = c->attrs;
+    const wk_tensor *x = c->in[0];
+    uint32_t seen = 0;
+    for (int32_t d = 0; d < from->ndim; d++) {
+        if (!wk__check_dim(c, &from->dims[d])) return false;
+        seen |= 1u << from->dims[d];
+    }
+    wk_shape_text tx, tf;
+    if (from->ndim == x->a.ndim && seen == (1u << x->a.ndim) - 1) return wk__view_shape(c);
+    return wk__refuse(c, WK_EINVAL, "%s does not name each dimension of x %s once",
+                      wk__shape_text(&tf, from->ndim, from->dims), wk__dims_text(&tx, x));
+}
+
+static void permute_vjp(const wk_backprop *b, wk_tensor **gx) {
+    const wk_dims_attr *from = b->node->attrs;
+    int64_t back[WK_MAX_DIMS];
+    for (int32_t d = 0; d < from->ndim; d++) back[from->dims[d]] = d;
+    gx[0] = wk_permute(b->gy[0], from->ndim, back);
+}
+
+const wk_op wk__op_permute = {
+    WK_ROW(permute), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(wk_dims_attr, wk__dims_fields),
+    .shape = permute_shape, .view = permute_view, .vjp = permute_vjp,
+};
+
+wk_tensor *wk_permute(wk_tensor *x, int32_t ndim, const int64_t *dims) {
+    wk_dims_attr attrs;
+    return wk__dims_attr_set(&attrs, ndim, dims, "permute") ? wk__apply1(&wk__op_permute, x, &attrs) : NULL;
+}
+
+/* ----------------------------------------------------------------------------------------------------- diagonal --- */
+
+typedef struct diagonal_attrs { int64_t offset, dim1, dim2; } diagonal_attrs;
+
+static const wk_attr_field diagonal_fields[] = {
+    {"offset", 'i', offsetof(diagonal_attrs, offset), 0},
+    {"dim1", 'i', offsetof(diagonal_attrs, dim1), 0},
+    {"dim2", 'i', offsetof(diagonal_attrs, dim2), 1},
+};
+
+/* A step along the diagonal is one along both dimensions. */
+static bool diagonal_view(const void *attrs, const wk_array *x, wk_array *y) {
+    const diagonal_attrs *a = attrs;
+    const int64_t right = a->offset > 0 ? a->offset : 0, down = a->offset < 0 ? -a->offset : 0;
+    const int64_t rows = x->dims[a->dim1] - down, cols = x->dims[a->dim2] - right;
+    const int64_t both = rows < cols ? rows : cols, length = both > 0 ? both : 0;
+    wk__array_alias(y, x);
+    if (length > 0) y->data = wk__array_at(x, down * x->strides[a->dim1] + right * x->strides[a->dim2]);
+    y->ndim = 0;
+    y->numel = length;
+    for (int32_t d = 0; d < x->ndim; d++) {
+        if (d == a->dim1 || d == a->dim2) continue;
+        y->numel *= x->dims[d];
+        y->dims[y->ndim] = x->dims[d], y->strides[y->ndim++] = x->strides[d];
+    }
+    y->dims[y->ndim] = length, y->strides[y->ndim++] = x->strides[a->dim1] + x->strides[a->dim2];
+    return true;
+}
+
+static bool diagonal_shape(wk_call *c) {
+    diagonal_attrs *a = c->attrs;
+    if (!wk__check_dim(c, &a->dim1) || !wk__check_dim(c, &a->dim2)) return false;
+    if (a->dim1 == a->dim2) return wk__refuse(c, WK_EINVAL, "dim1 and dim2 are both dimension %d", (int)a->dim1);
+    const int64_t rows = c->in[0]->a.dims[a->dim1], cols = c->in[0]->a.dims[a->dim2];
+    a->offset = a->offset < -rows ? -rows : a->offset > cols ? cols : a->offset; /* beyond, all are empty */
+    return wk__view_shape(c);
+}
+
+const wk_op wk__op_diagonal = {
+    WK_ROW(diagonal), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(diagonal_attrs, diagonal_fields),
+    .shape = diagonal_shape, .view = diagonal_view, WK_VIEW_GRADIENT,
+};
+
+wk_tensor *wk_diagonal(wk_tensor *x, int64_t offset, int32_t dim1, int32_t dim2) {
+    return wk__apply1(&wk__op_diagonal, x, &(diagonal_attrs){offset, dim1, dim2});
+}
+
+/* ------------------------------------------------------------------------------------------------------- unfold --- */
+
+typedef struct unfold_attrs { int64_t dim, size, step; } unfold_attrs;
+
+static const wk_attr_field unfold_fields[] = {
+    {"dim", 'i', offsetof(unfold_attrs, dim), 0},
+    {"size", 'i', offsetof(unfold_attrs, size), 1},
+    {"step", 'i', offsetof(unfold_attrs, step), 1},
+};
+
+/* From window to window it is `step` elements; within one they lie as in x. */
+static bool unfold_view(const void *attrs, const wk_array *x, wk_array *y) {
+    const unfold_attrs *u = attrs;
+    wk__array_alias(y, x);
+    y->ndim = x->ndim + 1;
+    y->dims[u->dim] = (x->dims[u->dim] - u->size) / u->step + 1;
+    y->strides[u->dim] = u->step * x->strides[u->dim];
+    y->dims[x->ndim] = u->size;
+    y->strides[x->ndim] = x->strides[u->dim];
+    y->numel = 1;
+    for (int32_t d = 0; d < y->ndim; d++) y->numel *= y->dims[d];
+    return true;
+}
+
+/* Windows that overlap can have more elements than fit a number, though x has not. */
+static bool check_unfolded(wk_call *c, const unfold_attrs *u) {
+    const wk_array *x = &c->in[0]->a;
+    int64_t dims[WK_MAX_DIMS];
+    for (int32_t d = 0; d < x->ndim; d++) dims[d] = x->dims[d];
+    dims[u->dim] = (x->dims[u->dim] - u->size) / u->step + 1;
+    dims[x->ndim] = u->size;
+    return wk__check_shape(c->ctx, c->op->name, x->ndim + 1, dims, x->dtype);
+}
+
+static bool unfold_shape(wk_call *c) {
+    unfold_attrs *u = c->attrs;
+    const wk_tensor *x = c->in[0];
+    wk_shape_text text;
+    if (!wk__check_dim(c, &u->dim)) return false;
+    if (x->a.ndim == WK_MAX_DIMS)
+        return wk__refuse(c, WK_ESHAPE, "x %s has no room for another dimension", wk__dims_text(&text, x));
+    if (u->step <= 0) return wk__refuse(c, WK_EINVAL, "step is %lld and must be positive", (long long)u->step);
+    if (u->size < 0 || u->size > x->a.dims[u->dim])
+        return wk__refuse(c, WK_EINVAL, "windows of size %lld do not fit dimension %d of x %s", (long long)u->size,
+                          (int)u->dim, wk__dims_text(&text, x));
+    const int64_t farthest = x->a.dims[u->dim] - u->size;
+    if (u->step > farthest) u->step = farthest + 1; /* a single window */
+    return check_unfolded(c, u) && wk__view_shape(c);
+}
+
+const wk_op wk__op_unfold = {
+    WK_ROW(unfold), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(unfold_attrs, unfold_fields),
+    .shape = unfold_shape, .view = unfold_view, WK_VIEW_GRADIENT,
+};
+
+wk_tensor *wk_unfold(wk_tensor *x, int32_t dim, int64_t size, int64_t step) {
+    return wk__apply1(&wk__op_unfold, x, &(unfold_attrs){dim, size, step});
 }
 
 /* ------------------------------------------------------------------------------------------------------- expand --- */
@@ -276,13 +344,12 @@ wk_tensor *wk_expand(wk_tensor *x, int32_t ndim, const int64_t *dims) {
 
 static bool detach_view(const void *attrs, const wk_array *x, wk_array *y) {
     (void)attrs;
-    copy_dims(y, x);
+    wk__array_alias(y, x);
     return true;
 }
 
 static bool detach_shape(wk_call *c) {
-    bool declared;
-    if (!wk__declare_view(c, &declared)) return false;
+    if (!wk__view_shape(c)) return false;
     c->out[0]->flags |= WK__DETACHED;
     return true;
 }

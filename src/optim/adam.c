@@ -1,4 +1,4 @@
-/* adam.c -- Adam, one kernel call for each run of parameters. The formula is in kernel.h and optim.h. */
+/* adam.c -- Adam and AdamW, one kernel call for each run of parameters. The formula is in kernel.h and optim.h. */
 #include <math.h>
 
 #include "kernel/kernel.h"
@@ -9,7 +9,7 @@ enum { VALUES, GRADS, FIRST_MOMENT, SECOND_MOMENT, INPUTS };
 
 typedef struct adam_attrs {
     wk_optim_attrs of;
-    double step_size, sqrt_bias2;
+    double weight_decay, shrink, step_size, sqrt_bias2;
 } adam_attrs;
 
 static bool shape(wk_call *c) { return wk__check_float(c); }
@@ -21,7 +21,7 @@ static void forward(wk_call *c) {
         .n = c->in[VALUES]->a.numel,
         .p = c->in[VALUES]->a.data, .g = c->in[GRADS]->a.data,
         .m = c->in[FIRST_MOMENT]->a.data, .v = c->in[SECOND_MOMENT]->a.data,
-        .beta1 = o->beta1, .beta2 = o->beta2, .eps = o->eps, .weight_decay = o->weight_decay,
+        .beta1 = o->beta1, .beta2 = o->beta2, .eps = o->eps, .weight_decay = a->weight_decay, .shrink = a->shrink,
         .step_size = a->step_size, .sqrt_bias2 = a->sqrt_bias2,
     });
     wk__optim_written(a->of.optim, a->of.run, c->op);
@@ -33,29 +33,58 @@ static const wk_op adam_step = {
     .shape = shape, .forward = forward,
 };
 
-static void step(wk_optim *optim, wk_optim_run *run, int64_t steps) {
+static void step(wk_optim *optim, wk_optim_run *run, int64_t steps, double weight_decay, double shrink) {
     const wk_adam_options *o = &optim->options.adam;
     const double t = (double)(steps + 1);
     adam_attrs attrs = {
-        .of = {optim, run},
+        .of = {optim, run}, .weight_decay = weight_decay, .shrink = shrink,
         .step_size = optim->lr / (1 - pow(o->beta1, t)),
         .sqrt_bias2 = sqrt(1 - pow(o->beta2, t)),
     };
     wk__apply(&adam_step, run->flat, INPUTS, &attrs, NULL);
 }
 
-static const wk_optim_kind adam = {.name = "adam_new", .state_count = 2, .step = step};
+/* Adam's weights decay through their gradient, AdamW's by themselves. */
+static void adam_step_of(wk_optim *optim, wk_optim_run *run, int64_t steps) {
+    step(optim, run, steps, optim->options.adam.weight_decay, 0);
+}
 
-wk_optim *wk_adam_new(wk_module *module, double lr, const wk_adam_options *options) {
+static void adamw_step_of(wk_optim *optim, wk_optim_run *run, int64_t steps) {
+    step(optim, run, steps, 0, optim->lr * optim->options.adam.weight_decay);
+}
+
+static const wk_optim_field fields[] = {
+    WK_OPTIM_NUMBER(wk_adam_options, beta1), WK_OPTIM_NUMBER(wk_adam_options, beta2),
+    WK_OPTIM_NUMBER(wk_adam_options, eps), WK_OPTIM_NUMBER(wk_adam_options, weight_decay),
+};
+
+#define KIND(title, function, steps)                                                                           \
+    {                                                                                                          \
+        .name = (title), .maker = (function), .state_count = 2, .state_names = {"exp_avg", "exp_avg_sq"},      \
+        WK_OPTIM_FIELDS(fields), .step = (steps),                                                              \
+    }
+static const wk_optim_kind adam = KIND("Adam", "adam_new", adam_step_of);
+static const wk_optim_kind adamw = KIND("AdamW", "adamw_new", adamw_step_of);
+
+static wk_optim *make(wk_module *module, double lr, const wk_adam_options *defaults, const wk_adam_options *given,
+                      const wk_optim_kind *kind) {
     wk_adam_options o;
-    const wk_adam_options defaults = WK_ADAM_OPTIONS;
-    if (!wk__options(&o, &defaults, options, sizeof o, "adam_new")) return NULL;
-    if (!wk__optim_check(lr >= 0, "adam_new", "lr", lr) || !wk__optim_check(o.eps >= 0, "adam_new", "eps", o.eps) ||
-        !wk__optim_check(o.beta1 >= 0 && o.beta1 < 1, "adam_new", "beta1", o.beta1) ||
-        !wk__optim_check(o.beta2 >= 0 && o.beta2 < 1, "adam_new", "beta2", o.beta2) ||
-        !wk__optim_check(o.weight_decay >= 0, "adam_new", "weight_decay", o.weight_decay))
+    const char *maker = kind->maker;
+    if (!wk__options(&o, defaults, given, sizeof o, maker)) return NULL;
+    if (!wk__optim_check(lr >= 0, maker, "lr", lr) || !wk__optim_check(o.eps >= 0, maker, "eps", o.eps) ||
+        !wk__optim_check(o.beta1 >= 0 && o.beta1 < 1, maker, "beta1", o.beta1) ||
+        !wk__optim_check(o.beta2 >= 0 && o.beta2 < 1, maker, "beta2", o.beta2) ||
+        !wk__optim_check(o.weight_decay >= 0, maker, "weight_decay", o.weight_decay))
         return NULL;
-    wk_optim *optim = wk__optim_new(module, &adam, lr);
+    wk_optim *optim = wk__optim_new(module, kind, lr, 0);
     if (optim != NULL) optim->options.adam = o;
     return optim;
+}
+
+wk_optim *wk_adam_new(wk_module *module, double lr, const wk_adam_options *options) {
+    return make(module, lr, &(wk_adam_options)WK_ADAM_OPTIONS, options, &adam);
+}
+
+wk_optim *wk_adamw_new(wk_module *module, double lr, const wk_adamw_options *options) {
+    return make(module, lr, &(wk_adam_options)WK_ADAMW_OPTIONS, options, &adamw);
 }

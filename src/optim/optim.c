@@ -23,6 +23,7 @@ static wk_optim_slab *slab_beside(wk_optim *optim, wk_slab *slab) {
     if (made == NULL) return NULL;
     made->slab = slab;
     for (int32_t s = 0; s < optim->kind->state_count; s++) {
+        if (!wk__optim_keeps(optim, s)) continue;
         const wk_array *values = &slab->values->a;
         made->states[s] = wk__tensor_make(optim->ctx, values->dtype, 1, values->dims);
         if (made->states[s] == NULL) {
@@ -80,19 +81,20 @@ static bool collect(wk_optim *optim) {
     return true;
 }
 
-wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr) {
+wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr, uint32_t absent) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return NULL;
-    if (module == NULL) return wk__fail(ctx, WK_EINVAL, kind->name, "module is NULL"), NULL;
+    if (module == NULL) return wk__fail(ctx, WK_EINVAL, kind->maker, "module is NULL"), NULL;
     if (module->root->ctx != ctx)
-        return wk__fail(ctx, WK_ECONTEXT, kind->name, "module belongs to another context"), NULL;
+        return wk__fail(ctx, WK_ECONTEXT, kind->maker, "module belongs to another context"), NULL;
     wk_optim *optim = calloc(1, sizeof *optim);
     if (optim != NULL) {
-        *optim = (wk_optim){.kind = kind, .module = wk__module_retain(module), .ctx = ctx, .lr = lr};
+        *optim = (wk_optim){
+            .kind = kind, .module = wk__module_retain(module), .ctx = ctx, .lr = lr, .absent = absent};
         if (collect(optim)) return optim;
         wk_optim_free(optim);
     }
-    wk__fail(ctx, WK_ENOMEM, kind->name, "out of memory");
+    wk__fail(ctx, WK_ENOMEM, kind->maker, "out of memory");
     return NULL;
 }
 
@@ -118,6 +120,14 @@ static wk_tensor *flat_part(wk_tensor *whole, int64_t begin, int64_t end) {
     return wk__tensor_view(whole, &part);
 }
 
+wk_tensor *wk__optim_state(const wk_optim *optim, int64_t i, int32_t s) {
+    const wk_optim_item *item = &optim->items[i];
+    wk_tensor *whole = item->slab->states[s];
+    wk_array part = item->at.tensor->a;
+    part.data = wk__array_at(&whole->a, item->at.begin);
+    return wk__tensor_view(whole, &part);
+}
+
 static bool has_grad(const wk_optim_item *item) { return item->at.tensor->meta->has_grad; }
 
 /* Does item i go on where the item before it ended? */
@@ -132,11 +142,12 @@ static bool run_set(wk_optim *optim, wk_optim_run *run, int64_t first, int64_t c
     if (run->flat[0] != NULL && run->first == first && run->count == count) return true;
     run_clear(run);
     const wk_optim_slab *slab = optim->items[first].slab;
-    wk_tensor *const whole[2 + WK__MAX_STATES] = {slab->slab->values, slab->slab->grads, slab->states[0],
-                                                  slab->states[1]};
+    wk_tensor *whole[2 + WK__MAX_STATES] = {slab->slab->values, slab->slab->grads};
+    for (int32_t s = 0; s < WK__MAX_STATES; s++) whole[2 + s] = slab->states[s];
     run->first = first;
     run->count = count;
-    for (int32_t i = 0; i < 2 + optim->kind->state_count; i++) {
+    for (int32_t i = 0; i < 2 + WK__MAX_STATES; i++) {
+        if (whole[i] == NULL) continue;
         run->flat[i] = flat_part(whole[i], optim->items[first].at.begin, optim->items[first + count - 1].at.end);
         if (run->flat[i] != NULL) continue;
         run_clear(run); /* half a run is none */

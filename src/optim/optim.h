@@ -14,7 +14,7 @@
 #include "nn/module.h"
 #include "wick/optim.h"
 
-enum { WK__MAX_STATES = 2 };
+enum { WK__MAX_STATES = 3 };
 
 /* A parameter as an optimiser sees it. */
 typedef struct wk_optim_item {
@@ -27,7 +27,7 @@ typedef struct wk_optim_item {
 typedef struct wk_optim_slab {
     struct wk_optim_slab *next;
     wk_slab *slab;
-    wk_tensor *states[WK__MAX_STATES];
+    wk_tensor *states[WK__MAX_STATES]; /* NULL: not used with the options given */
 } wk_optim_slab;
 
 /* A run, with flat tensors on its part of the slab: values, gradients, states. Kept from step to step as long as the
@@ -37,10 +37,24 @@ typedef struct wk_optim_run {
     wk_tensor *flat[2 + WK__MAX_STATES];
 } wk_optim_run;
 
+/* A number among the options of a kind, at its place in wk_optim.options. */
+typedef struct wk_optim_field {
+    const char *name; /* "beta1" */
+    bool is_flag;     /* an int32_t, else a double */
+    size_t offset;
+} wk_optim_field;
+#define WK_OPTIM_NUMBER(options, field) {#field, false, offsetof(options, field)}
+#define WK_OPTIM_FLAG(options, field) {#field, true, offsetof(options, field)}
+#define WK_OPTIM_FIELDS(array) .fields = (array), .field_count = sizeof(array) / sizeof *(array)
+
 /* One kind of optimiser. */
 typedef struct wk_optim_kind {
-    const char *name; /* "adam" */
+    const char *name;  /* "Adam" */
+    const char *maker; /* "adam_new" */
     int32_t state_count;
+    const char *state_names[WK__MAX_STATES]; /* "exp_avg": PyTorch's */
+    const wk_optim_field *fields;
+    int32_t field_count;
     /* Updates one run, whose parameters have had `steps` steps before. */
     void (*step)(struct wk_optim *optim, wk_optim_run *run, int64_t steps);
 } wk_optim_kind;
@@ -50,6 +64,7 @@ struct wk_optim {
     wk_module *module;
     wk_ctx *ctx;
     double lr;
+    uint32_t absent; /* bit s: the options given do without state s */
     wk_optim_item *items;
     int64_t count;
     wk_optim_slab *slabs;
@@ -58,11 +73,21 @@ struct wk_optim {
     union {
         wk_adam_options adam;
         wk_sgd_options sgd;
+        wk_rmsprop_options rmsprop;
     } options;
 };
 
 /* A new optimiser of this kind over all parameters of the module; NULL, recorded, on failure. */
-wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr);
+wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr, uint32_t absent);
+
+/* Does this optimiser keep state s? */
+static inline bool wk__optim_keeps(const wk_optim *optim, int32_t s) {
+    return s < optim->kind->state_count && !(optim->absent >> s & 1);
+}
+
+/* The part of state s that belongs to parameter i, in the parameter's shape: held by the caller, NULL when memory is
+ * out. */
+wk_tensor *wk__optim_state(const wk_optim *optim, int64_t i, int32_t s);
 
 /* For the rows' forward: notes on every piece of the run that `op` wrote it. */
 void wk__optim_written(const wk_optim *optim, const wk_optim_run *run, const wk_op *op);

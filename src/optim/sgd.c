@@ -19,7 +19,7 @@ static void forward(wk_call *c) {
     wk__kernels->sgd[c->in[VALUES]->a.dtype](&(wk_sgd_args){
         .n = c->in[VALUES]->a.numel,
         .p = c->in[VALUES]->a.data, .g = c->in[GRADS]->a.data,
-        .b = o->momentum != 0 ? c->in[MOMENTUM]->a.data : NULL,
+        .b = c->in[MOMENTUM] != NULL ? c->in[MOMENTUM]->a.data : NULL,
         .lr = a->lr, .momentum = o->momentum, .dampening = o->dampening, .weight_decay = o->weight_decay,
         .nesterov = o->nesterov != 0, .first = a->first,
     });
@@ -32,6 +32,7 @@ static const wk_op sgd_step = {
     .row = -1,
     .in_count = INPUTS,
     .out_count = 1,
+    .optional = 1u << MOMENTUM,
     .in_names = "values grads momentum",
     .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD,
     .attrs_nbytes = sizeof(sgd_attrs),
@@ -44,7 +45,15 @@ static void step(wk_optim *optim, wk_optim_run *run, int64_t steps) {
               NULL);
 }
 
-static const wk_optim_kind sgd = {.name = "sgd_new", .state_count = 1, .step = step};
+static const wk_optim_field fields[] = {
+    WK_OPTIM_NUMBER(wk_sgd_options, momentum), WK_OPTIM_NUMBER(wk_sgd_options, dampening),
+    WK_OPTIM_NUMBER(wk_sgd_options, weight_decay), WK_OPTIM_FLAG(wk_sgd_options, nesterov),
+};
+
+static const wk_optim_kind sgd = {
+    .name = "SGD", .maker = "sgd_new", .state_count = 1, .state_names = {"momentum_buffer"},
+    WK_OPTIM_FIELDS(fields), .step = step,
+};
 
 wk_optim *wk_sgd_new(wk_module *module, double lr, const wk_sgd_options *options) {
     wk_sgd_options o;
@@ -56,7 +65,7 @@ wk_optim *wk_sgd_new(wk_module *module, double lr, const wk_sgd_options *options
         !wk__optim_check(!o.nesterov || (o.momentum > 0 && o.dampening == 0), "sgd_new", "momentum (with nesterov)",
                          o.momentum))
         return NULL;
-    wk_optim *optim = wk__optim_new(module, &sgd, lr);
+    wk_optim *optim = wk__optim_new(module, &sgd, lr, o.momentum == 0);
     if (optim != NULL) optim->options.sgd = o;
     return optim;
 }

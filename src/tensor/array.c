@@ -17,9 +17,23 @@ const char *wk_dtype_name(wk_dtype dtype) { return dtype >= 0 && dtype < WK_DTYP
 
 size_t wk_dtype_nbytes(wk_dtype dtype) { return dtype >= 0 && dtype < WK_DTYPE_COUNT ? wk__dtype_nbytes[dtype] : 0; }
 
+/* The dimension with the smallest stride of those in `open` (a bit each); -1 when none is left. */
+static int32_t innermost(const wk_array *a, uint32_t open) {
+    int32_t found = -1;
+    for (int32_t d = a->ndim - 1; d >= 0; d--)
+        if ((open >> d & 1) && (found < 0 || a->strides[d] < a->strides[found])) found = d;
+    return found;
+}
+
 bool wk__array_is_injective(const wk_array *a) {
+    int64_t reach = 0; /* the largest offset within the dimensions seen so far */
+    uint32_t open = 0;
     for (int32_t d = 0; d < a->ndim; d++)
-        if (a->strides[d] == 0 && a->dims[d] > 1) return false;
+        if (a->dims[d] > 1) open |= 1u << d;
+    for (int32_t d; (d = innermost(a, open)) >= 0; open &= ~(1u << d)) {
+        if (a->strides[d] <= reach) return a->numel == 0;
+        reach += (a->dims[d] - 1) * a->strides[d];
+    }
     return true;
 }
 

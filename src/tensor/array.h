@@ -76,7 +76,8 @@ static inline bool wk__array_is_contiguous(const wk_array *a) {
     return true;
 }
 
-/* No two indices reach the same element. (Strides of views wick makes overlap only where they are 0.) */
+/* No two indices reach the same element: each stride leads beyond all that smaller ones reach. (Of views of views of
+ * unfold some are called overlapping that are not; nothing depends on it but speed, and writing them in place.) */
 bool wk__array_is_injective(const wk_array *a);
 
 static inline bool wk__same_dims(const wk_array *a, const wk_array *b) {

@@ -15,7 +15,14 @@ WK_NOINLINE static bool refuse(wk_ctx *ctx, const wk_tensor *t, const char *op, 
 
 bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument) {
     if (wk_likely(t != NULL && t->live == WK__LIVE && t->ctx == ctx)) return true;
-    return refuse(ctx, t, op, argument);
+    return wk__is_shared(t) || refuse(ctx, t, op, argument);
+}
+
+bool wk__writable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument) {
+    if (!wk__usable(ctx, t, op, argument)) return false;
+    if (wk_likely(!(t->flags & WK__SHARED))) return true;
+    wk__fail(ctx, WK_ESTATE, op, "%s is shared with other threads and cannot be changed: change a copy", argument);
+    return false;
 }
 
 bool wk__check_shape(wk_ctx *ctx, const char *op, int32_t ndim, const int64_t *dims, wk_dtype dtype) {

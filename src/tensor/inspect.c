@@ -25,7 +25,7 @@ int64_t wk_dim(const wk_tensor *t, int32_t dim) {
 
 void wk_set_name(wk_tensor *t, const char *name) {
     wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx) || !wk__usable(ctx, t, "set_name", "t")) return;
+    if (!wk__ready(ctx) || !wk__writable(ctx, t, "set_name", "t")) return;
     wk_meta *meta = wk__tensor_meta(t);
     if (meta == NULL)
         wk__fail(ctx, WK_ENOMEM, "set_name", "out of memory");
@@ -43,9 +43,9 @@ const void *wk_data(const wk_tensor *t) { return reach(t, "data") != NULL && t->
 
 void *wk_data_mut(wk_tensor *t) {
     wk_ctx *ctx = reach(t, "data_mut");
-    if (ctx == NULL || t->a.numel == 0) return NULL;
+    if (ctx == NULL || !wk__writable(ctx, t, "data_mut", "t") || t->a.numel == 0) return NULL;
     if (!wk__array_is_injective(&t->a)) {
-        wk__fail(ctx, WK_EINVAL, "data_mut", "elements of an expanded tensor overlap: copy it first");
+        wk__fail(ctx, WK_EINVAL, "data_mut", "elements of t overlap: copy it first");
         return NULL;
     }
     wk__storage_written(t->storage, NULL);

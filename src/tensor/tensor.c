@@ -31,7 +31,8 @@ wk_tensor *wk__tensor_view(wk_tensor *of, const wk_array *array) {
 static void storage_destroy(wk_storage *s) {
     wk_storage *owner = s->is_piece ? wk__storage_piece(s)->owner : NULL;
     wk_tensor *home = wk__storage_home(s);
-    wk__heap_free(&home->ctx->heap, home, home->size_class);
+    if (wk_likely(home->size_class != WK__NO_CLASS)) wk__heap_free(&home->ctx->heap, home, home->size_class);
+    else free(home);
     if (wk_unlikely(owner != NULL) && --owner->refs == 0) storage_destroy(owner);
 }
 
@@ -42,11 +43,12 @@ WK_NOINLINE static void meta_destroy(wk_tensor *t) {
 
 void wk__tensor_destroy(wk_tensor *t) {
     wk_storage *storage = t->storage, *own = &t->own;
+    const uint8_t flags = t->flags;
     if (t->handle != WK__NO_HANDLE) t->ctx->handles[t->handle] = NULL;
     if (wk_unlikely(t->meta != NULL)) meta_destroy(t);
     t->live = 0;
     if (storage != own) wk__heap_free(&t->ctx->heap, t, t->size_class);
-    if (--storage->refs == 0) storage_destroy(storage);
+    if (wk__count_down(&storage->refs, flags)) storage_destroy(storage);
 }
 
 wk_meta *wk__tensor_meta(wk_tensor *t) {

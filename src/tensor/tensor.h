@@ -17,7 +17,13 @@
  * the last view of its storage goes.
  *
  * NOTE [Counts]. `refs` counts the holders of a handle: the scope that owns it, slots, modules, nodes that saved it.
- * Counts are plain integers: a tensor belongs to the context that made it, and a context to one thread at a time. */
+ * Counts are plain integers: a tensor belongs to the context that made it, and a context to one thread at a time.
+ *
+ * NOTE [Sharing]. A shared tensor may be read by every context, in any thread, at once. It is never written again, not
+ * even its handle but for the counts, which are atomic then: no gradient, no name, no version, no scope. What
+ * wk_share and wk_send give lies in a block of the C library, so that whoever lets go of it last may free it; a shared
+ * parameter lies in its module's slab, and its module outlives the threads that read it. Views of a shared tensor are
+ * shared too, though their handles belong to the context that took them. */
 #ifndef WK_TENSOR_TENSOR_H
 #define WK_TENSOR_TENSOR_H
 
@@ -51,6 +57,7 @@ enum {
     WK__NAME_NBYTES = 128,
     WK__LIVE = 0x7e4504, /* the live word of a tensor; anything else means that it is gone */
     WK__NO_HANDLE = -1,
+    WK__NO_CLASS = -1,   /* the block is not of a heap but of the C library */
 };
 
 /* What only leaves and named tensors have. */
@@ -68,6 +75,7 @@ enum {
     WK__CONTIGUOUS = 1,
     WK__OWNED = 2, /* the handle list of its scope counts as a holder */
     WK__VIEW = 4,  /* made as a view of another tensor */
+    WK__SHARED = 16,  /* NOTE [Sharing] */
     WK__DETACHED = 8, /* that view, or one on its way, was detach: its history is not that of the storage's owner */
 };
 
@@ -108,10 +116,8 @@ _Static_assert(offsetof(wk_tensor, a) == WK__LINE && sizeof(wk_tensor) == 4 * WK
 
 /* The functions that every op runs through are inline: a call each would cost more than what they do. */
 
-/* A handle in a block of the class, held once, by the caller, which sets storage and array; NULL when memory is out. */
-static inline wk_tensor *wk__handle_new(wk_ctx *ctx, int32_t size_class) {
-    wk_tensor *t = (wk_tensor *)wk__heap_alloc(&ctx->heap, size_class);
-    if (wk_unlikely(t == NULL)) return NULL;
+/* A new handle, held once, by the caller, which sets storage and array. */
+static inline void wk__handle_init(wk_tensor *t, wk_ctx *ctx, int32_t size_class) {
     t->live = WK__LIVE;
     t->refs = 1;
     t->ctx = ctx;
@@ -123,6 +129,12 @@ static inline wk_tensor *wk__handle_new(wk_ctx *ctx, int32_t size_class) {
     t->flags = WK__CONTIGUOUS;
     t->way = (wk_way){WK__TO_NONE, 0};
     t->size_class = (int16_t)size_class;
+}
+
+/* The same in a block of the context's heap; NULL when memory is out. */
+static inline wk_tensor *wk__handle_new(wk_ctx *ctx, int32_t size_class) {
+    wk_tensor *t = (wk_tensor *)wk__heap_alloc(&ctx->heap, size_class);
+    if (wk_likely(t != NULL)) wk__handle_init(t, ctx, size_class);
     return t;
 }
 
@@ -159,12 +171,25 @@ static inline wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t nd
 
 static inline bool wk__needs_grad(const wk_tensor *t) { return t->way.kind != WK__TO_NONE; }
 
+/* One holder more of something with these flags; one less: was it the last? Sharing is rare, and told apart first, so
+ * that plain counts stay one instruction. */
+static inline void wk__count_up(int32_t *refs, uint8_t flags) {
+    if (wk_unlikely(flags & WK__SHARED)) __atomic_add_fetch(refs, 1, __ATOMIC_RELAXED);
+    else ++*refs;
+}
+
+static inline bool wk__count_down(int32_t *refs, uint8_t flags) {
+    if (wk_unlikely(flags & WK__SHARED)) return __atomic_sub_fetch(refs, 1, __ATOMIC_ACQ_REL) == 0;
+    return --*refs == 0;
+}
+
 /* Gives a new handle, whose array describes elements of x, a share of x's storage. */
 static inline void wk__tensor_share(wk_tensor *t, const wk_tensor *x) {
     t->storage = x->storage;
-    t->storage->refs++;
     t->epoch = x->epoch;
-    t->flags = (uint8_t)(WK__VIEW | (x->flags & WK__DETACHED) | wk__array_is_contiguous(&t->a) * WK__CONTIGUOUS);
+    t->flags = (uint8_t)(WK__VIEW | (x->flags & (WK__DETACHED | WK__SHARED)) |
+                         (wk__array_is_contiguous(&t->a) ? WK__CONTIGUOUS : 0));
+    wk__count_up(&t->storage->refs, t->flags);
 }
 
 /* A handle without elements, for a view; its array and storage are the caller's to set. NULL when memory is out. */
@@ -182,12 +207,12 @@ void wk__tensor_zero(wk_tensor *t);
 void wk__tensor_destroy(wk_tensor *t);
 
 static inline wk_tensor *wk__retain(wk_tensor *t) {
-    t->refs++;
+    wk__count_up(&t->refs, t->flags);
     return t;
 }
 
 static inline void wk__unref(wk_tensor *t) {
-    if (t != NULL && --t->refs == 0) wk__tensor_destroy(t);
+    if (t != NULL && wk__count_down(&t->refs, t->flags)) wk__tensor_destroy(t);
 }
 
 /* The tensor whose own storage this is; its handle may have gone before. */
@@ -230,8 +255,19 @@ static inline wk_tensor *wk__give_to_scope(wk_tensor *t) {
     return t;
 }
 
-/* The public edge of every function that takes a tensor: true when t may be used by ctx. Else records why. */
+/* May a context other than its own read it? */
+static inline bool wk__is_shared(const wk_tensor *t) {
+    return t != NULL && t->live == WK__LIVE && (t->flags & WK__SHARED);
+}
+
+/* From now on shared, where it lies. */
+void wk__share_forever(wk_tensor *t);
+
+/* The public edge of every function that reads a tensor: true when ctx may do so. Else records why. */
 bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument);
+
+/* The same for functions that write elements or the handle. */
+bool wk__writable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument);
 
 /* A number as an element of a type (kernel/convert.h says how). */
 typedef union wk_element {

@@ -1,26 +1,11 @@
-/* buffer.h -- text that grows, for writing XML: no locale changes its numbers, no string breaks its markup. */
+/* buffer.h -- writing XML: no locale changes its numbers, no string breaks its markup. */
 #ifndef WK_VIZ_BUFFER_H
 #define WK_VIZ_BUFFER_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-/* All zero is an empty buffer. Once memory has run out it stays as it was and `failed` is true. */
-typedef struct wk_buffer {
-    char *text;
-    size_t length, capacity;
-    bool failed;
-} wk_buffer;
-
-void wk__buffer_add(wk_buffer *buffer, const char *bytes, size_t nbytes);
-void wk__buffer_free(wk_buffer *buffer);
+#include "io/text.h"
 
 /* Adds `format` with %n replaced by a double (at most two decimals, always with a point) and %s by a string that is
  * escaped for text and for attributes in single quotes. */
 void wk__buffer_format(wk_buffer *buffer, const char *format, ...);
-
-/* Reads one character of a UTF-8 text and steps over it; U+FFFD for bytes that are none, 0 at the end. */
-uint32_t wk__utf8_next(const char **text);
 
 #endif

@@ -1,4 +1,4 @@
-/* save.h -- a whole file or none: written beside its place, then renamed. */
+/* save.h -- pictures to files, and the errors of that. */
 #ifndef WK_VIZ_SAVE_H
 #define WK_VIZ_SAVE_H
 

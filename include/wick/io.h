@@ -1,0 +1,74 @@
+/* wick/io.h -- files: weights, checkpoints, and named tensors in the safetensors format.
+ *
+ * The format is read and written by PyTorch, JAX, NumPy and many more (https://huggingface.co/docs/safetensors). Names
+ * are those of PyTorch's state_dict ("rnn.weight_ih_l0"), so weights go either way:
+ *
+ *     safetensors.torch.save_file(net.state_dict(), "net.safetensors")            # Python
+ *     wk_load("net.safetensors", net, 0);                                         // C
+ *
+ * A file is written beside its place, made durable and renamed: whatever fails, the old file stays whole. A file that
+ * is read is not believed: cut, forged or foreign, it gives EFORMAT and a reason. Failures stick, as those of all calls
+ * that read or change tensors; EIO names the path and what the system says. */
+#ifndef WICK_IO_H
+#define WICK_IO_H
+
+#include "wick/optim.h"
+
+WK_BEGIN_DECLS
+
+/* ----------------------------------------------------------------------------------------------------- weights --- */
+
+/* Writes all parameters and buffers of a module, under their names from it. A shared parameter is written under each of
+ * its names. */
+WK_API wk_status wk_save(const char *path, const wk_module *module);
+
+/* Sets all parameters and buffers of a module from a file. Names, shapes and types must be the same on both sides; else
+ * nothing changes, and the message names what is not: "load: net.safetensors: out.bias is missing; out.weight is
+ * (2,32), not (1,32); scale is unexpected". EINVAL, ESHAPE or EDTYPE, whichever is first. With WK_LOAD_PARTIAL a name
+ * may be missing on either side. */
+enum { WK_LOAD_PARTIAL = 1 };
+WK_API wk_status wk_load(const char *path, wk_module *module, uint32_t flags);
+
+/* ------------------------------------------------------------------------------------------------- checkpoints --- */
+
+/* Writes what a training goes on from: the state of the module, of its optimisers (moments, counts of steps, options,
+ * learning rate) and of the random stream. What else must go on belongs into buffers of the module. A program that
+ * loads the file into a module and optimisers made in the same way computes what this one would have, bit for bit:
+ *
+ *     if (resume) wk_checkpoint_load("run.safetensors", net, &adam, 1);
+ *     ...
+ *     wk_checkpoint_save("run.safetensors", net, &adam, 1);                     // now and then */
+WK_API wk_status wk_checkpoint_save(const char *path, wk_module *module, wk_optim *const *optims, int32_t optim_count);
+
+/* Loads such a file. Names and shapes are checked as by wk_load, and optimisers must be of the kinds that were saved;
+ * else nothing changes. */
+WK_API wk_status wk_checkpoint_load(const char *path, wk_module *module, wk_optim *const *optims, int32_t optim_count);
+
+/* ----------------------------------------------------------------------------------------------- named tensors --- */
+
+/* Writes a file of count tensors, each under its name, in the bytes that the format's own library would write. EINVAL:
+ * a name is there twice, is not UTF-8, or is "__metadata__". */
+WK_API wk_status wk_safetensors_write(const char *path, const char *const *names, wk_tensor *const *tensors,
+                                      int64_t count);
+
+/* Opens a file and reads its header; NULL on failure. The caller closes it; NULL is allowed there. */
+typedef struct wk_safetensors wk_safetensors;
+WK_API wk_safetensors *wk_safetensors_open(const char *path);
+WK_API void wk_safetensors_close(wk_safetensors *file);
+
+/* What is in it, in the order of names: how many tensors; name, type as the format calls it ("F32", "BF16") and shape
+ * of one by number, valid until the file is closed; NULL outside. */
+WK_API int64_t wk_safetensors_count(const wk_safetensors *file);
+WK_API const char *wk_safetensors_name(const wk_safetensors *file, int64_t index);
+WK_API const char *wk_safetensors_type(const wk_safetensors *file, int64_t index);
+WK_API const int64_t *wk_safetensors_dims(const wk_safetensors *file, int64_t index, int32_t *ndim);
+
+/* The text under this key of __metadata__, or NULL. */
+WK_API const char *wk_safetensors_metadata(const wk_safetensors *file, const char *key);
+
+/* One tensor of the file. EINVAL when there is none of this name, EDTYPE when wick has not its type. */
+WK_API wk_tensor *wk_safetensors_read(const wk_safetensors *file, const char *name);
+
+WK_END_DECLS
+
+#endif

@@ -1,0 +1,134 @@
+/* find.c -- nonzero, one_hot: indices of elements, and elements of indices; and what follows from them: masked_select,
+ * masked_fill. No gradient but that of indexing. */
+#include "op/elementwise.h"
+#include "op/indexing.h"
+#include "op/rows.h"
+
+/* ------------------------------------------------------------------------------------------------------ nonzero --- */
+
+/* Row-major numbers of the elements that are not 0; with found NULL, only how many they are. */
+static int64_t find(const wk_array *x, int64_t *found) {
+    int64_t count = 0, first = 0;
+    wk_rows r;
+    for (bool more = wk__rows_begin(&r, 1, &x); more; more = wk__rows_next(&r), first += r.n)
+        count += wk__kernels->find[x->dtype](r.n, r.data[0], r.stride[0], first, found != NULL ? found + count : NULL);
+    return count;
+}
+
+/* The one kind of rows whose output's shape depends on values. */
+static bool nonzero_shape(wk_call *c) {
+    const wk_array *x = &c->in[0]->a;
+    return wk__declare(c, 0, WK_I64, 2, (const int64_t[]){find(x, NULL), x->ndim});
+}
+
+/* Numbers first, side by side at the beginning; then, from the last one on, each becomes its indices. */
+static void nonzero_forward(wk_call *c) {
+    const wk_array *x = &c->in[0]->a, *y = &c->out[0]->a;
+    int64_t *out = y->data;
+    if (y->numel == 0) return;
+    find(x, out);
+    for (int64_t i = y->dims[0] - 1; i >= 0; i--) {
+        int64_t rest = out[i];
+        for (int32_t d = x->ndim - 1; d >= 0; d--) {
+            out[i * x->ndim + d] = rest % x->dims[d];
+            rest /= x->dims[d];
+        }
+    }
+}
+
+const wk_op wk__op_nonzero = {
+    WK_ROW(nonzero), .in_count = 1, .out_count = 1, .in_names = "x", .flags = WK__OP_NO_GRAD,
+    .shape = nonzero_shape, .forward = nonzero_forward,
+};
+
+wk_tensor *wk_nonzero(wk_tensor *x) { return wk__apply1(&wk__op_nonzero, x, NULL); }
+
+/* --------------------------------------------------------------------------------- masked_select, masked_fill --- */
+
+/* The shape that x and mask have together. False, recorded, when there is none. */
+static bool common_shape(const char *op, const wk_tensor *x, const wk_tensor *mask, wk_dims_attr *to) {
+    wk_ctx *ctx = wk__ctx();
+    wk_shape_text tx, tm;
+    if (!wk__ready(ctx) || !wk__usable(ctx, x, op, "x") || !wk__usable(ctx, mask, op, "mask")) return false;
+    if (wk__broadcast_dims(&x->a, &mask->a, &to->ndim, to->dims)) return true;
+    wk__fail(ctx, WK_ESHAPE, op, "shapes x %s and mask %s do not broadcast", wk__dims_text(&tx, x),
+             wk__dims_text(&tm, mask));
+    return false;
+}
+
+static wk_tensor *flat(wk_tensor *x, const wk_dims_attr *to) {
+    return wk_flatten(wk_expand(x, to->ndim, to->dims), 0, -1);
+}
+
+/* The row-major numbers of the elements that the mask keeps. */
+static wk_tensor *kept(wk_tensor *mask, const wk_dims_attr *to) {
+    return wk_reshape(wk_nonzero(flat(mask, to)), WK_SHAPE(-1));
+}
+
+wk_tensor *wk_masked_select(wk_tensor *x, wk_tensor *mask) {
+    wk_dims_attr to;
+    return common_shape("masked_select", x, mask, &to) ? wk__read_slices(flat(x, &to), kept(mask, &to)) : NULL;
+}
+
+wk_tensor *wk_masked_fill(wk_tensor *x, wk_tensor *mask, double value) {
+    wk_dims_attr to;
+    if (!common_shape("masked_fill", x, mask, &to)) return NULL;
+    wk_tensor *y = wk__put_slices(flat(x, &to), kept(mask, &to), wk_scalar(value, x->a.dtype), false);
+    return wk_reshape(y, to.ndim, to.dims);
+}
+
+/* ------------------------------------------------------------------------------------------------------ one_hot --- */
+
+typedef struct one_hot_attrs { int64_t num_classes; } one_hot_attrs;
+
+static const wk_attr_field fields[] = {{"num_classes", 'i', offsetof(one_hot_attrs, num_classes), -1}};
+
+static int64_t largest(const wk_array *index) {
+    int64_t most = -1;
+    wk_rows r;
+    for (bool more = wk__rows_begin(&r, 1, &index); more; more = wk__rows_next(&r)) {
+        const int64_t *at = r.data[0];
+        for (int64_t i = 0; i < r.n; i++)
+            if (at[i * r.stride[0]] > most) most = at[i * r.stride[0]];
+    }
+    return most;
+}
+
+static bool one_hot_shape(wk_call *c) {
+    one_hot_attrs *o = c->attrs;
+    const wk_tensor *index = c->in[0];
+    wk_shape_text text;
+    if (!wk__check_index_type(c, 0, "index")) return false;
+    if (index->a.ndim == WK_MAX_DIMS)
+        return wk__refuse(c, WK_ESHAPE, "index %s has no room for another dimension", wk__dims_text(&text, index));
+    if (o->num_classes == -1) o->num_classes = largest(&index->a) < INT64_MAX ? largest(&index->a) + 1 : 0;
+    if (o->num_classes <= 0)
+        return wk__refuse(c, WK_EINVAL, "num_classes is %lld and must be positive", (long long)o->num_classes);
+    int64_t dims[WK_MAX_DIMS];
+    for (int32_t d = 0; d < index->a.ndim; d++) dims[d] = index->a.dims[d];
+    dims[index->a.ndim] = o->num_classes;
+    return wk__check_shape(c->ctx, c->op->name, index->a.ndim + 1, dims, WK_I64) &&
+           wk__declare(c, 0, WK_I64, index->a.ndim + 1, dims);
+}
+
+/* The 1s are scattered along the last dimension. */
+static void one_hot_forward(wk_call *c) {
+    const wk_tensor *y = c->out[0];
+    const wk_array *index = &c->in[0]->a;
+    int64_t one = 1;
+    const wk_array ones = {.data = &one, .dtype = WK_I64, .numel = 1};
+    wk_pick p;
+    if (!wk__check_indices(c, index, y, index->ndim, false)) return;
+    wk__zero(&y->a);
+    wk__pick_each(&y->a, index->ndim, index, &ones, &p);
+    wk__pick_write(&p, false);
+}
+
+const wk_op wk__op_one_hot = {
+    WK_ROW(one_hot), .in_count = 1, .out_count = 1, .in_names = "index", .flags = WK__OP_NO_GRAD,
+    WK_ATTRS(one_hot_attrs, fields), .shape = one_hot_shape, .forward = one_hot_forward,
+};
+
+wk_tensor *wk_one_hot(wk_tensor *index, int64_t num_classes) {
+    return wk__apply1(&wk__op_one_hot, index, &(one_hot_attrs){num_classes});
+}

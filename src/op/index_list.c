@@ -1,0 +1,88 @@
+/* index_list.c -- wk_index, wk_index_put: one index tensor for each leading dimension.
+ *
+ * The tensors are brought to one shape and made one index of the leading dimensions taken as one:
+ *
+ *     x (A,B,C), indices i and j:  flat = i B + j,   x[i, j] = x as (A B, C), [flat]
+ *
+ * so that the rows in index.c need to know of one index only. */
+#include "grad/scope.h"
+#include "op/elementwise.h"
+#include "op/indexing.h"
+#include "op/rows.h"
+
+/* The common shape of all indices, which follow x among the inputs. */
+static bool flat_shape(wk_call *c) {
+    wk_array common = {.ndim = 0};
+    int64_t dims[WK_MAX_DIMS];
+    wk_shape_text tc, ti;
+    for (int32_t i = 1; i < c->in_count; i++) {
+        if (!wk__check_index_type(c, i, "an index")) return false;
+        if (!wk__broadcast_dims(&common, &c->in[i]->a, &common.ndim, dims))
+            return wk__refuse(c, WK_ESHAPE, "indices %s and %s do not broadcast",
+                              wk__shape_text(&tc, common.ndim, common.dims), wk__dims_text(&ti, c->in[i]));
+        for (int32_t d = 0; d < common.ndim; d++) common.dims[d] = dims[d];
+    }
+    return wk__check_shape(c->ctx, c->op->name, common.ndim, common.dims, WK_I64) &&
+           wk__declare(c, 0, WK_I64, common.ndim, common.dims);
+}
+
+/* y = y size + index */
+static void append_index(const wk_array *y, const wk_array *index, int64_t size) {
+    const wk_array *const arrays[] = {y, index};
+    wk_rows r;
+    for (bool more = wk__rows_begin(&r, 2, arrays); more; more = wk__rows_next(&r)) {
+        int64_t *to = r.data[0];
+        const int64_t *from = r.data[1];
+        for (int64_t i = 0; i < r.n; i++, to += r.stride[0], from += r.stride[1])
+            *to = *to * size + (*from < 0 ? *from + size : *from);
+    }
+}
+
+static void flat_forward(wk_call *c) {
+    const wk_tensor *x = c->in[0];
+    const wk_array *y = &c->out[0]->a;
+    for (int32_t i = 1; i < c->in_count; i++)
+        if (!wk__check_indices(c, &c->in[i]->a, x, i - 1, true)) return;
+    wk__zero(y);
+    for (int32_t i = 1; i < c->in_count; i++) append_index(y, &c->in[i]->a, x->a.dims[i - 1]);
+}
+
+/* No rows of ops.def; messages bear the name of what was called. */
+#define FLAT_INDEX(called)                                                                                \
+    {                                                                                                     \
+        .size = sizeof(wk_op), .name = (called), .row = -1, .in_count = WK__ANY_NUMBER, .out_count = 1,   \
+        .in_names = "x indices", .flags = WK__OP_NO_GRAD, .shape = flat_shape, .forward = flat_forward,   \
+    }
+static const wk_op flat_for_index = FLAT_INDEX("index"), flat_for_put = FLAT_INDEX("index_put");
+
+/* One index for the first *count dimensions of x. NULL, recorded, when there is none. */
+static wk_tensor *flat_index(const wk_op *flat, wk_tensor *x, const wk_list *indices, int32_t *count) {
+    wk_ctx *ctx = wk__ctx();
+    wk_tensor *in[WK_MAX_DIMS + 1] = {x};
+    wk_shape_text text;
+    if (!wk__ready(ctx) || !wk__usable(ctx, x, flat->name, "x") ||
+        !wk__list_usable(ctx, indices, flat->name, "indices"))
+        return NULL;
+    const int64_t length = wk_list_length(indices);
+    if (length == 0 || length > x->a.ndim)
+        return wk__fail(ctx, WK_EINDEX, flat->name, "%lld indices for x %s", (long long)length,
+                        wk__dims_text(&text, x)), NULL;
+    *count = (int32_t)length;
+    for (int32_t i = 0; i < *count; i++) in[i + 1] = wk__list_items(indices)[i];
+    return *count == 1 ? in[1] : wk__apply(flat, in, *count + 1, NULL, NULL);
+}
+
+wk_tensor *wk_index(wk_tensor *x, const wk_list *indices) {
+    int32_t count;
+    wk_tensor *index = flat_index(&flat_for_index, x, indices, &count);
+    if (index == NULL) return NULL;
+    return wk__read_slices(count > 1 ? wk_flatten(x, 0, count - 1) : x, index);
+}
+
+wk_tensor *wk_index_put(wk_tensor *x, const wk_list *indices, wk_tensor *values, bool accumulate) {
+    int32_t count;
+    wk_tensor *index = flat_index(&flat_for_put, x, indices, &count);
+    if (index == NULL) return NULL;
+    wk_tensor *y = wk__put_slices(count > 1 ? wk_flatten(x, 0, count - 1) : x, index, values, accumulate);
+    return count > 1 ? wk_reshape(y, wk_ndim(x), wk_dims(x)) : y;
+}

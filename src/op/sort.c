@@ -1,0 +1,76 @@
+/* sort.c -- argsort: the order of the elements along a dimension; and sort and topk, which gather by it, so that their
+ * gradients are gather's. */
+#include "op/indexing.h"
+
+#include "kernel/kernel.h"
+#include "op/rows.h"
+#include "tensor/iterate.h"
+
+typedef struct sort_attrs { int64_t dim, descending; } sort_attrs;
+
+static const wk_attr_field fields[] = {
+    {"dim", 'i', offsetof(sort_attrs, dim), -1},
+    {"descending", 'i', offsetof(sort_attrs, descending), 0},
+};
+
+static bool shape(wk_call *c) {
+    const wk_array *x = &c->in[0]->a;
+    return wk__check_dim_or_scalar(c, &((sort_attrs *)c->attrs)->dim) && wk__declare(c, 0, WK_I64, x->ndim, x->dims);
+}
+
+/* The beginnings of all lines along dim, as one array. */
+static wk_array beginnings(const wk_array *x, int64_t dim) {
+    wk_array lines = *x;
+    if (x->ndim > 0 && x->dims[dim] > 0) lines.numel /= x->dims[dim], lines.dims[dim] = 1;
+    return lines;
+}
+
+static void sort_lines(const sort_attrs *s, const wk_array *x, const wk_array *y, void *work) {
+    const int64_t n = x->ndim > 0 ? x->dims[s->dim] : 1;
+    const int64_t sx = x->ndim > 0 ? x->strides[s->dim] : 1, sy = y->ndim > 0 ? y->strides[s->dim] : 1;
+    const wk_array x_lines = beginnings(x, s->dim), y_lines = beginnings(y, s->dim);
+    const wk_array *const arrays[] = {&y_lines, &x_lines};
+    wk_rows r;
+    for (bool more = wk__rows_begin(&r, 2, arrays); more; more = wk__rows_next(&r))
+        for (int64_t i = 0; i < r.n; i++)
+            wk__kernels->argsort[x->dtype](n, (int64_t *)r.data[0] + i * r.stride[0], sy,
+                                           (const char *)r.data[1] + i * r.stride[1] * r.nbytes[1], sx,
+                                           s->descending != 0, work);
+}
+
+static void forward(wk_call *c) {
+    const sort_attrs *s = c->attrs;
+    const wk_array *x = &c->in[0]->a;
+    const int64_t n = x->ndim > 0 ? x->dims[s->dim] : 1;
+    const int64_t words = (wk__argsort_work(n, wk__dtype_nbytes[x->dtype]) + 7) / 8;
+    wk_tensor *work = wk__tensor_make(c->ctx, WK_I64, 1, &words);
+    if (work != NULL) sort_lines(s, x, &c->out[0]->a, work->a.data);
+    else wk__refuse(c, WK_ENOMEM, "out of memory");
+    wk__unref(work);
+}
+
+const wk_op wk__op_argsort = {
+    WK_ROW(argsort), .in_count = 1, .out_count = 1, .in_names = "x", .flags = WK__OP_NO_GRAD,
+    WK_ATTRS(sort_attrs, fields), .shape = shape, .forward = forward,
+};
+
+wk_tensor *wk_argsort(wk_tensor *x, int32_t dim, bool descending) {
+    return wk__apply1(&wk__op_argsort, x, &(sort_attrs){dim, descending});
+}
+
+/* Gathers by *order and hands it out. */
+static wk_tensor *gathered(wk_tensor *x, int32_t dim, wk_tensor *order, wk_tensor **indices) {
+    wk_tensor *values = wk_gather(x, dim, order);
+    if (indices != NULL) *indices = values != NULL ? order : NULL;
+    return values;
+}
+
+wk_tensor *wk_sort(wk_tensor *x, int32_t dim, bool descending, wk_tensor **indices) {
+    return gathered(x, dim, wk_argsort(x, dim, descending), indices);
+}
+
+wk_tensor *wk_topk(wk_tensor *x, int64_t k, int32_t dim, bool largest, wk_tensor **indices) {
+    wk_tensor *order = wk_argsort(x, dim, largest);
+    if (wk_ndim(order) == 0 && k == 1) return gathered(x, dim, order, indices);
+    return gathered(x, dim, wk_narrow(order, dim, 0, k), indices);
+}

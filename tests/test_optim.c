@@ -1,0 +1,195 @@
+/* test_optim.c -- optimisers against PyTorch's over 200 steps in which parameters take part at random, bit for bit and
+ * with every kernel table of this machine; clipping; learning rates. tools/torch_optim.py wrote the file. */
+#include <stdlib.h>
+
+#include "kernel/kernel.h"
+#include "support.h"
+
+enum { PARAMETERS = 2, STEPS = 200 };
+static const int64_t sizes[PARAMETERS] = {7, 37};
+
+/* ------------------------------------------------------------------------------------------------------ numbers --- */
+
+/* The generator of tools/torch_optim.py. */
+static uint64_t stream;
+static wk_dtype dtype; /* of its numbers */
+
+static uint64_t next_bits(void) { return (stream = stream * 6364136223846793005u + 1442695040888963407u) >> 40; }
+
+static wk_tensor *numbers(int64_t count) {
+    wk_tensor *t = wk_empty(WK_SHAPE(count), dtype);
+    for (int64_t i = 0; i < count; i++) wk_put_f64(t, &i, (double)next_bits() * 0x1p-23 - 1);
+    return t;
+}
+
+/* ------------------------------------------------------------------------------------------------ one optimiser --- */
+
+/* The number after " NAME=" in the line, or what it would be by default. */
+static double option(const char *line, const char *name, double fallback) {
+    char pattern[32];
+    snprintf(pattern, sizeof pattern, " %s=", name);
+    const char *at = strstr(line, pattern);
+    return at != NULL ? strtod(at + strlen(pattern), NULL) : fallback;
+}
+
+#define SET(o, field) (o).field = option(line, #field, (o).field)
+#define SET_FLAG(o, field) (o).field = (int32_t)option(line, #field, (o).field)
+
+static wk_optim *sgd_of(wk_module *m, double lr, const char *line) {
+    wk_sgd_options o = WK_SGD_OPTIONS;
+    SET(o, momentum), SET(o, dampening), SET(o, weight_decay), SET_FLAG(o, nesterov);
+    return wk_sgd_new(m, lr, &o);
+}
+
+static wk_optim *rmsprop_of(wk_module *m, double lr, const char *line) {
+    wk_rmsprop_options o = WK_RMSPROP_OPTIONS;
+    SET(o, alpha), SET(o, eps), SET(o, weight_decay), SET(o, momentum), SET_FLAG(o, centered);
+    return wk_rmsprop_new(m, lr, &o);
+}
+
+static wk_optim *adam_of(wk_module *m, double lr, const char *line, bool decoupled) {
+    const wk_adam_options coupled = WK_ADAM_OPTIONS, by_itself = WK_ADAMW_OPTIONS;
+    wk_adam_options o = decoupled ? by_itself : coupled;
+    SET(o, beta1), SET(o, beta2), SET(o, eps), SET(o, weight_decay);
+    return decoupled ? wk_adamw_new(m, lr, &o) : wk_adam_new(m, lr, &o);
+}
+
+/* A line "optimiser KIND TYPE LR OPTION=VALUE...". */
+static wk_optim *optim_of(wk_module *m, const char *line, double *lr) {
+    char kind[16];
+    assert_int_equal(sscanf(line, "optimiser %15s f%*d %lf", kind, lr), 2);
+    if (strcmp(kind, "SGD") == 0) return sgd_of(m, *lr, line);
+    if (strcmp(kind, "RMSprop") == 0) return rmsprop_of(m, *lr, line);
+    assert_true(strncmp(kind, "Adam", 4) == 0);
+    return adam_of(m, *lr, line, kind[4] == 'W');
+}
+
+/* A step with the gradients that the generator gives to some of the parameters. */
+static void step(wk_optim *optim, wk_tensor *const *parameters) {
+    WK_SCOPE;
+    wk_tensor *loss = NULL;
+    for (int i = 0; i < PARAMETERS; i++) {
+        if (next_bits() % 3 == 0) continue;
+        wk_tensor *part = wk_sum(wk_mul(parameters[i], numbers(sizes[i])));
+        loss = loss != NULL ? wk_add(loss, part) : part;
+    }
+    wk_optim_zero_grad(optim);
+    if (loss != NULL) wk_backward(loss);
+    wk_optim_step(optim);
+}
+
+/* The values of "step NUMBER VALUES...". */
+static void compare(const char *line, wk_tensor *const *parameters, const char *name) {
+    char *at;
+    assert_true(strtol(line + strlen("step "), &at, 10) > 0);
+    for (int i = 0; i < PARAMETERS; i++) {
+        for (int64_t j = 0; j < sizes[i]; j++) assert_close(wk_get_f64(parameters[i], &j), strtod(at, &at), 0, name);
+    }
+    assert_true(*at == '\n');
+}
+
+/* All that follows one line "optimiser ..."; the next of them is left in `line`. False at the end of the file. */
+static bool run(FILE *file, char *line, size_t nbytes) {
+    WK_SCOPE;
+    char name[256];
+    double lr;
+    stream = 1;
+    dtype = strstr(line, " f32 ") != NULL ? WK_F32 : WK_F64;
+    wk_module *net = wk_module_new(NULL, "net");
+    wk_tensor *parameters[PARAMETERS];
+    for (int i = 0; i < PARAMETERS; i++)
+        parameters[i] = wk_module_add_parameter(net, i == 0 ? "a" : "b", numbers(sizes[i]));
+    wk_optim *optim = optim_of(net, line, &lr);
+    snprintf(name, sizeof name, "%s, %.200s", wk_isa(), line);
+    int done = 0;
+    bool more;
+    while ((more = fgets(line, (int)nbytes, file) != NULL) && strncmp(line, "step ", 5) == 0) {
+        for (const int until = atoi(line + 5); done < until;) {
+            if (++done == STEPS / 2) wk_optim_set_lr(optim, lr / 2);
+            step(optim, parameters);
+        }
+        compare(line, parameters, name);
+    }
+    assert_int_equal(done, STEPS);
+    wk_optim_free(optim);
+    wk_module_free(net);
+    assert_ok();
+    return more;
+}
+
+static void as_pytorch_with(const char *isa) {
+    if (!wk__kernels_select(isa)) skip_test("this machine lacks the instruction set");
+    char path[512], line[2048];
+    snprintf(path, sizeof path, "%s/optim.txt", wk_test_data);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    int cases = 1;
+    do assert_non_null(fgets(line, sizeof line, file));
+    while (line[0] == '#');
+    while (run(file, line, sizeof line)) cases++;
+    fclose(file);
+    assert_int_equal(cases, 28);
+    wk__kernels_select(NULL);
+}
+
+static void as_pytorch_ref(void **state) { (void)state, as_pytorch_with("ref"); }
+static void as_pytorch_avx2(void **state) { (void)state, as_pytorch_with("avx2"); }
+static void as_pytorch_avx512(void **state) { (void)state, as_pytorch_with("avx512"); }
+
+/* ----------------------------------------------------------------------------------------------------- the rest --- */
+
+/* Gradients 3 and 4 x 12 with one parameter aside: the norm is 13. */
+static void gradients_are_clipped(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *net = wk_module_new(NULL, "net");
+    wk_tensor *a = wk_module_add_parameter(net, "a", wk_scalar(1, WK_F64));
+    wk_tensor *b = wk_module_add_parameter(net, "b", wk_ones(WK_SHAPE(2), WK_F32));
+    wk_tensor *unused = wk_module_add_parameter(net, "unused", wk_scalar(1, WK_F32));
+    assert_close(wk_clip_grad_norm(net, 1), 0, 0, "no gradients");
+    wk_backward(wk_mul_scalar(a, 3));
+    const float factors[] = {4, 12};
+    wk_backward(wk_sum(wk_mul(b, wk_from_data(factors, WK_SHAPE(2), WK_F32))));
+    assert_close(wk_clip_grad_norm(net, 14), 13, 0, "below the bound");
+    assert_close(wk_item(wk_grad_of(a)), 3, 0, "untouched");
+    assert_close(wk_clip_grad_norm(net, 1), 13, 0, "above it");
+    assert_close(wk_item(wk_grad_of(a)), 3 / (13 + 1e-6), 1e-15, "a");
+    assert_close(wk_get_f64(wk_grad_of(b), (const int64_t[]){1}), 12 / (13 + 1e-6), 6e-8, "b: a rounding of f32");
+    assert_null(wk_grad_of(unused));
+    assert_true(isnan(wk_clip_grad_norm(net, -1)));
+    assert_fails(WK_EINVAL, "clip_grad_norm: max_norm is negative, or no number");
+    assert_true(isnan(wk_clip_grad_norm(NULL, 1)));
+    assert_fails(WK_EINVAL, "clip_grad_norm: module is NULL");
+    wk_backward(wk_mul_scalar(a, INFINITY));
+    assert_true(isinf(wk_clip_grad_norm(net, 1)));
+    assert_true(isnan(wk_item(wk_grad_of(a))));
+    assert_close(wk_get_f64(wk_grad_of(b), (const int64_t[]){1}), 0, 0, "scaled by 1 / inf");
+    wk_module_free(net);
+    assert_ok();
+}
+
+static void options_out_of_range(void **state) {
+    (void)state;
+    wk_module *net = wk_module_new(NULL, "net");
+    wk_rmsprop_options r = WK_RMSPROP_OPTIONS;
+    r.momentum = -1;
+    assert_null(wk_rmsprop_new(net, 0.1, &r));
+    assert_fails(WK_EINVAL, "rmsprop_new: momentum is -1, which is out of range");
+    assert_null(wk_rmsprop_new(net, NAN, NULL));
+    assert_fails(WK_EINVAL, "rmsprop_new: lr is nan, which is out of range");
+    wk_adamw_options a = WK_ADAMW_OPTIONS;
+    a.weight_decay = -0.5;
+    assert_null(wk_adamw_new(net, 0.1, &a));
+    assert_fails(WK_EINVAL, "adamw_new: weight_decay is -0.5, which is out of range");
+    wk_optim *adamw = wk_adamw_new(net, 0.25, NULL);
+    assert_close(wk_optim_lr(adamw), 0.25, 0, "lr");
+    wk_optim_set_lr(adamw, -1);
+    assert_fails(WK_EINVAL, "optim_set_lr: lr is -1, which is out of range");
+    assert_close(wk_optim_lr(adamw), 0.25, 0, "lr");
+    wk_optim_free(adamw);
+    wk_module_free(net);
+}
+
+WK_TEST_MAIN("optim", cmocka_unit_test(as_pytorch_ref), cmocka_unit_test(as_pytorch_avx2),
+             cmocka_unit_test(as_pytorch_avx512), cmocka_unit_test(gradients_are_clipped),
+             cmocka_unit_test(options_out_of_range))
