@@ -55,6 +55,38 @@ WK_API void wk__grad_enabled_cleanup(bool *was);
     WK_CLEANUP(wk__grad_enabled_cleanup) bool WK__JOIN(wk__no_grad_, __LINE__) = wk_set_grad_enabled(false)
 #endif
 
+/* ---------------------------------------------------------------------------------------------------- functions --- */
+
+/* A function that users hand to wick: fills outputs from inputs with wick's operations, and returns false when it
+ * cannot. `user` is what was given beside it. */
+typedef bool wk_function(void *user, wk_tensor *const *inputs, wk_tensor **outputs);
+
+/* How gradients are compared: |gradient - difference| <= atol + rtol |difference|, the difference being
+ * (f(x + eps) - f(x - eps)) / 2 eps, element by element. The defaults are torch.autograd.gradcheck's. */
+typedef struct wk_gradcheck_options {
+    size_t size;
+    double eps, atol, rtol;
+} wk_gradcheck_options;
+#define WK_GRADCHECK_OPTIONS { sizeof(wk_gradcheck_options), 1e-6, 1e-5, 1e-3 }
+
+/* Compares the gradients of f, both wk_grad's and wk_backward's, with central differences. Outputs are weighted with
+ * fixed numbers and summed. Checked are the inputs that require a gradient, which are f64 leaves; other inputs may be
+ * anything, NULL too. f sees the same random numbers each time, and the stream is where it was afterwards. Gradients of
+ * the inputs stay as they are; those of other leaves that f reads are added to. options NULL: the defaults. At most 32
+ * inputs and 32 outputs. Errors:
+ *   EDIFFERS  "the gradient of w at [2,1] is 0.5 by wk_backward, expected 0.25 by differences"
+ *   EGRAD     no input requires a gradient, one that does is no leaf, or no output depends on one
+ *   EDTYPE    an input that requires a gradient is not f64
+ *   EINVAL    f returned false, or left an output NULL
+ * https://pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html */
+WK_API wk_status wk_gradcheck(wk_function *f, void *user, wk_tensor *const *inputs, int32_t input_count,
+                              int32_t output_count, const wk_gradcheck_options *options);
+
+/* The same for gradients of gradients: checks the function that gives the gradients of f, whose inputs are those of f
+ * and the gradients of its outputs ("gradient of output 0"). At most 32 of both together. */
+WK_API wk_status wk_gradgradcheck(wk_function *f, void *user, wk_tensor *const *inputs, int32_t input_count,
+                                  int32_t output_count, const wk_gradcheck_options *options);
+
 /* ---------------------------------------------------------------------------------------------------- the graph --- */
 
 /* How many ops the innermost open scope has recorded so far. */

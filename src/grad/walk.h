@@ -34,6 +34,11 @@ typedef struct wk_walk {
 /* Walks from count tensors ys, d ys[k] being gys[k] (NULL: leave it out). On failure nothing stays pending. */
 bool wk__walk(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *const *gys);
 
+/* backward.c: walks as above and gives the gradients of walk->target_count tensors xs to the innermost scope; zeros where
+ * none came. */
+wk_status wk__grads(wk_walk *walk, int32_t y_count, wk_tensor *const *ys, wk_tensor *const *gys,
+                    wk_tensor *const *xs, wk_tensor **out);
+
 /* Hands g to what lies behind an edge. */
 bool wk__deliver(wk_walk *walk, wk_edge *edge, wk_tensor *g);
 
