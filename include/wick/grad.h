@@ -55,6 +55,41 @@ WK_API void wk__grad_enabled_cleanup(bool *was);
     WK_CLEANUP(wk__grad_enabled_cleanup) bool WK__JOIN(wk__no_grad_, __LINE__) = wk_set_grad_enabled(false)
 #endif
 
+/* -------------------------------------------------------------------------------------------------------- hooks --- */
+
+/* A function that sees a gradient and may return another in its place, of the same shape and type, or NULL. It must not
+ * write what it is given, which others may hold too (EVERSION). It may call all of wick, wk_backward and wk_grad too;
+ * recording is on in walks that create graph. */
+typedef wk_tensor *wk_hook_fn(void *user, wk_tensor *gradient);
+
+/* Calls hook in every later backward or wk_grad that comes by t, once, when the gradient of t is whole: for what an op
+ * made, before it goes on to the op's inputs; for a leaf, when the walk has passed the leaf's first user, with what this
+ * walk brings, before that is added. Hooks of one tensor are called in the order of registering. Returns a handle, 0 on
+ * failure: EGRAD when t requires no gradient. A hook goes with its leaf, or with the history of what it is for. */
+WK_API int64_t wk_register_hook(wk_tensor *t, wk_hook_fn *hook, void *user);
+
+/* Removes a hook; does nothing for 0 or one that has gone. */
+WK_API void wk_remove_hook(int64_t hook);
+
+/* What happens around an op. GRAD: its gradient, in a backward; then there are no inputs, and the outputs are the
+ * gradients of its outputs (NULL where none came). An op that fails ends with output_count 0. */
+enum { WK_OP_BEGINS = 0, WK_OP_ENDS = 1, WK_OP_GRAD_BEGINS = 2, WK_OP_GRAD_ENDS = 3 };
+typedef struct wk_op_event {
+    size_t size;
+    int32_t kind, input_count, output_count;
+    const char *op; /* "matmul" */
+    wk_tensor *const *inputs, *const *outputs;
+} wk_op_event;
+
+/* Calls hook before and after every op of the current context, for profiling and tracing; NULL: no more. What the hook
+ * itself calls is not reported. */
+typedef void wk_op_hook_fn(void *user, const wk_op_event *event);
+WK_API void wk_set_op_hook(wk_op_hook_fn *hook, void *user);
+
+/* Turns anomaly mode on or off in the current context and returns what it was. In it, the first op that gives NaN or
+ * infinity, forward or as a gradient, fails with ENAN: "log: y (2,3) has -inf at [0,1]; x is finite". Slow. */
+WK_API bool wk_set_anomaly(bool enabled);
+
 /* ---------------------------------------------------------------------------------------------------- functions --- */
 
 /* A function that users hand to wick: fills outputs from inputs with wick's operations, and returns false when it

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "grad/scope.h"
+#include "grad/watch.h"
 
 /* ----------------------------------------------------------------------------------------- help for shape rules --- */
 
@@ -35,7 +36,7 @@ WK_NOINLINE bool wk__refuse(wk_call *c, wk_status status, const char *format, ..
 }
 
 /* The name of input i in the row's manual: the i-th word of in_names, or the last for variadic rows. */
-static const char *input_name(const wk_op *op, int32_t i, char *buffer, size_t nbytes) {
+const char *wk__input_name(const wk_op *op, int32_t i, char *buffer, size_t nbytes) {
     const char *name = op->in_names != NULL ? op->in_names : "x";
     for (const char *next; i > 0 && (next = strchr(name, ' ')) != NULL; i--) name = next + 1;
     snprintf(buffer, nbytes, "%.*s", (int)strcspn(name, " "), name);
@@ -48,10 +49,10 @@ WK_NOINLINE bool wk__check_float_slow(wk_call *c) {
         const wk_tensor *x = c->in[i];
         if (x == NULL || (wk__dtype_is_float[x->a.dtype] && x->a.dtype == first->a.dtype)) continue;
         char name[24], other[24];
-        input_name(c->op, i, name, sizeof name);
+        wk__input_name(c->op, i, name, sizeof name);
         if (!wk__dtype_is_float[x->a.dtype])
             return wk__refuse(c, WK_EDTYPE, "%s has type %s, not a floating one", name, wk_dtype_name(x->a.dtype));
-        return wk__refuse(c, WK_EDTYPE, "%s has type %s and %s has %s", input_name(c->op, 0, other, sizeof other),
+        return wk__refuse(c, WK_EDTYPE, "%s has type %s and %s has %s", wk__input_name(c->op, 0, other, sizeof other),
                           wk_dtype_name(first->a.dtype), name, wk_dtype_name(x->a.dtype));
     }
     return true;
@@ -61,7 +62,7 @@ WK_NOINLINE bool wk__check_float_slow(wk_call *c) {
 
 WK_NOINLINE static bool refuse_input(wk_call *c, int32_t i) {
     char name[24];
-    wk__usable(c->ctx, c->in[i], c->op->name, input_name(c->op, i, name, sizeof name));
+    wk__usable(c->ctx, c->in[i], c->op->name, wk__input_name(c->op, i, name, sizeof name));
     return false;
 }
 
@@ -102,19 +103,16 @@ static bool records(const wk_call *c) {
 /* NOTE [Stale views]. A recorded write in place gives the storage a new history. A view made before it still carries
  * the old one, or none, and a gradient through it would be silently wrong. */
 WK_NOINLINE static bool no_stale_view(wk_call *c) {
+    if (!c->ctx->grad_enabled) return true;
     for (int32_t i = 0; i < c->in_count; i++) {
         const wk_tensor *x = c->in[i];
         if (x == NULL || wk_likely(x->epoch == x->storage->epoch)) continue;
         char name[24];
         return wk__refuse(c, WK_EVERSION, "%s shares memory that %s wrote after it was made: take the view again",
-                          input_name(c->op, i, name, sizeof name),
+                          wk__input_name(c->op, i, name, sizeof name),
                           x->storage->writer != NULL ? x->storage->writer->name : "the user");
     }
     return true;
-}
-
-static inline bool check_stale(wk_call *c) {
-    return wk_likely(!c->ctx->rewrites) || !c->ctx->grad_enabled || no_stale_view(c);
 }
 
 /* A write in place that would lose a gradient is refused here, before anything is written. */
@@ -160,7 +158,7 @@ static void write_outputs(const wk_call *c, wk_tensor **outs) {
 static wk_tensor *apply_in_place(wk_call *c) {
     wk_tensor *y = c->in[0];
     const bool record = records(c);
-    if (!check_in_place(c) || !c->op->shape(c) || !check_stale(c)) return NULL;
+    if (!check_in_place(c) || !c->op->shape(c)) return NULL;
     c->out[0] = y;
     wk_node *const last = c->ctx->tape.last, *const node = y->node;
     const wk_way way = y->way;
@@ -174,21 +172,36 @@ static wk_tensor *apply_in_place(wk_call *c) {
     wk__storage_written(y->storage, c->op);
     if (!record) return y;
     y->epoch = ++y->storage->epoch;
-    c->ctx->rewrites = true;
+    c->ctx->watch |= WK__WATCH_REWRITES;
     return wk__scope_follow(y) ? y : (out_of_memory(c), NULL);
+}
+
+/* A call whose inputs are in order. */
+static inline wk_tensor *run(wk_call *c, wk_tensor **outs) {
+    if (wk_unlikely(c->op->flags & WK__OP_IN_PLACE)) return apply_in_place(c);
+    if (wk_unlikely(!c->op->shape(c))) return abandon(c);
+    if (!(c->out[0]->flags & WK__VIEW)) c->op->forward(c);
+    if (wk_unlikely(c->ctx->failure.status != WK_OK)) return abandon(c); /* no scratch memory for forward */
+    if (records(c) && wk_unlikely(!wk__tape_record(c))) return out_of_memory(c), abandon(c);
+    if (wk_unlikely(!give_outputs(c))) return NULL;
+    if (wk_unlikely(outs != NULL)) write_outputs(c, outs);
+    return c->out[0];
+}
+
+/* The same with eyes on it (watch.h). */
+WK_NOINLINE static wk_tensor *run_watched(wk_call *c, wk_tensor **outs) {
+    if ((c->ctx->watch & WK__WATCH_REWRITES) && !no_stale_view(c)) return NULL;
+    wk__watch_begins(c);
+    wk_tensor *y = wk_ok() ? run(c, outs) : NULL;
+    if (wk__watch_ends(c, y != NULL)) return y;
+    for (int32_t k = 0; k < WK__MAX_OUTPUTS; k++) c->out[k] = NULL;
+    if (outs != NULL) write_outputs(c, outs);
+    return NULL;
 }
 
 wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {
     wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
     if (wk_unlikely(outs != NULL)) write_outputs(&c, outs);
     if (wk_unlikely(!wk__ready(c.ctx) || !check_inputs(&c))) return NULL;
-    if (wk_unlikely(op->flags & WK__OP_IN_PLACE)) return apply_in_place(&c);
-
-    if (wk_unlikely(!op->shape(&c) || !check_stale(&c))) return abandon(&c);
-    if (!(c.out[0]->flags & WK__VIEW)) op->forward(&c);
-    if (wk_unlikely(c.ctx->failure.status != WK_OK)) return abandon(&c); /* no scratch memory for forward */
-    if (records(&c) && wk_unlikely(!wk__tape_record(&c))) return out_of_memory(&c), abandon(&c);
-    if (wk_unlikely(!give_outputs(&c))) return NULL;
-    if (wk_unlikely(outs != NULL)) write_outputs(&c, outs);
-    return c.out[0];
+    return wk_likely(c.ctx->watch == 0) ? run(&c, outs) : run_watched(&c, outs);
 }

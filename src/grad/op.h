@@ -110,6 +110,9 @@ static inline wk_tensor *wk__apply2(const wk_op *op, wk_tensor *a, wk_tensor *b,
 /* Records a failure of this call; returns false, so that shape rules can `return wk__refuse(...)`. */
 bool wk__refuse(wk_call *c, wk_status status, const char *format, ...) WK_PRINTF(3, 4);
 
+/* The name of input i in the row's manual, for messages. */
+const char *wk__input_name(const wk_op *op, int32_t i, char *buffer, size_t nbytes);
+
 /* For shape rules: declares output k. False when memory is out (recorded). */
 static inline bool wk__declare(wk_call *c, int32_t k, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
     c->out[k] = wk__tensor_make(c->ctx, dtype, ndim, dims);
