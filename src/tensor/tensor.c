@@ -36,7 +36,17 @@ static void storage_destroy(wk_storage *s) {
     if (wk_unlikely(owner != NULL) && --owner->refs == 0) storage_destroy(owner);
 }
 
+static void hooks_forget(wk_tensor *leaf) {
+    wk_ctx *ctx = leaf->ctx;
+    for (wk_hook **at = &ctx->hooks, *hook = *at; hook != NULL; hook = *at) {
+        *at = hook->leaf == leaf ? hook->next : hook;
+        if (*at == hook) at = &hook->next;
+        else wk__heap_free(&ctx->heap, hook, wk__heap_class(sizeof *hook));
+    }
+}
+
 WK_NOINLINE static void meta_destroy(wk_tensor *t) {
+    if (t->meta->hooked) hooks_forget(t);
     wk__unref(t->meta->grad);
     wk__heap_free(&t->ctx->heap, t->meta, wk__heap_class(sizeof *t->meta));
 }

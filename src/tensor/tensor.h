@@ -65,6 +65,7 @@ typedef struct wk_meta {
     char name[WK__NAME_NBYTES];
     struct wk_tensor *grad; /* room for the gradient; its value counts only when has_grad */
     bool has_grad;
+    bool hooked;            /* some of ctx->hooks is for its gradient */
     bool grad_invalid;      /* a failed backward touched it: steps refuse until zero_grad */
     uint32_t walk;          /* the backward that touched it last */
     int32_t target;         /* wk_grad: 1 + number of the target that this leaf is, or 0 */
