@@ -4,6 +4,8 @@ include(CMakePackageConfigHelpers)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/wick)
 
 install(TARGETS wick wick_static EXPORT wick-config)
+install(TARGETS wick_cli)
+install(FILES cli/wick.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${PROJECT_BINARY_DIR}/include/wick/trace.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wick)
 

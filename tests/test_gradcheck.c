@@ -71,8 +71,7 @@ static wk_tensor *loss_of(problem *p) {
     wk_attr attrs[OPS_MAX_ATTRS];
     wk_tensor *in[OPS_MAX_INPUTS], *out[OPS_MAX_OUTPUTS] = {NULL}, *loss = NULL;
     for (int i = 0; i < p->leaf_count; i++) make_leaf(p, i);
-    for (int a = 0; a < c->attr_count; a++)
-        attrs[a] = (wk_attr){c->attrs[a].name, c->attrs[a].i, c->attrs[a].f, c->attrs[a].dims, c->attrs[a].count};
+    ops_case_attrs(c, attrs);
     for (int i = 0, leaf = 0; i < c->input_count; i++)
         in[i] = c->input[i].whole ? whole_numbers(&c->input[i]) : c->input[i].values != NULL ? p->x[leaf++] : NULL;
     wk_op_call(wk_op_find(c->op), attrs, c->attr_count, in, c->input_count, out);

@@ -154,6 +154,8 @@ def arithmetic():
         yield Case("add_scalar", torch.add, {"x": (2, 3)}, s=s)
     for shape, scale in (((), 1.0), ((2, 3), 0.3), ((70,), 4.0), ((0,), 1.0)):
         yield Case("tanh", torch.tanh, {"x": shape}, second=True, scale=scale)
+    f64 = 1  # WK_F64
+    yield Case("cast", lambda x, dtype: x.double(), {"x": (2, 3)}, second=True, dtype=f64)
     extremes = torch.tensor([0.0, -0.0, 1e-30, -1e-6, 9.0, -20.0, 100.0], dtype=torch.float32).double()
     yield Case("tanh", torch.tanh, {"x": extremes}, label="extremes", second=True)
 

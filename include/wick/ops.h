@@ -66,6 +66,9 @@ WK_API int32_t wk_op_input_count(const wk_op *op);
 WK_API int32_t wk_op_output_count(const wk_op *op);
 WK_API int32_t wk_op_attr_count(const wk_op *op);
 
+/* The names of the inputs, "x w b", as its manual has them; "" when there are none. */
+WK_API const char *wk_op_input_names(const wk_op *op);
+
 /* Name and kind ('i', 'f' or 'd' as above) of an attribute; NULL and 0 outside. */
 WK_API const char *wk_op_attr_name(const wk_op *op, int32_t index, char *kind);
 

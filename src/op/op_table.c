@@ -28,6 +28,7 @@ const wk_op *wk_op_find(const char *name) {
 
 const char *wk_op_name(const wk_op *op) { return op != NULL ? op->name : ""; }
 const char *wk_op_formula(const wk_op *op) { return op != NULL && op->row >= 0 ? formulas[op->row] : ""; }
+const char *wk_op_input_names(const wk_op *op) { return op != NULL && op->in_names != NULL ? op->in_names : ""; }
 int32_t wk_op_input_count(const wk_op *op) { return op != NULL ? op->in_count : 0; }
 int32_t wk_op_output_count(const wk_op *op) { return op != NULL ? op->out_count : 0; }
 int32_t wk_op_attr_count(const wk_op *op) { return op != NULL ? op->field_count : 0; }
@@ -107,7 +108,8 @@ wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, 
         return wk__fail(ctx, WK_EINVAL, "op_call", "op, outputs, inputs or attrs is NULL, or a count is negative");
     if (op->in_count != WK__ANY_NUMBER && input_count != op->in_count)
         return wk__fail(ctx, WK_EINVAL, op->name, "%d inputs given, %d taken", (int)input_count, (int)op->in_count);
-    if (fill_attrs(ctx, op, attrs, attr_count, &room) == WK_OK) wk__apply(op, inputs, input_count, &room, outputs);
+    if (fill_attrs(ctx, op, attrs, attr_count, &room) == WK_OK)
+        outputs[0] = wk__apply(op, inputs, input_count, &room, outputs); /* in place, only the return value says it */
     return ctx->failure.status;
 }
 

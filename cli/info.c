@@ -1,0 +1,24 @@
+/* info.c -- `wick info`: what a report of a problem should say. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <wick.h>
+
+#include "commands.h"
+
+static void print_types(void) {
+    printf("types    ");
+    for (wk_dtype dtype = 0; dtype < WK_DTYPE_COUNT; dtype++) printf(" %s", wk_dtype_name(dtype));
+    printf("\n");
+}
+
+int command_info(int argc, char **argv) {
+    const char *isa = getenv("WK_ISA");
+    if (argc > 0) return misused("info", "takes no argument, but got", argv[0]);
+    printf("wick      %s (this program was compiled with %s)\n", wk_version(), WK_VERSION_STRING);
+    printf("kernels   %s%s%s\n", wk_isa(), isa != NULL ? ", asked for by WK_ISA=" : ", the best that this machine runs",
+           isa != NULL ? isa : "");
+    printf("products  by wick's own kernels; no BLAS is used\n");
+    print_types();
+    printf("ops       %d (`wick ops` lists them)\n", (int)wk_op_count());
+    return DONE;
+}
