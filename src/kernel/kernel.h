@@ -39,8 +39,8 @@ static inline int64_t wk__argsort_work(int64_t n, int64_t element_nbytes) {
     return 2 * n * ((int64_t)sizeof(int64_t) + element_nbytes);
 }
 
-/* How many elements are not 0; and their numbers, x's first one being number `first`, one after another into found, which
- * has room for so many. Returns how many it found; at most `room`. */
+/* How many elements are not 0; and their numbers, x's first one being number `first`, one after another into found,
+ * which has room for so many. Returns how many it found; at most `room`. */
 typedef int64_t wk_count_loop(int64_t n, const void *x, int64_t sx);
 typedef int64_t wk_find_loop(int64_t n, const void *x, int64_t sx, int64_t first, int64_t room, int64_t *found);
 
