@@ -46,7 +46,7 @@ is_a_user() {
 for file in $(find src -name '*.[ch]' -o -name '*.inc' | sort); do
     check "$file" goes_down "$file"
 done
-for file in $(find examples bench -name '*.[ch]' -o -name '*.cpp' | sort); do
+for file in $(find cli examples bench -name '*.[ch]' -o -name '*.cpp' | sort); do
     check "$file" is_a_user "$file"
 done
 tally
