@@ -27,7 +27,9 @@ static wk_tensor *create_filled(const char *op, int32_t ndim, const int64_t *dim
     return t;
 }
 
-wk_tensor *wk_empty(int32_t ndim, const int64_t *dims, wk_dtype dtype) { return wk__create("empty", ndim, dims, dtype); }
+wk_tensor *wk_empty(int32_t ndim, const int64_t *dims, wk_dtype dtype) {
+    return wk__create("empty", ndim, dims, dtype);
+}
 
 wk_tensor *wk_zeros(int32_t ndim, const int64_t *dims, wk_dtype dtype) {
     return create_filled("zeros", ndim, dims, 0, dtype);
