@@ -26,11 +26,18 @@ wk_tensor *wk__tensor_view(wk_tensor *of, const wk_array *array) {
     return t;
 }
 
+/* The caller's function may call wick, so it is called while the block still stands. */
+WK_NOINLINE static void give_back(const wk_storage *s) {
+    const wk_storage_wrap *wrap = wk__storage_wrap(s);
+    if (wrap->release != NULL) wrap->release(s->data, wrap->user);
+}
+
 /* The last holder of a storage has gone, so its block goes. A piece goes with its hold on the slab's storage, which is
  * no piece itself, so this ends. */
 static void storage_destroy(wk_storage *s) {
     wk_storage *owner = s->is_piece ? wk__storage_piece(s)->owner : NULL;
     wk_tensor *home = wk__storage_home(s);
+    if (wk_unlikely(s->is_wrapped)) give_back(s);
     if (wk_likely(home->size_class != WK__NO_CLASS)) wk__heap_free(&home->ctx->heap, home, home->size_class);
     else free(home);
     if (wk_unlikely(owner != NULL) && --owner->refs == 0) storage_destroy(owner);
