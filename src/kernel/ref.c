@@ -9,6 +9,7 @@
 #include <tgmath.h> /* tanh, fma and sqrt of the type they are given */
 #undef I             /* the imaginary unit; here it counts input features */
 
+#include "kernel/ref_math.h"
 #include "kernel/rnn_work.h"
 
 #define scalar float
@@ -16,6 +17,7 @@
 #define KERNEL(k) wk__ref_##k##_f32
 #include "kernel/ref_move.inc"
 #include "kernel/ref_loops.inc"
+#include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_rnn.inc"
 #include "kernel/ref_optim.inc"
@@ -28,6 +30,7 @@
 #define KERNEL(k) wk__ref_##k##_f64
 #include "kernel/ref_move.inc"
 #include "kernel/ref_loops.inc"
+#include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_rnn.inc"
 #include "kernel/ref_optim.inc"
