@@ -143,10 +143,34 @@ static bool give_outputs(wk_call *c) {
     return true;
 }
 
+/* NOTE [In place]. A row that is also there in place (WK_ROW_AND_IN_PLACE) is the same row with a flag: its shape rule
+ * declares a result, which must be of y's shape and type, and its forward writes y instead. Another input may be y
+ * itself, element for element, but not see y's memory in another way: it would change while it is read. A gradient
+ * that reads the output reads y as written; one that reads y as it was finds it changed, and says so. */
+static bool check_fits(wk_call *c) {
+    wk_tensor *y = c->in[0], *declared = c->out[0];
+    if (declared == NULL) return true; /* a row that exists in place only */
+    wk_shape_text ty, td;
+    const bool fits = wk__same_dims(&declared->a, &y->a) && declared->a.dtype == y->a.dtype;
+    if (!fits)
+        wk__refuse(c, WK_ESHAPE, "the result %s does not fit into %s, in place", wk__dims_text(&td, declared),
+                   wk__dims_text(&ty, y));
+    wk__unref(declared);
+    c->out[0] = NULL;
+    for (int32_t i = 1; fits && i < c->in_count; i++) {
+        const wk_array *x = c->in[i] != NULL && c->in[i]->storage == y->storage ? &c->in[i]->a : NULL;
+        if (x == NULL || (x->data == y->a.data && wk__same_dims(x, &y->a) && wk__same_strides(x, &y->a))) continue;
+        char name[24];
+        return wk__refuse(c, WK_EINVAL, "%s shares memory with what is written: copy it first",
+                          input_name(c->op, i, name, sizeof name));
+    }
+    return fits;
+}
+
 static wk_tensor *apply_in_place(wk_call *c) {
     wk_tensor *y = c->in[0];
     const bool record = records(c);
-    if (!check_in_place(c) || !c->op->shape(c) || !check_stale(c)) return NULL;
+    if (!check_in_place(c) || !c->op->shape(c) || !check_fits(c) || !check_stale(c)) return NULL;
     c->out[0] = y;
     wk_node *const last = c->ctx->tape.last, *const node = y->node;
     const uint8_t output = y->output, flags = y->flags;
@@ -159,6 +183,7 @@ static wk_tensor *apply_in_place(wk_call *c) {
     }
     wk__storage_written(y->storage, c->op);
     if (!record) return y;
+    y->node->out[0].version = y->storage->version; /* what a gradient may have saved is y as written */
     y->epoch = ++y->storage->epoch;
     c->ctx->rewrites = true;
     return wk__scope_follow(y) ? y : (out_of_memory(c), NULL);
@@ -168,7 +193,11 @@ wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, vo
     wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
     for (int32_t k = 0; outs != NULL && k < op->out_count; k++) outs[k] = NULL;
     if (!wk__ready(c.ctx) || !check_inputs(&c)) return NULL;
-    if (op->flags & WK__OP_IN_PLACE) return apply_in_place(&c);
+    if (op->flags & WK__OP_IN_PLACE) {
+        wk_tensor *y = apply_in_place(&c);
+        if (outs != NULL) outs[0] = y;
+        return y;
+    }
 
     bool fresh = false;
     if (wk_unlikely(!op->shape(&c) || !allocate_outputs(&c, &fresh))) return abandon(&c);

@@ -19,4 +19,10 @@ void wk__sum_to(const wk_array *y, const wk_array *x, bool add);
 bool wk__binary_shape(wk_call *c);
 bool wk__unary_shape(wk_call *c);
 
+/* Did input i have the shape of the output? */
+bool wk__is_unstretched(const wk_backprop *b, int32_t i);
+
+/* The gradient of input i from g, which has the output's shape: summed over what broadcasting stretched. */
+wk_tensor *wk__unstretched(const wk_backprop *b, int32_t i, wk_tensor *g);
+
 #endif
