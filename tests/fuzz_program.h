@@ -226,11 +226,21 @@ static wk_tensor *random_buffer_use(machine *m) {
     return wk_mul_scalar(m->buffer, 0.9);
 }
 
+/* A row or a column of it is written, through a view, perhaps of a view. */
+static wk_tensor *random_buffer_part(machine *m) {
+    const int32_t dim = (int32_t)below(m, 2);
+    wk_tensor *view = chance(m, 50) ? m->buffer : wk_transpose(wk_transpose(m->buffer, 0, 1), 0, 1);
+    wk_tensor *part = wk_select(view, dim, below(m, wk_dim(view, dim)));
+    wk_copy_(part, chance(m, 70) ? fitting(m, 1, wk_dims(part)) : constant(m, 1, wk_dims(part)));
+    return wk_mul_scalar(chance(m, 50) ? part : m->buffer, -1.1);
+}
+
 static wk_tensor *random_op(machine *m) {
     static wk_tensor *(*const kinds[])(machine *) = {
         random_binary, random_binary, random_unary, random_view,  random_view,
         random_view,   random_linear, random_rnn,   random_stack, random_product,
         random_write,  random_loss,   random_shared, random_buffer_use, random_select_backward,
+        random_buffer_part,
     };
     return kinds[below(m, (int64_t)(sizeof kinds / sizeof *kinds))](m);
 }

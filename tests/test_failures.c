@@ -34,10 +34,10 @@ static void shapes_types_and_indices(void **state) {
     wk_tensor *i = wk_zeros(WK_SHAPE(2, 3), WK_I64);
     wk_add(m, v);
     assert_fails(WK_ESHAPE, "add: shapes a (2,3) and b (4) do not broadcast");
-    wk_mul(m, d);
-    assert_fails(WK_EDTYPE, "mul: a has type f32 and b has f64");
-    wk_tanh(i);
-    assert_fails(WK_EDTYPE, "tanh: x has type i64, not a floating one");
+    wk_mse_loss(m, d);
+    assert_fails(WK_EDTYPE, "mse_loss: x has type f32 and target has f64");
+    wk_mean(i);
+    assert_fails(WK_EDTYPE, "mean: x has type i64, not a floating one");
     wk_mse_loss(zeros(WK_SHAPE(4, 1)), v);
     assert_fails(WK_ESHAPE, "mse_loss: x (4,1) and target (4) differ: give both one shape");
     wk_select(m, 1, 3);
@@ -128,9 +128,16 @@ static void writing_in_place_refuses_what_would_lose_a_gradient(void **state) {
     wk_tensor *w = leaf(2, "w"), *out = zeros(WK_SHAPE(3)), *v = wk_select(out, 0, 0);
     wk_copy_(w, wk_scalar(1, WK_F32));
     assert_fails(WK_EGRAD, "copy_: w is a leaf that requires a gradient: write it under WK_NO_GRAD");
-    wk_copy_(wk_select(out, 0, 1), wk_mul(w, w));
+    wk_copy_(wk_reshape(w, WK_SHAPE(1)), wk_scalar(1, WK_F32));
+    assert_fails(WK_EGRAD, "copy_: w is a leaf that requires a gradient: write it under WK_NO_GRAD");
+    wk_copy_(wk_select(wk_detach(out), 0, 1), wk_mul(w, w));
     assert_fails(WK_EGRAD,
-                 "copy_: a recorded write into a view would lose its gradient: collect the parts with wk_stack");
+                 "copy_: a recorded write into a view that was detached would lose its gradient: write into a copy");
+    wk_tensor *gone = zeros(WK_SHAPE(3)), *left = wk_select(gone, 0, 1);
+    wk_drop(gone);
+    wk_copy_(left, wk_mul(w, w));
+    assert_fails(WK_EGRAD, "copy_: a recorded write into a view of a tensor that is gone would lose its gradient: "
+                           "write into a copy");
     wk_copy_(wk_expand(w, WK_SHAPE(3)), out);
     assert_fails(WK_EINVAL, "copy_: elements of an expanded tensor overlap and cannot be written in place");
     wk_copy_(out, wk_mul(w, w)); /* the whole: recorded */

@@ -213,6 +213,20 @@ static wk_tensor *written_twice(problem *p) {
     return wk_add(first, second);
 }
 
+/* Rows of one tensor, one after another, through views: of zeros, of something with a history, over an earlier write,
+ * and across. What read the whole before a write keeps what it read. */
+static wk_tensor *written_by_rows(problem *p) {
+    make_leaf(p, 0);
+    wk_tensor *w = p->x[0], *out = wk_zeros(WK_SHAPE(3, 2), WK_F64), *other = wk_expand(w, WK_SHAPE(3, 2));
+    for (int64_t t = 0; t < 3; t++) wk_copy_(wk_select(out, 0, t), wk_tanh(wk_mul_scalar(w, (double)(t + 1))));
+    wk_tensor *before = wk_sum(wk_tanh(out));
+    wk_copy_(wk_select(out, 0, 1), wk_mul(w, w));
+    wk_tensor *used_on = wk_copy_(wk_select(wk_transpose(out, 0, 1), 0, 1), wk_select(w, 0, 0));
+    wk_tensor *product = wk_mul_scalar(other, 3);
+    wk_copy_(wk_select(product, 0, 2), wk_full(WK_SCALAR, 0.5, WK_F64)); /* a constant over a history */
+    return wk_add(wk_add(before, wk_sum(wk_mul(wk_tanh(out), product))), wk_sum(wk_mul(used_on, used_on)));
+}
+
 static void writes_in_place(void **state) {
     (void)state;
     double values[] = {0.3, -0.8};
@@ -221,6 +235,7 @@ static void writes_in_place(void **state) {
     problem p = {.c = &c};
     add_leaf(&p, &shape);
     compare_all(&p, written_twice, "gradient");
+    compare_all(&p, written_by_rows, "gradient");
     problem_free(&p);
 }
 

@@ -12,6 +12,7 @@
 #include <tgmath.h>
 #undef I
 
+#include "kernel/convert.h"
 #include "kernel/kernel.h"
 
 #include "kernels/support.inc"
@@ -22,10 +23,12 @@
 #include "kernels/gemm.inc"
 #include "kernels/rnn.inc"
 #include "kernels/optim.inc"
+#include "kernels/types.inc"
 
 static void test_table_complete(void) {
 #define HAS_FLOAT(name) (table->name[WK_F32] && table->name[WK_F64])
-#define HAS_ANY(name) (HAS_FLOAT(name) && table->name[WK_I64])
+#define HAS(kernel, NAME, name, ctype, category) &&table->kernel[WK_##NAME]
+#define HAS_ANY(kernel) (true WK_DTYPES(HAS, kernel))
 #define WK_KERNEL(name, type, dtypes) CHECK(HAS_##dtypes(name), "%s has empty slots", #name);
 #include "kernel/kernels.def"
 #undef WK_KERNEL
@@ -51,6 +54,8 @@ static void test_table(const char *data) {
     test_rnn();
     test_adam();
     test_sgd();
+    test_whole_arithmetic();
+    test_halves();
 }
 
 int main(int argc, char **argv) {
@@ -60,6 +65,8 @@ int main(int argc, char **argv) {
     test_rnn_reference();
     test_adam_reference();
     test_sgd_reference();
+    test_conversions();
+    test_all_conversions();
     CHECK(!wk__kernels_select("no such table"), "an unknown table was selected");
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
         if (!wk__kernels_select(isas[i])) {

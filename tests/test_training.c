@@ -277,7 +277,7 @@ static void memory_runs_out_at_every_allocation(void **state) {
         if (status != WK_OK && status != WK_ENOMEM) print_message("# allocation %d: %s\n", n, e.message);
         assert_true(status == WK_OK || status == WK_ENOMEM);
     }
-    assert_true(n > 100 && n < 10000);
+    assert_true(n > 50 && n < 10000);
     step(rnn, out, adam, &h);
     assert_ok();
     wk_release(&h);

@@ -154,6 +154,13 @@ PAIRS = (((2, 3), (2, 3)), ((3, 1), (1, 4)), ((), (2, 3)), ((2, 3), ()), ((0, 3)
          ((70,), (70,)))
 
 
+def as_strided_scatter(x, src, dims, strides, offset):
+    """torch.as_strided_scatter, whose own gradient reads uninitialised memory in PyTorch 1.13."""
+    y = x.clone(memory_format=torch.contiguous_format)
+    y.as_strided(dims, strides, offset).copy_(src)
+    return y
+
+
 def arithmetic():
     for a, b in PAIRS:
         for op in (torch.add, torch.sub, torch.mul):
@@ -172,6 +179,8 @@ def arithmetic():
         yield Case(op.__name__, op, {"a": floats(0, -0.0, 2, -INF), "b": floats(0, 0, 2, -INF)}, label="edges")
     for shape, scale in (((), 1.0), ((2, 3), 0.3), ((70,), 4.0), ((0,), 1.0)):
         yield Case("tanh", torch.tanh, {"x": shape}, second=True, scale=scale)
+    f64 = 1  # WK_F64
+    yield Case("cast", lambda x, dtype: x.double(), {"x": (2, 3)}, second=True, dtype=f64)
     extremes = torch.tensor([0.0, -0.0, 1e-30, -1e-6, 9.0, -20.0, 100.0], dtype=torch.float32).double()
     yield Case("tanh", torch.tanh, {"x": extremes}, label="extremes", second=True)
 
@@ -248,6 +257,11 @@ def views():
         yield Case("select", torch.select, {"x": shape}, dim=dim, index=index)
         yield Case("select_backward", torch.ops.aten.select_backward, {"x": slice_shape},
                    dims=shape, dim=dim, index=index)
+    for shape, dims, strides, offset in (((2, 4), (2,), (4,), 1), ((2, 3, 4), (2, 3), (12, 2), 3), ((5,), (), (), 4),
+                                         ((6,), (3, 2), (1, 3), 0), ((4,), (0, 2), (1, 1), 2)):
+        region = dict(dims=dims, strides=strides, offset=offset)
+        yield Case("as_strided", torch.as_strided, {"x": shape}, second=True, **region)
+        yield Case("as_strided_scatter", as_strided_scatter, {"x": shape, "src": dims}, second=True, **region)
     for shape, dims in (((2, 6), (3, 4)), ((2, 6), (-1,)), ((), (1, 1)), ((0, 3), (3, 0)), ((2, 3, 4), (6, -1))):
         yield Case("reshape", torch.reshape, {"x": shape}, dims=dims)
     for shape, dim0, dim1 in (((2, 3), 0, 1), ((2, 3, 4), 0, -1), ((2, 3, 4), 1, 1)):

@@ -52,12 +52,29 @@ WK_API const char *wk_isa(void);
 
 enum { WK_MAX_DIMS = 8 }; /* a tensor has 0 to 8 dimensions */
 
-/* WK_F32, WK_F64, WK_I64: see dtypes.def. */
+/* The list of element types; the enum, the names, the sizes and the kernels all come from here:
+ *
+ *   X(with, NAME, name, C type, category)      `with` is handed through
+ *
+ * A bool is a byte: 0 is false, anything else true, and wick writes 1. The halves f16 (IEEE 754 binary16) and bf16 (the
+ * upper half of an f32) are C's 16 bits; they are stored and converted, and computed with in f32. New rows go to the
+ * end: the position is the number that programs were compiled with. */
+#define WK_DTYPES(X, with) X(with, F32, f32, float, FLOAT) WK_DTYPES_BUT_F32(X, with)
+#define WK_DTYPES_BUT_F32(X, with)        \
+    X(with, F64, f64, double, FLOAT)      \
+    X(with, I64, i64, int64_t, INTEGER)   \
+    X(with, I32, i32, int32_t, INTEGER)   \
+    X(with, U8, u8, uint8_t, INTEGER)     \
+    X(with, BOOL, bool, uint8_t, BOOLEAN) \
+    X(with, F16, f16, uint16_t, HALF)     \
+    X(with, BF16, bf16, uint16_t, HALF)
+
+/* WK_F32, WK_F64, WK_I64, WK_I32, WK_U8, WK_BOOL, WK_F16, WK_BF16. */
 typedef int32_t wk_dtype;
 enum {
-#define WK_DTYPE(NAME, name, type, is_float) WK_##NAME,
-#include "wick/dtypes.def"
-#undef WK_DTYPE
+#define WK__DTYPE_NUMBER(with, NAME, name, type, category) WK_##NAME,
+    WK_DTYPES(WK__DTYPE_NUMBER, )
+#undef WK__DTYPE_NUMBER
     WK_DTYPE_COUNT
 };
 

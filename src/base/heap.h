@@ -20,7 +20,7 @@
 enum {
     WK__LINE = 64,
     WK__SMALL_CLASSES = 16,               /* 64 bytes apart, up to 1 KB */
-    WK__HEAP_CLASSES = 16 + 4 * 37,       /* up to 2^47 bytes */
+    WK__HEAP_CLASSES = 16 + 4 * 38,       /* up to 2^48 bytes */
 };
 
 typedef struct wk_heap {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "grad/in_place.h"
 #include "grad/scope.h"
 
 /* ----------------------------------------------------------------------------------------- help for shape rules --- */
@@ -11,13 +12,14 @@ static bool out_of_memory(wk_call *c) { return wk__refuse(c, WK_ENOMEM, "out of 
 
 /* The view function writes straight into the new handle. */
 bool wk__declare_view(wk_call *c, bool *declared) {
-    wk_tensor *x = c->in[0], *y = wk__tensor_new(c->ctx, x->a.dtype, 0, NULL);
+    wk_tensor *x = c->in[0], *y = wk__view_new(c->ctx);
     if (wk_unlikely(y == NULL)) return out_of_memory(c);
     *declared = c->op->view(c->attrs, &x->a, &y->a);
     if (wk_likely(*declared)) {
         wk__tensor_share(y, x);
         c->out[0] = y;
     } else {
+        wk__use_own_storage(y, NULL);
         wk__unref(y);
     }
     return true;
@@ -33,83 +35,54 @@ WK_NOINLINE bool wk__refuse(wk_call *c, wk_status status, const char *format, ..
     return false;
 }
 
-/* The name of input i in the row's manual: the i-th word of in_names, or the last for variadic rows. */
-static const char *input_name(const wk_op *op, int32_t i, char *buffer, size_t nbytes) {
+/* The i-th word of in_names, or the last for variadic rows. */
+const char *wk__input_name(const wk_op *op, int32_t i, char *buffer, size_t nbytes) {
     const char *name = op->in_names != NULL ? op->in_names : "x";
     for (const char *next; i > 0 && (next = strchr(name, ' ')) != NULL; i--) name = next + 1;
     snprintf(buffer, nbytes, "%.*s", (int)strcspn(name, " "), name);
     return buffer;
 }
 
-WK_NOINLINE bool wk__check_float_slow(wk_call *c) {
-    const wk_tensor *first = c->in[0];
-    for (int32_t i = 0; i < c->in_count; i++) {
-        const wk_tensor *x = c->in[i];
-        if (x == NULL || (wk__dtype_is_float[x->a.dtype] && x->a.dtype == first->a.dtype)) continue;
-        char name[24], other[24];
-        input_name(c->op, i, name, sizeof name);
-        if (!wk__dtype_is_float[x->a.dtype])
-            return wk__refuse(c, WK_EDTYPE, "%s has type %s, not a floating one", name, wk_dtype_name(x->a.dtype));
-        return wk__refuse(c, WK_EDTYPE, "%s has type %s and %s has %s", input_name(c->op, 0, other, sizeof other),
-                          wk_dtype_name(first->a.dtype), name, wk_dtype_name(x->a.dtype));
-    }
-    return true;
-}
-
 /* ------------------------------------------------------------------------------------------------------- inputs --- */
 
 WK_NOINLINE static bool refuse_input(wk_call *c, int32_t i) {
     char name[24];
-    wk__usable(c->ctx, c->in[i], c->op->name, input_name(c->op, i, name, sizeof name));
+    wk__usable(c->ctx, c->in[i], c->op->name, wk__input_name(c->op, i, name, sizeof name));
     return false;
 }
 
-/* Are all inputs there, alive and of this context? Gathers their flags, and what their gradients will read. */
-static bool check_inputs(wk_call *c) {
-    const bool fixed = c->op->in_count != WK__ANY_NUMBER;
+/* Variadic rows read no input and no output in their gradients. */
+WK_NOINLINE static bool check_list(wk_call *c) {
     for (int32_t i = 0; i < c->in_count; i++) {
         const wk_tensor *x = c->in[i];
-        if (x == NULL && fixed && (c->op->optional >> i & 1)) continue;
-        if (wk_unlikely(x == NULL || x->live != WK__LIVE || x->ctx != c->ctx)) return refuse_input(c, i);
-        c->flags |= x->flags;
-        if (fixed && (x->flags & WK__NEEDS_GRAD)) c->reads |= c->op->reads[i];
+        if (x == NULL || x->live != WK__LIVE || x->ctx != c->ctx) return refuse_input(c, i);
+        c->needs_grad |= wk__needs_grad(x);
     }
+    return true;
+}
+
+/* Are all inputs there, alive and of this context? Finds out what the gradients that they need will read. */
+static inline bool check_inputs(wk_call *c) {
+    const wk_op *op = c->op;
+    uint32_t reads = 0;
+    bool needs_grad = false;
+    if (wk_unlikely(op->in_count == WK__ANY_NUMBER)) return check_list(c);
+    for (int32_t i = 0; i < op->in_count; i++) {
+        const wk_tensor *x = c->in[i];
+        if (x == NULL && (op->optional >> i & 1)) continue;
+        if (wk_unlikely(x == NULL || x->live != WK__LIVE || x->ctx != c->ctx)) return refuse_input(c, i);
+        if (!wk__needs_grad(x)) continue;
+        needs_grad = true;
+        reads |= op->reads[i];
+    }
+    c->needs_grad = needs_grad;
+    c->reads = reads;
     return true;
 }
 
 /* Is this call to be recorded? */
 static bool records(const wk_call *c) {
-    return (c->flags & WK__NEEDS_GRAD) && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
-}
-
-/* NOTE [Stale views]. A recorded write in place gives the storage a new history. A view made before it still carries
- * the old one, or none, and a gradient through it would be silently wrong. */
-static bool check_stale(wk_call *c) {
-    if (wk_likely(!c->ctx->rewrites) || !c->ctx->grad_enabled) return true;
-    for (int32_t i = 0; i < c->in_count; i++) {
-        const wk_tensor *x = c->in[i];
-        if (x == NULL || wk_likely(x->epoch == x->storage->epoch)) continue;
-        char name[24];
-        return wk__refuse(c, WK_EVERSION, "%s shares memory that %s wrote after it was made: take the view again",
-                          input_name(c->op, i, name, sizeof name),
-                          x->storage->writer != NULL ? x->storage->writer->name : "the user");
-    }
-    return true;
-}
-
-/* A write in place that would lose a gradient is refused here, before anything is written. */
-static bool check_in_place(wk_call *c) {
-    const wk_tensor *y = c->in[0];
-    if (!wk__array_is_injective(&y->a))
-        return wk__refuse(c, WK_EINVAL, "elements of an expanded tensor overlap and cannot be written in place");
-    if (!records(c)) return true;
-    if ((y->flags & WK__NEEDS_GRAD) && y->node == NULL)
-        return wk__refuse(c, WK_EGRAD, "%s is a leaf that requires a gradient: write it under WK_NO_GRAD",
-                          y->meta != NULL && y->meta->name[0] != '\0' ? y->meta->name : "the tensor");
-    if (y->flags & WK__VIEW)
-        return wk__refuse(c, WK_EGRAD,
-                          "a recorded write into a view would lose its gradient: collect the parts with wk_stack");
-    return true;
+    return c->needs_grad && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
 }
 
 /* ------------------------------------------------------------------------------------------------------ outputs --- */
@@ -123,16 +96,6 @@ static wk_tensor *abandon(wk_call *c) {
     return NULL;
 }
 
-/* Memory for what the shape rule declared; a view has its storage already. */
-static bool allocate_outputs(wk_call *c, bool *fresh) {
-    for (int32_t k = 0; k < c->op->out_count; k++) {
-        if (c->out[k]->storage != NULL) continue;
-        if (wk_unlikely(!wk__tensor_allocate(c->out[k]))) return out_of_memory(c);
-        *fresh = true;
-    }
-    return true;
-}
-
 /* The outputs go to the innermost scope. When that fails for one, those given before stay with the scope. */
 static bool give_outputs(wk_call *c) {
     for (int32_t k = 0; k < c->op->out_count; k++) {
@@ -143,70 +106,26 @@ static bool give_outputs(wk_call *c) {
     return true;
 }
 
-/* NOTE [In place]. A row that is also there in place (WK_ROW_AND_IN_PLACE) is the same row with a flag: its shape rule
- * declares a result, which must be of y's shape and type, and its forward writes y instead. Another input may be y
- * itself, element for element, but not see y's memory in another way: it would change while it is read. A gradient
- * that reads the output reads y as written; one that reads y as it was finds it changed, and says so. */
-static bool check_fits(wk_call *c) {
-    wk_tensor *y = c->in[0], *declared = c->out[0];
-    if (declared == NULL) return true; /* a row that exists in place only */
-    wk_shape_text ty, td;
-    const bool fits = wk__same_dims(&declared->a, &y->a) && declared->a.dtype == y->a.dtype;
-    if (!fits)
-        wk__refuse(c, WK_ESHAPE, "the result %s does not fit into %s, in place", wk__dims_text(&td, declared),
-                   wk__dims_text(&ty, y));
-    wk__unref(declared);
-    c->out[0] = NULL;
-    for (int32_t i = 1; fits && i < c->in_count; i++) {
-        const wk_array *x = c->in[i] != NULL && c->in[i]->storage == y->storage ? &c->in[i]->a : NULL;
-        if (x == NULL || (x->data == y->a.data && wk__same_dims(x, &y->a) && wk__same_strides(x, &y->a))) continue;
-        char name[24];
-        return wk__refuse(c, WK_EINVAL, "%s shares memory with what is written: copy it first",
-                          input_name(c->op, i, name, sizeof name));
-    }
-    return fits;
-}
-
-static wk_tensor *apply_in_place(wk_call *c) {
-    wk_tensor *y = c->in[0];
-    const bool record = records(c);
-    if (!check_in_place(c) || !c->op->shape(c) || !check_fits(c) || !check_stale(c)) return NULL;
-    c->out[0] = y;
-    wk_node *const last = c->ctx->tape.last, *const node = y->node;
-    const uint8_t output = y->output, flags = y->flags;
-    if (record && !wk__tape_record(c)) return out_of_memory(c), NULL;
-    c->op->forward(c);
-    if (wk_unlikely(c->ctx->failure.status != WK_OK)) { /* nothing was written, so nothing happened */
-        wk__tape_cut(c->ctx, last);
-        y->node = node, y->output = output, y->flags = flags;
-        return NULL;
-    }
-    wk__storage_written(y->storage, c->op);
-    if (!record) return y;
-    y->node->out[0].version = y->storage->version; /* what a gradient may have saved is y as written */
-    y->epoch = ++y->storage->epoch;
-    c->ctx->rewrites = true;
-    return wk__scope_follow(y) ? y : (out_of_memory(c), NULL);
+static void write_outputs(const wk_call *c, wk_tensor **outs) {
+    for (int32_t k = 0; k < c->op->out_count; k++) outs[k] = c->out[k];
 }
 
 wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {
     wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
-    for (int32_t k = 0; outs != NULL && k < op->out_count; k++) outs[k] = NULL;
-    if (!wk__ready(c.ctx) || !check_inputs(&c)) return NULL;
-    if (op->flags & WK__OP_IN_PLACE) {
-        wk_tensor *y = apply_in_place(&c);
+    if (wk_unlikely(outs != NULL)) write_outputs(&c, outs);
+    if (wk_unlikely(!wk__ready(c.ctx) || !check_inputs(&c))) return NULL;
+    if (wk_unlikely(op->flags & WK__OP_IN_PLACE)) {
+        wk_tensor *y = wk__apply_in_place(&c);
         if (outs != NULL) outs[0] = y;
         return y;
     }
 
-    bool fresh = false;
-    if (wk_unlikely(!op->shape(&c) || !allocate_outputs(&c, &fresh))) return abandon(&c);
-    const bool record = records(&c);
-    if (wk_unlikely(!check_stale(&c))) return abandon(&c);
-    if (fresh) op->forward(&c);
+    if (wk_unlikely(!op->shape(&c) || !wk__check_stale(&c)))
+        return abandon(&c), c.retype ? wk__apply_retyped(&c, outs) : NULL;
+    if (!(c.out[0]->flags & WK__VIEW)) op->forward(&c);
     if (wk_unlikely(c.ctx->failure.status != WK_OK)) return abandon(&c); /* no scratch memory for forward */
-    if (record && wk_unlikely(!wk__tape_record(&c))) return out_of_memory(&c), abandon(&c);
+    if (records(&c) && wk_unlikely(!wk__tape_record(&c))) return out_of_memory(&c), abandon(&c);
     if (wk_unlikely(!give_outputs(&c))) return NULL;
-    for (int32_t k = 0; outs != NULL && k < op->out_count; k++) outs[k] = c.out[k];
+    if (wk_unlikely(outs != NULL)) write_outputs(&c, outs);
     return c.out[0];
 }

@@ -3,6 +3,7 @@
 
 #include "grad/scope.h"
 #include "grad/walk.h"
+#include "kernel/convert.h"
 #include "kernel/kernel.h"
 
 bool wk_set_grad_enabled(bool enabled) {
@@ -25,21 +26,20 @@ void wk__grad_enabled_cleanup(bool *was) { wk_set_grad_enabled(*was); }
 wk_tensor *wk_requires_grad_(wk_tensor *t, bool requires_grad) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx) || !wk__usable(ctx, t, "requires_grad_", "t")) return NULL;
-    if (t->node != NULL || (t->flags & WK__CUT)) {
+    if (t->way.kind == WK__TO_NODE || t->way.kind == WK__TO_CUT) {
         wk__fail(ctx, WK_EGRAD, "requires_grad_",
                  "t was computed by an op: only a leaf can be asked; wk_detach makes one");
         return NULL;
     }
-    if (requires_grad && !wk__dtype_is_float[t->a.dtype]) {
+    if (requires_grad && !wk__dtype_is_floating(t->a.dtype)) {
         wk__fail(ctx, WK_EDTYPE, "requires_grad_", "t has type %s, not a floating one", wk_dtype_name(t->a.dtype));
         return NULL;
     }
-    if (requires_grad) t->flags |= WK__NEEDS_GRAD;
-    else t->flags &= (uint8_t)~WK__NEEDS_GRAD;
+    t->way.kind = requires_grad ? WK__TO_LEAF : WK__TO_NONE;
     return t;
 }
 
-bool wk_requires_grad(const wk_tensor *t) { return t != NULL && t->live == WK__LIVE && (t->flags & WK__NEEDS_GRAD); }
+bool wk_requires_grad(const wk_tensor *t) { return t != NULL && t->live == WK__LIVE && wk__needs_grad(t); }
 
 wk_tensor *wk_grad_of(const wk_tensor *t) {
     if (t == NULL || t->live != WK__LIVE || t->meta == NULL || !t->meta->has_grad) return NULL;
@@ -62,7 +62,7 @@ static bool check_root(wk_ctx *ctx, const wk_tensor *y, const char *op, const ch
     if (y->a.numel != 1)
         wk__fail(ctx, WK_ESHAPE, op, "%s %s has %" PRId64 " elements, not one: sum or average it first", argument,
                  wk__dims_text(&text, y), y->a.numel);
-    else if (!(y->flags & WK__NEEDS_GRAD))
+    else if (!wk__needs_grad(y))
         wk__fail(ctx, WK_EGRAD, op, "%s was not computed from anything that requires a gradient", argument);
     return ctx->failure.status == WK_OK;
 }
@@ -74,8 +74,7 @@ static wk_tensor *one_like(wk_ctx *ctx, const wk_tensor *y, const char *op) {
         wk__fail(ctx, WK_ENOMEM, op, "out of memory");
         return NULL;
     }
-    if (y->a.dtype == WK_F32) *(float *)one->a.data = 1;
-    else *(double *)one->a.data = 1;
+    wk__put_number(y->a.dtype, one->a.data, 1);
     return one;
 }
 
@@ -102,7 +101,7 @@ wk_status wk_backward(wk_tensor *loss) { return wk_backward_flags(loss, 0); }
 static bool check_targets(wk_ctx *ctx, wk_tensor *const *xs, int32_t count) {
     for (int32_t i = 0; i < count; i++) {
         if (!wk__usable(ctx, xs[i], "grad", "xs")) return false;
-        if (xs[i]->flags & WK__NEEDS_GRAD) continue;
+        if (wk__needs_grad(xs[i])) continue;
         wk__fail(ctx, WK_EGRAD, "grad", "xs[%" PRId32 "] does not require a gradient", i);
         return false;
     }

@@ -36,8 +36,8 @@ static uint64_t mix_node(uint64_t hash, const wk_node *node) {
     hash = mix_text(hash, node->op->name);
     for (int32_t i = 0; i < node->in_count; i++) {
         const wk_edge *edge = &node->in[i];
-        hash = mix(hash, edge->kind + 8u * edge->output);
-        if (edge->kind == WK__EDGE_NODE) hash = mix(hash, node->serial - edge->to.node->serial);
+        hash = mix(hash, edge->way.kind + 8u * edge->way.output);
+        if (edge->way.kind == WK__TO_NODE) hash = mix(hash, node->serial - edge->to.node->serial);
     }
     for (int32_t k = 0; k < node->out_count; k++) {
         hash = mix(hash, (uint64_t)node->out[k].ndim);
@@ -128,7 +128,7 @@ static void measure(const wk_ctx *ctx, int64_t *nodes, int64_t *edges) {
     *nodes = *edges = 0;
     for (const wk_node *node = ctx->tape.last, *end = before_scope(ctx); node != end; node = node->prev) {
         ++*nodes;
-        for (int32_t i = 0; i < node->in_count; i++) *edges += node->in[i].kind != WK__EDGE_NONE;
+        for (int32_t i = 0; i < node->in_count; i++) *edges += node->in[i].way.kind != WK__TO_NONE;
     }
 }
 
@@ -152,8 +152,8 @@ static void append(wk_graph *graph, const wk_node *node) {
     for (int32_t i = 0; i < node->in_count; i++) {
         const wk_edge *edge = &node->in[i];
         int64_t number = -1;
-        if (edge->kind == WK__EDGE_NODE) number = number_of(graph, edge->to.node);
-        if (edge->kind == WK__EDGE_LEAF) number = leaf_number(graph, edge->to.leaf);
+        if (edge->way.kind == WK__TO_NODE) number = number_of(graph, edge->to.node);
+        if (edge->way.kind == WK__TO_LEAF) number = leaf_number(graph, edge->to.leaf);
         if (number >= 0) graph->inputs[graph->input_count++] = number;
     }
     entry *e = &graph->entries[graph->count++];

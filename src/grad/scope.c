@@ -92,7 +92,7 @@ static void settle_survivors(wk_ctx *ctx, const wk_scope_frame *frame) {
         if (t == NULL) continue;
         if (!frame->joined && t->node != NULL) {
             t->node = NULL;
-            t->flags |= WK__CUT;
+            t->way.kind = WK__TO_CUT;
         }
         if (!(t->flags & WK__OWNED) && t->node == NULL) {
             t->handle = WK__NO_HANDLE;

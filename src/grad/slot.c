@@ -30,7 +30,7 @@ static void accumulate(const wk_array *y, const wk_array *x, bool add) {
 /* The target that gathers what comes along this edge; NULL when its node is entered, which then gives the target its
  * share. */
 static wk_target *direct_target(const wk_walk *walk, const wk_edge *edge) {
-    const bool entered = edge->kind == WK__EDGE_NODE && edge->to.node->needed_by == walk->number;
+    const bool entered = edge->way.kind == WK__TO_NODE && edge->to.node->needed_by == walk->number;
     return entered ? NULL : wk__edge_target(walk, edge);
 }
 
@@ -120,8 +120,8 @@ static bool view_slot(wk_walk *walk, wk_node *node, int depth, wk_array *room, b
 static const wk_array *edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int depth, wk_array *room, bool *add) {
     wk_target *target = wk_unlikely(walk->targets != NULL) ? direct_target(walk, edge) : NULL;
     if (wk_unlikely(target != NULL)) return target_slot(walk, target, add);
-    if (edge->kind == WK__EDGE_LEAF) return leaf_slot(walk, edge->to.leaf, partial, add);
-    if (wk_unlikely(edge->kind == WK__EDGE_CUT)) return refuse_cut(walk, edge->to.leaf), NULL;
+    if (edge->way.kind == WK__TO_LEAF) return leaf_slot(walk, edge->to.leaf, partial, add);
+    if (wk_unlikely(edge->way.kind == WK__TO_CUT)) return refuse_cut(walk, edge->to.leaf), NULL;
     wk_node *node = edge->to.node;
     if (node->op->view != NULL && walk->targets == NULL && node->consumed_by == 0) {
         bool failed = false;
@@ -129,14 +129,14 @@ static const wk_array *edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int
         if (view_slot(walk, node, depth, room, &failed)) return room;
         if (failed) return NULL;
     }
-    return node_slot(walk, node, edge->output, partial, add);
+    return node_slot(walk, node, edge->way.output, partial, add);
 }
 
 /* The usual view looks at something whose gradient has begun; then its region is all there is to find. */
 static inline const wk_array *region_of_begun(const wk_node *view, wk_array *room) {
     const wk_edge *base = &view->in[0];
-    if (base->kind != WK__EDGE_NODE || view->consumed_by != 0) return NULL;
-    const wk_tensor *pending = base->to.node->out[base->output].pending;
+    if (base->way.kind != WK__TO_NODE || view->consumed_by != 0) return NULL;
+    const wk_tensor *pending = base->to.node->out[base->way.output].pending;
     if (pending == NULL || pending->refs > 1 || !view->op->view(view->attrs, &pending->a, room)) return NULL;
     return wk__array_is_injective(room) ? room : NULL;
 }
@@ -145,10 +145,10 @@ static inline const wk_array *region_of_begun(const wk_node *view, wk_array *roo
 const wk_array *wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add) {
     wk_walk *walk = b->walk;
     wk_edge *edge = &b->node->in[i];
-    if (wk_unlikely(walk->targets != NULL || edge->kind == WK__EDGE_CUT))
+    if (wk_unlikely(walk->targets != NULL || edge->way.kind == WK__TO_CUT))
         return edge_slot(walk, edge, false, 0, room, add);
-    if (edge->kind == WK__EDGE_LEAF) return leaf_slot(walk, edge->to.leaf, false, add);
-    if (edge->to.node->op->view == NULL) return node_slot(walk, edge->to.node, edge->output, false, add);
+    if (edge->way.kind == WK__TO_LEAF) return leaf_slot(walk, edge->to.leaf, false, add);
+    if (edge->to.node->op->view == NULL) return node_slot(walk, edge->to.node, edge->way.output, false, add);
     *add = true;
     const wk_array *region = region_of_begun(edge->to.node, room);
     return region != NULL ? region : edge_slot(walk, edge, false, 0, room, add);
@@ -172,7 +172,7 @@ static bool deliver_recorded(wk_walk *walk, wk_edge *edge, wk_tensor *g) {
         target->result = wk__retain(g);
         return true;
     }
-    wk_node_output *out = &edge->to.node->out[edge->output];
+    wk_node_output *out = &edge->to.node->out[edge->way.output];
     if (out->pending != NULL) return gather_recorded(&out->pending, g);
     pend(walk, edge->to.node, out, wk__retain(g));
     return true;
@@ -180,17 +180,17 @@ static bool deliver_recorded(wk_walk *walk, wk_edge *edge, wk_tensor *g) {
 
 /* A gradient that nobody adds to later is not copied: the node holds g itself. */
 static bool may_hold(const wk_walk *walk, const wk_edge *edge, const wk_tensor *g) {
-    if (edge->kind != WK__EDGE_NODE || walk->targets != NULL || !(g->flags & WK__CONTIGUOUS)) return false;
-    return edge->to.node->op->view == NULL && edge->to.node->out[edge->output].pending == NULL;
+    if (edge->way.kind != WK__TO_NODE || walk->targets != NULL || !(g->flags & WK__CONTIGUOUS)) return false;
+    return edge->to.node->op->view == NULL && edge->to.node->out[edge->way.output].pending == NULL;
 }
 
 bool wk__deliver(wk_walk *walk, wk_edge *edge, wk_tensor *g) {
     if (may_hold(walk, edge, g)) {
-        pend(walk, edge->to.node, &edge->to.node->out[edge->output], wk__retain(g));
+        pend(walk, edge->to.node, &edge->to.node->out[edge->way.output], wk__retain(g));
         return true;
     }
-    if ((walk->flags & WK_CREATE_GRAPH) && wk_likely(edge->kind != WK__EDGE_CUT || wk__edge_target(walk, edge) != NULL))
-        return deliver_recorded(walk, edge, g);
+    const bool cut = edge->way.kind == WK__TO_CUT && wk__edge_target(walk, edge) == NULL;
+    if ((walk->flags & WK_CREATE_GRAPH) && !cut) return deliver_recorded(walk, edge, g);
     wk_array room;
     bool add;
     const wk_array *slot = edge_slot(walk, edge, false, 0, &room, &add);

@@ -32,31 +32,28 @@ WK_NOINLINE static bool tape_grow(wk_tape *tape, size_t nbytes) {
     return true;
 }
 
-static size_t round8(size_t nbytes) { return (nbytes + 7) & ~(size_t)7; }
-
 /* Attributes are a few words, for which a call of memcpy costs more than the copying. */
 static inline void copy_words(void *to, const void *from, size_t nbytes) {
     const char *source = from;
     for (size_t at = 0; at < nbytes; at += 8) memcpy((char *)to + at, source + at, 8);
 }
 
-/* The piece of a node on the tape: | wk_node | edges ... | outputs | attributes | dims of the outputs | site | */
-static wk_node *node_new(wk_call *c) {
+/* The place of a node on the tape: | wk_node | edges ... | outputs | attributes | dims of the outputs | site | */
+static inline wk_node *node_new(wk_call *c) {
     const wk_op *op = c->op;
     wk_tape *tape = &c->ctx->tape;
     const bool traced = c->ctx->at_file != NULL;
     const size_t outputs = sizeof(wk_node) + (size_t)c->in_count * sizeof(wk_edge);
     const size_t attrs = outputs + (size_t)op->out_count * sizeof(wk_node_output);
-    const size_t dims = attrs + round8(op->attrs_nbytes);
-    size_t nbytes = dims + (traced ? sizeof(struct wk_site) : 0);
+    size_t nbytes = attrs + op->attrs_nbytes;
     for (int32_t k = 0; k < op->out_count; k++) nbytes += (size_t)c->out[k]->a.ndim * sizeof(int64_t);
+    if (wk_unlikely(traced)) nbytes += sizeof(struct wk_site);
     if (wk_unlikely((size_t)(tape->end - tape->top) < nbytes) && !tape_grow(tape, nbytes)) return NULL;
     wk_node *node = (wk_node *)(void *)tape->top;
     tape->top += nbytes;
     node->nbytes = (uint32_t)nbytes;
     node->out = (wk_node_output *)(void *)((char *)node + outputs);
     node->attrs = (char *)node + attrs;
-    node->out[0].dims = (int64_t *)(void *)((char *)node + dims);
     copy_words(node->attrs, c->attrs, op->attrs_nbytes);
     node->has_site = traced;
     if (wk_unlikely(traced))
@@ -66,19 +63,11 @@ static wk_node *node_new(wk_call *c) {
 
 /* The edge to x: where its gradient goes, and its value if that is read. */
 static inline void edge_set(wk_edge *edge, wk_tensor *x, bool saved) {
-    *edge = (wk_edge){.kind = WK__EDGE_NONE};
-    if (x == NULL) return;
-    if (x->flags & WK__NEEDS_GRAD) {
-        edge->wanted = true;
-        edge->output = x->output;
-        if (x->node != NULL) {
-            edge->kind = WK__EDGE_NODE;
-            edge->to.node = x->node;
-        } else {
-            edge->kind = x->flags & WK__CUT ? WK__EDGE_CUT : WK__EDGE_LEAF;
-            edge->to.leaf = wk__retain(x);
-        }
-    }
+    edge->way = x->way;
+    edge->wanted = x->way.kind != WK__TO_NONE;
+    if (x->way.kind == WK__TO_NODE) edge->to.node = x->node;
+    else if (x->way.kind != WK__TO_NONE) edge->to.leaf = wk__retain(x);
+    edge->saved = NULL;
     if (saved) {
         edge->saved = wk__retain(x);
         edge->version = x->storage->version;
@@ -87,15 +76,19 @@ static inline void edge_set(wk_edge *edge, wk_tensor *x, bool saved) {
 
 static inline void output_set(wk_node *node, int32_t k, wk_tensor *y, int64_t *dims, bool saved) {
     wk_node_output *out = &node->out[k];
-    *out = (wk_node_output){.dims = dims, .ndim = y->a.ndim, .dtype = y->a.dtype};
+    out->saved = NULL;
+    out->pending = NULL;
+    out->dims = dims;
+    out->ndim = y->a.ndim;
+    out->dtype = y->a.dtype;
+    out->target = 0;
     for (int32_t d = 0; d < y->a.ndim; d++) dims[d] = y->a.dims[d];
     if (saved) {
         out->saved = wk__retain(y);
         out->version = y->storage->version;
     }
     y->node = node;
-    y->output = (uint8_t)k;
-    y->flags |= WK__NEEDS_GRAD;
+    y->way = (wk_way){WK__TO_NODE, (uint8_t)k};
 }
 
 bool wk__tape_record(wk_call *c) {
@@ -111,8 +104,12 @@ bool wk__tape_record(wk_call *c) {
     node->saves = c->reads != 0;
     node->consumed_by = 0;
     node->needed_by = 0;
-    for (int32_t i = 0; i < c->in_count; i++) edge_set(&node->in[i], c->in[i], c->reads >> (i & 15) & 1);
-    int64_t *dims = node->out[0].dims;
+    uint32_t reads = c->reads; /* none in variadic rows, which may have more inputs than there are bits */
+    for (int32_t i = 0; i < c->in_count; i++, reads >>= 1) {
+        if (wk_likely(c->in[i] != NULL)) edge_set(&node->in[i], c->in[i], reads & 1);
+        else node->in[i] = (wk_edge){.way = {WK__TO_NONE, 0}};
+    }
+    int64_t *dims = (int64_t *)(void *)((char *)node->attrs + c->op->attrs_nbytes);
     for (int32_t k = 0; k < node->out_count; k++) {
         output_set(node, k, c->out[k], dims, c->reads & WK_READS_OUT(k));
         dims += node->out[k].ndim;
@@ -124,7 +121,7 @@ bool wk__tape_record(wk_call *c) {
 /* Lets go of all a node holds. A node that was used up has let go of its values already. */
 static void node_remove(wk_node *node) {
     for (int32_t i = 0; i < node->in_count; i++)
-        if (node->in[i].kind >= WK__EDGE_LEAF) wk__unref(node->in[i].to.leaf);
+        if (node->in[i].way.kind >= WK__TO_LEAF) wk__unref(node->in[i].to.leaf);
     if (wk_likely(node->consumed_by != 0)) return;
     if (node->saves) wk__node_release_saved(node);
     for (int32_t k = 0; k < node->out_count; k++) wk__unref(node->out[k].pending);

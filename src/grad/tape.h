@@ -12,17 +12,15 @@
 #include "grad/op.h"
 
 /* Where a gradient goes from an input. */
-enum { WK__EDGE_NONE, WK__EDGE_NODE, WK__EDGE_LEAF, WK__EDGE_CUT };
-
 typedef struct wk_edge {
     union {
-        struct wk_node *node; /* EDGE_NODE: the op that made the input */
-        wk_tensor *leaf;      /* EDGE_LEAF, EDGE_CUT: held */
+        struct wk_node *node; /* TO_NODE: the op that made the input */
+        wk_tensor *leaf;      /* TO_LEAF, TO_CUT: held */
     } to;
     wk_tensor *saved; /* held, when some gradient reads the input; else NULL */
     uint32_t version; /* of saved's storage when it was saved */
-    uint8_t kind, output; /* output: which one of `node` */
-    bool wanted;      /* this gradient is asked for: kind is not NONE, or what wk_grad says */
+    wk_way way;       /* the input's when it was read */
+    bool wanted;      /* this gradient is asked for: the way is not TO_NONE, or what wk_grad says */
 } wk_edge;
 
 typedef struct wk_node_output {
@@ -60,12 +58,16 @@ static inline const struct wk_site *wk__node_site(const wk_node *node) {
 
 /* The shape of the input behind an edge that wants a gradient. */
 static inline const int64_t *wk__edge_dims(const wk_edge *edge, int32_t *ndim) {
-    if (edge->kind != WK__EDGE_NODE) {
+    if (edge->way.kind != WK__TO_NODE) {
         *ndim = edge->to.leaf->a.ndim;
         return edge->to.leaf->a.dims;
     }
-    *ndim = edge->to.node->out[edge->output].ndim;
-    return edge->to.node->out[edge->output].dims;
+    *ndim = edge->to.node->out[edge->way.output].ndim;
+    return edge->to.node->out[edge->way.output].dims;
+}
+
+static inline wk_dtype wk__edge_dtype(const wk_edge *edge) {
+    return edge->way.kind == WK__TO_NODE ? edge->to.node->out[edge->way.output].dtype : edge->to.leaf->a.dtype;
 }
 
 static inline int64_t wk__edge_numel(const wk_edge *edge) {

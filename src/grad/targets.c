@@ -2,22 +2,22 @@
 #include "grad/walk.h"
 
 static int32_t *mark_of(wk_tensor *x) {
-    if (x->node != NULL) return &x->node->out[x->output].target;
+    if (x->node != NULL) return &x->node->out[x->way.output].target;
     wk_meta *meta = wk__tensor_meta(x);
     return meta != NULL ? &meta->target : NULL;
 }
 
 wk_target *wk__edge_target(const wk_walk *walk, const wk_edge *edge) {
     int32_t mark = 0;
-    if (edge->kind == WK__EDGE_NODE) mark = edge->to.node->out[edge->output].target;
-    if (edge->kind >= WK__EDGE_LEAF && edge->to.leaf->meta != NULL) mark = edge->to.leaf->meta->target;
+    if (edge->way.kind == WK__TO_NODE) mark = edge->to.node->out[edge->way.output].target;
+    if (edge->way.kind >= WK__TO_LEAF && edge->to.leaf->meta != NULL) mark = edge->to.leaf->meta->target;
     return mark > 0 && mark <= walk->target_count ? &walk->targets[mark - 1] : NULL;
 }
 
 static bool leads_to_target(const wk_walk *walk, const wk_node *node) {
     for (int32_t i = 0; i < node->in_count; i++) {
         const wk_edge *edge = &node->in[i];
-        if (edge->kind == WK__EDGE_NODE && edge->to.node->needed_by == walk->number) return true;
+        if (edge->way.kind == WK__TO_NODE && edge->to.node->needed_by == walk->number) return true;
         if (wk__edge_target(walk, edge) != NULL) return true;
     }
     return false;

@@ -55,8 +55,8 @@ static bool check_versions(wk_walk *walk, const wk_node *node) {
 
 /* Does this walk want the gradient that goes along this edge? */
 static bool wanted(const wk_walk *walk, const wk_edge *edge) {
-    if (edge->kind == WK__EDGE_NONE || walk->targets == NULL) return edge->kind != WK__EDGE_NONE;
-    const bool enters = edge->kind == WK__EDGE_NODE && edge->to.node->needed_by == walk->number;
+    if (edge->way.kind == WK__TO_NONE || walk->targets == NULL) return edge->way.kind != WK__TO_NONE;
+    const bool enters = edge->way.kind == WK__TO_NODE && edge->to.node->needed_by == walk->number;
     return enters || wk__edge_target(walk, edge) != NULL;
 }
 
@@ -75,7 +75,7 @@ static void take_pending(wk_walk *walk, wk_node *node, wk_backprop *b) {
         b->gy[k] = node->out[k].pending;
         node->out[k].pending = NULL;
         if (wk_likely(walk->targets == NULL) || b->gy[k] == NULL) continue;
-        const wk_edge edge = {.kind = WK__EDGE_NODE, .to.node = node, .output = (uint8_t)k};
+        const wk_edge edge = {.way = {WK__TO_NODE, (uint8_t)k}, .to.node = node};
         wk_target *target = wk__edge_target(walk, &edge);
         if (target != NULL) target->result = wk__retain(b->gy[k]);
     }
@@ -154,15 +154,9 @@ static bool process(wk_walk *walk, wk_node *node) {
 /* ----------------------------------------------------------------------------------------------------- the walk --- */
 
 wk_edge wk__edge_to(wk_tensor *t) {
-    wk_edge edge = {.kind = WK__EDGE_NONE};
-    if (t->node != NULL) {
-        edge.kind = WK__EDGE_NODE;
-        edge.to.node = t->node;
-        edge.output = t->output;
-    } else if (t->flags & WK__NEEDS_GRAD) {
-        edge.kind = t->flags & WK__CUT ? WK__EDGE_CUT : WK__EDGE_LEAF;
-        edge.to.leaf = t;
-    }
+    wk_edge edge = {.way = t->way};
+    if (t->way.kind == WK__TO_NODE) edge.to.node = t->node;
+    else edge.to.leaf = t;
     return edge;
 }
 
@@ -178,7 +172,7 @@ static void clean_up(wk_walk *walk, wk_node *newest) {
         }
         node->pending = 0;
         for (int32_t i = 0; i < node->in_count; i++) {
-            wk_meta *meta = node->in[i].kind == WK__EDGE_LEAF ? node->in[i].to.leaf->meta : NULL;
+            wk_meta *meta = node->in[i].way.kind == WK__TO_LEAF ? node->in[i].to.leaf->meta : NULL;
             if (walk->targets != NULL || meta == NULL || meta->walk != walk->number) continue;
             meta->has_grad = false;
             meta->grad_invalid = true;
@@ -196,7 +190,7 @@ static bool seed(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *
     for (int32_t k = 0; k < count; k++) {
         if (ys[k] == NULL || gys[k] == NULL) continue;
         wk_edge edge = wk__edge_to(ys[k]);
-        if (!wanted(walk, &edge) && edge.kind != WK__EDGE_CUT) continue;
+        if (!wanted(walk, &edge) && edge.way.kind != WK__TO_CUT) continue;
         if (!wk__deliver(walk, &edge, gys[k])) return false;
     }
     return true;

@@ -1,56 +1,156 @@
 /* ref.c -- the reference kernels: plain C, every dtype, every stride. They are there to be obviously right; the
  * tables of the ISAs are tested against them. Each .inc file is included once per element type:
  *
- *   scalar      the element type
- *   wide        the type in which a float type's sums are kept
- *   KERNEL(k)   the name of kernel k for this type */
+ *   scalar        the element type
+ *   number        what is computed in: VALUE(x) is an element as one, ELEMENT(v) the element nearest to one
+ *   wide          the type in which sums are kept
+ *   NUMBER(s)     a double as one of these
+ *   FMA(a, b, c)  a b + c
+ *   KERNEL(k)     the name of kernel k for this type */
 #include "kernel/ref.h"
 
 #include <tgmath.h> /* tanh, fma and sqrt of the type they are given */
 #undef I             /* the imaginary unit; here it counts input features */
 
+#include "kernel/half.h"
 #include "kernel/ref_math.h"
 #include "kernel/rnn_work.h"
 
-#define scalar float
+/* ----------------------------------------------------------------------------------------------- floating types --- */
+
 #define wide double
+#define FMA(a, b, c) fma(a, b, c)
+#define NUMBER(s) (number)(s)
+
+#define VALUE(x) (x)
+#define ELEMENT(v) (scalar)(v)
+
+#define scalar float
+#define number float
 #define KERNEL(k) wk__ref_##k##_f32
 #include "kernel/ref_move.inc"
+#include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_loops.inc"
 #include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_rnn.inc"
 #include "kernel/ref_optim.inc"
 #undef KERNEL
-#undef wide
+#undef number
 #undef scalar
 
 #define scalar double
-#define wide double
+#define number double
 #define KERNEL(k) wk__ref_##k##_f64
 #include "kernel/ref_move.inc"
+#include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_loops.inc"
 #include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_rnn.inc"
 #include "kernel/ref_optim.inc"
 #undef KERNEL
-#undef wide
+#undef number
 #undef scalar
 
+#undef ELEMENT
+#undef VALUE
+
+#define number float
+
+#define scalar uint16_t
+#define VALUE(x) wk__f16_value(x)
+#define ELEMENT(v) wk__f16_of((float)(v))
+#define KERNEL(k) wk__ref_##k##_f16
+#include "kernel/ref_move.inc"
+#include "kernel/ref_arithmetic.inc"
+#undef KERNEL
+#undef ELEMENT
+#undef VALUE
+#undef scalar
+
+#define scalar uint16_t
+#define VALUE(x) wk__bf16_value(x)
+#define ELEMENT(v) wk__bf16_of((float)(v))
+#define KERNEL(k) wk__ref_##k##_bf16
+#include "kernel/ref_move.inc"
+#include "kernel/ref_arithmetic.inc"
+#undef KERNEL
+#undef ELEMENT
+#undef VALUE
+#undef scalar
+
+#undef number
+#undef NUMBER
+#undef FMA
+#undef wide
+
+/* ------------------------------------------------------------------------------------------------ whole numbers --- */
+/* Unsigned arithmetic wraps around without being undefined, and its low bits are those of the signed one. */
+
+#define number uint64_t
+#define wide uint64_t
+#define FMA(a, b, c) ((a) * (b) + (c))
+#define NUMBER(s) (number)(int64_t)(s)
+
 #define scalar int64_t
+#define VALUE(x) (number)(x)
+#define ELEMENT(v) (scalar)(v)
 #define KERNEL(k) wk__ref_##k##_i64
 #include "kernel/ref_move.inc"
+#include "kernel/ref_arithmetic.inc"
 #undef KERNEL
+#undef ELEMENT
+#undef VALUE
 #undef scalar
+
+#define scalar int32_t
+#define VALUE(x) (number)(x)
+#define ELEMENT(v) (scalar)(v)
+#define KERNEL(k) wk__ref_##k##_i32
+#include "kernel/ref_move.inc"
+#include "kernel/ref_arithmetic.inc"
+#undef KERNEL
+#undef ELEMENT
+#undef VALUE
+#undef scalar
+
+#define scalar uint8_t
+#define VALUE(x) (number)(x)
+#define ELEMENT(v) (scalar)(v)
+#define KERNEL(k) wk__ref_##k##_u8
+#include "kernel/ref_move.inc"
+#include "kernel/ref_arithmetic.inc"
+#undef KERNEL
+#undef ELEMENT
+#undef VALUE
+#undef scalar
+
+#define scalar uint8_t
+#define VALUE(x) (number)((x) != 0)
+#define ELEMENT(v) ((v) != 0)
+#define KERNEL(k) wk__ref_##k##_bool
+#include "kernel/ref_move.inc"
+#include "kernel/ref_arithmetic.inc"
+#undef KERNEL
+#undef ELEMENT
+#undef VALUE
+#undef scalar
+
+#undef NUMBER
+#undef FMA
+#undef wide
+#undef number
+
+/* ---------------------------------------------------------------------------------------------------- the table --- */
 
 int64_t wk__rnn_work(int64_t T, int64_t B, int64_t I, int64_t H) {
     return wk__rnn_layout(T, B, I, H).size;
 }
 
-#define SLOTS_FLOAT(name) {[WK_F32] = wk__ref_##name##_f32, [WK_F64] = wk__ref_##name##_f64}
-#define SLOTS_ANY(name) \
-    { [WK_F32] = wk__ref_##name##_f32, [WK_F64] = wk__ref_##name##_f64, [WK_I64] = wk__ref_##name##_i64 }
+#define SLOT(kernel, NAME, name, ctype, category) [WK_##NAME] = wk__ref_##kernel##_##name,
+#define SLOTS_FLOAT(kernel) {[WK_F32] = wk__ref_##kernel##_f32, [WK_F64] = wk__ref_##kernel##_f64}
+#define SLOTS_ANY(kernel) {WK_DTYPES(SLOT, kernel)}
 
 const wk_kernels wk__kernels_ref = {
     .isa = "ref",

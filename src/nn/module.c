@@ -192,7 +192,7 @@ wk_tensor *wk_module_add_parameter(wk_module *m, const char *name, wk_tensor *in
     const bool enabled = wk_set_grad_enabled(false);
     wk_copy_(p.tensor, init);
     wk_set_grad_enabled(enabled);
-    p.tensor->flags |= WK__NEEDS_GRAD;
+    p.tensor->way.kind = WK__TO_LEAF;
     dotted_name(m, name, p.tensor->meta->name, sizeof p.tensor->meta->name);
     m->parameters[m->parameter_count++] = p;
     for (wk_module *above = m; above != NULL; above = above->parent) above->total++;

@@ -30,13 +30,7 @@ static wk_slab *slab_new(wk_ctx *ctx, wk_dtype dtype, int64_t capacity, wk_slab 
 
 /* A tensor on a piece of a slab's array. */
 static wk_tensor *piece(wk_tensor *whole, int64_t begin, int32_t ndim, const int64_t *dims, const char *name) {
-    wk_tensor *t = wk__tensor_new(whole->ctx, whole->a.dtype, ndim, dims);
-    if (t == NULL) return NULL;
-    t->a.data = wk__array_at(&whole->a, begin);
-    t->storage = wk__storage_piece_new(whole->storage, t->a.data, name);
-    if (t->storage != NULL) return t;
-    wk__unref(t);
-    return NULL;
+    return wk__tensor_piece(whole, wk__array_at(&whole->a, begin), ndim, dims, name);
 }
 
 /* The slab with room for count elements of this type: the newest of its type, or a new one twice as large. */
@@ -64,7 +58,7 @@ bool wk__slab_place(wk_module *root, wk_dtype dtype, int32_t ndim, const int64_t
     p->tensor = piece(slab->values, p->begin, ndim, dims, NULL);
     wk_meta *meta = p->tensor != NULL ? wk__tensor_meta(p->tensor) : NULL;
     if (meta != NULL) meta->grad = piece(slab->grads, p->begin, ndim, dims, meta->name);
-    if (meta != NULL) ((wk_storage_piece *)(void *)p->tensor->storage)->name = meta->name;
+    if (meta != NULL) wk__storage_piece(p->tensor->storage)->name = meta->name;
     if (meta == NULL || meta->grad == NULL) {
         wk__unref(p->tensor);
         return false;

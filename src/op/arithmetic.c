@@ -45,7 +45,7 @@ static void add_vjp(const wk_backprop *b, wk_tensor **gx) {
     if (wk__wants(b, 1)) gx[1] = wk__unstretched(b, 1, b->gy[0]);
 }
 
-WK_ROW_AND_IN_PLACE(add, .in_count = 2, .out_count = 1, .in_names = "a b",
+WK_ROW_AND_IN_PLACE(add, WK__OP_PROMOTE, .in_count = 2, .out_count = 1, .in_names = "a b", .types = WK__EVERY_TYPE,
                     .shape = wk__binary_shape, .forward = add_forward, .grad = add_grad, .vjp = add_vjp);
 
 wk_tensor *wk_add(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_add, a, b, NULL); }
@@ -69,7 +69,8 @@ static void sub_vjp(const wk_backprop *b, wk_tensor **gx) {
     if (wk__wants(b, 1)) gx[1] = wk_neg(wk__unstretched(b, 1, b->gy[0]));
 }
 
-WK_ROW_AND_IN_PLACE(sub, .in_count = 2, .out_count = 1, .in_names = "a b",
+WK_ROW_AND_IN_PLACE(sub, WK__OP_PROMOTE, .in_count = 2, .out_count = 1, .in_names = "a b",
+                    .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL),
                     .shape = wk__binary_shape, .forward = sub_forward, .grad = sub_grad, .vjp = sub_vjp);
 
 wk_tensor *wk_sub(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_sub, a, b, NULL); }
@@ -100,7 +101,8 @@ static void mul_vjp(const wk_backprop *b, wk_tensor **gx) {
     if (wk__wants(b, 1)) gx[1] = wk__unstretched(b, 1, wk_mul(b->gy[0], b->node->in[0].saved));
 }
 
-WK_ROW_AND_IN_PLACE(mul, .in_count = 2, .out_count = 1, .in_names = "a b", .reads = {WK_READS_IN(1), WK_READS_IN(0)},
+WK_ROW_AND_IN_PLACE(mul, WK__OP_PROMOTE, .in_count = 2, .out_count = 1, .in_names = "a b", .types = WK__EVERY_TYPE,
+                    .reads = {WK_READS_IN(1), WK_READS_IN(0)},
                     .shape = wk__binary_shape, .forward = mul_forward, .grad = mul_grad, .vjp = mul_vjp);
 
 wk_tensor *wk_mul(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_mul, a, b, NULL); }
@@ -116,13 +118,19 @@ static bool neg_grad(wk_backprop *b) { return scaled(b, 0, -1), true; }
 
 static void neg_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = wk_neg(b->gy[0]); }
 
-WK_ROW_AND_IN_PLACE(neg, .in_count = 1, .out_count = 1, .in_names = "x",
+WK_ROW_AND_IN_PLACE(neg, 0, .in_count = 1, .out_count = 1, .in_names = "x",
+                    .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL),
                     .shape = wk__unary_shape, .forward = neg_forward, .grad = neg_grad, .vjp = neg_vjp);
 
 wk_tensor *wk_neg(wk_tensor *x) { return wk__apply1(&wk__op_neg, x, NULL); }
 wk_tensor *wk_neg_(wk_tensor *x) { return wk__apply1(&wk__op_neg_, x, NULL); }
 
 /* --------------------------------------------------------------------------------------------------- mul_scalar --- */
+
+static bool mul_scalar_shape(wk_call *c) {
+    return wk__check_float(c) && wk__check_number(c, ((const wk_map_attrs *)c->attrs)->s) &&
+           wk__declare_like(c, 0, c->in[0]);
+}
 
 static void mul_scalar_forward(wk_call *c) {
     wk__scale_rows(wk__kernels->scale[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a,
@@ -137,8 +145,9 @@ static void mul_scalar_vjp(const wk_backprop *b, wk_tensor **gx) {
 
 static const wk_attr_field scalar_fields[] = {{"s", 'f', offsetof(wk_map_attrs, s), 1}};
 
-WK_ROW_AND_IN_PLACE(mul_scalar, .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(wk_map_attrs, scalar_fields),
-                    .shape = wk__unary_shape, .forward = mul_scalar_forward, .grad = mul_scalar_grad,
+WK_ROW_AND_IN_PLACE(mul_scalar, WK__OP_TO_I64, .in_count = 1, .out_count = 1, .in_names = "x",
+                    WK_ATTRS(wk_map_attrs, scalar_fields), .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL),
+                    .shape = mul_scalar_shape, .forward = mul_scalar_forward, .grad = mul_scalar_grad,
                     .vjp = mul_scalar_vjp);
 
 wk_tensor *wk_mul_scalar(wk_tensor *x, double s) { return wk__apply1(&wk__op_mul_scalar, x, &(wk_map_attrs){s, 0}); }
@@ -152,7 +161,7 @@ static bool add_scalar_grad(wk_backprop *b) { return wk__pass(b, 0, b->gy[0]), t
 
 static void add_scalar_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = b->gy[0]; }
 
-WK_ROW_AND_IN_PLACE(add_scalar, .in_count = 1, .out_count = 1, .in_names = "x",
+WK_ROW_AND_IN_PLACE(add_scalar, 0, .in_count = 1, .out_count = 1, .in_names = "x",
                     WK_ATTRS(wk_map_attrs, scalar_fields), .shape = wk__unary_shape, .forward = add_scalar_forward,
                     .grad = add_scalar_grad, .vjp = add_scalar_vjp);
 

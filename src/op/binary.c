@@ -18,8 +18,9 @@
         if (wk__wants(back, 0)) gx[0] = wk__unstretched(back, 0, ga);                                                \
         if (wk__wants(back, 1)) gx[1] = wk__unstretched(back, 1, gb);                                                \
     }                                                                                                                \
-    WK_ROW_AND_IN_PLACE(name, .in_count = 2, .out_count = 1, .in_names = "a b", .reads = {reads_a, reads_b},         \
-                        .shape = wk__binary_shape, .forward = name##_forward, .vjp = name##_vjp);                    \
+    WK_ROW_AND_IN_PLACE(name, WK__OP_PROMOTE, .in_count = 2, .out_count = 1, .in_names = "a b",                      \
+                        .reads = {reads_a, reads_b}, .shape = wk__binary_shape, .forward = name##_forward,           \
+                        .vjp = name##_vjp);                                                                          \
     wk_tensor *wk_##name(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_##name, a, b, NULL); }              \
     wk_tensor *wk_##name##_(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_##name##_, a, b, NULL); }
 

@@ -93,3 +93,9 @@ wk_tensor *wk__unstretched(const wk_backprop *b, int32_t i, wk_tensor *g) {
     const int64_t *dims = wk__edge_dims(&b->node->in[i], &ndim);
     return wk_sum_to_size(g, ndim, dims);
 }
+
+WK_NOINLINE bool wk__check_number_slow(wk_call *c, double s) {
+    if (s >= -0x1p63 && s < 0x1p63 && s == (double)(int64_t)s) return true;
+    return wk__refuse(c, WK_EDTYPE, "x has type %s, which does not hold %g: wk_cast x to a floating type",
+                      wk_dtype_name(c->in[0]->a.dtype), s);
+}

@@ -67,13 +67,13 @@ static bool fine_for_kernel(const wk_array *x, int32_t i) {
 
 typedef struct job {
     packed in[INPUTS];
-    wk_storage *work;
+    wk_tensor *work;
     wk_rnn_args args;
 } job;
 
 static void job_end(job *j) {
     for (int32_t i = 0; i < INPUTS; i++) wk__unref(j->in[i].copy);
-    if (j->work != NULL) wk__storage_destroy(j->work);
+    wk__unref(j->work);
 }
 
 static const void *data_of(const packed *p) { return p->array != NULL ? p->array->data : NULL; }
@@ -81,7 +81,8 @@ static const void *data_of(const packed *p) { return p->array != NULL ? p->array
 /* Collects pointers, strides and scratch memory. False when memory is out. */
 static bool job_begin(job *j, wk_ctx *ctx, const wk_array *const *in, const wk_array *out) {
     const int64_t n = out->dims[0], t = out->dims[1], h = out->dims[2], features = in[X]->dims[2];
-    j->work = wk__storage_new(ctx, (size_t)wk__rnn_work(t, n, features, h) * wk__dtype_nbytes[out->dtype]);
+    const int64_t room = wk__rnn_work(t, n, features, h);
+    j->work = wk__tensor_make(ctx, out->dtype, 1, &room);
     bool fine = j->work != NULL;
     for (int32_t i = 0; i < INPUTS; i++)
         fine &= pack(ctx, in[i], in[i] == NULL || fine_for_kernel(in[i], i), &j->in[i]);
@@ -94,7 +95,7 @@ static bool job_begin(job *j, wk_ctx *ctx, const wk_array *const *in, const wk_a
         .w_ih = data_of(&j->in[W_IH]), .w_hh = data_of(&j->in[W_HH]),
         .b_ih = data_of(&j->in[B_IH]), .b_hh = data_of(&j->in[B_HH]),
         .out = out->data, .out_t = out->strides[1], .out_b = out->strides[0],
-        .work = j->work->data,
+        .work = j->work->a.data,
     };
     return true;
 }

@@ -47,7 +47,7 @@ bool wk__map_grad(wk_backprop *b, wk_map_grad_loop *const *kernel);
 #define WK_UNARY_STEP(name)                                                                             \
     static void name##_forward(wk_call *c) { wk__map_forward(c, wk__kernels->name); }                   \
     static void name##_vjp(const wk_backprop *b, wk_tensor **gx) { (void)b, (void)gx; }                 \
-    WK_ROW_AND_IN_PLACE(name, .in_count = 1, .out_count = 1, .in_names = "x", .shape = wk__unary_shape, \
+    WK_ROW_AND_IN_PLACE(name, 0, .in_count = 1, .out_count = 1, .in_names = "x", .shape = wk__unary_shape, \
                         .forward = name##_forward, .vjp = name##_vjp);                                  \
     wk_tensor *wk_##name(wk_tensor *x) { return wk__apply1(&wk__op_##name, x, NULL); }                  \
     wk_tensor *wk_##name##_(wk_tensor *x) { return wk__apply1(&wk__op_##name##_, x, NULL); }
@@ -63,7 +63,7 @@ bool wk__map_grad(wk_backprop *b, wk_map_grad_loop *const *kernel);
         (void)x, (void)y, (void)attrs;                                                                        \
         gx[0] = gradient;                                                                                     \
     }                                                                                                         \
-    WK_ROW_AND_IN_PLACE(name, .in_count = 1, .out_count = 1, .in_names = "x", .reads = {reads_}, attrs_,      \
+    WK_ROW_AND_IN_PLACE(name, 0, .in_count = 1, .out_count = 1, .in_names = "x", .reads = {reads_}, attrs_,      \
                         .shape = wk__unary_shape, .forward = name##_forward, .grad = name##_grad,             \
                         .vjp = name##_vjp);
 

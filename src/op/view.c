@@ -121,6 +121,7 @@ static void select_backward_vjp(const wk_backprop *b, wk_tensor **gx) {
 const wk_op wk__op_select_backward = {
     WK_ROW(select_backward), .in_count = 1, .out_count = 1, .in_names = "x",
     WK_ATTRS(select_backward_attrs, select_backward_fields),
+    .types = WK__EVERY_TYPE,
     .shape = select_backward_shape, .forward = select_backward_forward, .vjp = select_backward_vjp,
 };
 
@@ -281,7 +282,9 @@ static bool detach_view(const void *attrs, const wk_array *x, wk_array *y) {
 
 static bool detach_shape(wk_call *c) {
     bool declared;
-    return wk__declare_view(c, &declared);
+    if (!wk__declare_view(c, &declared)) return false;
+    c->out[0]->flags |= WK__DETACHED;
+    return true;
 }
 
 const wk_op wk__op_detach = {

@@ -3,23 +3,15 @@
 
 #include <string.h>
 
-const uint8_t wk__dtype_nbytes[WK_DTYPE_COUNT] = {
-#define WK_DTYPE(NAME, name, type, is_float) sizeof(type),
-#include "wick/dtypes.def"
-#undef WK_DTYPE
-};
+#define NBYTES(with, NAME, name, type, category) sizeof(type),
+#define IS_FLOAT(with, NAME, name, type, category) WK__##category == WK__FLOAT,
+#define CATEGORY(with, NAME, name, type, category) WK__##category,
+#define TEXT(with, NAME, name, type, category) #name,
 
-const bool wk__dtype_is_float[WK_DTYPE_COUNT] = {
-#define WK_DTYPE(NAME, name, type, is_float) is_float,
-#include "wick/dtypes.def"
-#undef WK_DTYPE
-};
-
-static const char *const dtype_names[WK_DTYPE_COUNT] = {
-#define WK_DTYPE(NAME, name, type, is_float) #name,
-#include "wick/dtypes.def"
-#undef WK_DTYPE
-};
+const uint8_t wk__dtype_nbytes[WK_DTYPE_COUNT] = {WK_DTYPES(NBYTES, )};
+const bool wk__dtype_is_float[WK_DTYPE_COUNT] = {WK_DTYPES(IS_FLOAT, )};
+const uint8_t wk__dtype_category[WK_DTYPE_COUNT] = {WK_DTYPES(CATEGORY, )};
+static const char *const dtype_names[WK_DTYPE_COUNT] = {WK_DTYPES(TEXT, )};
 
 const char *wk_dtype_name(wk_dtype dtype) { return dtype >= 0 && dtype < WK_DTYPE_COUNT ? dtype_names[dtype] : NULL; }
 

@@ -29,9 +29,26 @@ typedef struct wk_array {
 } wk_array;
 
 extern const uint8_t wk__dtype_nbytes[WK_DTYPE_COUNT];
-extern const bool wk__dtype_is_float[WK_DTYPE_COUNT];
+extern const bool wk__dtype_is_float[WK_DTYPE_COUNT]; /* f32, f64: what floating kernels compute in */
+
+/* What sort of numbers a type holds, in the order in which types give way to one another. */
+enum { WK__BOOLEAN, WK__INTEGER, WK__HALF, WK__FLOAT };
+extern const uint8_t wk__dtype_category[WK_DTYPE_COUNT];
+
+/* Can it carry a gradient? */
+static inline bool wk__dtype_is_floating(wk_dtype dtype) { return wk__dtype_category[dtype] >= WK__HALF; }
 
 enum { WK__MOST_BITS = 44 }; /* elements: 2^44 of 8 bytes are more than any address space here */
+
+/* Sets dims and row-major strides of an array whose ndim is set. The shape has been checked. */
+static inline void wk__array_row_major(wk_array *a, const int64_t *dims) {
+    int64_t spread = 1; /* sizes of 0 count as 1, as in PyTorch */
+    for (int32_t d = a->ndim - 1; d >= 0; d--) {
+        a->dims[d] = dims[d];
+        a->strides[d] = spread;
+        if (dims[d] > 1) spread *= dims[d];
+    }
+}
 
 /* Sets dims, row-major strides and numel; false when there are more elements than can be. */
 static inline bool wk__array_set_dims(wk_array *a, int32_t ndim, const int64_t *dims) {

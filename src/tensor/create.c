@@ -1,7 +1,7 @@
 /* create.c -- tensors from numbers and from the caller's memory. */
 #include <string.h>
 
-#include "kernel/kernel.h"
+#include "kernel/convert.h"
 #include "tensor/tensor.h"
 
 /* A checked, allocated tensor of the innermost scope; NULL after recording why not. */
@@ -15,11 +15,8 @@ static wk_tensor *create(const char *op, int32_t ndim, const int64_t *dims, wk_d
 }
 
 wk_element wk__element_of(double value, wk_dtype dtype) {
-    wk_element e = {.i64 = 0};
-    if (dtype == WK_F32) e.f32 = (float)value;
-    if (dtype == WK_F64) e.f64 = value;
-    if (dtype == WK_I64)
-        e.i64 = value >= 0x1p63 ? INT64_MAX : value < -0x1p63 ? INT64_MIN : value == value ? (int64_t)value : 0;
+    wk_element e;
+    wk__put_number(dtype, &e, value);
     return e;
 }
 

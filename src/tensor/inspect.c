@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel/kernel.h"
+#include "kernel/convert.h"
 #include "tensor/iterate.h"
 #include "tensor/tensor.h"
 
@@ -53,10 +53,7 @@ void *wk_data_mut(wk_tensor *t) {
 }
 
 static double element_at(const wk_tensor *t, int64_t offset) {
-    const void *p = wk__array_at(&t->a, offset);
-    if (t->a.dtype == WK_F32) return *(const float *)p;
-    if (t->a.dtype == WK_F64) return *(const double *)p;
-    return (double)*(const int64_t *)p;
+    return wk__get_number(t->a.dtype, wk__array_at(&t->a, offset));
 }
 
 double wk_item(const wk_tensor *t) {

@@ -4,53 +4,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(sizeof(wk_storage_piece) <= WK__LINE, "a piece is one cache line");
-
-wk_storage *wk__storage_piece_new(wk_storage *owner, void *data, const char *name) {
-    wk_storage_piece *s = (wk_storage_piece *)(void *)wk__storage_new(owner->ctx, 0);
-    if (s == NULL) return NULL;
-    s->header.data = data;
-    s->header.is_piece = true;
-    s->owner = owner;
-    s->name = name;
-    owner->refs++;
-    return &s->header;
-}
-
-wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
-    wk_tensor *t = wk__tensor_new(ctx, dtype, ndim, dims);
-    if (t == NULL || wk__tensor_allocate(t)) return t;
-    wk__unref(t);
-    return NULL;
+wk_tensor *wk__tensor_piece(wk_tensor *owner, void *data, int32_t ndim, const int64_t *dims, const char *name) {
+    wk_tensor *t = wk__handle_new(owner->ctx, wk__heap_class(sizeof *t + sizeof(wk_storage_piece)));
+    if (t == NULL) return NULL;
+    t->a.dtype = owner->a.dtype;
+    wk__array_set_dims(&t->a, ndim, dims);
+    wk__use_own_storage(t, data);
+    t->own.is_piece = true;
+    *wk__storage_piece(&t->own) = (wk_storage_piece){.owner = owner->storage, .name = name};
+    owner->storage->refs++;
+    return t;
 }
 
 void wk__tensor_zero(wk_tensor *t) { memset(t->a.data, 0, (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype]); }
 
 wk_tensor *wk__tensor_view(wk_tensor *of, const wk_array *array) {
-    wk_tensor *t = wk__tensor_new(of->ctx, array->dtype, 0, NULL);
+    wk_tensor *t = wk__view_new(of->ctx);
     if (t == NULL) return NULL;
     t->a = *array;
     wk__tensor_share(t, of);
     return t;
 }
 
-/* A piece goes with the hold on its owner; owners are not pieces themselves, so this ends. */
-void wk__storage_destroy(wk_storage *s) {
-    wk_storage *owner = s->is_piece ? ((wk_storage_piece *)(void *)s)->owner : NULL;
-    wk__heap_free(&s->ctx->heap, s, s->size_class);
-    if (owner != NULL && --owner->refs == 0) wk__storage_destroy(owner);
+/* The last holder of a storage has gone, so its block goes. A piece goes with its hold on the slab's storage, which is
+ * no piece itself, so this ends. */
+static void storage_destroy(wk_storage *s) {
+    wk_storage *owner = s->is_piece ? wk__storage_piece(s)->owner : NULL;
+    wk_tensor *home = wk__storage_home(s);
+    wk__heap_free(&home->ctx->heap, home, home->size_class);
+    if (wk_unlikely(owner != NULL) && --owner->refs == 0) storage_destroy(owner);
+}
+
+WK_NOINLINE static void meta_destroy(wk_tensor *t) {
+    wk__unref(t->meta->grad);
+    wk__heap_free(&t->ctx->heap, t->meta, wk__heap_class(sizeof *t->meta));
 }
 
 void wk__tensor_destroy(wk_tensor *t) {
-    wk_ctx *ctx = t->ctx;
-    if (t->handle != WK__NO_HANDLE) ctx->handles[t->handle] = NULL;
-    if (t->storage != NULL && --t->storage->refs == 0) wk__storage_destroy(t->storage);
-    if (wk_unlikely(t->meta != NULL)) {
-        wk__unref(t->meta->grad);
-        wk__heap_free(&ctx->heap, t->meta, wk__heap_class(sizeof *t->meta));
-    }
+    wk_storage *storage = t->storage, *own = &t->own;
+    if (t->handle != WK__NO_HANDLE) t->ctx->handles[t->handle] = NULL;
+    if (wk_unlikely(t->meta != NULL)) meta_destroy(t);
     t->live = 0;
-    wk__heap_free(&ctx->heap, t, wk__heap_class(sizeof *t));
+    if (storage != own) wk__heap_free(&t->ctx->heap, t, t->size_class);
+    if (--storage->refs == 0) storage_destroy(storage);
 }
 
 wk_meta *wk__tensor_meta(wk_tensor *t) {

@@ -5,10 +5,23 @@
  *        +--> wk_node, the op that made it (grad/tape.h), or NULL
  *        +--> wk_meta, only when it has a name or a gradient
  *
+ * NOTE [One block]. Making a tensor takes one block of the heap, which holds the handle, its storage and the elements:
+ *
+ *     +---------------+---------------------------------+--------------+-----+--------------------------+
+ *     | handle        | shape and strides               | own storage  | few | elements ...             |
+ *     +---------------+---------------------------------+--------------+-----+--------------------------+
+ *     0               64                                216            248   256
+ *
+ * A scalar lies in `few`, in the cache line of its storage. A view is a block without elements, whose own storage is
+ * not used: it counts as a holder of the storage it looks at. The block of a tensor whose handle has gone stays until
+ * the last view of its storage goes.
+ *
  * NOTE [Counts]. `refs` counts the holders of a handle: the scope that owns it, slots, modules, nodes that saved it.
  * Counts are plain integers: a tensor belongs to the context that made it, and a context to one thread at a time. */
 #ifndef WK_TENSOR_TENSOR_H
 #define WK_TENSOR_TENSOR_H
+
+#include <stddef.h>
 
 #include "base/context.h"
 #include "tensor/array.h"
@@ -17,34 +30,24 @@
 struct wk_op;
 struct wk_node;
 
-/* The bytes, and who wrote them last. Header and elements are one block of the heap; a few elements even share a
- * cache line with the header:
- *
- *     +-----------------+----------------+        +-----------------+-------+---------------------------+
- *     | header          | up to 24 bytes |   or   | header          |       | elements ...              |
- *     +-----------------+----------------+        +-----------------+-------+---------------------------+
- *     0                 40              64        0                 40      64
- *
- * A piece of a parameter slab has no elements of its own: behind its header stands whose bytes they are. */
+/* The bytes, and who wrote them last. */
 typedef struct wk_storage {
     void *data;
-    wk_ctx *ctx;                /* whose heap the block goes back to */
     const struct wk_op *writer; /* the op that last wrote in place; NULL: nobody, or the user */
     int32_t refs;
     uint32_t version;           /* counts writes in place */
     uint32_t epoch;             /* counts recorded writes in place: views made before the last one are stale */
-    int16_t size_class;
-    bool is_piece;
+    bool is_piece;              /* of a parameter slab: the bytes are the slab's */
 } wk_storage;
 
+/* A piece has no elements of its own; in their place stands whose its bytes are. */
 typedef struct wk_storage_piece {
-    wk_storage header;
     wk_storage *owner; /* held */
-    const char *name;  /* of the parameter, for messages */
+    const char *name;  /* of the parameter, for messages; borrowed */
 } wk_storage_piece;
 
 enum {
-    WK__FEW_NBYTES = WK__LINE - sizeof(wk_storage), /* elements that fit beside the header */
+    WK__FEW_NBYTES = 8, /* elements that fit beside the storage */
     WK__NAME_NBYTES = 128,
     WK__LIVE = 0x7e4504, /* the live word of a tensor; anything else means that it is gone */
     WK__NO_HANDLE = -1,
@@ -63,102 +66,120 @@ typedef struct wk_meta {
 /* Bits of wk_tensor.flags */
 enum {
     WK__CONTIGUOUS = 1,
-    WK__NEEDS_GRAD = 2, /* a leaf that requires a gradient, or computed from one */
-    WK__CUT = 4,        /* it had a history, which a closed scope took with it */
-    WK__OWNED = 8,      /* the handle list of its scope counts as a holder */
-    WK__VIEW = 16,      /* made as a view of another tensor */
+    WK__OWNED = 2, /* the handle list of its scope counts as a holder */
+    WK__VIEW = 4,  /* made as a view of another tensor */
+    WK__DETACHED = 8, /* that view, or one on its way, was detach: its history is not that of the storage's owner */
+};
+
+/* Where a tensor's gradient goes. What a recorded op reads keeps a copy of this in its edge (grad/tape.h). */
+typedef struct wk_way {
+    uint8_t kind;   /* WK__TO_... */
+    uint8_t output; /* which output of the node it is */
+} wk_way;
+
+enum {
+    WK__TO_NONE, /* nowhere: nothing requires a gradient */
+    WK__TO_NODE, /* to the op that made it */
+    WK__TO_LEAF, /* into its own: a leaf that requires a gradient */
+    WK__TO_CUT,  /* it had a history, which a closed scope took with it */
 };
 
 struct wk_tensor {
     uint32_t live;
     int32_t refs;
     wk_ctx *ctx;
-    wk_storage *storage;
+    wk_storage *storage;  /* its own, or that of the tensor it is a view of */
     struct wk_node *node; /* the op that made it, while that is on the tape */
     wk_meta *meta;
     int64_t handle;       /* place in ctx->handles, or WK__NO_HANDLE */
     int32_t depth;        /* of the scope it is to end up in */
     uint32_t epoch;       /* the storage's when this handle was made */
     uint8_t flags;
-    uint8_t output;       /* which output of node it is */
+    wk_way way;
+    int16_t size_class;   /* of the block */
     wk_array a;
+    wk_storage own;
+    char few[WK__FEW_NBYTES];
 };
+
+_Static_assert(offsetof(wk_tensor, a) == WK__LINE && sizeof(wk_tensor) == 4 * WK__LINE, "see NOTE [One block]");
 
 /* ----------------------------------------------------------------------------------------- making and releasing --- */
 
 /* The functions that every op runs through are inline: a call each would cost more than what they do. */
 
-/* A handle of the given shape without storage, held once, by the caller; NULL when memory is out. Shapes have been
- * checked. */
-static inline wk_tensor *wk__tensor_new(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
-    wk_tensor *t = (wk_tensor *)wk__heap_alloc(&ctx->heap, wk__heap_class(sizeof *t));
+/* A handle in a block of the class, held once, by the caller, which sets storage and array; NULL when memory is out. */
+static inline wk_tensor *wk__handle_new(wk_ctx *ctx, int32_t size_class) {
+    wk_tensor *t = (wk_tensor *)wk__heap_alloc(&ctx->heap, size_class);
     if (wk_unlikely(t == NULL)) return NULL;
     t->live = WK__LIVE;
     t->refs = 1;
     t->ctx = ctx;
-    t->storage = NULL;
     t->node = NULL;
     t->meta = NULL;
     t->handle = WK__NO_HANDLE;
     t->depth = 0;
     t->epoch = 0;
     t->flags = WK__CONTIGUOUS;
-    t->output = 0;
-    t->a.dtype = dtype;
-    if (ndim > 0) {
-        wk__array_set_dims(&t->a, ndim, dims);
-    } else {
-        t->a.ndim = 0;
-        t->a.numel = 1;
-    }
+    t->way = (wk_way){WK__TO_NONE, 0};
+    t->size_class = (int16_t)size_class;
     return t;
 }
 
-/* A storage with room for nbytes, held once; NULL when memory is out. */
-static inline wk_storage *wk__storage_new(wk_ctx *ctx, size_t nbytes) {
-    const bool few = nbytes <= WK__FEW_NBYTES;
-    const int32_t size_class = few ? 0 : wk__heap_class(WK__LINE + nbytes);
-    if (wk_unlikely(size_class >= WK__HEAP_CLASSES)) return NULL;
-    wk_storage *s = (wk_storage *)wk__heap_alloc(&ctx->heap, size_class);
-    if (wk_unlikely(s == NULL)) return NULL;
-    s->data = (char *)s + (few ? sizeof *s : (size_t)WK__LINE);
-    s->ctx = ctx;
+/* Makes the handle's own storage the one it looks at. */
+static inline void wk__use_own_storage(wk_tensor *t, void *data) {
+    wk_storage *s = &t->own;
+    s->data = t->a.data = data;
     s->writer = NULL;
     s->refs = 1;
     s->version = 0;
     s->epoch = 0;
-    s->size_class = (int16_t)size_class;
     s->is_piece = false;
-    return s;
+    t->storage = s;
 }
 
-/* Gives a handle its own storage, of unknown content. False when memory is out. */
-static inline bool wk__tensor_allocate(wk_tensor *t) {
-    t->storage = wk__storage_new(t->ctx, (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype]);
-    if (wk_unlikely(t->storage == NULL)) return false;
-    t->a.data = t->storage->data;
-    return true;
+/* A tensor of the given shape, held once, by the caller, owned by no scope; its elements are whatever was there. NULL
+ * when memory is out. Shapes have been checked. */
+static inline wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
+    int64_t numel = 1;
+    bool fits = true;
+    for (int32_t d = 0; d < ndim; d++) fits &= !__builtin_mul_overflow(numel, dims[d], &numel);
+    if (wk_unlikely(!fits || numel >> WK__MOST_BITS != 0)) return NULL;
+    const size_t nbytes = (size_t)numel * wk__dtype_nbytes[dtype];
+    const bool few = nbytes <= WK__FEW_NBYTES;
+    wk_tensor *t = wk__handle_new(ctx, wk__heap_class(few ? sizeof *t : sizeof *t + nbytes));
+    if (wk_unlikely(t == NULL)) return NULL;
+    t->a.numel = numel;
+    t->a.dtype = dtype;
+    t->a.ndim = ndim;
+    wk__array_row_major(&t->a, dims);
+    wk__use_own_storage(t, few ? t->few : (char *)(t + 1));
+    return t;
 }
 
-/* Gives a handle, whose array describes elements of x, a share of x's storage. */
+static inline bool wk__needs_grad(const wk_tensor *t) { return t->way.kind != WK__TO_NONE; }
+
+/* Gives a new handle, whose array describes elements of x, a share of x's storage. */
 static inline void wk__tensor_share(wk_tensor *t, const wk_tensor *x) {
     t->storage = x->storage;
     t->storage->refs++;
     t->epoch = x->epoch;
-    t->flags = (uint8_t)(WK__VIEW | (wk__array_is_contiguous(&t->a) ? WK__CONTIGUOUS : 0));
+    t->flags = (uint8_t)(WK__VIEW | (x->flags & WK__DETACHED) | wk__array_is_contiguous(&t->a) * WK__CONTIGUOUS);
 }
+
+/* A handle without elements, for a view; its array and storage are the caller's to set. NULL when memory is out. */
+static inline wk_tensor *wk__view_new(wk_ctx *ctx) { return wk__handle_new(ctx, wk__heap_class(sizeof(wk_tensor))); }
 
 /* A handle on the storage of `of`, with the elements that `array` describes. NULL when memory is out. */
 wk_tensor *wk__tensor_view(wk_tensor *of, const wk_array *array);
 
-/* new + allocate: an internal tensor that no scope owns. */
-wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims);
+/* A tensor on a piece of owner's bytes at `data`, held once. `name` is borrowed. NULL when memory is out. */
+wk_tensor *wk__tensor_piece(wk_tensor *owner, void *data, int32_t ndim, const int64_t *dims, const char *name);
 
 /* Sets every element of a contiguous tensor to zero, which has all bits zero in every type. */
 void wk__tensor_zero(wk_tensor *t);
 
 void wk__tensor_destroy(wk_tensor *t);
-void wk__storage_destroy(wk_storage *storage);
 
 static inline wk_tensor *wk__retain(wk_tensor *t) {
     t->refs++;
@@ -169,12 +190,19 @@ static inline void wk__unref(wk_tensor *t) {
     if (t != NULL && --t->refs == 0) wk__tensor_destroy(t);
 }
 
-/* A storage for the piece of owner's bytes at `data`, held once. `name` is borrowed. NULL when memory is out. */
-wk_storage *wk__storage_piece_new(wk_storage *owner, void *data, const char *name);
+/* The tensor whose own storage this is; its handle may have gone before. */
+static inline wk_tensor *wk__storage_home(const wk_storage *s) {
+    return (wk_tensor *)(void *)((char *)(uintptr_t)s - offsetof(wk_tensor, own));
+}
+
+/* Whose bytes these are, of a storage that is a piece. */
+static inline wk_storage_piece *wk__storage_piece(const wk_storage *s) {
+    return (wk_storage_piece *)(void *)(wk__storage_home(s) + 1);
+}
 
 /* The name of the parameter whose piece this is, or NULL. */
 static inline const char *wk__storage_name(const wk_storage *s) {
-    return s->is_piece ? ((const wk_storage_piece *)(const void *)s)->name : NULL;
+    return s->is_piece ? wk__storage_piece(s)->name : NULL;
 }
 
 /* Notes that op (NULL: the user) wrote this storage in place. */
@@ -205,11 +233,10 @@ static inline wk_tensor *wk__give_to_scope(wk_tensor *t) {
 /* The public edge of every function that takes a tensor: true when t may be used by ctx. Else records why. */
 bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument);
 
-/* A number as an element of each type. Out of range for an integer: the nearest it has; NaN: 0. */
+/* A number as an element of a type (kernel/convert.h says how). */
 typedef union wk_element {
-    float f32;
-    double f64;
-    int64_t i64;
+    double room; /* for one of any type */
+    char bytes[sizeof(double)];
 } wk_element;
 wk_element wk__element_of(double value, wk_dtype dtype);
 

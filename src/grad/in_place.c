@@ -1,0 +1,126 @@
+/* in_place.c -- one call of a row that writes its first input (in_place.h). */
+#include "grad/in_place.h"
+
+#include "grad/scope.h"
+
+/* NOTE [Stale views]. A recorded write in place gives the storage a new history. A view made before it still carries
+ * the old one, or none, and a gradient through it would be silently wrong. */
+WK_NOINLINE bool wk__no_stale_view(wk_call *c) {
+    for (int32_t i = 0; i < c->in_count; i++) {
+        const wk_tensor *x = c->in[i];
+        if (x == NULL || wk_likely(x->epoch == x->storage->epoch)) continue;
+        char name[24];
+        return wk__refuse(c, WK_EVERSION, "%s shares memory that %s wrote after it was made: take the view again",
+                          wk__input_name(c->op, i, name, sizeof name),
+                          x->storage->writer != NULL ? x->storage->writer->name : "the user");
+    }
+    return true;
+}
+
+/* The tensor whose history a recorded write into y changes: y, or what y is a view of. NULL when there is none any more
+ * that would: its history was cut off by detach, or it has gone. */
+static wk_tensor *base_of(wk_tensor *y) {
+    if (!(y->flags & WK__VIEW)) return y;
+    wk_tensor *base = wk__storage_home(y->storage);
+    return (y->flags & WK__DETACHED) || base->live != WK__LIVE ? NULL : base;
+}
+
+/* A write that would lose a gradient is refused here, before anything is written. */
+static bool check_recorded(wk_call *c, const wk_tensor *base) {
+    const wk_tensor *y = c->in[0];
+    if (base == NULL)
+        return wk__refuse(c, WK_EGRAD, "a recorded write into a view %s would lose its gradient: write into a copy",
+                          y->flags & WK__DETACHED ? "that was detached" : "of a tensor that is gone");
+    if (base->way.kind == WK__TO_LEAF || base->way.kind == WK__TO_CUT)
+        return wk__refuse(c, WK_EGRAD, "%s is a leaf that requires a gradient: write it under WK_NO_GRAD",
+                          base->meta != NULL && base->meta->name[0] != '\0' ? base->meta->name : "the tensor");
+    return true;
+}
+
+/* The history of the base: what it was, with y's region replaced. */
+static bool record_base(wk_call *c, wk_tensor *base) {
+    wk_tensor *const y = c->in[0], *const in[] = {base, y};
+    wk_region region = {.dims.ndim = y->a.ndim, .strides.ndim = y->a.ndim};
+    region.offset = ((char *)y->a.data - (char *)base->a.data) / wk__dtype_nbytes[y->a.dtype];
+    for (int32_t d = 0; d < y->a.ndim; d++) {
+        region.dims.dims[d] = y->a.dims[d];
+        region.strides.dims[d] = y->a.strides[d];
+    }
+    wk_call write = {
+        .op = wk__region_write, .ctx = c->ctx, .in = in, .in_count = 2, .attrs = &region, .out = {base}};
+    return wk__tape_record(&write);
+}
+
+/* A tensor's place on the tape, to be put back when the write does not come about. */
+typedef struct history {
+    wk_node *node;
+    wk_way way;
+} history;
+
+static history history_of(const wk_tensor *t) { return (history){t->node, t->way}; }
+static void history_put_back(wk_tensor *t, history h) { t->node = h.node, t->way = h.way; }
+
+/* Writes y and records it, all or nothing. */
+static bool write_recorded(wk_call *c, wk_tensor *base) {
+    wk_tensor *y = c->in[0];
+    wk_node *const last = c->ctx->tape.last;
+    const history of_y = history_of(y), of_base = history_of(base);
+    const bool recorded = wk__tape_record(c) && (base == y || record_base(c, base));
+    if (recorded && wk__scope_follow(y) && wk__scope_follow(base)) c->op->forward(c);
+    else wk__refuse(c, WK_ENOMEM, "out of memory");
+    if (wk_likely(c->ctx->failure.status == WK_OK)) {
+        y->epoch = base->epoch = ++y->storage->epoch;
+        c->ctx->rewrites = true;
+        return true;
+    }
+    wk__tape_cut(c->ctx, last);
+    history_put_back(y, of_y);
+    history_put_back(base, of_base);
+    return false;
+}
+
+/* NOTE [In place]. A row that is also there in place (WK_ROW_AND_IN_PLACE) is the same row with a flag: its shape rule
+ * declares a result, which must be of y's shape and type, and its forward writes y instead. Another input may be y
+ * itself, element for element, but not see y's memory in another way: it would change while it is read. A gradient
+ * that reads the output reads y as written; one that reads y as it was finds it changed, and says so. */
+static bool check_fits(wk_call *c) {
+    wk_tensor *y = c->in[0], *declared = c->out[0];
+    if (declared == NULL) return true; /* a row that exists in place only */
+    wk_shape_text ty, td;
+    const bool fits = wk__same_dims(&declared->a, &y->a) && declared->a.dtype == y->a.dtype;
+    if (!fits)
+        wk__refuse(c, WK_ESHAPE, "the result %s does not fit into %s, in place", wk__dims_text(&td, declared),
+                   wk__dims_text(&ty, y));
+    wk__unref(declared);
+    c->out[0] = NULL;
+    for (int32_t i = 1; fits && i < c->in_count; i++) {
+        const wk_array *x = c->in[i] != NULL && c->in[i]->storage == y->storage ? &c->in[i]->a : NULL;
+        if (x == NULL || (x->data == y->a.data && wk__same_dims(x, &y->a) && wk__same_strides(x, &y->a))) continue;
+        char name[24];
+        return wk__refuse(c, WK_EINVAL, "%s shares memory with what is written: copy it first",
+                          wk__input_name(c->op, i, name, sizeof name));
+    }
+    return fits;
+}
+
+/* The shape rule, which here may not have its inputs cast: the result has to have y's type. */
+static bool check_shape(wk_call *c) {
+    if (c->op->shape(c)) return check_fits(c);
+    return c->retype && wk__refuse(c, WK_EDTYPE, "in place all types must be that of the result: wk_cast the others");
+}
+
+wk_tensor *wk__apply_in_place(wk_call *c) {
+    wk_tensor *const y = c->in[0], *const base = base_of(y);
+    const bool needs_grad = c->needs_grad || (base != NULL && wk__needs_grad(base));
+    const bool record = needs_grad && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
+    if (!wk__array_is_injective(&y->a))
+        return wk__refuse(c, WK_EINVAL, "elements of an expanded tensor overlap and cannot be written in place"), NULL;
+    if ((record && !check_recorded(c, base)) || !check_shape(c) || !wk__check_stale(c)) return NULL;
+    c->out[0] = y;
+    if (!record) c->op->forward(c);
+    else if (!write_recorded(c, base)) return NULL;
+    if (wk_unlikely(c->ctx->failure.status != WK_OK)) return NULL; /* nothing was written */
+    wk__storage_written(y->storage, c->op);
+    if (record) y->node->out[0].version = y->storage->version; /* what a gradient saved is y as written */
+    return y;
+}
