@@ -4,8 +4,8 @@
 Usage: amalgamate.py SOURCE BUILD OUT      BUILD has the generated trace.h; OUT is a folder
 
 All instruction sets are inside; functions of one are compiled for it by pragmas. Headers come first, each once; then
-every source file as a section. What two sections call by one name (static functions, local types) is renamed in each,
-after its file: `shape` of op/linear.c becomes `linear__shape`.
+every source file as a section. What a section has for itself (static functions, local types) and others know by another
+meaning is renamed after its file: `shape` of op/linear.c becomes `linear__shape`.
 """
 import collections
 import pathlib
@@ -18,6 +18,9 @@ TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+
 NAME = re.compile(r'[A-Za-z_]\w*\Z')
 STATIC = re.compile(r'^(?:\w+ )*?(?:static|INLINE|NOINLINE)\b[^;=(]*?\b(\w+)(?=\s*[\[(;=])', re.M)
 DEFINE = re.compile(r'^[ \t]*#[ \t]*define[ \t]+(\w+)', re.M)
+
+
+PRIVATE = ('kernel/vec_', 'kernel/ref_math.h')  # headers of one section: others mean something else by their names
 
 
 class Tree:
@@ -37,7 +40,7 @@ class Tree:
         """`text` with its includes in their places. Headers go to `headers` instead, each once; None: into the text."""
         def put(match):
             name = match.group(1)
-            if not name.endswith('.h') or name.startswith('kernel/vec_'):
+            if not name.endswith('.h') or name.startswith(PRIVATE):
                 return self.expand(self.read(name), headers)
             if name in self.seen:
                 return ''
@@ -179,12 +182,12 @@ def main():
     tree = Tree(source, build)
     public = tree.expand('#include "wick.h"\n', None)
     listed = (build / 'sources.txt').read_text().split()
-    order = sorted(listed, key=lambda path: not path.startswith(('base/', 'tensor/', 'kernel/')))
+    order = sorted(listed, key=lambda path: path == 'kernel/ref.c')  # last: <tgmath.h> changes what follows it
     headers, files = sections(tree, order)
-    count = collections.Counter(name for _, text in files for name in names_of(text))
-    shared = set(re.findall(r'\w+', ''.join(headers)))
-    clashing = {name for name, times in count.items()
-                if (times > 1 or name in shared) and not name.startswith(('wk_', 'WK_'))}
+    words = collections.Counter(word for _, text in files for word in set(re.findall(r'\w+', text)))
+    words.update(set(re.findall(r'\w+', ''.join(headers))))
+    clashing = {name for _, text in files for name in names_of(text)
+                if words[name] > 1 and not name.startswith(('wk_', 'WK_'))}
     version = re.search(r'WK_VERSION_STRING "([^"]+)"', public).group(1)
     licence = (source / 'LICENSE').read_text().strip().replace('\n', '\n * ')
     out.mkdir(parents=True, exist_ok=True)
