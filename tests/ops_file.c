@@ -27,6 +27,14 @@ static bool read_array(FILE *file, ops_array *a) {
     return a->values != NULL;
 }
 
+static bool read_strides(FILE *file, ops_array *a) {
+    long long stride;
+    a->is_strided = true;
+    for (int d = 0; d < a->ndim; a->strides[d++] = stride)
+        if (fscanf(file, "%lld", &stride) != 1) return false;
+    return true;
+}
+
 static bool read_attr(FILE *file, ops_attr *a) {
     long long number;
     memset(a, 0, sizeof *a);
@@ -65,8 +73,11 @@ static bool read_about(FILE *file, ops_case *c, names *known, const char *word) 
         return read_array(file, &c->output[c->output_count++]);
     }
     const int out = index_of(known->output, c->output_count, name), in = index_of(known->input, c->input_count, name);
+    if (strcmp(word, "type") == 0 && (in >= 0 || out >= 0))
+        return fscanf(file, "%7s", in >= 0 ? c->input[in].type : c->output[out].type) == 1;
     if (strcmp(word, "cotangent") == 0 && out >= 0) return read_array(file, &c->cotangent[out]);
     if (in < 0) return false;
+    if (strcmp(word, "strides") == 0) return read_strides(file, &c->input[in]);
     if (strcmp(word, "gradient") == 0) return read_array(file, &c->gradient[in]);
     if (strcmp(word, "weight") == 0) return read_array(file, &c->weight[in]);
     c->has_second = true;
@@ -83,6 +94,8 @@ bool ops_case_read(FILE *file, ops_case *c, const char **broken) {
             if (fscanf(file, "%*[^\n]") < 0) return false;
         } else if (strcmp(word, "case") == 0) {
             if (fscanf(file, "%31s %127s", c->op, c->label) != 2) break;
+        } else if (strcmp(word, "refused") == 0) {
+            if (fscanf(file, "%127s", c->refused) != 1) break;
         } else if (strcmp(word, "end") == 0) {
             return true;
         } else if (strcmp(word, "attribute") == 0 && c->attr_count < OPS_MAX_ATTRS) {
@@ -93,6 +106,11 @@ bool ops_case_read(FILE *file, ops_case *c, const char **broken) {
     }
     if (c->op[0] != '\0') *broken = c->op;
     return false;
+}
+
+void ops_case_attrs(const ops_case *c, wk_attr attrs[OPS_MAX_ATTRS]) {
+    for (int a = 0; a < c->attr_count; a++)
+        attrs[a] = (wk_attr){c->attrs[a].name, c->attrs[a].i, c->attrs[a].f, c->attrs[a].dims, c->attrs[a].count};
 }
 
 void ops_case_free(ops_case *c) {

@@ -1,4 +1,4 @@
-/* ops_file.h -- reading tests/data/ops.txt, whose format tools/torch_ops.py tells. */
+/* ops_file.h -- reading tests/data/ops.txt and opinfo/, whose format tools/torch_ops.py and torch_opinfo.py tell. */
 #ifndef WK_TESTS_OPS_FILE_H
 #define WK_TESTS_OPS_FILE_H
 
@@ -6,12 +6,17 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "wick.h"
+
 enum { OPS_MAX_INPUTS = 8, OPS_MAX_OUTPUTS = 2, OPS_MAX_ATTRS = 4, OPS_MAX_DIMS = 8 };
 
-/* An array of the file; values NULL: absent. */
+/* An array of the file, its values in row-major order; values NULL: absent. */
 typedef struct ops_array {
     int ndim;
     int64_t dims[OPS_MAX_DIMS], numel;
+    bool is_strided; /* the elements are to lie with these strides; else row-major */
+    int64_t strides[OPS_MAX_DIMS];
+    char type[8];                  /* "" for the floating type of the run */
     double *values;
     bool whole; /* an input of whole numbers: no gradient */
 } ops_array;
@@ -28,6 +33,7 @@ typedef struct ops_case {
     char op[32], label[128];
     int attr_count, input_count, output_count;
     bool has_second;
+    char refused[128]; /* why the call has to fail; "" when it must not */
     ops_attr attrs[OPS_MAX_ATTRS];
     ops_array input[OPS_MAX_INPUTS], gradient[OPS_MAX_INPUTS], weight[OPS_MAX_INPUTS], second[OPS_MAX_INPUTS];
     ops_array output[OPS_MAX_OUTPUTS], cotangent[OPS_MAX_OUTPUTS];
@@ -37,5 +43,8 @@ typedef struct ops_case {
  * where). */
 bool ops_case_read(FILE *file, ops_case *c, const char **broken);
 void ops_case_free(ops_case *c);
+
+/* The attributes as wk_op_call takes them; they point into c. */
+void ops_case_attrs(const ops_case *c, wk_attr attrs[OPS_MAX_ATTRS]);
 
 #endif

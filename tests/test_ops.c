@@ -112,8 +112,7 @@ typedef struct run {
 static void call(run *r) {
     const ops_case *c = r->c;
     wk_attr attrs[OPS_MAX_ATTRS];
-    for (int a = 0; a < c->attr_count; a++)
-        attrs[a] = (wk_attr){c->attrs[a].name, c->attrs[a].i, c->attrs[a].f, c->attrs[a].dims, c->attrs[a].count};
+    ops_case_attrs(c, attrs);
     for (int i = 0; i < c->input_count; i++) {
         if (c->input[i].values == NULL) continue;
         r->leaf[i] = leaf_and_view(&c->input[i], c->input[i].whole ? WK_I64 : r->dtype, r->how, &r->in[i]);

@@ -154,6 +154,8 @@ def arithmetic():
         yield Case("add_scalar", torch.add, {"x": (2, 3)}, s=s)
     for shape, scale in (((), 1.0), ((2, 3), 0.3), ((70,), 4.0), ((0,), 1.0)):
         yield Case("tanh", torch.tanh, {"x": shape}, second=True, scale=scale)
+    f64 = 1  # WK_F64
+    yield Case("cast", lambda x, dtype: x.double(), {"x": (2, 3)}, second=True, dtype=f64)
     extremes = torch.tensor([0.0, -0.0, 1e-30, -1e-6, 9.0, -20.0, 100.0], dtype=torch.float32).double()
     yield Case("tanh", torch.tanh, {"x": extremes}, label="extremes", second=True)
 
@@ -186,11 +188,6 @@ def products():
 def views():
     for shape, dim, index in (((2, 3, 4), 1, 0), ((2, 3, 4), -1, -1), ((2, 3, 4), 0, 1), ((5,), 0, -2)):
         yield Case("select", torch.select, {"x": shape}, dim=dim, index=index, second=True)
-    for shape, dims, strides, offset in (((2, 4), (2,), (4,), 1), ((2, 3, 4), (2, 3), (12, 2), 3), ((5,), (), (), 4),
-                                         ((6,), (3, 2), (1, 3), 0), ((4,), (0, 2), (1, 1), 2)):
-        region = dict(dims=dims, strides=strides, offset=offset)
-        yield Case("as_strided", torch.as_strided, {"x": shape}, second=True, **region)
-        yield Case("as_strided_scatter", as_strided_scatter, {"x": shape, "src": dims}, second=True, **region)
     for shape, dim, start, length in (((5,), 0, 1, 3), ((2, 4, 3), 1, -3, 2), ((2, 3), -1, 3, 0), ((0, 3), 0, 0, 0)):
         yield Case("narrow", torch.narrow, {"x": shape}, dim=dim, start=start, length=length, second=True)
     for shape, *at in (((7,), 0, 1, 7, 2), ((2, 7), 1, -6, -1, 3), ((4, 3), 0, -9, 99, 1), ((4, 3), -1, 2, 1, 1),
@@ -218,6 +215,11 @@ def views():
     for shape in ((2, 3), (2, 3, 4), (), (0, 2)):
         yield Case("contiguous", torch.Tensor.contiguous, {"x": shape})
         yield Case("clone", torch.clone, {"x": shape})
+    for shape, dims, strides, offset in (((2, 4), (2,), (4,), 1), ((2, 3, 4), (2, 3), (12, 2), 3), ((5,), (), (), 4),
+                                         ((6,), (3, 2), (1, 3), 0), ((4,), (0, 2), (1, 1), 2)):
+        region = dict(dims=dims, strides=strides, offset=offset)
+        yield Case("as_strided", torch.as_strided, {"x": shape}, second=True, **region)
+        yield Case("as_strided_scatter", as_strided_scatter, {"x": shape, "src": dims}, second=True, **region)
     for shape, dims in (((2, 6), (3, 4)), ((2, 6), (-1,)), ((), (1, 1)), ((0, 3), (3, 0)), ((2, 3, 4), (6, -1))):
         yield Case("reshape", torch.reshape, {"x": shape}, dims=dims)
     for shape, dim0, dim1 in (((2, 3), 0, 1), ((2, 3, 4), 0, -1), ((2, 3, 4), 1, 1)):
@@ -263,18 +265,19 @@ def indexing():
                               ((5,), 0, whole(4, 0)), ((2, 3), 0, whole(shape=(0, 3)))):
         put = {"x": shape, "index": index, "src": tuple(index.shape)}
         yield Case("scatter", lambda x, i, src, dim: x.scatter(dim, i, src), put, dim=dim, second=True)
-    for shape, dim, index in (((3, 4), 0, whole(2, 0, 2)), ((3, 4), -1, whole(1, 1, 3, 0, 0)), ((2, 3, 2), 1, whole(2, 0)),
-                              ((4,), 0, whole(3)), ((4, 2), 0, whole()), ((), 0, whole(0)), ((20, 9), 0, whole(*range(19)))):
+    for shape, dim, index in (((3, 4), 0, whole(2, 0, 2)), ((3, 4), -1, whole(1, 1, 3, 0, 0)), ((4,), 0, whole(3)),
+                              ((2, 3, 2), 1, whole(2, 0)), ((4, 2), 0, whole()), ((), 0, whole(0)),
+                              ((20, 9), 0, whole(*range(19)))):
         yield Case("index_select", lambda x, i, dim: x.index_select(dim, i), {"x": shape, "index": index}, dim=dim,
                    second=True)
         source = tuple(torch.empty(shape).index_select(dim, index).shape)
         yield Case("index_add", lambda x, i, source, dim: x.index_add(dim, i, source),
                    {"x": shape, "index": index, "source": source}, dim=dim, second=True)
-    for weight, index in (((5, 3), whole(4, 0, 4)), ((5, 3), whole(1, 2, 2, 2, shape=(2, 2))), ((4, 2), whole(3, shape=())),
-                          ((3, 2), whole()), ((30, 17), whole(*[7, 29] * 4, shape=(2, 4)))):
+    for weight, index in (((5, 3), whole(4, 0, 4)), ((5, 3), whole(1, 2, 2, 2, shape=(2, 2))), ((3, 2), whole()),
+                          ((4, 2), whole(3, shape=())), ((30, 17), whole(*[7, 29] * 4, shape=(2, 4)))):
         yield Case("embedding", torch.nn.functional.embedding, {"input": index, "weight": weight}, second=True)
-    for shape, index in (((4, 3), whole(-1, 2, -1)), ((5,), whole(0, -5, 2, 2, shape=(2, 2))), ((3, 2, 2), whole(1, shape=())),
-                         ((3, 2), whole())):
+    for shape, index in (((4, 3), whole(-1, 2, -1)), ((5,), whole(0, -5, 2, 2, shape=(2, 2))), ((3, 2), whole()),
+                         ((3, 2, 2), whole(1, shape=()))):
         yield Case("index", lambda x, i: x[i], {"x": shape, "index": index}, second=True)
         for values in (tuple(index.shape) + shape[1:], shape[1:], ()):
             for accumulate in (0, 1) if len(set(index.flatten().tolist())) == index.numel() else (1,):
@@ -290,7 +293,8 @@ def indexing():
         yield Case("argsort", argsort, {"x": x}, dim=dim, descending=1, label=f"whole_{label_word(shape)}")
         yield Case("nonzero", torch.nonzero, {"x": x}, label=f"whole_{label_word(shape)}")
         yield Case("nonzero", torch.nonzero, {"x": (x / 2).trunc().double()}, label=label_word(shape))
-    for index, classes in ((whole(2, 0, 1), 4), (whole(2, 0, 1, 1, shape=(2, 2)), -1), (whole(0, shape=()), 1), (whole(), 3)):
+    for index, classes in ((whole(2, 0, 1), 4), (whole(2, 0, 1, 1, shape=(2, 2)), -1), (whole(), 3),
+                           (whole(0, shape=()), 1)):
         yield Case("one_hot", torch.nn.functional.one_hot, {"index": index}, num_classes=classes)
 
 

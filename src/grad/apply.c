@@ -43,21 +43,6 @@ const char *wk__input_name(const wk_op *op, int32_t i, char *buffer, size_t nbyt
     return buffer;
 }
 
-WK_NOINLINE bool wk__check_float_slow(wk_call *c) {
-    const wk_tensor *first = c->in[0];
-    for (int32_t i = 0; i < c->in_count; i++) {
-        const wk_tensor *x = c->in[i];
-        if (x == NULL || (wk__dtype_is_float[x->a.dtype] && x->a.dtype == first->a.dtype)) continue;
-        char name[24], other[24];
-        wk__input_name(c->op, i, name, sizeof name);
-        if (!wk__dtype_is_float[x->a.dtype])
-            return wk__refuse(c, WK_EDTYPE, "%s has type %s, not a floating one", name, wk_dtype_name(x->a.dtype));
-        return wk__refuse(c, WK_EDTYPE, "%s has type %s and %s has %s", wk__input_name(c->op, 0, other, sizeof other),
-                          wk_dtype_name(first->a.dtype), name, wk_dtype_name(x->a.dtype));
-    }
-    return true;
-}
-
 /* ------------------------------------------------------------------------------------------------------- inputs --- */
 
 WK_NOINLINE static bool refuse_input(wk_call *c, int32_t i) {
@@ -132,7 +117,8 @@ wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, vo
     if (wk_unlikely(!wk__ready(c.ctx) || !check_inputs(&c))) return NULL;
     if (wk_unlikely(op->flags & WK__OP_IN_PLACE)) return wk__apply_in_place(&c);
 
-    if (wk_unlikely(!op->shape(&c) || !wk__check_stale(&c))) return abandon(&c);
+    if (wk_unlikely(!op->shape(&c) || !wk__check_stale(&c)))
+        return abandon(&c), c.retype ? wk__apply_retyped(&c, outs) : NULL;
     if (!(c.out[0]->flags & WK__VIEW)) op->forward(&c);
     if (wk_unlikely(c.ctx->failure.status != WK_OK)) return abandon(&c); /* no scratch memory for forward */
     if (records(&c) && wk_unlikely(!wk__tape_record(&c))) return out_of_memory(&c), abandon(&c);

@@ -15,7 +15,13 @@
  * way back.
  *
  * NOTE [Reads]. `reads[i]` names what the gradient of input i reads: WK_READS_IN(j), WK_READS_OUT(k). A recorded node
- * keeps just the union over the inputs that need a gradient: with a frozen W, linear keeps no x. */
+ * keeps just the union over the inputs that need a gradient: with a frozen W, linear keeps no x.
+ *
+ * NOTE [Types]. A row computes in f32 and f64 and in the types of `types`; its shape rule calls wk__check_float before
+ * it declares anything. When that finds inputs of other types, or of several, the call starts again with inputs that
+ * were cast (types.c), by recorded casts, so that gradients find their way back: with WK__OP_PROMOTE to their common
+ * type; whole numbers that the row does not take to f32 or i64, where its flags say so; halves to f32, and then the
+ * result back to the half. Anything else is EDTYPE. */
 #ifndef WK_GRAD_OP_H
 #define WK_GRAD_OP_H
 
@@ -40,6 +46,7 @@ typedef struct wk_call {
     int32_t in_count;
     void *attrs;          /* op->attrs_nbytes bytes, or NULL; a shape rule may write defaults worked out */
     bool needs_grad;      /* some input does */
+    bool retype;          /* the inputs are to be cast first (NOTE [Types]) */
     uint32_t reads;       /* what the gradients that are needed read (NOTE [Reads]) */
     wk_tensor *out[WK__MAX_OUTPUTS];
 } wk_call;
@@ -60,15 +67,25 @@ typedef struct wk_dims_attr {
 struct wk_node;
 struct wk_backprop;
 
-/* What the engine needs of the ops, without naming one: the sum of two gradients, recorded. The op layer defines it. */
+/* What the engine needs of the ops, without naming one; the op layer defines it: the sum of two gradients, recorded. */
 wk_tensor *wk__sum_of_gradients(wk_tensor *a, wk_tensor *b);
+
+/* And x as another type, recorded; x itself when it is of that type. */
+wk_tensor *wk__cast(wk_tensor *x, wk_dtype dtype);
 
 /* Bits of wk_op.flags */
 enum {
     WK__OP_IN_PLACE = 1,   /* output 0 is input 0, written */
     WK__OP_RANDOM = 2,     /* draws from the context's generator */
     WK__OP_NO_GRAD = 4,    /* never recorded: detach, optimiser steps */
+    WK__OP_PROMOTE = 8,    /* inputs of several types are cast to their common one: torch.result_type */
+    WK__OP_TO_FLOAT = 16,  /* whole numbers and bools become f32, as in torch.tanh */
+    WK__OP_TO_I64 = 32,    /* those that the row does not take become i64, as in torch.sum */
 };
+
+/* For wk_op.types */
+#define WK__TYPE(NAME) (1u << WK_##NAME)
+#define WK__EVERY_TYPE (~0u)
 
 struct wk_op {
     size_t size; /* sizeof(wk_op) */
@@ -77,6 +94,7 @@ struct wk_op {
     int32_t in_count, out_count; /* in_count WK__ANY_NUMBER: variadic */
     uint32_t optional;           /* bit i: input i may be NULL */
     uint32_t flags;
+    uint32_t types;              /* what it computes in beside f32 and f64 (NOTE [Types]) */
     const char *in_names;        /* "a b": for messages */
     uint32_t reads[WK__MAX_FIXED_INPUTS]; /* all zero in variadic rows */
 
@@ -128,13 +146,22 @@ static inline bool wk__declare_like(wk_call *c, int32_t k, const wk_tensor *x) {
  * do not allow it), `declared` is set to false and nothing else happens. */
 bool wk__declare_view(wk_call *c, bool *declared);
 
-/* For rows whose inputs must be floating and of one type. */
+/* Are there kernels of the row for this type? */
+static inline bool wk__takes(const wk_op *op, wk_dtype dtype) {
+    return wk__dtype_is_float[dtype] || (op->types >> dtype & 1);
+}
+
+/* For shape rules, before all else: are the inputs of one type that the row takes? False also when the call is to start
+ * again with other inputs (NOTE [Types]). */
 bool wk__check_float_slow(wk_call *c);
 static inline bool wk__check_float(wk_call *c) {
     const wk_dtype dtype = c->in[0]->a.dtype;
-    bool fine = wk__dtype_is_float[dtype];
+    bool fine = wk__takes(c->op, dtype);
     for (int32_t i = 1; i < c->in_count; i++) fine &= c->in[i] == NULL || c->in[i]->a.dtype == dtype;
     return wk_likely(fine) || wk__check_float_slow(c);
 }
+
+/* The same call with inputs cast as the row wants them; outs as in wk__apply. */
+wk_tensor *wk__apply_retyped(const wk_call *c, wk_tensor **outs);
 
 #endif

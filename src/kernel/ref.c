@@ -3,7 +3,7 @@
  *
  *   scalar        the element type
  *   number        what is computed in: VALUE(x) is an element as one, ELEMENT(v) the element nearest to one
- *   KEY(x)        what an element is compared by
+ *   ORDER(x)      an element as it compares with others
  *   wide          the type in which sums are kept
  *   NUMBER(s)     a double as one of these
  *   FMA(a, b, c)  a b + c
@@ -26,17 +26,17 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #define wide double
 #define FMA(a, b, c) fma(a, b, c)
 #define NUMBER(s) (number)(s)
+#define ORDER(x) VALUE(x)
 
 #define VALUE(x) (x)
-#define KEY(x) (x)
 #define ELEMENT(v) (scalar)(v)
 
 #define scalar float
 #define number float
 #define KERNEL(k) wk__ref_##k##_f32
 #include "kernel/ref_move.inc"
-#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
+#include "kernel/ref_index.inc"
 #include "kernel/ref_loops.inc"
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_rnn.inc"
@@ -49,8 +49,8 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #define number double
 #define KERNEL(k) wk__ref_##k##_f64
 #include "kernel/ref_move.inc"
-#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
+#include "kernel/ref_index.inc"
 #include "kernel/ref_loops.inc"
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_rnn.inc"
@@ -60,40 +60,36 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #undef scalar
 
 #undef ELEMENT
-#undef KEY
 #undef VALUE
 
 #define number float
 
 #define scalar uint16_t
 #define VALUE(x) wk__f16_value(x)
-#define KEY(x) VALUE(x)
 #define ELEMENT(v) wk__f16_of((float)(v))
 #define KERNEL(k) wk__ref_##k##_f16
 #include "kernel/ref_move.inc"
-#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
+#include "kernel/ref_index.inc"
 #undef KERNEL
 #undef ELEMENT
-#undef KEY
 #undef VALUE
 #undef scalar
 
 #define scalar uint16_t
 #define VALUE(x) wk__bf16_value(x)
-#define KEY(x) VALUE(x)
 #define ELEMENT(v) wk__bf16_of((float)(v))
 #define KERNEL(k) wk__ref_##k##_bf16
 #include "kernel/ref_move.inc"
-#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
+#include "kernel/ref_index.inc"
 #undef KERNEL
 #undef ELEMENT
-#undef KEY
 #undef VALUE
 #undef scalar
 
 #undef number
+#undef ORDER
 #undef NUMBER
 #undef FMA
 #undef wide
@@ -105,63 +101,57 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #define wide uint64_t
 #define FMA(a, b, c) ((a) * (b) + (c))
 #define NUMBER(s) (number)(int64_t)(s)
+#define ORDER(x) (x)
 
 #define scalar int64_t
 #define VALUE(x) (number)(x)
-#define KEY(x) (x)
 #define ELEMENT(v) (scalar)(v)
 #define KERNEL(k) wk__ref_##k##_i64
 #include "kernel/ref_move.inc"
-#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
+#include "kernel/ref_index.inc"
 #undef KERNEL
 #undef ELEMENT
-#undef KEY
 #undef VALUE
 #undef scalar
 
 #define scalar int32_t
 #define VALUE(x) (number)(x)
-#define KEY(x) (x)
 #define ELEMENT(v) (scalar)(v)
 #define KERNEL(k) wk__ref_##k##_i32
 #include "kernel/ref_move.inc"
-#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
+#include "kernel/ref_index.inc"
 #undef KERNEL
 #undef ELEMENT
-#undef KEY
 #undef VALUE
 #undef scalar
 
 #define scalar uint8_t
 #define VALUE(x) (number)(x)
-#define KEY(x) (x)
 #define ELEMENT(v) (scalar)(v)
 #define KERNEL(k) wk__ref_##k##_u8
 #include "kernel/ref_move.inc"
-#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
+#include "kernel/ref_index.inc"
 #undef KERNEL
 #undef ELEMENT
-#undef KEY
 #undef VALUE
 #undef scalar
 
 #define scalar uint8_t
 #define VALUE(x) (number)((x) != 0)
-#define KEY(x) VALUE(x)
 #define ELEMENT(v) ((v) != 0)
 #define KERNEL(k) wk__ref_##k##_bool
 #include "kernel/ref_move.inc"
-#include "kernel/ref_index.inc"
 #include "kernel/ref_arithmetic.inc"
+#include "kernel/ref_index.inc"
 #undef KERNEL
 #undef ELEMENT
-#undef KEY
 #undef VALUE
 #undef scalar
 
+#undef ORDER
 #undef NUMBER
 #undef FMA
 #undef wide

@@ -65,6 +65,7 @@ static void add_vjp(const wk_backprop *b, wk_tensor **gx) {
 
 const wk_op wk__op_add = {
     WK_ROW(add), .in_count = 2, .out_count = 1, .in_names = "a b",
+    .types = WK__EVERY_TYPE, .flags = WK__OP_PROMOTE,
     .shape = wk__binary_shape, .forward = add_forward, .grad = add_grad, .vjp = add_vjp,
 };
 
@@ -90,6 +91,7 @@ static void sub_vjp(const wk_backprop *b, wk_tensor **gx) {
 
 const wk_op wk__op_sub = {
     WK_ROW(sub), .in_count = 2, .out_count = 1, .in_names = "a b",
+    .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL), .flags = WK__OP_PROMOTE,
     .shape = wk__binary_shape, .forward = sub_forward, .grad = sub_grad, .vjp = sub_vjp,
 };
 
@@ -122,6 +124,7 @@ static void mul_vjp(const wk_backprop *b, wk_tensor **gx) {
 
 const wk_op wk__op_mul = {
     WK_ROW(mul), .in_count = 2, .out_count = 1, .in_names = "a b", .reads = {WK_READS_IN(1), WK_READS_IN(0)},
+    .types = WK__EVERY_TYPE, .flags = WK__OP_PROMOTE,
     .shape = wk__binary_shape, .forward = mul_forward, .grad = mul_grad, .vjp = mul_vjp,
 };
 
@@ -139,6 +142,7 @@ static void neg_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = wk_neg(b->gy
 
 const wk_op wk__op_neg = {
     WK_ROW(neg), .in_count = 1, .out_count = 1, .in_names = "x",
+    .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL),
     .shape = wk__unary_shape, .forward = neg_forward, .grad = neg_grad, .vjp = neg_vjp,
 };
 
@@ -147,6 +151,11 @@ wk_tensor *wk_neg(wk_tensor *x) { return wk__apply1(&wk__op_neg, x, NULL); }
 /* --------------------------------------------------------------------------------------------------- mul_scalar --- */
 
 typedef struct scalar_attrs { double s; } scalar_attrs;
+
+static bool mul_scalar_shape(wk_call *c) {
+    return wk__check_float(c) && wk__check_number(c, ((const scalar_attrs *)c->attrs)->s) &&
+           wk__declare_like(c, 0, c->in[0]);
+}
 
 static void mul_scalar_forward(wk_call *c) {
     wk__scale_rows(wk__kernels->scale[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a,
@@ -163,7 +172,8 @@ static const wk_attr_field scalar_fields[] = {{"s", 'f', offsetof(scalar_attrs, 
 
 const wk_op wk__op_mul_scalar = {
     WK_ROW(mul_scalar), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(scalar_attrs, scalar_fields),
-    .shape = wk__unary_shape, .forward = mul_scalar_forward, .grad = mul_scalar_grad, .vjp = mul_scalar_vjp,
+    .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL), .flags = WK__OP_TO_I64,
+    .shape = mul_scalar_shape, .forward = mul_scalar_forward, .grad = mul_scalar_grad, .vjp = mul_scalar_vjp,
 };
 
 wk_tensor *wk_mul_scalar(wk_tensor *x, double s) { return wk__apply1(&wk__op_mul_scalar, x, &(scalar_attrs){s}); }

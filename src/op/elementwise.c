@@ -75,3 +75,9 @@ bool wk__binary_shape(wk_call *c) {
     if (!wk__check_float(c)) return false;
     return wk_likely(wk__same_dims(&a->a, &b->a)) ? wk__declare_like(c, 0, a) : broadcast_shape(c);
 }
+
+WK_NOINLINE bool wk__check_number_slow(wk_call *c, double s) {
+    if (s >= -0x1p63 && s < 0x1p63 && s == (double)(int64_t)s) return true;
+    return wk__refuse(c, WK_EDTYPE, "x has type %s, which does not hold %g: wk_cast x to a floating type",
+                      wk_dtype_name(c->in[0]->a.dtype), s);
+}

@@ -24,4 +24,10 @@ void wk__sum_to(const wk_array *y, const wk_array *x, bool add);
 bool wk__binary_shape(wk_call *c);
 bool wk__unary_shape(wk_call *c);
 
+/* For shape rules of rows with a number: can s be a number of input 0's type? Whole numbers take whole ones. */
+bool wk__check_number_slow(wk_call *c, double s);
+static inline bool wk__check_number(wk_call *c, double s) {
+    return wk_likely(wk__dtype_is_floating(c->in[0]->a.dtype)) || wk__check_number_slow(c, s);
+}
+
 #endif

@@ -83,16 +83,18 @@ wk_tensor *wk_take_along_dim(wk_tensor *x, wk_tensor *index, int32_t dim) {
     int32_t ndim;
     wk_shape_text tx, ti;
     if (d >= 0 && ax.ndim == ai.ndim) ax.dims[d] = ai.dims[d] = 1;
-    if (d < 0 || ax.ndim != ai.ndim || !wk__broadcast_dims(&ax, &ai, &ndim, dims))
-        return wk__fail(ctx, WK_ESHAPE, "take_along_dim", "x %s and index %s do not broadcast beside dimension %d",
-                        wk__dims_text(&tx, x), wk__dims_text(&ti, index), (int)dim), NULL;
+    if (d < 0 || ax.ndim != ai.ndim || !wk__broadcast_dims(&ax, &ai, &ndim, dims)) {
+        wk__fail(ctx, WK_ESHAPE, "take_along_dim", "x %s and index %s do not broadcast beside dimension %d",
+                 wk__dims_text(&tx, x), wk__dims_text(&ti, index), (int)dim);
+        return NULL;
+    }
     dims[d] = x->a.dims[d];
     x = wk_expand(x, ndim, dims);
     dims[d] = index->a.dims[d];
     return wk_gather(x, d, wk_expand(index, ndim, dims));
 }
 
-/* ------------------------------------------------------------------------------------------ scatter, scatter_add --- */
+/* ----------------------------------------------------------------------------------------- scatter, scatter_add --- */
 
 static bool scatter_shape(wk_call *c) {
     const wk_tensor *x = c->in[X], *index = c->in[INDEX], *src = c->in[SRC];
@@ -103,12 +105,6 @@ static bool scatter_shape(wk_call *c) {
                           wk_dtype_name(src->a.dtype));
     if (wk__same_dims(&src->a, &index->a)) return wk__declare_like(c, 0, x);
     return wk__refuse(c, WK_ESHAPE, "src %s and index %s differ", wk__dims_text(&ts, src), wk__dims_text(&ti, index));
-}
-
-static bool scatter_add_shape(wk_call *c) {
-    const wk_dtype dtype = c->in[X]->a.dtype;
-    if (wk__kernels->scatter_add[dtype] != NULL) return scatter_shape(c);
-    return wk__refuse(c, WK_EDTYPE, "x has type %s, not a floating one", wk_dtype_name(dtype));
 }
 
 static void scatter(wk_call *c, bool add) {
@@ -147,7 +143,7 @@ const wk_op wk__op_scatter = {
 const wk_op wk__op_scatter_add = {
     WK_ROW(scatter_add), .in_count = 3, .out_count = 1, .in_names = "x index src", WK_ATTRS(along_attrs, fields),
     .reads = {[SRC] = WK_READS_IN(INDEX)},
-    .shape = scatter_add_shape, .forward = scatter_add_forward, .vjp = scatter_add_vjp,
+    .shape = scatter_shape, .forward = scatter_add_forward, .vjp = scatter_add_vjp,
 };
 
 wk_tensor *wk_scatter(wk_tensor *x, int32_t dim, wk_tensor *index, wk_tensor *src) {

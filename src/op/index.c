@@ -106,9 +106,9 @@ static bool index_add_shape(wk_call *c) {
     const wk_tensor *x = c->in[X], *source = c->in[VALUES];
     wk_dims_attr to;
     if (!check_select(c)) return false;
-    if (!wk__dtype_is_float[x->a.dtype] || source->a.dtype != x->a.dtype)
-        return wk__refuse(c, WK_EDTYPE, "x has type %s and source has %s, not the same floating one",
-                          wk_dtype_name(x->a.dtype), wk_dtype_name(source->a.dtype));
+    if (source->a.dtype != x->a.dtype)
+        return wk__refuse(c, WK_EDTYPE, "x has type %s and source has %s", wk_dtype_name(x->a.dtype),
+                          wk_dtype_name(source->a.dtype));
     wk_array slices = {.dtype = x->a.dtype};
     slices_dims(&x->a, dim_of(c->attrs), &c->in[INDEX]->a, &to);
     wk_shape_text ts, tt;
@@ -156,8 +156,6 @@ static bool embedding_shape(wk_call *c) {
     const wk_tensor *weight = c->in[WEIGHT];
     wk_shape_text text;
     if (!wk__check_index_type(c, INPUT, "input")) return false;
-    if (!wk__dtype_is_float[weight->a.dtype])
-        return wk__refuse(c, WK_EDTYPE, "weight has type %s, not a floating one", wk_dtype_name(weight->a.dtype));
     if (weight->a.ndim != 2)
         return wk__refuse(c, WK_ESHAPE, "weight is %s and must be (V,D)", wk__dims_text(&text, weight));
     return declare_slices(c, 0, weight, c->in[INPUT]);
@@ -221,7 +219,6 @@ static bool stretch_values(const wk_call *c, wk_dims_attr *to, wk_array *values)
 
 static bool put_shape(wk_call *c) {
     const wk_tensor *x = c->in[X], *values = c->in[VALUES];
-    const bool accumulate = ((const put_attrs *)c->attrs)->accumulate != 0;
     wk_dims_attr to;
     wk_array stretched;
     wk_shape_text tv, tt;
@@ -229,8 +226,6 @@ static bool put_shape(wk_call *c) {
     if (values->a.dtype != x->a.dtype)
         return wk__refuse(c, WK_EDTYPE, "x has type %s and values has %s", wk_dtype_name(x->a.dtype),
                           wk_dtype_name(values->a.dtype));
-    if (accumulate && !wk__dtype_is_float[x->a.dtype])
-        return wk__refuse(c, WK_EDTYPE, "x has type %s, not a floating one", wk_dtype_name(x->a.dtype));
     if (stretch_values(c, &to, &stretched)) return wk__declare_like(c, 0, x);
     return wk__refuse(c, WK_ESHAPE, "values %s do not broadcast to %s", wk__dims_text(&tv, values),
                       wk__shape_text(&tt, to.ndim, to.dims));

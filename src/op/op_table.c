@@ -108,7 +108,8 @@ wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, 
         return wk__fail(ctx, WK_EINVAL, "op_call", "op, outputs, inputs or attrs is NULL, or a count is negative");
     if (op->in_count != WK__ANY_NUMBER && input_count != op->in_count)
         return wk__fail(ctx, WK_EINVAL, op->name, "%d inputs given, %d taken", (int)input_count, (int)op->in_count);
-    if (fill_attrs(ctx, op, attrs, attr_count, &room) == WK_OK) wk__apply(op, inputs, input_count, &room, outputs);
+    if (fill_attrs(ctx, op, attrs, attr_count, &room) == WK_OK)
+        outputs[0] = wk__apply(op, inputs, input_count, &room, outputs); /* in place, only the return value says it */
     return ctx->failure.status;
 }
 

@@ -48,7 +48,6 @@ static int64_t reach(const wk_region *r) {
 static bool check_region(wk_call *c) {
     const wk_region *r = c->attrs;
     const wk_tensor *x = c->in[0];
-    wk_array region;
     wk_shape_text td, ts, tx;
     if (r->strides.ndim != r->dims.ndim)
         return wk__refuse(c, WK_EINVAL, "%d dims and %d strides", (int)r->dims.ndim, (int)r->strides.ndim);
@@ -60,11 +59,12 @@ static bool check_region(wk_call *c) {
                           wk__shape_text(&td, r->dims.ndim, r->dims.dims),
                           wk__shape_text(&ts, r->strides.ndim, r->strides.dims), (long long)r->offset,
                           wk__dims_text(&tx, x));
+    wk_array region;
     region_of(r, &x->a, &region);
     return wk__array_is_injective(&region) ||
            wk__refuse(c, WK_EINVAL, "elements of the region with dims %s and strides %s overlap",
-                      wk__shape_text(&td, r->dims.ndim, r->dims.dims),
-                      wk__shape_text(&ts, r->strides.ndim, r->strides.dims));
+                                  wk__shape_text(&td, r->dims.ndim, r->dims.dims),
+                                  wk__shape_text(&ts, r->strides.ndim, r->strides.dims));
 }
 
 static bool region_set(wk_region *r, int32_t ndim, const int64_t *dims, const int64_t *strides, int64_t offset,

@@ -71,6 +71,12 @@ wk_tensor *wk_sort(wk_tensor *x, int32_t dim, bool descending, wk_tensor **indic
 
 wk_tensor *wk_topk(wk_tensor *x, int64_t k, int32_t dim, bool largest, wk_tensor **indices) {
     wk_tensor *order = wk_argsort(x, dim, largest);
-    if (wk_ndim(order) == 0 && k == 1) return gathered(x, dim, order, indices);
-    return gathered(x, dim, wk_narrow(order, dim, 0, k), indices);
+    const int64_t size = wk_ndim(order) > 0 ? wk_dim(order, dim) : 1;
+    wk_shape_text text;
+    if (order != NULL && (k < (wk_ndim(order) == 0) || k > size)) {
+        wk__fail(order->ctx, WK_EINDEX, "topk", "k is %lld and x %s has %lld elements along dimension %d", (long long)k,
+                 wk__dims_text(&text, x), (long long)size, (int)dim);
+        order = NULL;
+    }
+    return gathered(x, dim, wk_ndim(order) > 0 ? wk_narrow(order, dim, 0, k) : order, indices);
 }

@@ -24,7 +24,7 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
 
 const wk_op wk__op_tanh = {
     WK_ROW(tanh), .in_count = 1, .out_count = 1, .in_names = "x", .reads = {WK_READS_OUT(0)},
-    .shape = wk__unary_shape, .forward = forward, .grad = grad, .vjp = vjp,
+    .flags = WK__OP_TO_FLOAT, .shape = wk__unary_shape, .forward = forward, .grad = grad, .vjp = vjp,
 };
 
 wk_tensor *wk_tanh(wk_tensor *x) { return wk__apply1(&wk__op_tanh, x, NULL); }

@@ -1,0 +1,101 @@
+/* types.c -- calls whose inputs are not of the one type that the row computes in (NOTE [Types]). */
+#include "grad/op.h"
+
+/* ------------------------------------------------------------------------------------------ what to compute in --- */
+
+/* What decides between two types first: a floating one before whole numbers, these before bool. */
+static int32_t rank_of(wk_dtype dtype) {
+    return wk__dtype_is_floating(dtype) ? WK__HALF : wk__dtype_category[dtype];
+}
+
+/* The smallest type that holds what both hold: the wider one of a rank; f16 and bf16 meet in f32. -1 is no type. */
+static wk_dtype promoted(wk_dtype a, wk_dtype b) {
+    if (a == b || b < 0) return a;
+    if (a < 0) return b;
+    if (rank_of(a) != rank_of(b)) return rank_of(a) > rank_of(b) ? a : b;
+    if (wk__dtype_nbytes[a] == wk__dtype_nbytes[b]) return WK_F32;
+    return wk__dtype_nbytes[a] > wk__dtype_nbytes[b] ? a : b;
+}
+
+/* The type of several inputs together, as torch.result_type has it: a 0-d tensor counts only where it is of a higher
+ * rank than all that have dimensions. */
+static wk_dtype common_type(const wk_call *c) {
+    wk_dtype most = -1, zero_dim = -1;
+    for (int32_t i = 0; i < c->in_count; i++) {
+        if (c->in[i] == NULL) continue;
+        wk_dtype *kind = c->in[i]->a.ndim > 0 ? &most : &zero_dim;
+        *kind = promoted(*kind, c->in[i]->a.dtype);
+    }
+    if (most < 0 || zero_dim < 0) return most < 0 ? zero_dim : most;
+    return rank_of(zero_dim) > rank_of(most) ? promoted(most, zero_dim) : most;
+}
+
+static bool of_one_type(const wk_call *c, wk_dtype dtype) {
+    bool same = true;
+    for (int32_t i = 0; i < c->in_count; i++) same &= c->in[i] == NULL || c->in[i]->a.dtype == dtype;
+    return same;
+}
+
+/* The type that inputs of the common one are to be cast to, or -1. */
+static wk_dtype computed_in(const wk_call *c, wk_dtype common) {
+    const wk_op *op = c->op;
+    if ((op->flags & WK__OP_IN_PLACE) || c->in_count > WK__MAX_FIXED_INPUTS) return -1;
+    if (!(op->flags & WK__OP_PROMOTE) && !of_one_type(c, common)) return -1;
+    if (wk__takes(op, common)) return common;
+    if (wk__dtype_is_floating(common)) return WK_F32;
+    if (op->flags & WK__OP_TO_I64) return WK_I64;
+    return op->flags & WK__OP_TO_FLOAT ? WK_F32 : -1;
+}
+
+/* ------------------------------------------------------------------------------------------------------ refusal --- */
+
+static bool refuse_type(wk_call *c, int32_t i) {
+    char name[24];
+    wk__input_name(c->op, i, name, sizeof name);
+    return wk__refuse(c, WK_EDTYPE, c->op->types == 0 ? "%s has type %s, not a floating one" : "%s cannot have type %s",
+                      name, wk_dtype_name(c->in[i]->a.dtype));
+}
+
+static bool refuse(wk_call *c) {
+    const wk_tensor *first = c->in[0];
+    for (int32_t i = 0; i < c->in_count; i++) {
+        const wk_tensor *x = c->in[i];
+        if (x == NULL) continue;
+        if (!wk__takes(c->op, x->a.dtype) && !wk__dtype_is_floating(x->a.dtype)) return refuse_type(c, i);
+        if (x->a.dtype == first->a.dtype) continue;
+        char name[24], other[24];
+        return wk__refuse(c, WK_EDTYPE, "%s has type %s and %s has %s", wk__input_name(c->op, 0, other, sizeof other),
+                          wk_dtype_name(first->a.dtype), wk__input_name(c->op, i, name, sizeof name),
+                          wk_dtype_name(x->a.dtype));
+    }
+    return refuse_type(c, 0);
+}
+
+WK_NOINLINE bool wk__check_float_slow(wk_call *c) {
+    c->retype = computed_in(c, common_type(c)) >= 0;
+    return c->retype ? false : refuse(c);
+}
+
+/* --------------------------------------------------------------------------------------------------- the detour --- */
+
+/* The outputs as the half type that the inputs had, in place of what was computed in f32. */
+static void outputs_to_half(const wk_op *op, wk_dtype half, wk_tensor **outs) {
+    for (int32_t k = 0; k < op->out_count; k++) {
+        wk_tensor *wide = outs[k];
+        outs[k] = wide != NULL ? wk__cast(wide, half) : NULL;
+        wk_drop(wide);
+    }
+}
+
+WK_NOINLINE wk_tensor *wk__apply_retyped(const wk_call *c, wk_tensor **outs) {
+    wk_tensor *in[WK__MAX_FIXED_INPUTS] = {NULL}, *room[WK__MAX_OUTPUTS] = {NULL};
+    const wk_dtype common = common_type(c), computed = computed_in(c, common);
+    for (int32_t i = 0; i < c->in_count; i++)
+        if (c->in[i] != NULL) in[i] = wk__cast(c->in[i], computed);
+    if (outs == NULL) outs = room;
+    wk__apply(c->op, in, c->in_count, c->attrs, outs);
+    for (int32_t i = 0; i < c->in_count; i++)
+        if (in[i] != c->in[i]) wk_drop(in[i]);
+    if (wk__dtype_category[common] == WK__HALF && computed != common) outputs_to_half(c->op, common, outs);
+    return outs[0];
+}

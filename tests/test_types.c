@@ -1,0 +1,182 @@
+/* test_types.c -- element types: every pair of them in every row that promotes, and casts, against PyTorch's; gradients
+ * through casts; what is refused. */
+#include "support.h"
+
+#include <stdlib.h>
+
+/* ------------------------------------------------------------------------------------------- PyTorch's results --- */
+
+static wk_dtype dtype_named(const char *name) {
+    for (wk_dtype d = 0; d < WK_DTYPE_COUNT; d++)
+        if (strcmp(wk_dtype_name(d), name) == 0) return d;
+    return -1;
+}
+
+static double next_value(void) { return strtod(strtok(NULL, " \n"), NULL); }
+
+/* TYPE NDIM VALUE*; the type's name has been read. */
+static wk_tensor *next_tensor(const char *type) {
+    const int64_t dims[1] = {3}, ndim = atoi(strtok(NULL, " \n"));
+    wk_tensor *t = wk_empty((int32_t)ndim, dims, dtype_named(type));
+    for (int64_t i = 0; i < wk_numel(t); i++) wk_put_f64(t, &i, next_value());
+    return t;
+}
+
+static wk_tensor *called(const char *op, wk_tensor *a, wk_tensor *b, const char *type) {
+    if (strcmp(op, "cast") == 0) return wk_cast(a, dtype_named(type));
+    wk_tensor *const in[] = {a, b};
+    wk_tensor *out[2];
+    wk_op_call(wk_op_find(op), NULL, 0, in, b != NULL ? 2 : 1, out);
+    return out[0];
+}
+
+/* f32's tanh has 4 units in the last place, and sums may be added in another order. The rest is exact. */
+static double tolerance(const char *op, double expected) {
+    const bool exact = strcmp(op, "tanh") != 0 && strcmp(op, "mean") != 0 && strcmp(op, "sum") != 0;
+    return exact ? 0 : 5e-7 * fabs(expected);
+}
+
+static void check_result(const char *line, const char *op, wk_tensor *y, const char *type) {
+    wk_error e;
+    if (strcmp(type, "refused") == 0) {
+        if (wk_check(&e) != WK_EDTYPE) print_message("# not refused: %s\n", line);
+        assert_int_equal(e.status, WK_EDTYPE);
+        return;
+    }
+    if (wk_check(&e)) print_message("# %s\n# %s\n", e.message, line);
+    assert_int_equal(e.status, WK_OK);
+    if (strcmp(wk_dtype_name(wk_dtype_of(y)), type) != 0)
+        print_message("# %s: is %s\n", line, wk_dtype_name(wk_dtype_of(y)));
+    assert_string_equal(wk_dtype_name(wk_dtype_of(y)), type);
+    assert_int_equal(wk_ndim(y), atoi(strtok(NULL, " \n")));
+    for (int64_t i = 0; i < wk_numel(y); i++) {
+        const double actual = wk_get_f64(y, &i), expected = next_value();
+        if (isnan(actual) && isnan(expected)) continue;
+        assert_close(actual, expected, tolerance(op, expected), line);
+        assert_int_equal(signbit(actual) != 0, signbit(expected) != 0);
+    }
+}
+
+static void as_pytorch(void **state) {
+    (void)state;
+    char path[512], line[512], words[512];
+    snprintf(path, sizeof path, "%s/types.txt", wk_test_data);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    int calls = 0;
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (line[0] == '#') continue;
+        WK_SCOPE;
+        strcpy(words, line);
+        const char *op = strtok(words, " ");
+        wk_tensor *a = next_tensor(strtok(NULL, " ")), *b = NULL;
+        const char *word = strtok(NULL, " ");
+        if (strcmp(word, "=") != 0) b = next_tensor(word), strtok(NULL, " ");
+        const char *type = strtok(NULL, " \n");
+        check_result(line, op, called(op, a, b, type), type);
+        calls++;
+    }
+    fclose(file);
+    assert_true(calls > 800);
+}
+
+/* -------------------------------------------------------------------------------------------------- gradients --- */
+
+static wk_tensor *leaf(double value, wk_dtype dtype) {
+    return wk_requires_grad_(wk_full(WK_SHAPE(70), value, dtype), true);
+}
+
+static double grad_at(wk_tensor *t) { return wk_get_f64(wk_grad_of(t), (const int64_t[]){69}); }
+
+/* Each leaf gets a gradient of its own type, whatever the others are; twice used, twice as much. */
+static void gradients_come_back(void **state) {
+    (void)state;
+    WK_SCOPE;
+    const wk_dtype types[] = {WK_F32, WK_F64, WK_F16, WK_BF16};
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 4; j++) {
+            wk_tensor *a = leaf(2, types[i]), *b = leaf(0.5, types[j]), *whole = wk_full(WK_SHAPE(70), 3, WK_I32);
+            wk_backward(wk_sum(wk_add(wk_mul(wk_mul(a, b), whole), wk_mul(a, b))));
+            assert_ok();
+            assert_int_equal(wk_dtype_of(wk_grad_of(a)), types[i]);
+            assert_int_equal(wk_dtype_of(wk_grad_of(b)), types[j]);
+            assert_close(grad_at(a), 2, 0, "4 b, exact in every type");
+            assert_close(grad_at(b), 8, 0, "4 a, exact in every type");
+        }
+}
+
+/* Through a cast by recorded ops: d/dx (dy/dx)^2 of y = x^2 is 8 x. */
+static void gradients_of_gradients(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = wk_requires_grad_(wk_scalar(1.5, WK_F16), true), *gx, *second;
+    wk_tensor *wide = wk_cast(x, WK_F64);
+    wk_grad(wk_mul(wide, wide), &x, 1, &gx, WK_CREATE_GRAPH);
+    wk_grad(wk_mul(gx, gx), &x, 1, &second, 0);
+    assert_ok();
+    assert_int_equal(wk_dtype_of(second), WK_F16);
+    assert_close(wk_item(second), 12, 0, "8 * 1.5");
+}
+
+/* A product of halves, as any row without kernels for them, is computed in f32. */
+static void halves_by_way_of_f32(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *a = wk_requires_grad_(wk_full(WK_SHAPE(2, 3), 1 / 3.0, WK_BF16), true);
+    wk_tensor *b = wk_full(WK_SHAPE(3, 2), 1, WK_BF16), *y = wk_matmul(a, b);
+    assert_int_equal(wk_dtype_of(y), WK_BF16);
+    assert_close(wk_get_f64(y, (const int64_t[]){1, 1}), 1, 0, "3 * 0.333984375 rounded to bf16");
+    wk_backward(wk_mse_loss(y, wk_full(WK_SHAPE(2, 2), 0, WK_BF16)));
+    assert_ok();
+    assert_int_equal(wk_dtype_of(wk_grad_of(a)), WK_BF16);
+    assert_close(wk_get_f64(wk_grad_of(a), (const int64_t[]){0, 0}), 1, 0, "2 columns of 2 y / 4");
+    wk_tensor *wide = wk_expand(wk_requires_grad_(wk_scalar(1, WK_F16), true), WK_SHAPE(2, 3));
+    assert_close(wk_item(wk_sum(wide)), 6, 0, "small whole numbers");
+}
+
+/* --------------------------------------------------------------------------------------------------- the rest --- */
+
+static void cast_keeps_or_ends(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = wk_requires_grad_(wk_scalar(2.5, WK_F32), true);
+    assert_ptr_equal(wk_cast(x, WK_F32), x);
+    assert_true(wk_requires_grad(wk_cast(x, WK_F16)));
+    assert_false(wk_requires_grad(wk_cast(x, WK_I64)));
+    assert_false(wk_requires_grad(wk_cast(wk_cast(x, WK_BOOL), WK_F32)));
+    assert_close(wk_item(wk_cast(x, WK_I32)), 2, 0, "the fraction is dropped");
+    assert_null(wk_requires_grad_(wk_scalar(1, WK_I32), true));
+    assert_fails(WK_EDTYPE, "requires_grad_: t has type i32, not a floating one");
+    wk_cast(x, WK_DTYPE_COUNT);
+    assert_fails(WK_EDTYPE, "cast: there is no element type 8");
+}
+
+static void what_is_refused(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *i = wk_ones(WK_SHAPE(2, 2), WK_I64), *b = wk_ones(WK_SHAPE(2, 2), WK_BOOL);
+    wk_tensor *f = wk_ones(WK_SHAPE(2, 2), WK_F32), *d = wk_ones(WK_SHAPE(2, 2), WK_F64);
+    wk_mul_scalar(i, 0.5);
+    assert_fails(WK_EDTYPE, "mul_scalar: x has type i64, which does not hold 0.5: wk_cast x to a floating type");
+    wk_mul_scalar(i, 1e30);
+    assert_fails(WK_EDTYPE, "mul_scalar: x has type i64, which does not hold 1e+30: wk_cast x to a floating type");
+    wk_tensor *three = wk_mul_scalar(b, 3);
+    assert_int_equal(wk_dtype_of(three), WK_I64);
+    assert_close(wk_item(wk_sum(three)), 12, 0, "4 * 3");
+    wk_neg(b);
+    assert_fails(WK_EDTYPE, "neg: x cannot have type bool");
+    wk_mean(i);
+    assert_fails(WK_EDTYPE, "mean: x has type i64, not a floating one");
+    wk_matmul(f, d);
+    assert_fails(WK_EDTYPE, "matmul: a has type f32 and b has f64");
+    wk_mse_loss(i, i);
+    assert_fails(WK_EDTYPE, "mse_loss: x has type i64, not a floating one");
+    wk_mse_loss(f, wk_cast(f, WK_F16));
+    assert_fails(WK_EDTYPE, "mse_loss: x has type f32 and target has f16");
+    wk_add(i, wk_ones(WK_SHAPE(3), WK_F32));
+    assert_fails(WK_ESHAPE, "add: shapes a (2,2) and b (3) do not broadcast");
+}
+
+WK_TEST_MAIN("types", cmocka_unit_test(as_pytorch), cmocka_unit_test(gradients_come_back),
+             cmocka_unit_test(gradients_of_gradients), cmocka_unit_test(halves_by_way_of_f32),
+             cmocka_unit_test(cast_keeps_or_ends), cmocka_unit_test(what_is_refused))

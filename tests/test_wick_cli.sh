@@ -1,0 +1,48 @@
+#!/bin/sh
+# test_wick_cli.sh [BUILD] -- the program `wick`: what it lists, as lines and as JSON, and its exit codes.
+build=$(cd "${1:-build}" && pwd) || exit 1
+cd "$(dirname "$0")/.." || exit 1
+. tools/tally.sh
+wick=$build/wick
+rows=$(grep -c '^WK_OP(' include/wick/ops.def)
+
+exits() { # exits CODE COMMAND...
+    wanted=$1
+    shift
+    "$@" > /dev/null 2>&1
+    test $? -eq "$wanted"
+}
+
+says() { # says PATTERN COMMAND...: on standard error
+    pattern=$1
+    shift
+    "$@" 2>&1 > /dev/null | grep -q -e "$pattern"
+}
+
+lists() { test "$("$wick" ops | grep -c '^[a-z]')" -eq "$rows"; }
+
+json() {
+    "$wick" ops --json | python3 -c '
+import json, sys
+ops = {op["name"]: op for op in json.load(sys.stdin)}
+assert len(ops) == int(sys.argv[1])
+assert ops["linear"]["inputs"] == ["x", "w", "b"] and ops["stack"]["variadic"]
+assert ops["select"]["attributes"] == [{"name": "dim", "kind": "int"}, {"name": "index", "kind": "int"}]
+assert ops["rnn"]["outputs"] == 2
+' "$rows"
+}
+
+check "help" exits 0 "$wick" --help
+check "without a command" exits 2 "$wick"
+check "version" sh -c '"$0" --version | grep -q "^wick [0-9]"' "$wick"
+check "ops lists every row" lists
+check "one op" sh -c 'test "$("$0" ops linear | wc -l)" -eq 2' "$wick"
+if command -v python3 > /dev/null; then check "ops as JSON" json; fi
+check "info names the kernels" sh -c 'WK_ISA=ref "$0" info | grep -q "^kernels   ref, asked for by WK_ISA=ref"' "$wick"
+check "an unknown op" exits 2 "$wick" ops nothing
+check "an unknown op is named" says 'no operation nothing' "$wick" ops nothing
+check "an unknown command" exits 2 "$wick" swim
+check "an unknown command is named" says 'no command swim' "$wick" swim
+check "an unknown option" says 'no option --xml' "$wick" ops --xml
+check "a full disk" sh -c '"$0" ops > /dev/full; test $? -eq 1' "$wick"
+tally
