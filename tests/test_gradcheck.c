@@ -1,61 +1,29 @@
-/* test_gradcheck.c -- gradients of every row of ops.def, and gradients of those, against central differences in f64.
- * The calls are the cases of ops.txt. Inputs lie as every second element of a buffer whose other half is NaN, so that a
- * kernel which reads or writes beside its input shows. */
+/* test_gradcheck.c -- gradients of every row of ops.def, and gradients of those, against central differences in f64, by
+ * the public wk_gradcheck and wk_gradgradcheck; and that those see a mistake. The calls are the cases of ops.txt. Inputs
+ * lie as every second element of a buffer whose other half is NaN, so that a kernel which reads or writes beside its
+ * input shows. */
 #include <stdlib.h>
 
 #include "ops_file.h"
 #include "support.h"
 
-enum { MAX_LEAVES = OPS_MAX_INPUTS + OPS_MAX_OUTPUTS, MAX_ELEMENTS = 90 };
+enum { MAX_ELEMENTS = 90 };
 
-/* A case as a function of its leaves: the inputs, then the cotangents of the outputs. */
-typedef struct problem {
-    const ops_case *c;
-    int leaf_count, input_leaves;        /* absent inputs have no leaf */
-    const ops_array *shape[MAX_LEAVES];
-    double *values[MAX_LEAVES];          /* where the function is evaluated; differences move single elements */
-    wk_tensor *leaf[MAX_LEAVES];         /* the buffers */
-    wk_tensor *x[MAX_LEAVES];            /* the views on them */
-} problem;
+/* (f(x + h) - f(x - h)) / 2h is wrong by h^2/6 f''' and by some 1e-16 f / h, both about 1e-10 for numbers near 1; the
+ * largest sums here reach 100. */
+static const wk_gradcheck_options strict = {sizeof strict, 1e-5, 1e-7, 0};
 
-static void add_leaf(problem *p, const ops_array *a) {
-    p->shape[p->leaf_count] = a;
-    p->values[p->leaf_count] = calloc((size_t)a->numel + 1, sizeof(double));
-    memcpy(p->values[p->leaf_count++], a->values, (size_t)a->numel * sizeof(double));
-}
+/* ------------------------------------------------------------------------------------------------ rows as cases --- */
 
-static problem problem_of(const ops_case *c) {
-    problem p = {.c = c};
-    for (int i = 0; i < c->input_count; i++)
-        if (c->input[i].values != NULL && !c->input[i].whole) add_leaf(&p, &c->input[i]);
-    p.input_leaves = p.leaf_count;
-    for (int k = 0; k < c->output_count; k++)
-        if (c->cotangent[k].values != NULL) add_leaf(&p, &c->cotangent[k]);
-    return p;
-}
-
-static void problem_free(problem *p) {
-    for (int i = 0; i < p->leaf_count; i++) free(p->values[i]);
-}
-
-static int64_t element_count(const problem *p) {
-    int64_t count = 0;
-    for (int i = 0; i < p->leaf_count; i++) count += p->shape[i]->numel;
-    return count;
-}
-
-/* ------------------------------------------------------------------------------------------------ the functions --- */
-
-static void make_leaf(problem *p, int i) {
-    const ops_array *a = p->shape[i];
+/* A leaf whose last dimension is 2: NaN, value. */
+static wk_tensor *buffer_of(const ops_array *a) {
     int64_t dims[OPS_MAX_DIMS + 1];
     for (int d = 0; d < a->ndim; d++) dims[d] = a->dims[d];
     dims[a->ndim] = 2;
-    p->leaf[i] = wk_full(a->ndim + 1, dims, (double)NAN, WK_F64);
-    double *data = wk_data_mut(p->leaf[i]);
-    for (int64_t e = 0; e < a->numel; e++) data[2 * e + 1] = p->values[i][e];
-    wk_requires_grad_(p->leaf[i], true);
-    p->x[i] = wk_select(p->leaf[i], -1, 1);
+    wk_tensor *buffer = wk_full(a->ndim + 1, dims, (double)NAN, WK_F64);
+    double *data = wk_data_mut(buffer);
+    for (int64_t e = 0; e < a->numel; e++) data[2 * e + 1] = a->values[e];
+    return wk_requires_grad_(buffer, true);
 }
 
 static wk_tensor *whole_numbers(const ops_array *a) {
@@ -65,92 +33,38 @@ static wk_tensor *whole_numbers(const ops_array *a) {
     return t;
 }
 
-/* L = sum over outputs of sum(cotangent * output). */
-static wk_tensor *loss_of(problem *p) {
-    const ops_case *c = p->c;
+/* The call of a case, on the values in the buffers; whole numbers come as they are. */
+static bool call(void *user, wk_tensor *const *buffers, wk_tensor **out) {
+    const ops_case *c = user;
     wk_attr attrs[OPS_MAX_ATTRS];
-    wk_tensor *in[OPS_MAX_INPUTS], *out[OPS_MAX_OUTPUTS] = {NULL}, *loss = NULL;
-    for (int i = 0; i < p->leaf_count; i++) make_leaf(p, i);
+    wk_tensor *in[OPS_MAX_INPUTS];
     ops_case_attrs(c, attrs);
-    for (int i = 0, leaf = 0; i < c->input_count; i++)
-        in[i] = c->input[i].whole ? whole_numbers(&c->input[i]) : c->input[i].values != NULL ? p->x[leaf++] : NULL;
-    wk_op_call(wk_op_find(c->op), attrs, c->attr_count, in, c->input_count, out);
-    for (int k = 0; k < c->output_count; k++) {
-        wk_tensor *part = wk_sum(wk_mul(out[k], p->x[p->input_leaves + k]));
-        loss = loss != NULL ? wk_add(loss, part) : part;
-    }
-    return loss;
+    for (int i = 0; i < c->input_count; i++)
+        in[i] = buffers[i] != NULL && !c->input[i].whole ? wk_select(buffers[i], -1, 1) : buffers[i];
+    return wk_op_call(wk_op_find(c->op), attrs, c->attr_count, in, c->input_count, out) == WK_OK;
 }
 
-/* Fixed numbers of either sign, no two alike: the weights of gradients in g. */
-static wk_tensor *weights_like(const wk_tensor *t) {
-    wk_tensor *w = wk_empty(wk_ndim(t), wk_dims(t), WK_F64);
-    double *data = wk_data_mut(w);
-    for (int64_t e = 0; e < wk_numel(w); e++) data[e] = cos(3.7 * (double)e + 1);
-    return w;
+static int64_t element_count(const ops_case *c) {
+    int64_t count = 0;
+    for (int i = 0; i < c->input_count; i++) count += c->input[i].numel;
+    for (int k = 0; k < c->output_count; k++) count += c->output[k].numel;
+    return count;
 }
 
-/* g = sum over inputs of sum(weight * dL/dinput), recorded. */
-static wk_tensor *gradient_sum_of(problem *p) {
-    wk_tensor *loss = loss_of(p), *gradients[MAX_LEAVES] = {NULL}, *g = NULL;
-    wk_grad(loss, p->x, p->input_leaves, gradients, WK_CREATE_GRAPH);
-    for (int i = 0; i < p->input_leaves; i++) {
-        wk_tensor *part = gradients[i] != NULL ? wk_sum(wk_mul(gradients[i], weights_like(gradients[i]))) : NULL;
-        g = g != NULL ? wk_add(g, part) : part;
-    }
-    return g;
-}
+typedef wk_status checker(wk_function *f, void *user, wk_tensor *const *inputs, int32_t input_count,
+                          int32_t output_count, const wk_gradcheck_options *options);
 
-typedef wk_tensor *function(problem *p);
-
-static double value_of(problem *p, function *f) {
+static void check_case(ops_case *c, checker *check) {
     WK_SCOPE;
-    return wk_item(f(p));
+    wk_tensor *buffers[OPS_MAX_INPUTS] = {NULL};
+    wk_error e;
+    for (int i = 0; i < c->input_count; i++)
+        if (c->input[i].values != NULL)
+            buffers[i] = c->input[i].whole ? whole_numbers(&c->input[i]) : buffer_of(&c->input[i]);
+    check(call, c, buffers, c->input_count, c->output_count, &strict);
+    if (wk_check(&e)) fail_msg("%s %s: %s", c->op, c->label, e.message);
+    for (int i = 0; i < c->input_count; i++) assert_null(wk_grad_of(buffers[i]));
 }
-
-/* -------------------------------------------------------------------------------------------------- differences --- */
-
-/* (f(x + h) - f(x - h)) / 2h is wrong by h^2/6 f''' and by some 1e-16 f / h, both about 1e-10 for numbers near 1; the
- * largest sums here reach 100. */
-static const double h = 1e-5, tolerance = 1e-7;
-
-static double slope(problem *p, function *f, int leaf, int64_t element) {
-    double *value = &p->values[leaf][element];
-    const double middle = *value;
-    *value = middle + h;
-    const double above = value_of(p, f);
-    *value = middle - h;
-    const double below = value_of(p, f);
-    *value = middle;
-    return (above - below) / (2 * h);
-}
-
-static void compare_leaf(problem *p, function *f, int leaf, wk_tensor *gradient, const char *what) {
-    char where[256];
-    double found[2 * MAX_ELEMENTS];
-    assert_int_equal(wk_read(gradient, found, (size_t)wk_numel(gradient) * sizeof *found), WK_OK);
-    for (int64_t e = 0; e < p->shape[leaf]->numel; e++) {
-        snprintf(where, sizeof where, "%s %s: %s, leaf %d [%d]", p->c->op, p->c->label, what, leaf, (int)e);
-        assert_close(found[2 * e + 1], slope(p, f, leaf, e), tolerance, where);
-        assert_close(found[2 * e], 0, 0, "beside the input");
-    }
-}
-
-static void compare_all(problem *p, function *f, const char *what) {
-    WK_SCOPE;
-    wk_tensor *y = f(p), *by_grad[MAX_LEAVES];
-    wk_tensor *leaves[MAX_LEAVES];
-    memcpy(leaves, p->leaf, sizeof leaves); /* evaluating f elsewhere makes new ones */
-    wk_grad(y, leaves, p->leaf_count, by_grad, WK_RETAIN_GRAPH);
-    wk_backward(y);
-    assert_ok();
-    for (int i = 0; i < p->leaf_count; i++) {
-        compare_leaf(p, f, i, by_grad[i], what);
-        if (wk_grad_of(leaves[i]) != NULL) compare_leaf(p, f, i, wk_grad_of(leaves[i]), what);
-    }
-}
-
-/* -------------------------------------------------------------------------------------------------------- tests --- */
 
 static bool has_gradient(const char *op) {
     /* copy_ writes into an input: below */
@@ -161,7 +75,7 @@ static bool has_gradient(const char *op) {
     return true;
 }
 
-static void cases_against_differences(function *f, const char *what) {
+static void cases_against_differences(checker *check) {
     char path[512], seen[16384] = " ";
     const char *broken;
     ops_case c;
@@ -169,13 +83,11 @@ static void cases_against_differences(function *f, const char *what) {
     FILE *file = fopen(path, "r");
     assert_non_null(file);
     for (; ops_case_read(file, &c, &broken); ops_case_free(&c)) {
-        problem p = problem_of(&c);
         const bool flat = strcmp(c.label, "extremes") == 0; /* of tanh */
-        if (c.cotangent[0].values != NULL && element_count(&p) <= MAX_ELEMENTS && !flat) {
-            compare_all(&p, f, what);
+        if (c.cotangent[0].values != NULL && element_count(&c) <= MAX_ELEMENTS && !flat && has_gradient(c.op)) {
+            check_case(&c, check);
             snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s ", c.op);
         }
-        problem_free(&p);
     }
     fclose(file);
     assert_null(broken);
@@ -189,50 +101,133 @@ static void cases_against_differences(function *f, const char *what) {
 
 static void gradients(void **state) {
     (void)state;
-    cases_against_differences(loss_of, "gradient");
+    cases_against_differences(wk_gradcheck);
 }
 
 static void gradients_of_gradients(void **state) {
     (void)state;
-    cases_against_differences(gradient_sum_of, "gradient of the gradient");
+    cases_against_differences(wk_gradgradcheck);
 }
 
 /* out <- w^2 stretched over three rows; then once more with 2w: only the last counts, but for what read the first. */
-static wk_tensor *written_twice(problem *p) {
-    make_leaf(p, 0);
-    wk_tensor *w = p->x[0], *out = wk_zeros(WK_SHAPE(3, 2), WK_F64), *first, *second;
-    wk_copy_(out, wk_mul(w, w));
-    first = wk_sum(wk_tanh(out));
-    wk_copy_(out, wk_mul_scalar(w, 2));
-    second = wk_sum(wk_mul(wk_tanh(wk_select(out, 0, 1)), w));
-    return wk_add(first, second);
+static bool written_twice(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    wk_tensor *w = wk_select(in[0], -1, 1), *written = wk_zeros(WK_SHAPE(3, 2), WK_F64), *first, *second;
+    wk_copy_(written, wk_mul(w, w));
+    first = wk_sum(wk_tanh(written));
+    wk_copy_(written, wk_mul_scalar(w, 2));
+    second = wk_sum(wk_mul(wk_tanh(wk_select(written, 0, 1)), w));
+    out[0] = wk_add(first, second);
+    return true;
 }
 
 /* Rows of one tensor, one after another, through views: of zeros, of something with a history, over an earlier write,
  * and across. What read the whole before a write keeps what it read. */
-static wk_tensor *written_by_rows(problem *p) {
-    make_leaf(p, 0);
-    wk_tensor *w = p->x[0], *out = wk_zeros(WK_SHAPE(3, 2), WK_F64), *other = wk_expand(w, WK_SHAPE(3, 2));
-    for (int64_t t = 0; t < 3; t++) wk_copy_(wk_select(out, 0, t), wk_tanh(wk_mul_scalar(w, (double)(t + 1))));
-    wk_tensor *before = wk_sum(wk_tanh(out));
-    wk_copy_(wk_select(out, 0, 1), wk_mul(w, w));
-    wk_tensor *used_on = wk_copy_(wk_select(wk_transpose(out, 0, 1), 0, 1), wk_select(w, 0, 0));
-    wk_tensor *product = wk_mul_scalar(other, 3);
+static bool written_by_rows(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    wk_tensor *w = wk_select(in[0], -1, 1), *rows = wk_zeros(WK_SHAPE(3, 2), WK_F64);
+    for (int64_t t = 0; t < 3; t++) wk_copy_(wk_select(rows, 0, t), wk_tanh(wk_mul_scalar(w, (double)(t + 1))));
+    out[0] = wk_tanh(rows);
+    wk_copy_(wk_select(rows, 0, 1), wk_mul(w, w));
+    wk_tensor *used_on = wk_copy_(wk_select(wk_transpose(rows, 0, 1), 0, 1), wk_select(w, 0, 0));
+    wk_tensor *product = wk_mul_scalar(wk_expand(w, WK_SHAPE(3, 2)), 3);
     wk_copy_(wk_select(product, 0, 2), wk_full(WK_SCALAR, 0.5, WK_F64)); /* a constant over a history */
-    return wk_add(wk_add(before, wk_sum(wk_mul(wk_tanh(out), product))), wk_sum(wk_mul(used_on, used_on)));
+    out[1] = wk_mul(wk_tanh(rows), product);
+    out[2] = wk_mul(used_on, used_on);
+    return true;
 }
 
 static void writes_in_place(void **state) {
     (void)state;
+    WK_SCOPE;
     double values[] = {0.3, -0.8};
-    const ops_array shape = {.ndim = 1, .dims = {2}, .numel = 2, .values = values};
-    ops_case c = {.op = "copy_", .label = "twice"};
-    problem p = {.c = &c};
-    add_leaf(&p, &shape);
-    compare_all(&p, written_twice, "gradient");
-    compare_all(&p, written_by_rows, "gradient");
-    problem_free(&p);
+    wk_tensor *w = buffer_of(&(ops_array){.ndim = 1, .dims = {2}, .numel = 2, .values = values});
+    wk_gradcheck(written_twice, NULL, &w, 1, 1, &strict);
+    wk_gradcheck(written_by_rows, NULL, &w, 1, 3, &strict);
+    assert_ok();
+}
+
+/* ------------------------------------------------------------------------------------------- what checking sees --- */
+
+static wk_tensor *leaf(wk_dtype dtype, const char *name) {
+    wk_tensor *t = wk_requires_grad_(wk_full(WK_SHAPE(1, 2), 0.5, dtype), true);
+    wk_set_name(t, name);
+    return t;
+}
+
+/* y = sum x^2, half of whose gradient is cut off. */
+static bool half(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    out[0] = wk_sum(wk_mul(in[0], wk_detach(in[0])));
+    return true;
+}
+
+/* Random factors, the first of which is told to the user. */
+static bool noise(void *user, wk_tensor *const *in, wk_tensor **out) {
+    *(double *)user = wk_item(wk_rand(WK_SCALAR, WK_F64));
+    out[0] = wk_mul(in[0], wk_rand(WK_SHAPE(1, 2), WK_F64));
+    out[1] = wk_mul(in[0], in[0]);
+    return true;
+}
+
+static bool without_history(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    out[0] = wk_detach(in[0]);
+    return true;
+}
+
+static bool gives_up(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)in, (void)out;
+    return user != NULL;
+}
+
+static void mistakes_are_named(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *w = leaf(WK_F64, "w"), *nameless = leaf(WK_F64, "");
+    assert_int_equal(wk_gradcheck(half, NULL, &w, 1, 1, NULL), WK_EDIFFERS);
+    assert_fails(WK_EDIFFERS, "gradcheck: the gradient of w at [0,0] is 0.270151153 by wk_grad, expected 0.540302306 by "
+                              "differences");
+    wk_gradgradcheck(half, NULL, &nameless, 1, 1, NULL);
+    assert_fails(WK_EDIFFERS, "gradgradcheck: the gradient of input 0 at [0,0] is 0 by wk_grad, expected 0.291926582 by "
+                              "differences");
+    assert_close(wk_get_f64(w, (const int64_t[]){0, 1}), 0.5, 0, "w has its values back");
+}
+
+static void the_stream_and_gradients_are_as_before(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *w = leaf(WK_F64, "w"), *one = wk_ones(WK_SHAPE(1, 2), WK_F64), *out[2];
+    double first, again;
+    wk_backward(wk_sum(wk_mul(w, one)));
+    wk_manual_seed(5);
+    wk_gradcheck(noise, &first, &w, 1, 2, NULL);
+    assert_ok();
+    noise(&again, &w, out);
+    assert_close(first, again, 0, "the same numbers");
+    assert_close(wk_get_f64(wk_grad_of(w), (const int64_t[]){0, 0}), 1, 0, "its own gradient");
+}
+
+static void what_cannot_be_checked(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *w = leaf(WK_F64, "w"), *f32 = leaf(WK_F32, "f"), *x = wk_zeros(WK_SHAPE(2), WK_F64), *y = wk_mul(w, w);
+    wk_gradcheck(half, NULL, &f32, 1, 1, NULL);
+    assert_fails(WK_EDTYPE, "gradcheck: f has type f32: differences need f64");
+    wk_gradcheck(half, NULL, &x, 1, 1, NULL);
+    assert_fails(WK_EGRAD, "gradcheck: no input requires a gradient");
+    wk_gradcheck(half, NULL, &y, 1, 1, NULL);
+    assert_fails(WK_EGRAD, "gradcheck: input 0 was computed by an op: only leaves are checked");
+    wk_gradcheck(gives_up, NULL, &w, 1, 1, NULL);
+    assert_fails(WK_EINVAL, "gradcheck: the function returned false");
+    wk_gradcheck(without_history, NULL, &w, 1, 1, NULL);
+    assert_fails(WK_EGRAD, "gradcheck: no output depends on an input that requires a gradient");
+    wk_gradgradcheck(gives_up, w, &w, 1, 1, NULL);
+    assert_fails(WK_EINVAL, "gradgradcheck: output 0 is NULL");
+    wk_gradcheck(NULL, NULL, &w, 1, 1, NULL);
+    assert_fails(WK_EINVAL, "gradcheck: f or inputs is NULL, or there are not 1 to 32 outputs of at most 32 inputs");
 }
 
 WK_TEST_MAIN("gradcheck", cmocka_unit_test(gradients), cmocka_unit_test(gradients_of_gradients),
-             cmocka_unit_test(writes_in_place))
+             cmocka_unit_test(writes_in_place), cmocka_unit_test(mistakes_are_named),
+             cmocka_unit_test(the_stream_and_gradients_are_as_before), cmocka_unit_test(what_cannot_be_checked))

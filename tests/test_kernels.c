@@ -17,6 +17,7 @@
 
 #include "kernels/support.inc"
 #include "kernels/elementwise.inc"
+#include "kernels/index.inc"
 #include "kernels/reduce.inc"
 #include "kernels/tanh.inc"
 #include "kernels/gemm.inc"
@@ -38,6 +39,7 @@ static void test_table(void) {
     test_elementwise();
     test_in_place();
     test_fill_and_i64();
+    test_index();
     test_repeated_outputs();
     test_tanh_accuracy();
     test_tanh_special();

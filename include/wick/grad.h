@@ -55,6 +55,73 @@ WK_API void wk__grad_enabled_cleanup(bool *was);
     WK_CLEANUP(wk__grad_enabled_cleanup) bool WK__JOIN(wk__no_grad_, __LINE__) = wk_set_grad_enabled(false)
 #endif
 
+/* -------------------------------------------------------------------------------------------------------- hooks --- */
+
+/* A function that sees a gradient and may return another in its place, of the same shape and type, or NULL. It must not
+ * write what it is given, which others may hold too (EVERSION). It may call all of wick, wk_backward and wk_grad too;
+ * recording is on in walks that create graph. */
+typedef wk_tensor *wk_hook_fn(void *user, wk_tensor *gradient);
+
+/* Calls hook in every later backward or wk_grad that comes by t, once, when the gradient of t is whole: for what an op
+ * made, before it goes on to the op's inputs; for a leaf, when the walk has passed the leaf's first user, with what this
+ * walk brings, before that is added. Hooks of one tensor are called in the order of registering. Returns a handle, 0 on
+ * failure: EGRAD when t requires no gradient. A hook goes with its leaf, or with the history of what it is for. */
+WK_API int64_t wk_register_hook(wk_tensor *t, wk_hook_fn *hook, void *user);
+
+/* Removes a hook; does nothing for 0 or one that has gone. */
+WK_API void wk_remove_hook(int64_t hook);
+
+/* What happens around an op. GRAD: its gradient, in a backward; then there are no inputs, and the outputs are the
+ * gradients of its outputs (NULL where none came). An op that fails ends with output_count 0. */
+enum { WK_OP_BEGINS = 0, WK_OP_ENDS = 1, WK_OP_GRAD_BEGINS = 2, WK_OP_GRAD_ENDS = 3 };
+typedef struct wk_op_event {
+    size_t size;
+    int32_t kind, input_count, output_count;
+    const char *op; /* "matmul" */
+    wk_tensor *const *inputs, *const *outputs;
+} wk_op_event;
+
+/* Calls hook before and after every op of the current context, for profiling and tracing; NULL: no more. What the hook
+ * itself calls is not reported. */
+typedef void wk_op_hook_fn(void *user, const wk_op_event *event);
+WK_API void wk_set_op_hook(wk_op_hook_fn *hook, void *user);
+
+/* Turns anomaly mode on or off in the current context and returns what it was. In it, the first op that gives NaN or
+ * infinity, forward or as a gradient, fails with ENAN: "log: y (2,3) has -inf at [0,1]; x is finite". Slow. */
+WK_API bool wk_set_anomaly(bool enabled);
+
+/* ---------------------------------------------------------------------------------------------------- functions --- */
+
+/* A function that users hand to wick: fills outputs from inputs with wick's operations, and returns false when it
+ * cannot. `user` is what was given beside it. */
+typedef bool wk_function(void *user, wk_tensor *const *inputs, wk_tensor **outputs);
+
+/* How gradients are compared: |gradient - difference| <= atol + rtol |difference|, the difference being
+ * (f(x + eps) - f(x - eps)) / 2 eps, element by element. The defaults are torch.autograd.gradcheck's. */
+typedef struct wk_gradcheck_options {
+    size_t size;
+    double eps, atol, rtol;
+} wk_gradcheck_options;
+#define WK_GRADCHECK_OPTIONS { sizeof(wk_gradcheck_options), 1e-6, 1e-5, 1e-3 }
+
+/* Compares the gradients of f, both wk_grad's and wk_backward's, with central differences. Outputs are weighted with
+ * fixed numbers and summed. Checked are the inputs that require a gradient, which are f64 leaves; other inputs may be
+ * anything, NULL too. f sees the same random numbers each time, and the stream is where it was afterwards. Gradients of
+ * the inputs stay as they are; those of other leaves that f reads are added to. options NULL: the defaults. At most 32
+ * inputs and 32 outputs. Errors:
+ *   EDIFFERS  "the gradient of w at [2,1] is 0.5 by wk_backward, expected 0.25 by differences"
+ *   EGRAD     no input requires a gradient, one that does is no leaf, or no output depends on one
+ *   EDTYPE    an input that requires a gradient is not f64
+ *   EINVAL    f returned false, or left an output NULL
+ * https://pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html */
+WK_API wk_status wk_gradcheck(wk_function *f, void *user, wk_tensor *const *inputs, int32_t input_count,
+                              int32_t output_count, const wk_gradcheck_options *options);
+
+/* The same for gradients of gradients: checks the function that gives the gradients of f, whose inputs are those of f
+ * and the gradients of its outputs ("gradient of output 0"). At most 32 of both together. */
+WK_API wk_status wk_gradgradcheck(wk_function *f, void *user, wk_tensor *const *inputs, int32_t input_count,
+                                  int32_t output_count, const wk_gradcheck_options *options);
+
 /* ---------------------------------------------------------------------------------------------------- the graph --- */
 
 /* How many ops the innermost open scope has recorded so far. */

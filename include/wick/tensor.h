@@ -119,6 +119,31 @@ WK_API wk_tensor *wk_send(wk_tensor *t);
  * tensor, and the second time. */
 WK_API wk_tensor *wk_adopt(wk_tensor *t);
 
+/* The same, of the shape and type of t. */
+WK_API wk_tensor *wk_zeros_like(const wk_tensor *t);
+WK_API wk_tensor *wk_ones_like(const wk_tensor *t);
+WK_API wk_tensor *wk_full_like(const wk_tensor *t, double value);
+WK_API wk_tensor *wk_empty_like(const wk_tensor *t);
+
+/* start, start + step, ... up to, but without, end. To the bit PyTorch's on one thread. Whole types take whole numbers.
+ * Errors: EINVAL (steps that do not lead to end, fractions), EDTYPE (bool, f16, bf16: cast a range). */
+WK_API wk_tensor *wk_arange(double start, double end, double step, wk_dtype dtype);
+
+/* `steps` numbers from start to end, both included, f32 or f64; to the bit PyTorch's on one thread. And base to the
+ * power of these, in f32 or f64. Errors: EINVAL (steps < 0), EDTYPE. */
+WK_API wk_tensor *wk_linspace(double start, double end, int64_t steps, wk_dtype dtype);
+WK_API wk_tensor *wk_logspace(double start, double end, int64_t steps, double base, wk_dtype dtype);
+
+/* A matrix with ones on its diagonal. */
+WK_API wk_tensor *wk_eye(int64_t rows, int64_t cols, wk_dtype dtype);
+
+/* A tensor on the caller's memory, without a copy: elements of the given type in row-major order, which writing the
+ * tensor writes. When the last tensor on it has gone, release(data, user) is called, once, by whatever call let it go
+ * (closing a scope, freeing the context); until then the memory has to stay. release may be NULL, and is not called
+ * when wk_wrap fails. Errors: EINVAL (data is NULL or not aligned), and as above. */
+WK_API wk_tensor *wk_wrap(void *data, int32_t ndim, const int64_t *dims, wk_dtype dtype,
+                          void (*release)(void *data, void *user), void *user);
+
 /* ------------------------------------------------------------------------------------------------------- asking --- */
 /* These work while a failure is pending, and say 0, NULL or -1 of NULL. */
 
@@ -152,9 +177,16 @@ WK_API double wk_item(const wk_tensor *t);
 WK_API double wk_get_f64(const wk_tensor *t, const int64_t *index);
 WK_API void wk_put_f64(wk_tensor *t, const int64_t *index, double value);
 
+/* The same as a whole number, as wk_cast to WK_I64 makes it, with all 64 bits; 0 on failure. */
+WK_API int64_t wk_get_i64(const wk_tensor *t, const int64_t *index);
+WK_API void wk_put_i64(wk_tensor *t, const int64_t *index, int64_t value);
+
 /* Copies all elements of t, in row-major order, to `data`, which has room for nbytes. EINVAL when that is not
  * numel x element size. */
 WK_API wk_status wk_read(const wk_tensor *t, void *data, size_t nbytes);
+
+/* The opposite: sets all elements of t from data. A change in place, as wk_data_mut; errors as of both. */
+WK_API wk_status wk_write(wk_tensor *t, const void *data, size_t nbytes);
 
 WK_END_DECLS
 

@@ -28,6 +28,28 @@ typedef struct wk_tape {
     uint64_t serial;             /* of the newest node ever made; serials are never used again */
 } wk_tape;
 
+struct wk_op_event;
+struct wk_tensor;
+
+/* A function that is called with a gradient (grad/hooks.c). */
+typedef struct wk_hook {
+    struct wk_hook *next;
+    int64_t id;
+    struct wk_tensor *(*call)(void *user, struct wk_tensor *gradient);
+    void *user;
+    struct wk_tensor *leaf; /* whose gradient it is; NULL: output `output` of `node` */
+    struct wk_node *node;
+    uint64_t serial;        /* of node */
+    int32_t output;
+} wk_hook;
+
+/* Bits of wk_ctx.watch: what has to be looked at around each op. */
+enum {
+    WK__WATCH_REWRITES = 1, /* some write in place was recorded, so there may be stale views */
+    WK__WATCH_OPS = 2,      /* there is an op hook */
+    WK__WATCH_ANOMALY = 4,  /* numbers that are not finite are refused */
+};
+
 enum { WK__WALKS = 64 };
 
 /* Where a call stands in the caller's source, under WK_TRACE. */
@@ -51,7 +73,12 @@ struct wk_ctx {
     uint64_t next_mark;
 
     wk_tape tape;
-    bool rewrites;              /* some write in place was recorded, so there may be stale views */
+    uint8_t watch;              /* WK__WATCH_...; usually 0 */
+    struct wk_hook *hooks;      /* newest first */
+    int64_t newest_hook;        /* the number of the last one made */
+    void (*op_hook)(void *user, const struct wk_op_event *event);
+    void *op_hook_user;
+    struct wk_walk *walking;    /* the backward that is running, if one is */
     uint32_t walk;              /* number of the latest backward */
     struct wk_site walk_sites[WK__WALKS]; /* where the latest walks were called */
 

@@ -5,6 +5,7 @@
 
 #include "grad/in_place.h"
 #include "grad/scope.h"
+#include "grad/watch.h"
 
 /* ----------------------------------------------------------------------------------------- help for shape rules --- */
 
@@ -111,18 +112,39 @@ static void write_outputs(const wk_call *c, wk_tensor **outs) {
     for (int32_t k = 0; k < c->op->out_count; k++) outs[k] = c->out[k];
 }
 
+/* The call starts again with inputs that were cast (NOTE [Types]). */
+WK_NOINLINE static wk_tensor *run_retyped(wk_call *c, wk_tensor **outs) {
+    wk__apply_retyped(c, c->out);
+    if (outs != NULL) write_outputs(c, outs);
+    return c->out[0];
+}
+
+/* A call whose inputs are in order. */
+static inline wk_tensor *run(wk_call *c, wk_tensor **outs) {
+    if (wk_unlikely(c->op->flags & WK__OP_IN_PLACE)) return wk__apply_in_place(c);
+    if (wk_unlikely(!c->op->shape(c))) return abandon(c), c->retype ? run_retyped(c, outs) : NULL;
+    if (!(c->out[0]->flags & WK__VIEW)) c->op->forward(c);
+    if (wk_unlikely(c->ctx->failure.status != WK_OK)) return abandon(c); /* no scratch memory for forward */
+    if (records(c) && wk_unlikely(!wk__tape_record(c))) return out_of_memory(c), abandon(c);
+    if (wk_unlikely(!give_outputs(c))) return NULL;
+    if (wk_unlikely(outs != NULL)) write_outputs(c, outs);
+    return c->out[0];
+}
+
+/* The same with eyes on it (watch.h). */
+WK_NOINLINE static wk_tensor *run_watched(wk_call *c, wk_tensor **outs) {
+    if ((c->ctx->watch & WK__WATCH_REWRITES) && !wk__no_stale_view(c)) return NULL;
+    wk__watch_begins(c);
+    wk_tensor *y = wk_ok() ? run(c, outs) : NULL;
+    if (wk__watch_ends(c, y != NULL)) return y;
+    for (int32_t k = 0; k < WK__MAX_OUTPUTS; k++) c->out[k] = NULL;
+    if (outs != NULL) write_outputs(c, outs);
+    return NULL;
+}
+
 wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {
     wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
     if (wk_unlikely(outs != NULL)) write_outputs(&c, outs);
     if (wk_unlikely(!wk__ready(c.ctx) || !check_inputs(&c))) return NULL;
-    if (wk_unlikely(op->flags & WK__OP_IN_PLACE)) return wk__apply_in_place(&c);
-
-    if (wk_unlikely(!op->shape(&c) || !wk__check_stale(&c)))
-        return abandon(&c), c.retype ? wk__apply_retyped(&c, outs) : NULL;
-    if (!(c.out[0]->flags & WK__VIEW)) op->forward(&c);
-    if (wk_unlikely(c.ctx->failure.status != WK_OK)) return abandon(&c); /* no scratch memory for forward */
-    if (records(&c) && wk_unlikely(!wk__tape_record(&c))) return out_of_memory(&c), abandon(&c);
-    if (wk_unlikely(!give_outputs(&c))) return NULL;
-    if (wk_unlikely(outs != NULL)) write_outputs(&c, outs);
-    return c.out[0];
+    return wk_likely(c.ctx->watch == 0) ? run(&c, outs) : run_watched(&c, outs);
 }

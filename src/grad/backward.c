@@ -133,6 +133,30 @@ static int32_t last_of(wk_tensor *const *xs, int32_t count, int32_t i) {
     return last;
 }
 
+/* The walk, in a scope of its own, with room for the targets at hand. */
+static void grads_into(wk_walk *walk, int32_t y_count, wk_tensor *const *ys, wk_tensor *const *gys,
+                       wk_tensor *const *xs, wk_tensor **out) {
+    const int32_t count = walk->target_count;
+    for (int32_t i = 0; i < count; i++) walk->targets[i] = (wk_target){.x = xs[i]};
+    wk__walk(walk, y_count, ys, gys);
+    for (int32_t i = 0; i < count; i++) {
+        const int32_t first = first_of(xs, i); /* the marks of a tensor named twice are those of its last place */
+        out[i] = first < i ? out[first] : hand_out(walk->ctx, &walk->targets[last_of(xs, count, i)]);
+    }
+    wk__scope_close_innermost(walk->ctx);
+}
+
+wk_status wk__grads(wk_walk *walk, int32_t y_count, wk_tensor *const *ys, wk_tensor *const *gys,
+                    wk_tensor *const *xs, wk_tensor **out) {
+    wk_ctx *ctx = walk->ctx;
+    const int32_t size_class = wk__heap_class((size_t)walk->target_count * sizeof(wk_target));
+    walk->targets = wk__heap_alloc(&ctx->heap, size_class);
+    if (walk->targets == NULL) return wk__fail(ctx, WK_ENOMEM, walk->op, "out of memory");
+    if (wk__scope_open(ctx) != 0) grads_into(walk, y_count, ys, gys, xs, out);
+    wk__heap_free(&ctx->heap, walk->targets, size_class);
+    return ctx->failure.status;
+}
+
 wk_status wk_grad(wk_tensor *y, wk_tensor *const *xs, int32_t count, wk_tensor **out, uint32_t flags) {
     wk_ctx *ctx = wk__ctx();
     for (int32_t i = 0; out != NULL && i < count; i++) out[i] = NULL;
@@ -141,22 +165,9 @@ wk_status wk_grad(wk_tensor *y, wk_tensor *const *xs, int32_t count, wk_tensor *
     if (flags & ~(uint32_t)(WK_RETAIN_GRAPH | WK_CREATE_GRAPH))
         return wk__fail(ctx, WK_EINVAL, "grad", "flags may only be WK_RETAIN_GRAPH and WK_CREATE_GRAPH");
     if (!check_targets(ctx, xs, count)) return ctx->failure.status;
-    const int32_t size_class = wk__heap_class((size_t)count * sizeof(wk_target));
-    wk_target *targets = wk__heap_alloc(&ctx->heap, size_class);
     wk_tensor *one = one_like(ctx, y, "grad");
-    if (targets == NULL) wk__fail(ctx, WK_ENOMEM, "grad", "out of memory");
-    const wk_scope scope = targets != NULL && one != NULL ? wk__scope_open(ctx) : 0;
-    if (scope != 0) {
-        for (int32_t i = 0; i < count; i++) targets[i] = (wk_target){.x = xs[i]};
-        wk_walk walk = {.ctx = ctx, .op = "grad", .flags = flags, .targets = targets, .target_count = count};
-        wk__walk(&walk, 1, &y, &one);
-        for (int32_t i = 0; i < count; i++) {
-            const int32_t first = first_of(xs, i); /* the marks of a tensor named twice are those of its last place */
-            out[i] = first < i ? out[first] : hand_out(ctx, &targets[last_of(xs, count, i)]);
-        }
-        wk__scope_close_innermost(ctx);
-    }
-    if (targets != NULL) wk__heap_free(&ctx->heap, targets, size_class);
+    wk_walk walk = {.ctx = ctx, .op = "grad", .flags = flags, .target_count = count};
+    if (one != NULL) wk__grads(&walk, 1, &y, &one, xs, out);
     wk__unref(one);
     return ctx->failure.status;
 }

@@ -5,7 +5,8 @@
 
 /* NOTE [Stale views]. A recorded write in place gives the storage a new history. A view made before it still carries
  * the old one, or none, and a gradient through it would be silently wrong. */
-WK_NOINLINE bool wk__no_stale_view(wk_call *c) {
+bool wk__no_stale_view(wk_call *c) {
+    if (!c->ctx->grad_enabled) return true;
     for (int32_t i = 0; i < c->in_count; i++) {
         const wk_tensor *x = c->in[i];
         if (x == NULL || wk_likely(x->epoch == x->storage->epoch)) continue;
@@ -70,7 +71,7 @@ static bool write_recorded(wk_call *c, wk_tensor *base) {
     else wk__refuse(c, WK_ENOMEM, "out of memory");
     if (wk_likely(c->ctx->failure.status == WK_OK)) {
         y->epoch = base->epoch = ++y->storage->epoch;
-        c->ctx->rewrites = true;
+        c->ctx->watch |= WK__WATCH_REWRITES;
         return true;
     }
     wk__tape_cut(c->ctx, last);
@@ -87,7 +88,7 @@ wk_tensor *wk__apply_in_place(wk_call *c) {
     if (!wk__writable(c->ctx, y, c->op->name, wk__input_name(c->op, 0, name, sizeof name))) return NULL;
     if (!wk__array_is_injective(&y->a))
         return wk__refuse(c, WK_EINVAL, "elements of the tensor overlap and cannot be written in place"), NULL;
-    if ((record && !check_recorded(c, base)) || !c->op->shape(c) || !wk__check_stale(c)) return NULL;
+    if ((record && !check_recorded(c, base)) || !c->op->shape(c)) return NULL;
     c->out[0] = y;
     if (!record) c->op->forward(c);
     else if (!write_recorded(c, base)) return NULL;

@@ -33,10 +33,8 @@ extern const wk_op *const wk__region_write;
 /* The rest of wk__apply for such a row, whose inputs have been checked. */
 wk_tensor *wk__apply_in_place(wk_call *c);
 
-/* Is any input a view that a recorded write has made stale? Then false, recorded. Part of every call. */
+/* Is any input a view that a recorded write has made stale? Then false, recorded. Part of every call where there have
+ * been such writes. */
 bool wk__no_stale_view(wk_call *c);
-static inline bool wk__check_stale(wk_call *c) {
-    return wk_likely(!c->ctx->rewrites) || !c->ctx->grad_enabled || wk__no_stale_view(c);
-}
 
 #endif

@@ -68,6 +68,25 @@ static const wk_array *leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, b
     return &meta->grad->a;
 }
 
+/* The gradient of a leaf with hooks, which are to see what this walk brings and no more. */
+static const wk_array *wait_slot(wk_walk *walk, wk_wait *wait, bool partial, bool *add) {
+    const wk_array *leaf = &wait->leaf->a;
+    *add = wait->pending != NULL || partial;
+    if (wait->pending != NULL) return &wait->pending->a;
+    wait->pending = wk__tensor_make(walk->ctx, leaf->dtype, leaf->ndim, leaf->dims);
+    if (wait->pending == NULL) return out_of_memory(walk), NULL;
+    if (partial) wk__tensor_zero(wait->pending);
+    wait->leaf->meta->walk = walk->number;
+    return &wait->pending->a;
+}
+
+bool wk__deliver_to_leaf(wk_walk *walk, wk_tensor *leaf, wk_tensor *g) {
+    bool add;
+    const wk_array *slot = leaf_slot(walk, leaf, false, &add);
+    if (slot != NULL) accumulate(slot, &g->a, add);
+    return slot != NULL;
+}
+
 /* -------------------------------------------------------------------------------------------------------- nodes --- */
 
 /* A pending gradient that someone else holds too (an add passes one buffer to both its inputs) is copied before it is
@@ -120,10 +139,13 @@ static bool view_slot(wk_walk *walk, wk_node *node, int depth, wk_array *room, b
 static const wk_array *edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int depth, wk_array *room, bool *add) {
     wk_target *target = wk_unlikely(walk->targets != NULL) ? direct_target(walk, edge) : NULL;
     if (wk_unlikely(target != NULL)) return target_slot(walk, target, add);
-    if (edge->way.kind == WK__TO_LEAF) return leaf_slot(walk, edge->to.leaf, partial, add);
+    if (edge->way.kind == WK__TO_LEAF) {
+        wk_wait *wait = wk_unlikely(walk->waits != NULL) ? wk__wait_of(walk, edge->to.leaf) : NULL;
+        return wait != NULL ? wait_slot(walk, wait, partial, add) : leaf_slot(walk, edge->to.leaf, partial, add);
+    }
     if (wk_unlikely(edge->way.kind == WK__TO_CUT)) return refuse_cut(walk, edge->to.leaf), NULL;
     wk_node *node = edge->to.node;
-    if (node->op->view != NULL && walk->targets == NULL && node->consumed_by == 0) {
+    if (node->op->view != NULL && walk->targets == NULL && node->consumed_by == 0 && !node->hooked) {
         bool failed = false;
         *add = true;
         if (view_slot(walk, node, depth, room, &failed)) return room;
@@ -145,7 +167,7 @@ static inline const wk_array *region_of_begun(const wk_node *view, wk_array *roo
 const wk_array *wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add) {
     wk_walk *walk = b->walk;
     wk_edge *edge = &b->node->in[i];
-    if (wk_unlikely(walk->targets != NULL || edge->way.kind == WK__TO_CUT))
+    if (wk_unlikely(walk->careful || edge->way.kind == WK__TO_CUT))
         return edge_slot(walk, edge, false, 0, room, add);
     if (edge->way.kind == WK__TO_LEAF) return leaf_slot(walk, edge->to.leaf, false, add);
     if (edge->to.node->op->view == NULL) return node_slot(walk, edge->to.node, edge->way.output, false, add);
@@ -180,7 +202,7 @@ static bool deliver_recorded(wk_walk *walk, wk_edge *edge, wk_tensor *g) {
 
 /* A gradient that nobody adds to later is not copied: the node holds g itself. */
 static bool may_hold(const wk_walk *walk, const wk_edge *edge, const wk_tensor *g) {
-    if (edge->way.kind != WK__TO_NODE || walk->targets != NULL || !(g->flags & WK__CONTIGUOUS)) return false;
+    if (edge->way.kind != WK__TO_NODE || walk->careful || !(g->flags & WK__CONTIGUOUS)) return false;
     return edge->to.node->op->view == NULL && edge->to.node->out[edge->way.output].pending == NULL;
 }
 

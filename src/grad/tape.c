@@ -102,6 +102,7 @@ bool wk__tape_record(wk_call *c) {
     node->in_count = c->in_count;
     node->out_count = (uint8_t)c->op->out_count;
     node->pending = 0;
+    node->hooked = false;
     node->saves = c->reads != 0;
     node->consumed_by = 0;
     node->needed_by = 0;
@@ -146,6 +147,7 @@ void wk__tape_cut(wk_ctx *ctx, wk_node *last) {
         node_remove(node);
     }
     rewind_to(tape, last);
+    if (wk_unlikely(ctx->hooks != NULL)) wk__hooks_cut(ctx);
 }
 
 void wk__tape_free(wk_ctx *ctx) {

@@ -47,6 +47,7 @@ typedef struct wk_node {
     uint32_t needed_by;   /* wk_grad: the latest walk that has a target below */
     uint8_t out_count;
     uint8_t pending;      /* outputs that have a gradient in the running walk */
+    bool hooked;          /* some of ctx->hooks is for the gradient of an output */
     bool saves;           /* some edge or output holds a value */
     bool has_site;        /* under WK_TRACE: where it was called stands at the end of the piece */
     wk_edge in[];
@@ -87,6 +88,9 @@ bool wk__tape_record(wk_call *c);
 void wk__tape_cut(wk_ctx *ctx, wk_node *last);
 
 void wk__tape_free(wk_ctx *ctx);
+
+/* hooks.c: removes the hooks of nodes that are no longer on the tape. */
+void wk__hooks_cut(wk_ctx *ctx);
 
 /* Lets go of the values that a node saved. */
 static inline void wk__node_release_saved(wk_node *node) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "grad/scope.h"
+#include "grad/watch.h"
 
 /* ----------------------------------------------------------------------------------------------------- refusals --- */
 
@@ -69,18 +70,23 @@ static void find_wanted(wk_walk *walk, wk_node *node) {
     }
 }
 
-/* Takes the gradients out of the node; a target gets its share. */
+/* Takes the gradients out of the node. */
 static void take_pending(wk_walk *walk, wk_node *node, wk_backprop *b) {
     for (int32_t k = 0; k < node->out_count; k++) {
         b->gy[k] = node->out[k].pending;
         node->out[k].pending = NULL;
-        if (wk_likely(walk->targets == NULL) || b->gy[k] == NULL) continue;
-        const wk_edge edge = {.way = {WK__TO_NODE, (uint8_t)k}, .to.node = node};
-        wk_target *target = wk__edge_target(walk, &edge);
-        if (target != NULL) target->result = wk__retain(b->gy[k]);
     }
     walk->pending -= node->pending;
     node->pending = 0;
+}
+
+/* Targets get their share. */
+static void share(wk_walk *walk, wk_node *node, const wk_backprop *b) {
+    for (int32_t k = 0; k < node->out_count; k++) {
+        const wk_edge edge = {.way = {WK__TO_NODE, (uint8_t)k}, .to.node = node};
+        wk_target *target = b->gy[k] != NULL ? wk__edge_target(walk, &edge) : NULL;
+        if (target != NULL) target->result = wk__retain(b->gy[k]);
+    }
 }
 
 enum { FEW_INPUTS = 32 };
@@ -100,7 +106,8 @@ static bool backprop_compose(wk_backprop *b) {
     wk_tensor *in[WK__MAX_FIXED_INPUTS] = {NULL}, *out[WK__MAX_OUTPUTS] = {NULL};
     wk_target targets[WK__MAX_FIXED_INPUTS];
     wk_walk inner = {
-        .ctx = walk->ctx, .op = walk->op, .flags = walk->flags, .floor = walk->ctx->tape.serial, .targets = targets};
+        .ctx = walk->ctx, .op = walk->op, .flags = walk->flags, .floor = walk->ctx->tape.serial, .targets = targets,
+        .inner = true};
     for (int32_t i = 0; i < node->in_count; i++) {
         in[i] = node->in[i].saved;
         if (node->in[i].wanted) targets[inner.target_count++] = (wk_target){.x = in[i]};
@@ -132,17 +139,43 @@ static bool backprop_vjp(wk_backprop *b) {
     return fine;
 }
 
-static bool process(wk_walk *walk, wk_node *node) {
+static void call_hooks(wk_walk *walk, const wk_node *node, wk_backprop *b) {
+    for (int32_t k = 0; k < node->out_count; k++)
+        if (b->gy[k] != NULL) b->gy[k] = wk__hooks_run(walk, NULL, node, k, b->gy[k]);
+}
+
+static void backprop(wk_backprop *b) {
+    const bool by_kernels = b->node->op->grad != NULL && !(b->walk->flags & WK_CREATE_GRAPH);
+    if (!(by_kernels && b->node->op->grad(b))) backprop_vjp(b);
+}
+
+/* With hooks, targets, and somebody who watches. */
+WK_NOINLINE static void backprop_carefully(wk_backprop *b) {
+    wk_walk *walk = b->walk;
+    wk_node *node = b->node;
+    if (node->hooked) call_hooks(walk, node, b);
+    if (!wk_ok()) return;
+    find_wanted(walk, node);
+    if (walk->targets != NULL) share(walk, node, b);
+    const uint8_t watch = wk__watch_grad_begins(b);
+    if (wk_ok()) backprop(b);
+    wk__watch_grad_ends(b, watch);
+}
+
+static inline bool process(wk_walk *walk, wk_node *node, bool carefully) {
     if (wk_unlikely(node->consumed_by != 0)) return refuse_consumed(walk, node);
     if (node->saves && !check_versions(walk, node)) return false;
     wk_backprop b;
     b.ctx = walk->ctx;
     b.node = node;
     b.walk = walk;
-    find_wanted(walk, node);
     take_pending(walk, node, &b);
-    const bool by_kernels = node->op->grad != NULL && !(walk->flags & WK_CREATE_GRAPH);
-    if (!(by_kernels && node->op->grad(&b))) backprop_vjp(&b);
+    if (carefully) {
+        backprop_carefully(&b);
+    } else {
+        find_wanted(walk, node);
+        backprop(&b);
+    }
     for (int32_t k = 0; k < node->out_count; k++) wk__unref(b.gy[k]);
     if (!(walk->flags & (WK_RETAIN_GRAPH | WK_CREATE_GRAPH))) {
         if (node->saves) wk__node_release_saved(node);
@@ -173,7 +206,8 @@ static void clean_up(wk_walk *walk, wk_node *newest) {
         node->pending = 0;
         for (int32_t i = 0; i < node->in_count; i++) {
             wk_meta *meta = node->in[i].way.kind == WK__TO_LEAF ? node->in[i].to.leaf->meta : NULL;
-            if (walk->targets != NULL || meta == NULL || meta->walk != walk->number) continue;
+            if (walk->targets != NULL || meta == NULL) continue;
+            if ((int32_t)(meta->walk - walk->number) < 0) continue; /* neither this walk nor one inside it was there */
             meta->has_grad = false;
             meta->grad_invalid = true;
         }
@@ -182,8 +216,16 @@ static void clean_up(wk_walk *walk, wk_node *newest) {
 
 static bool sweep(wk_walk *walk, wk_node *newest) {
     for (wk_node *node = newest; node != NULL && walk->pending > 0; node = node->prev)
-        if (node->pending > 0 && !process(walk, node)) return false;
+        if (node->pending > 0 && !process(walk, node, false)) return false;
     return true;
+}
+
+WK_NOINLINE static bool sweep_carefully(wk_walk *walk, wk_node *newest) {
+    for (wk_node *node = newest; node != NULL && walk->pending > 0; node = node->prev) {
+        if (node->pending > 0 && !process(walk, node, true)) return false;
+        if (walk->waits != NULL && !wk__waits_pass(walk, node->serial)) return false;
+    }
+    return wk__waits_pass(walk, 0);
 }
 
 static bool seed(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *const *gys) {
@@ -204,18 +246,35 @@ static wk_node *newest_of(int32_t count, wk_tensor *const *ys) {
     return newest;
 }
 
-bool wk__walk(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *const *gys) {
+/* The walk, where nothing is in its way. */
+static bool walk_down(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *const *gys) {
     wk_ctx *ctx = walk->ctx;
-    if (ctx->failure.status != WK_OK) return false;
-    wk_node *newest = newest_of(count, ys);
-    walk->number = ++ctx->walk;
-    ctx->walk_sites[walk->number % WK__WALKS] = (struct wk_site){ctx->at_file, ctx->at_line};
-    const bool marked = walk->targets == NULL || wk__targets_mark(walk, newest);
+    wk_node *newest = walk->newest = newest_of(count, ys);
+    walk->careful = walk->targets != NULL || ctx->hooks != NULL || (ctx->watch & ~WK__WATCH_REWRITES) != 0;
+    const bool marked = walk->targets == NULL ? wk__waits_begin(walk) : wk__targets_mark(walk, newest);
     if (!marked) wk__fail(ctx, WK_ENOMEM, walk->op, "out of memory");
     const bool enabled = wk_set_grad_enabled((walk->flags & WK_CREATE_GRAPH) != 0);
-    const bool fine = marked && seed(walk, count, ys, gys) && sweep(walk, newest);
+    const bool fine = marked && seed(walk, count, ys, gys) &&
+                      (walk->careful ? sweep_carefully(walk, newest) : sweep(walk, newest));
+    if (fine && walk->targets != NULL && !walk->inner && ctx->hooks != NULL) wk__hooks_of_targets(walk);
     if (!fine) clean_up(walk, newest);
     wk_set_grad_enabled(enabled);
     if (walk->targets != NULL) wk__targets_unmark(walk);
-    return fine;
+    wk__waits_end(walk);
+    return ctx->failure.status == WK_OK;
+}
+
+bool wk__walk(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *const *gys) {
+    wk_ctx *ctx = walk->ctx;
+    if (ctx->failure.status != WK_OK) return false;
+    walk->number = ++ctx->walk;
+    ctx->walk_sites[walk->number % WK__WALKS] = (struct wk_site){ctx->at_file, ctx->at_line};
+    walk->outer = ctx->walking;
+    const bool interrupts = walk->outer != NULL && !walk->inner;
+    if (interrupts && !wk__walk_interrupt(walk->outer)) return false;
+    ctx->walking = walk;
+    bool fine = walk_down(walk, count, ys, gys);
+    ctx->walking = walk->outer;
+    if (interrupts) wk__walk_resume(walk->outer);
+    return fine && ctx->failure.status == WK_OK;
 }

@@ -39,9 +39,10 @@ static inline int64_t wk__argsort_work(int64_t n, int64_t element_nbytes) {
     return 2 * n * ((int64_t)sizeof(int64_t) + element_nbytes);
 }
 
-/* The numbers of the elements that are not 0, the first of x being number `first`, into found, one after another; with
- * found NULL they are only counted. Returns how many. */
-typedef int64_t wk_find_loop(int64_t n, const void *x, int64_t sx, int64_t first, int64_t *found);
+/* How many elements are not 0; and their numbers, x's first one being number `first`, one after another into found,
+ * which has room for so many. Returns how many it found; at most `room`. */
+typedef int64_t wk_count_loop(int64_t n, const void *x, int64_t sx);
+typedef int64_t wk_find_loop(int64_t n, const void *x, int64_t sx, int64_t first, int64_t room, int64_t *found);
 
 /* C (m,n) = beta C + A (m,k) B (k,n). A matrix is a pointer with a row and a column stride, so a transpose is the
  * same pointer with its strides exchanged. beta is 0 or 1; with 0, C is written and never read. */

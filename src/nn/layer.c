@@ -1,8 +1,6 @@
 /* layer.c -- see layer.h. */
 #include "nn/layer.h"
 
-#include <string.h>
-
 #include "base/context.h"
 
 void *wk__layer_self(const wk_module *m, const wk_module_class *cls, const char *function) {
@@ -19,26 +17,6 @@ wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, i
     wk_tensor *p = wk_module_add_parameter(m, name, wk_uniform(-bound, bound, ndim, dims, WK_F32));
     wk_scope_close(scope);
     return p;
-}
-
-enum { LARGEST_OPTIONS = 4096 }; /* a size beyond this was never set */
-
-bool wk__options(void *options, const void *defaults, const void *given, size_t nbytes, const char *function) {
-    memcpy(options, defaults, nbytes);
-    if (given == NULL) return true;
-    size_t size;
-    memcpy(&size, given, sizeof size);
-    if (size < sizeof size || size > LARGEST_OPTIONS) {
-        wk__fail(wk__ctx(), WK_EINVAL, function, "the options have no size: begin them with the WK_..._OPTIONS macro");
-        return false;
-    }
-    for (size_t i = nbytes; i < size; i++) {
-        if (((const char *)given)[i] == 0) continue;
-        wk__fail(wk__ctx(), WK_EINVAL, function, "the options use a field that this version of wick does not know");
-        return false;
-    }
-    memcpy(options, given, size < nbytes ? size : nbytes);
-    return true;
 }
 
 wk_module *wk__layer_made(wk_module *m, wk_module *parent) {

@@ -2,6 +2,7 @@
 #ifndef WK_NN_LAYER_H
 #define WK_NN_LAYER_H
 
+#include "base/options.h"
 #include "wick/nn.h"
 #include "wick/ops.h"
 
@@ -10,10 +11,6 @@ void *wk__layer_self(const wk_module *m, const wk_module_class *cls, const char 
 
 /* A new parameter of m, uniform in [-bound, bound). */
 wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, int32_t ndim, const int64_t *dims);
-
-/* The options as this version knows them: `given` over `defaults`. False, recorded, when given is larger than this
- * version's struct and its unknown tail is not zero. */
-bool wk__options(void *options, const void *defaults, const void *given, size_t nbytes, const char *function);
 
 /* What a function that makes a layer returns: m, or NULL when one of its parameters could not be made (recorded). The
  * half-made layer goes with its parent. */

@@ -6,19 +6,27 @@
 
 /* ------------------------------------------------------------------------------------------------------ nonzero --- */
 
-/* Row-major numbers of the elements that are not 0; with found NULL, only how many they are. */
-static int64_t find(const wk_array *x, int64_t *found) {
-    int64_t count = 0, first = 0;
+static int64_t count_nonzero(const wk_array *x) {
+    int64_t count = 0;
+    wk_rows r;
+    for (bool more = wk__rows_begin(&r, 1, &x); more; more = wk__rows_next(&r))
+        count += wk__kernels->count_nonzero[x->dtype](r.n, r.data[0], r.stride[0]);
+    return count;
+}
+
+/* Row-major numbers of the elements that are not 0, which are `count`. */
+static void find_nonzero(const wk_array *x, int64_t count, int64_t *found) {
+    int64_t first = 0, so_far = 0;
     wk_rows r;
     for (bool more = wk__rows_begin(&r, 1, &x); more; more = wk__rows_next(&r), first += r.n)
-        count += wk__kernels->find[x->dtype](r.n, r.data[0], r.stride[0], first, found != NULL ? found + count : NULL);
-    return count;
+        so_far += wk__kernels->find_nonzero[x->dtype](r.n, r.data[0], r.stride[0], first, count - so_far,
+                                                      found + so_far);
 }
 
 /* The one kind of rows whose output's shape depends on values. */
 static bool nonzero_shape(wk_call *c) {
     const wk_array *x = &c->in[0]->a;
-    return wk__declare(c, 0, WK_I64, 2, (const int64_t[]){find(x, NULL), x->ndim});
+    return wk__declare(c, 0, WK_I64, 2, (const int64_t[]){count_nonzero(x), x->ndim});
 }
 
 /* Numbers first, side by side at the beginning; then, from the last one on, each becomes its indices. */
@@ -26,7 +34,8 @@ static void nonzero_forward(wk_call *c) {
     const wk_array *x = &c->in[0]->a, *y = &c->out[0]->a;
     int64_t *out = y->data;
     if (y->numel == 0) return;
-    find(x, out);
+    find_nonzero(x, y->dims[0], out);
+    if (x->ndim == 1) return; /* a number is its index */
     for (int64_t i = y->dims[0] - 1; i >= 0; i--) {
         int64_t rest = out[i];
         for (int32_t d = x->ndim - 1; d >= 0; d--) {

@@ -107,7 +107,7 @@ static bool scatter_shape(wk_call *c) {
     return wk__refuse(c, WK_ESHAPE, "src %s and index %s differ", wk__dims_text(&ts, src), wk__dims_text(&ti, index));
 }
 
-static void scatter(wk_call *c, bool add) {
+static void write_each(wk_call *c, bool add) {
     const int64_t dim = dim_of(c->attrs);
     const wk_array *index = &c->in[INDEX]->a, *y = &c->out[0]->a;
     wk_pick p;
@@ -117,9 +117,9 @@ static void scatter(wk_call *c, bool add) {
     wk__pick_write(&p, add);
 }
 
-static void scatter_forward(wk_call *c) { scatter(c, false); }
+static void scatter_forward(wk_call *c) { write_each(c, false); }
 
-static void scatter_add_forward(wk_call *c) { scatter(c, true); }
+static void scatter_add_forward(wk_call *c) { write_each(c, true); }
 
 /* What was overwritten gets nothing. */
 static void scatter_vjp(const wk_backprop *b, wk_tensor **gx) {

@@ -4,8 +4,7 @@
 #include "kernel/convert.h"
 #include "tensor/tensor.h"
 
-/* A checked, allocated tensor of the innermost scope; NULL after recording why not. */
-static wk_tensor *create(const char *op, int32_t ndim, const int64_t *dims, wk_dtype dtype) {
+wk_tensor *wk__create(const char *op, int32_t ndim, const int64_t *dims, wk_dtype dtype) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx) || !wk__check_shape(ctx, op, ndim, dims, dtype)) return NULL;
     wk_tensor *t = wk__tensor_make(ctx, dtype, ndim, dims);
@@ -21,14 +20,16 @@ wk_element wk__element_of(double value, wk_dtype dtype) {
 }
 
 static wk_tensor *create_filled(const char *op, int32_t ndim, const int64_t *dims, double value, wk_dtype dtype) {
-    wk_tensor *t = create(op, ndim, dims, dtype);
+    wk_tensor *t = wk__create(op, ndim, dims, dtype);
     if (t == NULL) return NULL;
     const wk_element e = wk__element_of(value, dtype);
     wk__kernels->fill[dtype](t->a.numel, t->a.data, 1, &e);
     return t;
 }
 
-wk_tensor *wk_empty(int32_t ndim, const int64_t *dims, wk_dtype dtype) { return create("empty", ndim, dims, dtype); }
+wk_tensor *wk_empty(int32_t ndim, const int64_t *dims, wk_dtype dtype) {
+    return wk__create("empty", ndim, dims, dtype);
+}
 
 wk_tensor *wk_zeros(int32_t ndim, const int64_t *dims, wk_dtype dtype) {
     return create_filled("zeros", ndim, dims, 0, dtype);
@@ -44,8 +45,37 @@ wk_tensor *wk_full(int32_t ndim, const int64_t *dims, double value, wk_dtype dty
 
 wk_tensor *wk_scalar(double value, wk_dtype dtype) { return create_filled("scalar", 0, NULL, value, dtype); }
 
+wk_tensor *wk_eye(int64_t rows, int64_t cols, wk_dtype dtype) {
+    wk_tensor *t = create_filled("eye", 2, (const int64_t[]){rows, cols}, 0, dtype);
+    for (int64_t i = 0; t != NULL && i < rows && i < cols; i++)
+        wk__put_number(dtype, wk__array_at(&t->a, i * (cols + 1)), 1);
+    return t;
+}
+
+/* The shape and type of t for the function op; false, recorded, when t is not usable. */
+static bool like(const wk_tensor *t, const char *op) {
+    wk_ctx *ctx = wk__ctx();
+    return wk__ready(ctx) && wk__usable(ctx, t, op, "t");
+}
+
+wk_tensor *wk_full_like(const wk_tensor *t, double value) {
+    return like(t, "full_like") ? create_filled("full_like", t->a.ndim, t->a.dims, value, t->a.dtype) : NULL;
+}
+
+wk_tensor *wk_zeros_like(const wk_tensor *t) {
+    return like(t, "zeros_like") ? create_filled("zeros_like", t->a.ndim, t->a.dims, 0, t->a.dtype) : NULL;
+}
+
+wk_tensor *wk_ones_like(const wk_tensor *t) {
+    return like(t, "ones_like") ? create_filled("ones_like", t->a.ndim, t->a.dims, 1, t->a.dtype) : NULL;
+}
+
+wk_tensor *wk_empty_like(const wk_tensor *t) {
+    return like(t, "empty_like") ? wk__create("empty_like", t->a.ndim, t->a.dims, t->a.dtype) : NULL;
+}
+
 wk_tensor *wk_from_data(const void *data, int32_t ndim, const int64_t *dims, wk_dtype dtype) {
-    wk_tensor *t = create("from_data", ndim, dims, dtype);
+    wk_tensor *t = wk__create("from_data", ndim, dims, dtype);
     if (t == NULL || t->a.numel == 0) return t;
     if (data == NULL) {
         wk__fail(t->ctx, WK_EINVAL, "from_data", "data is NULL");

@@ -82,29 +82,58 @@ static int64_t offset_of(wk_ctx *ctx, const wk_tensor *t, const int64_t *index, 
     return offset;
 }
 
-double wk_get_f64(const wk_tensor *t, const int64_t *index) {
-    wk_ctx *ctx = reach(t, "get_f64");
-    const int64_t offset = ctx != NULL ? offset_of(ctx, t, index, "get_f64") : -1;
-    return offset >= 0 ? element_at(t, offset) : NAN;
+/* The element at index as an element of type `as`, at to. */
+static void get(const wk_tensor *t, const int64_t *index, const char *op, wk_dtype as, void *to) {
+    wk_ctx *ctx = reach(t, op);
+    const int64_t offset = ctx != NULL ? offset_of(ctx, t, index, op) : -1;
+    if (offset >= 0) wk__convert[t->a.dtype][as](1, to, 1, wk__array_at(&t->a, offset), 1);
 }
 
-void wk_put_f64(wk_tensor *t, const int64_t *index, double value) {
-    wk_ctx *ctx = reach(t, "put_f64");
-    const int64_t offset = ctx != NULL ? offset_of(ctx, t, index, "put_f64") : -1;
+static void put(wk_tensor *t, const int64_t *index, const char *op, wk_dtype as, const void *from) {
+    wk_ctx *ctx = reach(t, op);
+    const int64_t offset = ctx != NULL ? offset_of(ctx, t, index, op) : -1;
     if (offset < 0 || wk_data_mut(t) == NULL) return;
-    const wk_element e = wk__element_of(value, t->a.dtype);
-    memcpy(wk__array_at(&t->a, offset), &e, wk__dtype_nbytes[t->a.dtype]);
+    wk__convert[as][t->a.dtype](1, wk__array_at(&t->a, offset), 1, from, 1);
+}
+
+double wk_get_f64(const wk_tensor *t, const int64_t *index) {
+    double value = NAN;
+    get(t, index, "get_f64", WK_F64, &value);
+    return value;
+}
+
+int64_t wk_get_i64(const wk_tensor *t, const int64_t *index) {
+    int64_t value = 0;
+    get(t, index, "get_i64", WK_I64, &value);
+    return value;
+}
+
+void wk_put_f64(wk_tensor *t, const int64_t *index, double value) { put(t, index, "put_f64", WK_F64, &value); }
+void wk_put_i64(wk_tensor *t, const int64_t *index, int64_t value) { put(t, index, "put_i64", WK_I64, &value); }
+
+/* The caller's memory as an array of t's shape and type, for t's elements in row-major order. */
+static bool outside(wk_ctx *ctx, const wk_tensor *t, const void *data, size_t nbytes, const char *op, wk_array *a) {
+    const size_t needed = (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype];
+    *a = (wk_array){.data = (void *)(uintptr_t)data, .dtype = t->a.dtype};
+    wk__array_set_dims(a, t->a.ndim, t->a.dims);
+    if (nbytes == needed && (data != NULL || needed == 0)) return true;
+    wk__fail(ctx, WK_EINVAL, op, "%zu bytes of room for %zu bytes of elements", data != NULL ? nbytes : 0, needed);
+    return false;
 }
 
 wk_status wk_read(const wk_tensor *t, void *data, size_t nbytes) {
     wk_ctx *ctx = reach(t, "read");
-    if (ctx == NULL) return wk__status(wk__ctx());
-    const size_t needed = (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype];
-    if (nbytes != needed || (data == NULL && needed > 0))
-        return wk__fail(ctx, WK_EINVAL, "read", "%zu bytes of room for %zu bytes of elements",
-                        data != NULL ? nbytes : 0, needed);
-    wk_array target = {.data = data, .dtype = t->a.dtype};
-    wk__array_set_dims(&target, t->a.ndim, t->a.dims);
-    wk__unary_rows(wk__kernels->copy[t->a.dtype], &target, &t->a);
+    wk_array to;
+    if (ctx == NULL || !outside(ctx, t, data, nbytes, "read", &to)) return wk__status(wk__ctx());
+    wk__unary_rows(wk__kernels->copy[t->a.dtype], &to, &t->a);
+    return WK_OK;
+}
+
+wk_status wk_write(wk_tensor *t, const void *data, size_t nbytes) {
+    wk_ctx *ctx = reach(t, "write");
+    wk_array from;
+    if (ctx == NULL || !outside(ctx, t, data, nbytes, "write", &from)) return wk__status(wk__ctx());
+    if (t->a.numel > 0 && wk_data_mut(t) == NULL) return wk__status(ctx);
+    wk__unary_rows(wk__kernels->copy[t->a.dtype], &t->a, &from);
     return WK_OK;
 }

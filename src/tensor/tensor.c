@@ -26,17 +26,34 @@ wk_tensor *wk__tensor_view(wk_tensor *of, const wk_array *array) {
     return t;
 }
 
+/* The caller's function may call wick, so it is called while the block still stands. */
+WK_NOINLINE static void give_back(const wk_storage *s) {
+    const wk_storage_wrap *wrap = wk__storage_wrap(s);
+    if (wrap->release != NULL) wrap->release(s->data, wrap->user);
+}
+
 /* The last holder of a storage has gone, so its block goes. A piece goes with its hold on the slab's storage, which is
  * no piece itself, so this ends. */
 static void storage_destroy(wk_storage *s) {
     wk_storage *owner = s->is_piece ? wk__storage_piece(s)->owner : NULL;
     wk_tensor *home = wk__storage_home(s);
+    if (wk_unlikely(s->is_wrapped)) give_back(s);
     if (wk_likely(home->size_class != WK__NO_CLASS)) wk__heap_free(&home->ctx->heap, home, home->size_class);
     else free(home);
     if (wk_unlikely(owner != NULL) && --owner->refs == 0) storage_destroy(owner);
 }
 
+static void hooks_forget(wk_tensor *leaf) {
+    wk_ctx *ctx = leaf->ctx;
+    for (wk_hook **at = &ctx->hooks, *hook = *at; hook != NULL; hook = *at) {
+        *at = hook->leaf == leaf ? hook->next : hook;
+        if (*at == hook) at = &hook->next;
+        else wk__heap_free(&ctx->heap, hook, wk__heap_class(sizeof *hook));
+    }
+}
+
 WK_NOINLINE static void meta_destroy(wk_tensor *t) {
+    if (t->meta->hooked) hooks_forget(t);
     wk__unref(t->meta->grad);
     wk__heap_free(&t->ctx->heap, t->meta, wk__heap_class(sizeof *t->meta));
 }

@@ -44,6 +44,7 @@ typedef struct wk_storage {
     uint32_t version;           /* counts writes in place */
     uint32_t epoch;             /* counts recorded writes in place: views made before the last one are stale */
     bool is_piece;              /* of a parameter slab: the bytes are the slab's */
+    bool is_wrapped;            /* the bytes are the caller's */
 } wk_storage;
 
 /* A piece has no elements of its own; in their place stands whose its bytes are. */
@@ -51,6 +52,12 @@ typedef struct wk_storage_piece {
     wk_storage *owner; /* held */
     const char *name;  /* of the parameter, for messages; borrowed */
 } wk_storage_piece;
+
+/* What wraps bytes of the caller's has in their place how they are given back. */
+typedef struct wk_storage_wrap {
+    void (*release)(void *data, void *user); /* NULL: not at all */
+    void *user;
+} wk_storage_wrap;
 
 enum {
     WK__FEW_NBYTES = 8, /* elements that fit beside the storage */
@@ -65,6 +72,7 @@ typedef struct wk_meta {
     char name[WK__NAME_NBYTES];
     struct wk_tensor *grad; /* room for the gradient; its value counts only when has_grad */
     bool has_grad;
+    bool hooked;            /* some of ctx->hooks is for its gradient */
     bool grad_invalid;      /* a failed backward touched it: steps refuse until zero_grad */
     uint32_t walk;          /* the backward that touched it last */
     int32_t target;         /* wk_grad: 1 + number of the target that this leaf is, or 0 */
@@ -147,6 +155,7 @@ static inline void wk__use_own_storage(wk_tensor *t, void *data) {
     s->version = 0;
     s->epoch = 0;
     s->is_piece = false;
+    s->is_wrapped = false;
     t->storage = s;
 }
 
@@ -225,6 +234,11 @@ static inline wk_storage_piece *wk__storage_piece(const wk_storage *s) {
     return (wk_storage_piece *)(void *)(wk__storage_home(s) + 1);
 }
 
+/* How the bytes of a storage that wraps them are given back. */
+static inline wk_storage_wrap *wk__storage_wrap(const wk_storage *s) {
+    return (wk_storage_wrap *)(void *)(wk__storage_home(s) + 1);
+}
+
 /* The name of the parameter whose piece this is, or NULL. */
 static inline const char *wk__storage_name(const wk_storage *s) {
     return s->is_piece ? wk__storage_piece(s)->name : NULL;
@@ -268,6 +282,9 @@ bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *arg
 
 /* The same for functions that write elements or the handle. */
 bool wk__writable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument);
+
+/* A checked, allocated tensor of the innermost scope; NULL after recording why not. */
+wk_tensor *wk__create(const char *op, int32_t ndim, const int64_t *dims, wk_dtype dtype);
 
 /* A number as an element of a type (kernel/convert.h says how). */
 typedef union wk_element {
