@@ -53,7 +53,7 @@ static int wk_test_main(const char *name, const struct CMUnitTest *tests, int co
 static inline void wk_assert_close(double actual, double expected, double tolerance, const char *context,
                                    const char *file, int line) {
     if (fabs(actual - expected) <= tolerance) return;
-    if (isinf(actual) && actual == expected) return;
+    if ((isinf(actual) && actual == expected) || (isnan(actual) && isnan(expected))) return;
     print_message("# %s: %.9g, expected %.9g +- %.3g\n", context, actual, expected, tolerance);
     _fail(file, line);
 }

@@ -20,6 +20,7 @@
 #include "kernels/index.inc"
 #include "kernels/reduce.inc"
 #include "kernels/tanh.inc"
+#include "kernels/math.inc"
 #include "kernels/gemm.inc"
 #include "kernels/rnn.inc"
 #include "kernels/optim.inc"
@@ -34,7 +35,7 @@ static void test_table_complete(void) {
 #undef WK_KERNEL
 }
 
-static void test_table(void) {
+static void test_table(const char *data) {
     test_table_complete();
     test_elementwise();
     test_in_place();
@@ -44,6 +45,11 @@ static void test_table(void) {
     test_tanh_accuracy();
     test_tanh_special();
     test_tanh_position();
+    test_map_accuracy();
+    test_umath(data);
+    test_map_gradients();
+    test_map_layouts();
+    test_pairs();
     test_reductions();
     test_reduction_of_nan();
     test_gemm();
@@ -55,7 +61,7 @@ static void test_table(void) {
     test_rmsprop();
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     static const char *const isas[] = {"ref", "avx2", "avx512"};
     make_slots();
     table = &wk__kernels_ref;
@@ -73,7 +79,7 @@ int main(void) {
         }
         table = wk__kernels;
         CHECK(strcmp(table->isa, isas[i]) == 0, "asked for %s", isas[i]);
-        test_table();
+        test_table(argc > 1 ? argv[1] : "tests/data");
     }
     printf("%ld passed, %ld failed\n", passed, failed);
     return failed != 0;

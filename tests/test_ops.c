@@ -58,9 +58,11 @@ static wk_tensor *grad_of_view(wk_tensor *leaf, wk_tensor *view, layout how) {
 
 /* ---------------------------------------------------------------------------------------------------- comparing --- */
 
+/* Of the finite ones. */
 static double largest(const ops_array *a) {
     double most = 0;
-    for (int64_t i = 0; i < a->numel; i++) most = fmax(most, fabs(a->values[i]));
+    for (int64_t i = 0; i < a->numel; i++)
+        if (isfinite(a->values[i])) most = fmax(most, fabs(a->values[i]));
     return most;
 }
 

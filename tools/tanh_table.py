@@ -84,4 +84,5 @@ def main():
     table("exp_tail", [exp[p] for p in range(2, 7)], 5)
 
 
-main()
+if __name__ == "__main__":
+    main()

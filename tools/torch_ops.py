@@ -32,6 +32,7 @@ for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(variable, None)
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 
 class Case:
@@ -42,6 +43,12 @@ class Case:
         self.label = label or "_".join(label_word(v) for v in (*inputs.values(), *attributes.values()))
         self.random = np.random.default_rng(zlib.crc32(f"{op} {self.label}".encode()))
         self.inputs = {name: self.normal(s, scale) if isinstance(s, tuple) else s for name, s in inputs.items()}
+
+    def moved(self, **moves):
+        """With inputs moved to where the operation is defined, or smooth."""
+        for name, move in moves.items():
+            self.inputs[name] = move(self.inputs[name]).float().double()
+        return self
 
     def normal(self, shape, scale=1.0):
         values = scale * self.random.standard_normal(shape)
@@ -78,11 +85,13 @@ class Case:
 
 
 def gradient_of(scalar, inputs):
-    """d scalar / d input by name; zeros where the scalar does not depend on an input, which torch answers with None."""
+    """d scalar / d input by name; zeros where the scalar does not depend on an input, which torch answers with None,
+    or with a tensor of zeros that has no elements to read."""
     found = [None] * len(inputs)
     if scalar.requires_grad:
         found = torch.autograd.grad(scalar, list(inputs.values()), create_graph=True, allow_unused=True)
-    return {name: torch.zeros_like(x) if d is None else d for (name, x), d in zip(inputs.items(), found)}
+    return {name: torch.zeros_like(x) if d is None or d._is_zerotensor() else d
+            for (name, x), d in zip(inputs.items(), found)}
 
 
 def real_word(value):
@@ -127,6 +136,31 @@ def cat(*xs_and_dim):
     return torch.cat(xs_and_dim[:-1], xs_and_dim[-1])
 
 
+# ---- where inputs may lie ----
+
+INF = float("inf")
+
+
+def floats(*values):
+    return torch.tensor(values, dtype=torch.float32).double()
+
+
+def away_from_zero(x):
+    return torch.where(x < 0, x - 0.5, x + 0.5)
+
+
+def positive(x):
+    return x.abs() + 0.5
+
+
+def inside(x):
+    return 0.9 * torch.tanh(x)
+
+
+def off_steps(x):
+    return torch.floor(x) + 0.1 + 0.35 * (x - torch.floor(x))
+
+
 # ---- the cases ----
 
 PAIRS = (((2, 3), (2, 3)), ((3, 1), (1, 4)), ((), (2, 3)), ((2, 3), ()), ((0, 3), (3,)), ((), ()), ((2, 1, 3), (4, 1)),
@@ -144,20 +178,65 @@ def arithmetic():
     for a, b in PAIRS:
         for op in (torch.add, torch.sub, torch.mul):
             yield Case(op.__name__, op, {"a": a, "b": b}, second=op is not torch.sub)
-        quotient = Case("div", torch.div, {"a": a, "b": b})
-        quotient.inputs["b"] = quotient.inputs["b"].sign() * (0.5 + quotient.inputs["b"].float().abs()).double()
-        yield quotient
+        for op in (torch.maximum, torch.minimum):
+            yield Case(op.__name__, op, {"a": a, "b": b}, second=True)
+        yield Case("div", torch.div, {"a": a, "b": b}, second=True).moved(b=away_from_zero)
+        yield Case("pow", torch.pow, {"a": a, "b": b}, second=True).moved(a=positive)
     for shape in ((), (2, 3), (0, 3), (70,)):
         yield Case("neg", torch.neg, {"x": shape})
     for s in (float(np.float32(0.1)), -3.0, 0.0):
         yield Case("mul_scalar", torch.mul, {"x": (2, 3)}, s=s)
         yield Case("add_scalar", torch.add, {"x": (2, 3)}, s=s)
+    yield Case("pow", torch.pow, {"a": floats(0, 0, 2, -2, 0, 1), "b": floats(0, 2, 0, 2, 1.5, -1)}, label="edges")
+    for op in (torch.maximum, torch.minimum):
+        yield Case(op.__name__, op, {"a": floats(0, -0.0, 2, -INF), "b": floats(0, 0, 2, -INF)}, label="edges")
     for shape, scale in (((), 1.0), ((2, 3), 0.3), ((70,), 4.0), ((0,), 1.0)):
         yield Case("tanh", torch.tanh, {"x": shape}, second=True, scale=scale)
     f64 = 1  # WK_F64
     yield Case("cast", lambda x, dtype: x.double(), {"x": (2, 3)}, second=True, dtype=f64)
     extremes = torch.tensor([0.0, -0.0, 1e-30, -1e-6, 9.0, -20.0, 100.0], dtype=torch.float32).double()
     yield Case("tanh", torch.tanh, {"x": extremes}, label="extremes", second=True)
+
+
+def gelu(x, tanh):
+    return F.gelu(x, approximate="tanh" if tanh else "none")
+
+
+# Functions of one variable: where they have derivatives that are not too large, and values for the corners.
+SIMPLE = {
+    torch.exp: None, torch.expm1: None, torch.sin: None, torch.cos: None, torch.atan: None, torch.sinh: None,
+    torch.cosh: None, torch.erf: None, torch.square: None, torch.sigmoid: None, F.silu: None,
+    torch.log: "positive", torch.sqrt: "positive", torch.rsqrt: "positive", torch.log1p: "positive",
+    torch.asin: "inside", torch.acos: "inside", torch.tan: "inside",
+    torch.reciprocal: "away_from_zero", torch.abs: "away_from_zero", torch.sign: "away_from_zero",
+    torch.round: "off_steps", torch.floor: "off_steps", torch.ceil: "off_steps", torch.relu: "away_from_zero",
+}
+WITH_NUMBERS = (
+    ("pow_scalar", torch.pow, "positive", {"exponent": (2.0, -1.5, 0.0, 1.0, 0.5, 3.0)}),
+    ("leaky_relu", F.leaky_relu, "away_from_zero", {"negative_slope": (0.25, 0.0)}),
+    ("elu", F.elu, "away_from_zero", {"alpha": (1.0, 0.5)}),
+    ("hardtanh", F.hardtanh, "off_steps", {"min_val": (-1.0, -2.0), "max_val": (1.0, 0.0)}),
+    ("clamp", torch.clamp, "off_steps", {"min": (-1.0, -INF), "max": (1.0, 0.0)}),
+    ("softplus", F.softplus, None, {"beta": (1.0, 2.0), "threshold": (20.0, 1.0)}),
+    ("gelu", gelu, None, {"tanh": (0, 1)}),
+)
+
+
+def of_one_variable():
+    corners = floats(0, -0.0, 0.5, -0.5, 1, -1, 1.5, 2.5, -2.5, 7)
+    for function, domain in SIMPLE.items():
+        move = {"x": globals()[domain]} if domain else {}
+        for shape in ((), (2, 3), (0, 3), (37,)):
+            yield Case(function.__name__, function, {"x": shape}, second=True).moved(**move)
+        if domain not in ("positive", "inside", "away_from_zero") or function in (torch.abs, torch.sign, torch.relu):
+            yield Case(function.__name__, function, {"x": corners}, label="corners")
+    for name, function, domain, numbers in WITH_NUMBERS:
+        for values in zip(*numbers.values()):
+            attributes, move = dict(zip(numbers, values)), {"x": globals()[domain]} if domain else {}
+            yield Case(name, function, {"x": (2, 3)}, second=True, **attributes).moved(**move)
+            yield Case(name, function, {"x": (37,)}, **attributes).moved(**move)
+            if domain != "positive" or values[0] > 1:
+                yield Case(name, function, {"x": corners}, label="corners_" + "_".join(map(str, values)), **attributes)
 
 
 def reductions():
@@ -176,13 +255,13 @@ def products():
     for m, k, n, second in ((2, 3, 4, True), (1, 1, 1, True), (2, 0, 3, True), (5, 7, 1, True), (1, 32, 32, False),
                             (17, 9, 33, False)):
         yield Case("matmul", torch.matmul, {"a": (m, k), "b": (k, n)}, second=second)
-    linear = torch.nn.functional.linear
+    linear = F.linear
     for x, w, bias, second in (((3, 5), (4, 5), True, True), ((3, 5), (4, 5), False, True),
                                ((2, 3, 5), (4, 5), True, True), ((5,), (4, 5), True, False),
                                ((0, 5), (4, 5), True, False), ((1, 32), (1, 32), True, False)):
         yield Case("linear", linear, {"x": x, "w": w, "b": w[:1] if bias else None}, second=second)
     for shape in ((), (2, 3), (1, 20, 1)):
-        yield Case("mse_loss", torch.nn.functional.mse_loss, {"x": shape, "target": shape}, second=True)
+        yield Case("mse_loss", F.mse_loss, {"x": shape, "target": shape}, second=True)
 
 
 def views():
@@ -327,7 +406,7 @@ def main():
     table, left_out, count = rows(sys.argv[1]), set(), 0
     with open(sys.argv[2], "w") as file:
         print(f"# made by tools/torch_ops.py, which tells the format, with PyTorch {torch.__version__}", file=file)
-        for family in (arithmetic, reductions, products, views, moves, indexing, recurrent):
+        for family in (arithmetic, of_one_variable, reductions, products, views, moves, indexing, recurrent):
             for case in family():
                 if set(case.attributes) <= set(re.findall(r"\w+", table.get(case.op, ""))) and case.op in table:
                     count += 1

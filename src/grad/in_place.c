@@ -80,6 +80,36 @@ static bool write_recorded(wk_call *c, wk_tensor *base) {
     return false;
 }
 
+/* NOTE [In place]. A row that is also there in place (WK_ROW_AND_IN_PLACE) is the same row with a flag: its shape rule
+ * declares a result, which must be of y's shape and type, and its forward writes y instead. Another input may be y
+ * itself, element for element, but not see y's memory in another way: it would change while it is read. A gradient
+ * that reads the output reads y as written; one that reads y as it was finds it changed, and says so. */
+static bool check_fits(wk_call *c) {
+    wk_tensor *y = c->in[0], *declared = c->out[0];
+    if (declared == NULL) return true; /* a row that exists in place only */
+    wk_shape_text ty, td;
+    const bool fits = wk__same_dims(&declared->a, &y->a) && declared->a.dtype == y->a.dtype;
+    if (!fits)
+        wk__refuse(c, WK_ESHAPE, "the result %s does not fit into %s, in place", wk__dims_text(&td, declared),
+                   wk__dims_text(&ty, y));
+    wk__unref(declared);
+    c->out[0] = NULL;
+    for (int32_t i = 1; fits && i < c->in_count; i++) {
+        const wk_array *x = c->in[i] != NULL && c->in[i]->storage == y->storage ? &c->in[i]->a : NULL;
+        if (x == NULL || (x->data == y->a.data && wk__same_dims(x, &y->a) && wk__same_strides(x, &y->a))) continue;
+        char name[24];
+        return wk__refuse(c, WK_EINVAL, "%s shares memory with what is written: copy it first",
+                          wk__input_name(c->op, i, name, sizeof name));
+    }
+    return fits;
+}
+
+/* The shape rule, which here may not have its inputs cast: the result has to have y's type. */
+static bool check_shape(wk_call *c) {
+    if (c->op->shape(c)) return check_fits(c);
+    return c->retype && wk__refuse(c, WK_EDTYPE, "in place all types must be that of the result: wk_cast the others");
+}
+
 wk_tensor *wk__apply_in_place(wk_call *c) {
     wk_tensor *const y = c->in[0], *const base = base_of(y);
     const bool needs_grad = c->needs_grad || (base != NULL && wk__needs_grad(base));
@@ -88,11 +118,12 @@ wk_tensor *wk__apply_in_place(wk_call *c) {
     if (!wk__writable(c->ctx, y, c->op->name, wk__input_name(c->op, 0, name, sizeof name))) return NULL;
     if (!wk__array_is_injective(&y->a))
         return wk__refuse(c, WK_EINVAL, "elements of the tensor overlap and cannot be written in place"), NULL;
-    if ((record && !check_recorded(c, base)) || !c->op->shape(c)) return NULL;
+    if ((record && !check_recorded(c, base)) || !check_shape(c)) return NULL;
     c->out[0] = y;
     if (!record) c->op->forward(c);
     else if (!write_recorded(c, base)) return NULL;
     if (wk_unlikely(c->ctx->failure.status != WK_OK)) return NULL; /* nothing was written */
     wk__storage_written(y->storage, c->op);
+    if (record) y->node->out[0].version = y->storage->version; /* what a gradient saved is y as written */
     return y;
 }

@@ -20,6 +20,12 @@ typedef void wk_scale_loop(int64_t n, void *y, int64_t sy, const void *x, int64_
 typedef void wk_scaled_diff_loop(int64_t n, void *y, int64_t sy, const void *a, int64_t sa, const void *b, int64_t sb,
                                  double s, double beta);
 
+/* y = f(x, s, t), and gx = its gradient (add: gx += it), where the formula in maps.def reads g and x or y. gx is not
+ * repeated. */
+typedef void wk_map_loop(int64_t n, void *y, int64_t sy, const void *x, int64_t sx, double s, double t);
+typedef void wk_map_grad_loop(int64_t n, void *gx, int64_t sgx, const void *g, int64_t sg, const void *x_or_y,
+                              int64_t s_xy, double s, double t, bool add);
+
 /* Reductions write one element; n = 0 gives 0. */
 typedef void wk_reduce_loop(int64_t n, void *y, const void *x, int64_t sx);
 typedef void wk_reduce2_loop(int64_t n, void *y, const void *a, int64_t sa, const void *b, int64_t sb);

@@ -14,6 +14,7 @@
 #undef I             /* the imaginary unit; here it counts input features */
 
 #include "kernel/half.h"
+#include "kernel/ref_math.h"
 #include "kernel/rnn_work.h"
 
 /* An index that counts from the end when it is negative. */
@@ -38,6 +39,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
 #include "kernel/ref_loops.inc"
+#include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_rnn.inc"
 #include "kernel/ref_optim.inc"
@@ -52,6 +54,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
 #include "kernel/ref_loops.inc"
+#include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_rnn.inc"
 #include "kernel/ref_optim.inc"

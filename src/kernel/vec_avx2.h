@@ -96,8 +96,82 @@ INLINE vec v_sum_rows(const vec rows[W]) {
     return v_add(_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31));
 }
 
+/* ---- choosing lanes: by the sign bits of a vector ---- */
+
+typedef __m256 lanes;
+
+INLINE lanes v_less(vec a, vec b) {
+    return _mm256_cmp_ps(a, b, _CMP_LT_OQ);
+}
+
+INLINE lanes v_at_most(vec a, vec b) {
+    return _mm256_cmp_ps(a, b, _CMP_LE_OQ);
+}
+
+INLINE lanes v_equal(vec a, vec b) {
+    return _mm256_cmp_ps(a, b, _CMP_EQ_OQ);
+}
+
+INLINE lanes v_has_bit(vec n, int bit) { /* of whole numbers */
+    return _mm256_castsi256_ps(_mm256_sll_epi32(_mm256_cvtps_epi32(n), _mm_cvtsi32_si128(31 - bit)));
+}
+
+INLINE bool v_any(lanes c) {
+    return _mm256_movemask_ps(c) != 0;
+}
+
+INLINE vec v_pick(lanes c, vec a, vec b) { /* c ? a : b */
+    return _mm256_blendv_ps(b, a, c);
+}
+
+/* ---- magnitude and sign, whole numbers ---- */
+
+INLINE vec v_abs(vec x) {
+    return _mm256_andnot_ps(v_set(-0.0f), x);
+}
+
+INLINE vec v_flip(vec x, vec s) { /* -x where s has a minus */
+    return _mm256_xor_ps(x, _mm256_and_ps(v_set(-0.0f), s));
+}
+
+INLINE vec v_min(vec a, vec b) { /* b where one is NaN */
+    return _mm256_min_ps(a, b);
+}
+
+INLINE vec v_max(vec a, vec b) {
+    return _mm256_max_ps(a, b);
+}
+
+INLINE vec v_round(vec x) { /* half to even */
+    return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+INLINE vec v_floor(vec x) {
+    return _mm256_floor_ps(x);
+}
+
+INLINE vec v_ceil(vec x) {
+    return _mm256_ceil_ps(x);
+}
+
+/* x 2^n, rounded once, for |n| <= 252 and normal x: the first of two factors leaves it normal. */
+INLINE vec v_scale(vec x, vec n) {
+    const __m256i all = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(all, 1), bias = _mm256_set1_epi32(127);
+    const __m256i first = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
+    const __m256i second = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(all, half), bias), 23);
+    return v_mul(v_mul(x, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second));
+}
+
+/* m of x = m 2^n with sqrt(1/2) <= m < sqrt(2), for normal x > 0. */
+INLINE vec v_split(vec x, vec *n) {
+    const __m256i bits = _mm256_castps_si256(x), low = _mm256_castps_si256(v_set(0x1.6a09e6p-1f));
+    const __m256i exponent = _mm256_srai_epi32(_mm256_sub_epi32(bits, low), 23);
+    *n = _mm256_cvtepi32_ps(exponent);
+    return _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(exponent, 23)));
+}
+
 /* e^x for 0 <= x < 60: 2^n e^r, n the whole number nearest to x / ln 2. */
-INLINE vec v_exp(vec x) {
+INLINE vec v_exp_below_60(vec x) {
     const vec n = _mm256_round_ps(v_mul(x, v_set(0x1.715476p+0f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     const vec r = v_fma(n, v_set(-0x1.7f7d1cp-20f), v_fma(n, v_set(-0x1.62e4p-1f), x)); /* ln 2 in two parts */
     vec tail = v_set(exp_tail[4]);
@@ -114,7 +188,7 @@ INLINE vec v_tanh(vec x) {
     UNROLL for (int i = 3; i >= 0; i--)
         tail = v_fma(tail, a2, v_set(tanh_odd[i]));
     const vec small = v_fma(v_mul(a2, a), tail, a);
-    const vec large = v_sub(v_set(1.0f), v_div(v_set(2.0f), v_add(v_exp(v_add(a, a)), v_set(1.0f))));
+    const vec large = v_sub(v_set(1.0f), v_div(v_set(2.0f), v_add(v_exp_below_60(v_add(a, a)), v_set(1.0f))));
     const vec y = _mm256_blendv_ps(small, large, _mm256_cmp_ps(a, v_set(0.625f), _CMP_GE_OQ));
     const vec odd = _mm256_or_ps(y, _mm256_and_ps(sign, x));
     return _mm256_blendv_ps(odd, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q)); /* NaN stays NaN */

@@ -108,6 +108,76 @@ INLINE vec v_sum_rows(const vec rows[W]) {
     return v_add(_mm512_shuffle_f32x4(halves[0], halves[1], 0x88), _mm512_shuffle_f32x4(halves[0], halves[1], 0xdd));
 }
 
+/* ---- choosing lanes: by a mask register ---- */
+
+typedef __mmask16 lanes;
+
+INLINE lanes v_less(vec a, vec b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
+}
+
+INLINE lanes v_at_most(vec a, vec b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ);
+}
+
+INLINE lanes v_equal(vec a, vec b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
+}
+
+INLINE lanes v_has_bit(vec n, int bit) { /* of whole numbers */
+    return _mm512_test_epi32_mask(_mm512_cvtps_epi32(n), _mm512_set1_epi32(1 << bit));
+}
+
+INLINE bool v_any(lanes c) {
+    return c != 0;
+}
+
+INLINE vec v_pick(lanes c, vec a, vec b) { /* c ? a : b */
+    return _mm512_mask_mov_ps(b, c, a);
+}
+
+/* ---- magnitude and sign, whole numbers ---- */
+
+INLINE vec v_abs(vec x) {
+    return _mm512_andnot_ps(v_set(-0.0f), x);
+}
+
+INLINE vec v_flip(vec x, vec s) { /* -x where s has a minus */
+    return _mm512_xor_ps(x, _mm512_and_ps(v_set(-0.0f), s));
+}
+
+INLINE vec v_min(vec a, vec b) { /* b where one is NaN */
+    return _mm512_min_ps(a, b);
+}
+
+INLINE vec v_max(vec a, vec b) {
+    return _mm512_max_ps(a, b);
+}
+
+INLINE vec v_round(vec x) { /* half to even */
+    return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+INLINE vec v_floor(vec x) {
+    return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+
+INLINE vec v_ceil(vec x) {
+    return _mm512_roundscale_ps(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+}
+
+INLINE vec v_scale(vec x, vec n) { /* x 2^n, rounded once */
+    return _mm512_scalef_ps(x, n);
+}
+
+/* m of x = m 2^n with sqrt(1/2) <= m < sqrt(2), for normal x > 0. */
+INLINE vec v_split(vec x, vec *n) {
+    const __m512i bits = _mm512_castps_si512(x), low = _mm512_castps_si512(v_set(0x1.6a09e6p-1f));
+    const __m512i exponent = _mm512_srai_epi32(_mm512_sub_epi32(bits, low), 23);
+    *n = _mm512_cvtepi32_ps(exponent);
+    return _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(exponent, 23)));
+}
+
 /* The coefficients of power p for each lane's piece of tanh. */
 INLINE vec v_tanh_coefficient(int p, __m512i piece) {
     return _mm512_permutex2var_ps(v_load(tanh_piece[p]), piece, v_load(tanh_piece[p] + 16));

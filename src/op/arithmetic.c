@@ -1,37 +1,19 @@
-/* arithmetic.c -- add, sub, mul, neg, mul_scalar. g is the gradient of y.
+/* arithmetic.c -- add, sub, mul, neg, mul_scalar, add_scalar. g is the gradient of y.
  *
  *     y = a + b      ga += g          gb += g
  *     y = a - b      ga += g          gb -= g
  *     y = a * b      ga += g b        gb += g a
  *     y = -x         gx -= g
  *     y = s x        gx += s g
+ *     y = x + s      gx += g
  *
  * A gradient has the shape of its input: where broadcasting stretched the input, it is summed (sum_to_size). The
  * kernels below do the plain case, in which nothing was stretched, and leave the other to vjp. */
-#include "op/elementwise.h"
-#include "op/rows.h"
-
-/* Did input i have the shape of the output? */
-static bool unstretched(const wk_backprop *b, int32_t i) {
-    const wk_array *g = &b->gy[0]->a;
-    int32_t ndim;
-    const int64_t *dims = wk__edge_dims(&b->node->in[i], &ndim);
-    bool same = ndim == g->ndim;
-    for (int32_t d = 0; same && d < ndim; d++) same = dims[d] == g->dims[d];
-    return same;
-}
+#include "op/unary.h"
 
 /* Every wanted gradient without broadcasting? */
 static bool plain(const wk_backprop *b) {
-    return (!wk__wants(b, 0) || unstretched(b, 0)) && (!wk__wants(b, 1) || unstretched(b, 1));
-}
-
-/* The gradient of a stretched input: summed to its shape. */
-static wk_tensor *reduced(const wk_backprop *b, int32_t i, wk_tensor *g) {
-    if (g == NULL || unstretched(b, i)) return g;
-    int32_t ndim;
-    const int64_t *dims = wk__edge_dims(&b->node->in[i], &ndim);
-    return wk_sum_to_size(g, ndim, dims);
+    return (!wk__wants(b, 0) || wk__is_unstretched(b, 0)) && (!wk__wants(b, 1) || wk__is_unstretched(b, 1));
 }
 
 static void forward(const wk_call *c, wk_binary_loop *kernel) {
@@ -59,17 +41,15 @@ static bool add_grad(wk_backprop *b) {
 }
 
 static void add_vjp(const wk_backprop *b, wk_tensor **gx) {
-    if (wk__wants(b, 0)) gx[0] = reduced(b, 0, b->gy[0]);
-    if (wk__wants(b, 1)) gx[1] = reduced(b, 1, b->gy[0]);
+    if (wk__wants(b, 0)) gx[0] = wk__unstretched(b, 0, b->gy[0]);
+    if (wk__wants(b, 1)) gx[1] = wk__unstretched(b, 1, b->gy[0]);
 }
 
-const wk_op wk__op_add = {
-    WK_ROW(add), .in_count = 2, .out_count = 1, .in_names = "a b",
-    .types = WK__EVERY_TYPE, .flags = WK__OP_PROMOTE,
-    .shape = wk__binary_shape, .forward = add_forward, .grad = add_grad, .vjp = add_vjp,
-};
+WK_ROW_AND_IN_PLACE(add, WK__OP_PROMOTE, .in_count = 2, .out_count = 1, .in_names = "a b", .types = WK__EVERY_TYPE,
+                    .shape = wk__binary_shape, .forward = add_forward, .grad = add_grad, .vjp = add_vjp);
 
 wk_tensor *wk_add(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_add, a, b, NULL); }
+wk_tensor *wk_add_(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_add_, a, b, NULL); }
 
 wk_tensor *wk__sum_of_gradients(wk_tensor *a, wk_tensor *b) { return wk_add(a, b); }
 
@@ -85,17 +65,16 @@ static bool sub_grad(wk_backprop *b) {
 }
 
 static void sub_vjp(const wk_backprop *b, wk_tensor **gx) {
-    if (wk__wants(b, 0)) gx[0] = reduced(b, 0, b->gy[0]);
-    if (wk__wants(b, 1)) gx[1] = wk_neg(reduced(b, 1, b->gy[0]));
+    if (wk__wants(b, 0)) gx[0] = wk__unstretched(b, 0, b->gy[0]);
+    if (wk__wants(b, 1)) gx[1] = wk_neg(wk__unstretched(b, 1, b->gy[0]));
 }
 
-const wk_op wk__op_sub = {
-    WK_ROW(sub), .in_count = 2, .out_count = 1, .in_names = "a b",
-    .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL), .flags = WK__OP_PROMOTE,
-    .shape = wk__binary_shape, .forward = sub_forward, .grad = sub_grad, .vjp = sub_vjp,
-};
+WK_ROW_AND_IN_PLACE(sub, WK__OP_PROMOTE, .in_count = 2, .out_count = 1, .in_names = "a b",
+                    .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL),
+                    .shape = wk__binary_shape, .forward = sub_forward, .grad = sub_grad, .vjp = sub_vjp);
 
 wk_tensor *wk_sub(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_sub, a, b, NULL); }
+wk_tensor *wk_sub_(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_sub_, a, b, NULL); }
 
 /* ---------------------------------------------------------------------------------------------------------- mul --- */
 
@@ -118,17 +97,16 @@ static bool mul_grad(wk_backprop *b) {
 }
 
 static void mul_vjp(const wk_backprop *b, wk_tensor **gx) {
-    if (wk__wants(b, 0)) gx[0] = reduced(b, 0, wk_mul(b->gy[0], b->node->in[1].saved));
-    if (wk__wants(b, 1)) gx[1] = reduced(b, 1, wk_mul(b->gy[0], b->node->in[0].saved));
+    if (wk__wants(b, 0)) gx[0] = wk__unstretched(b, 0, wk_mul(b->gy[0], b->node->in[1].saved));
+    if (wk__wants(b, 1)) gx[1] = wk__unstretched(b, 1, wk_mul(b->gy[0], b->node->in[0].saved));
 }
 
-const wk_op wk__op_mul = {
-    WK_ROW(mul), .in_count = 2, .out_count = 1, .in_names = "a b", .reads = {WK_READS_IN(1), WK_READS_IN(0)},
-    .types = WK__EVERY_TYPE, .flags = WK__OP_PROMOTE,
-    .shape = wk__binary_shape, .forward = mul_forward, .grad = mul_grad, .vjp = mul_vjp,
-};
+WK_ROW_AND_IN_PLACE(mul, WK__OP_PROMOTE, .in_count = 2, .out_count = 1, .in_names = "a b", .types = WK__EVERY_TYPE,
+                    .reads = {WK_READS_IN(1), WK_READS_IN(0)},
+                    .shape = wk__binary_shape, .forward = mul_forward, .grad = mul_grad, .vjp = mul_vjp);
 
 wk_tensor *wk_mul(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_mul, a, b, NULL); }
+wk_tensor *wk_mul_(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_mul_, a, b, NULL); }
 
 /* ---------------------------------------------------------------------------------------------------------- neg --- */
 
@@ -140,40 +118,52 @@ static bool neg_grad(wk_backprop *b) { return scaled(b, 0, -1), true; }
 
 static void neg_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = wk_neg(b->gy[0]); }
 
-const wk_op wk__op_neg = {
-    WK_ROW(neg), .in_count = 1, .out_count = 1, .in_names = "x",
-    .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL),
-    .shape = wk__unary_shape, .forward = neg_forward, .grad = neg_grad, .vjp = neg_vjp,
-};
+WK_ROW_AND_IN_PLACE(neg, 0, .in_count = 1, .out_count = 1, .in_names = "x",
+                    .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL),
+                    .shape = wk__unary_shape, .forward = neg_forward, .grad = neg_grad, .vjp = neg_vjp);
 
 wk_tensor *wk_neg(wk_tensor *x) { return wk__apply1(&wk__op_neg, x, NULL); }
+wk_tensor *wk_neg_(wk_tensor *x) { return wk__apply1(&wk__op_neg_, x, NULL); }
 
 /* --------------------------------------------------------------------------------------------------- mul_scalar --- */
 
-typedef struct scalar_attrs { double s; } scalar_attrs;
-
 static bool mul_scalar_shape(wk_call *c) {
-    return wk__check_float(c) && wk__check_number(c, ((const scalar_attrs *)c->attrs)->s) &&
+    return wk__check_float(c) && wk__check_number(c, ((const wk_map_attrs *)c->attrs)->s) &&
            wk__declare_like(c, 0, c->in[0]);
 }
 
 static void mul_scalar_forward(wk_call *c) {
     wk__scale_rows(wk__kernels->scale[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a,
-                   ((const scalar_attrs *)c->attrs)->s);
+                   ((const wk_map_attrs *)c->attrs)->s);
 }
 
-static bool mul_scalar_grad(wk_backprop *b) { return scaled(b, 0, ((const scalar_attrs *)b->node->attrs)->s), true; }
+static bool mul_scalar_grad(wk_backprop *b) { return scaled(b, 0, ((const wk_map_attrs *)b->node->attrs)->s), true; }
 
 static void mul_scalar_vjp(const wk_backprop *b, wk_tensor **gx) {
-    gx[0] = wk_mul_scalar(b->gy[0], ((const scalar_attrs *)b->node->attrs)->s);
+    gx[0] = wk_mul_scalar(b->gy[0], ((const wk_map_attrs *)b->node->attrs)->s);
 }
 
-static const wk_attr_field scalar_fields[] = {{"s", 'f', offsetof(scalar_attrs, s), 1}};
+static const wk_attr_field scalar_fields[] = {{"s", 'f', offsetof(wk_map_attrs, s), 1}};
 
-const wk_op wk__op_mul_scalar = {
-    WK_ROW(mul_scalar), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(scalar_attrs, scalar_fields),
-    .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL), .flags = WK__OP_TO_I64,
-    .shape = mul_scalar_shape, .forward = mul_scalar_forward, .grad = mul_scalar_grad, .vjp = mul_scalar_vjp,
-};
+WK_ROW_AND_IN_PLACE(mul_scalar, WK__OP_TO_I64, .in_count = 1, .out_count = 1, .in_names = "x",
+                    WK_ATTRS(wk_map_attrs, scalar_fields), .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL),
+                    .shape = mul_scalar_shape, .forward = mul_scalar_forward, .grad = mul_scalar_grad,
+                    .vjp = mul_scalar_vjp);
 
-wk_tensor *wk_mul_scalar(wk_tensor *x, double s) { return wk__apply1(&wk__op_mul_scalar, x, &(scalar_attrs){s}); }
+wk_tensor *wk_mul_scalar(wk_tensor *x, double s) { return wk__apply1(&wk__op_mul_scalar, x, &(wk_map_attrs){s, 0}); }
+wk_tensor *wk_mul_scalar_(wk_tensor *x, double s) { return wk__apply1(&wk__op_mul_scalar_, x, &(wk_map_attrs){s, 0}); }
+
+/* --------------------------------------------------------------------------------------------------- add_scalar --- */
+
+static void add_scalar_forward(wk_call *c) { wk__map_forward(c, wk__kernels->add_scalar); }
+
+static bool add_scalar_grad(wk_backprop *b) { return wk__pass(b, 0, b->gy[0]), true; }
+
+static void add_scalar_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = b->gy[0]; }
+
+WK_ROW_AND_IN_PLACE(add_scalar, 0, .in_count = 1, .out_count = 1, .in_names = "x",
+                    WK_ATTRS(wk_map_attrs, scalar_fields), .shape = wk__unary_shape, .forward = add_scalar_forward,
+                    .grad = add_scalar_grad, .vjp = add_scalar_vjp);
+
+wk_tensor *wk_add_scalar(wk_tensor *x, double s) { return wk__apply1(&wk__op_add_scalar, x, &(wk_map_attrs){s, 0}); }
+wk_tensor *wk_add_scalar_(wk_tensor *x, double s) { return wk__apply1(&wk__op_add_scalar_, x, &(wk_map_attrs){s, 0}); }

@@ -1,6 +1,8 @@
 /* elementwise.c -- see elementwise.h. */
 #include "op/elementwise.h"
 
+#include "wick/ops.h"
+
 WK_NOINLINE static void binary_walk(wk_binary_loop *kernel, const wk_array *y, const wk_array *a, const wk_array *b) {
     wk_rows rows;
     const wk_array *const arrays[] = {y, a, b};
@@ -74,6 +76,22 @@ bool wk__binary_shape(wk_call *c) {
     const wk_tensor *a = c->in[0], *b = c->in[1];
     if (!wk__check_float(c)) return false;
     return wk_likely(wk__same_dims(&a->a, &b->a)) ? wk__declare_like(c, 0, a) : broadcast_shape(c);
+}
+
+bool wk__is_unstretched(const wk_backprop *b, int32_t i) {
+    const wk_array *g = &b->gy[0]->a;
+    int32_t ndim;
+    const int64_t *dims = wk__edge_dims(&b->node->in[i], &ndim);
+    bool same = ndim == g->ndim;
+    for (int32_t d = 0; same && d < ndim; d++) same = dims[d] == g->dims[d];
+    return same;
+}
+
+wk_tensor *wk__unstretched(const wk_backprop *b, int32_t i, wk_tensor *g) {
+    if (g == NULL || wk__is_unstretched(b, i)) return g;
+    int32_t ndim;
+    const int64_t *dims = wk__edge_dims(&b->node->in[i], &ndim);
+    return wk_sum_to_size(g, ndim, dims);
 }
 
 WK_NOINLINE bool wk__check_number_slow(wk_call *c, double s) {

@@ -30,4 +30,10 @@ static inline bool wk__check_number(wk_call *c, double s) {
     return wk_likely(wk__dtype_is_floating(c->in[0]->a.dtype)) || wk__check_number_slow(c, s);
 }
 
+/* Did input i have the shape of the output? */
+bool wk__is_unstretched(const wk_backprop *b, int32_t i);
+
+/* The gradient of input i from g, which has the output's shape: summed over what broadcasting stretched. */
+wk_tensor *wk__unstretched(const wk_backprop *b, int32_t i, wk_tensor *g);
+
 #endif

@@ -22,6 +22,11 @@ enum {
 /* The first fields of a row's struct; the formula stays in ops.def, where wk_op_formula() finds it. */
 #define WK_ROW(op) .size = sizeof(wk_op), .name = #op, .row = WK__ROW_##op
 
+/* A row, and the same in place under the name op_: its first input is written (NOTE [In place] in grad/in_place.c). */
+#define WK_ROW_AND_IN_PLACE(op, flags_, ...)                               \
+    const wk_op wk__op_##op = {WK_ROW(op), .flags = (flags_), __VA_ARGS__};\
+    const wk_op wk__op_##op##_ = {WK_ROW(op##_), .flags = (flags_) | WK__OP_IN_PLACE, __VA_ARGS__}
+
 /* The fields for a row with attributes. */
 #define WK_ATTRS(type, list) \
     .attrs_nbytes = sizeof(type), .fields = (list), .field_count = (int32_t)(sizeof(list) / sizeof *(list))

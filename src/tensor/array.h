@@ -86,6 +86,12 @@ static inline bool wk__same_dims(const wk_array *a, const wk_array *b) {
     return same;
 }
 
+static inline bool wk__same_strides(const wk_array *a, const wk_array *b) { /* of equal dims */
+    bool same = true;
+    for (int32_t d = 0; same && d < a->ndim; d++) same = a->dims[d] == 1 || a->strides[d] == b->strides[d];
+    return same;
+}
+
 /* The address `offset` elements after the array's first. */
 static inline void *wk__array_at(const wk_array *a, int64_t offset) {
     return (char *)a->data + offset * wk__dtype_nbytes[a->dtype];

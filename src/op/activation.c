@@ -1,0 +1,84 @@
+/* activation.c -- the functions between the layers of a network, each with its gradient, as in unary.c. At a bend the
+ * gradient is PyTorch's. The sign of a relu, 0 or 1, says in ops on which side of a bend x lies. */
+#include "op/unary.h"
+
+#define X WK_READS_IN(0)
+#define Y WK_READS_OUT(0)
+
+/* 1 where x > bend, else 0 */
+static wk_tensor *above(wk_tensor *x, double bend) { return wk_sign(wk_relu(wk_add_scalar(x, -bend))); }
+
+/* low + (high - low) p: low where p is 0, high where p is 1 */
+static wk_tensor *between(wk_tensor *low, wk_tensor *high, wk_tensor *p) {
+    return wk_add(low, wk_mul(wk_sub(high, low), p));
+}
+
+WK_UNARY(sigmoid, Y, wk_mul(g, wk_sub(y, wk_square(y))))
+WK_UNARY(relu, Y, wk_mul(g, wk_sign(y)))
+
+WK_UNARY_S(leaky_relu, negative_slope, 0.01, X, between(wk_mul_scalar(g, attrs->s), g, above(x, 0)))
+
+/* alpha e^x below 0; the exponent is bounded so that nothing overflows above */
+WK_UNARY_S(elu, alpha, 1, X,
+           between(wk_mul(g, wk_mul_scalar(wk_exp(wk_clamp(x, -INFINITY, 0)), attrs->s)), g, above(x, 0)))
+
+/* min < x < max */
+WK_UNARY_ST(hardtanh, min_val, -1, max_val, 1, X,
+            wk_mul(g, wk_mul(above(x, attrs->s), above(wk_neg(x), -attrs->t))))
+
+WK_UNARY_ST(softplus, beta, 1, threshold, 20, X,
+            between(wk_mul(g, wk_sigmoid(wk_mul_scalar(x, attrs->s))), g,
+                    above(wk_mul_scalar(x, attrs->s), attrs->t)))
+
+/* x p for a p = p(x) with derivative q: g (p + x q) */
+static wk_tensor *gated(wk_tensor *g, wk_tensor *x, wk_tensor *p, wk_tensor *q) {
+    return wk_mul(g, wk_add(p, wk_mul(x, q)));
+}
+
+static wk_tensor *sigmoid_gated(wk_tensor *g, wk_tensor *x, wk_tensor *p, wk_tensor *inner_derivative) {
+    wk_tensor *q = wk_sub(p, wk_square(p));
+    return gated(g, x, p, inner_derivative != NULL ? wk_mul(q, inner_derivative) : q);
+}
+
+WK_UNARY(silu, X, sigmoid_gated(g, x, wk_sigmoid(x), NULL))
+
+/* -------------------------------------------------------------------------------------------------------- gelu --- */
+
+typedef struct gelu_attrs { int64_t tanh; } gelu_attrs;
+
+static bool approximated(const void *attrs) { return ((const gelu_attrs *)attrs)->tanh != 0; }
+
+static void gelu_forward(wk_call *c) {
+    wk__map_forward(c, approximated(c->attrs) ? wk__kernels->gelu_tanh : wk__kernels->gelu);
+}
+
+static bool gelu_grad(wk_backprop *b) {
+    return wk__map_grad(b, approximated(b->node->attrs) ? wk__kernels->gelu_tanh_grad : wk__kernels->gelu_grad);
+}
+
+/* x P with P = P(X <= x) = (1 + erf(x / sqrt 2)) / 2, whose derivative is the density e^(-x^2/2) / sqrt(2 pi) */
+static wk_tensor *gelu_exact_vjp(wk_tensor *g, wk_tensor *x) {
+    wk_tensor *p = wk_mul_scalar(wk_add_scalar(wk_erf(wk_mul_scalar(x, 0.70710678118654752440)), 1), 0.5);
+    return gated(g, x, p, wk_mul_scalar(wk_exp(wk_mul_scalar(wk_square(x), -0.5)), 0.39894228040143267794));
+}
+
+/* (1 + tanh u) / 2 = sigmoid 2u, 2u = k (x + c x^3), k = 2 sqrt(2 / pi), c = 0.044715 */
+static wk_tensor *gelu_tanh_vjp(wk_tensor *g, wk_tensor *x) {
+    const double k = 1.59576912160573071176, c = 0.044715;
+    wk_tensor *x2 = wk_square(x), *u2 = wk_mul_scalar(wk_mul(x, wk_add_scalar(wk_mul_scalar(x2, c), 1)), k);
+    return sigmoid_gated(g, x, wk_sigmoid(u2), wk_mul_scalar(wk_add_scalar(wk_mul_scalar(x2, 3 * c), 1), k));
+}
+
+static void gelu_vjp(const wk_backprop *b, wk_tensor **gx) {
+    wk_tensor *g = b->gy[0], *x = b->node->in[0].saved;
+    gx[0] = approximated(b->node->attrs) ? gelu_tanh_vjp(g, x) : gelu_exact_vjp(g, x);
+}
+
+static const wk_attr_field gelu_fields[] = {{"tanh", 'i', offsetof(gelu_attrs, tanh), 0}};
+
+WK_ROW_AND_IN_PLACE(gelu, 0, .in_count = 1, .out_count = 1, .in_names = "x", .reads = {X},
+                    WK_ATTRS(gelu_attrs, gelu_fields), .shape = wk__unary_shape, .forward = gelu_forward,
+                    .grad = gelu_grad, .vjp = gelu_vjp);
+
+wk_tensor *wk_gelu(wk_tensor *x, bool tanh) { return wk__apply1(&wk__op_gelu, x, &(gelu_attrs){tanh}); }
+wk_tensor *wk_gelu_(wk_tensor *x, bool tanh) { return wk__apply1(&wk__op_gelu_, x, &(gelu_attrs){tanh}); }

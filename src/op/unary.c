@@ -1,0 +1,84 @@
+/* unary.c -- functions of one variable, each with its gradient, which reads x or y. Written in ops, the gradient can be
+ * differentiated again; the kernels that compute it otherwise are in maps.def. */
+#include "op/unary.h"
+
+#define X WK_READS_IN(0)
+#define Y WK_READS_OUT(0)
+
+static wk_tensor *one_plus(wk_tensor *x) { return wk_add_scalar(x, 1); }
+static wk_tensor *one_minus(wk_tensor *x) { return wk_add_scalar(wk_neg(x), 1); }
+
+/* ------------------------------------------------------------------------------------------ powers, logarithms --- */
+
+WK_UNARY(exp, Y, wk_mul(g, y))
+WK_UNARY(expm1, Y, wk_mul(g, one_plus(y)))
+WK_UNARY(log, X, wk_div(g, x))
+WK_UNARY(log1p, X, wk_div(g, one_plus(x)))
+WK_UNARY(sqrt, Y, wk_mul_scalar(wk_div(g, y), 0.5))
+WK_UNARY(rsqrt, Y, wk_mul_scalar(wk_mul(g, wk_mul(wk_square(y), y)), -0.5))
+WK_UNARY(square, X, wk_mul(g, wk_mul_scalar(x, 2)))
+WK_UNARY(reciprocal, Y, wk_neg(wk_mul(g, wk_square(y))))
+
+/* x^s;  at s = 0 a constant, whatever x */
+WK_UNARY_S(pow_scalar, exponent, 1, X,
+           attrs->s == 0 ? NULL : wk_mul(g, wk_mul_scalar(wk_pow_scalar(x, attrs->s - 1), attrs->s)))
+
+/* ------------------------------------------------------------------------------------------------------- angles --- */
+
+WK_UNARY(sin, X, wk_mul(g, wk_cos(x)))
+WK_UNARY(cos, X, wk_neg(wk_mul(g, wk_sin(x))))
+WK_UNARY(tan, Y, wk_mul(g, one_plus(wk_square(y))))
+WK_UNARY(asin, X, wk_mul(g, wk_rsqrt(one_minus(wk_square(x)))))
+WK_UNARY(acos, X, wk_neg(wk_mul(g, wk_rsqrt(one_minus(wk_square(x))))))
+WK_UNARY(atan, X, wk_div(g, one_plus(wk_square(x))))
+WK_UNARY(sinh, X, wk_mul(g, wk_cosh(x)))
+WK_UNARY(cosh, X, wk_mul(g, wk_sinh(x)))
+
+/* ---------------------------------------------------------------------------------------------- steps and bends --- */
+
+WK_UNARY(abs, X, wk_mul(g, wk_sign(x)))
+WK_UNARY(erf, X, wk_mul_scalar(wk_mul(g, wk_exp(wk_neg(wk_square(x)))), 1.12837916709551257390)) /* 2 / sqrt(pi) */
+WK_UNARY_STEP(sign)
+WK_UNARY_STEP(round)
+WK_UNARY_STEP(floor)
+WK_UNARY_STEP(ceil)
+
+/* 1 within the bounds and on them, else 0: where clamping changes nothing */
+static wk_tensor *kept(wk_tensor *x, const wk_map_attrs *bounds) {
+    return one_minus(wk_abs(wk_sign(wk_sub(x, wk_clamp(x, bounds->s, bounds->t)))));
+}
+
+WK_UNARY_ST(clamp, min, -INFINITY, max, INFINITY, X, wk_mul(g, kept(x, attrs)))
+
+/* -------------------------------------------------------------------------------------- how the rows are called --- */
+
+static const wk_map_attrs none = {0};
+
+void wk__map_forward(wk_call *c, wk_map_loop *const *kernel) {
+    const wk_array *y = &c->out[0]->a, *x = &c->in[0]->a;
+    const wk_map_attrs *attrs = c->attrs != NULL ? c->attrs : &none;
+    wk_rows rows;
+    const wk_array *const arrays[] = {y, x};
+    if (wk_likely(wk__flat(y, x))) {
+        kernel[y->dtype](y->numel, y->data, 1, x->data, 1, attrs->s, attrs->t);
+        return;
+    }
+    for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows))
+        kernel[y->dtype](rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1], attrs->s, attrs->t);
+}
+
+bool wk__map_grad(wk_backprop *b, wk_map_grad_loop *const *kernel) {
+    const wk_node *node = b->node;
+    const wk_array *g = &b->gy[0]->a, *xy = node->in[0].saved != NULL ? wk__saved_in(b, 0) : wk__saved_out(b, 0);
+    const wk_map_attrs *attrs = node->attrs != NULL ? node->attrs : &none;
+    wk_array room;
+    bool add;
+    const wk_array *gx = wk__slot(b, 0, &room, &add);
+    if (gx == NULL) return true;
+    wk_rows rows;
+    const wk_array *const arrays[] = {gx, g, xy};
+    for (bool more = wk__rows_begin(&rows, 3, arrays); more; more = wk__rows_next(&rows))
+        kernel[g->dtype](rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1], rows.data[2],
+                         rows.stride[2], attrs->s, attrs->t, add);
+    return true;
+}

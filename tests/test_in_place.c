@@ -1,0 +1,128 @@
+/* test_in_place.c -- every row that is also there in place (op and op_), on every case of ops.txt: the same bits,
+ * written into the first argument, and the same gradients, unless one of them reads what was overwritten, which
+ * backward must refuse. And what a write in place refuses. */
+#include <stdio.h>
+
+#include "grad/op.h"
+#include "ops_file.h"
+#include "support.h"
+
+typedef struct call {
+    const ops_case *c;
+    wk_tensor *x[OPS_MAX_INPUTS], *loss; /* leaves */
+    wk_tensor *y;
+} call;
+
+static wk_tensor *tensor_of(const ops_array *a) {
+    wk_tensor *x = wk_empty(a->ndim, a->dims, WK_F64);
+    if (a->numel > 0) memcpy(wk_data_mut(x), a->values, (size_t)a->numel * sizeof(double));
+    return x;
+}
+
+/* Calls `op` on fresh leaves; the first goes through an op, since a leaf itself may not be overwritten. */
+static call run(const wk_op *op, const ops_case *c) {
+    call r = {.c = c};
+    wk_attr attrs[OPS_MAX_ATTRS];
+    wk_tensor *in[OPS_MAX_INPUTS], *out[OPS_MAX_OUTPUTS] = {NULL};
+    for (int a = 0; a < c->attr_count; a++)
+        attrs[a] = (wk_attr){c->attrs[a].name, c->attrs[a].i, c->attrs[a].f, NULL, 0};
+    for (int i = 0; i < c->input_count; i++) in[i] = r.x[i] = wk_requires_grad_(tensor_of(&c->input[i]), true);
+    in[0] = wk_mul_scalar(r.x[0], 1);
+    wk_op_call(op, attrs, c->attr_count, in, c->input_count, out);
+    r.y = out[0];
+    if (r.y == NULL) return r;
+    if (op->flags & WK__OP_IN_PLACE) assert_ptr_equal(r.y, in[0]);
+    r.loss = wk_sum(wk_mul(r.y, tensor_of(&c->cotangent[0])));
+    return r;
+}
+
+static void compare(wk_tensor *a, wk_tensor *b, const char *what) {
+    if (a == NULL && b == NULL) return;
+    if (a == NULL || b == NULL) fail_msg("%s: no tensor", what);
+    const double *p = wk_data(a), *q = wk_data(b);
+    for (int64_t i = 0; i < wk_numel(a); i++) assert_close(p[i], q[i], 0, what);
+}
+
+static void check_case(const wk_op *op, const wk_op *in_place, const ops_case *c) {
+    WK_SCOPE;
+    char what[200];
+    wk_error failure;
+    snprintf(what, sizeof what, "%s %s", in_place->name, c->label);
+    const bool fits = c->input[0].ndim == c->output[0].ndim &&
+                      memcmp(c->input[0].dims, c->output[0].dims, sizeof c->input[0].dims) == 0;
+    call apart = run(op, c), written = run(in_place, c);
+    if (!fits) {
+        assert_int_equal(wk_check(&failure), WK_ESHAPE);
+        return;
+    }
+    compare(apart.y, written.y, what);
+    wk_backward(apart.loss);
+    wk_backward(written.loss);
+    const bool overwritten = (op->reads[0] | op->reads[1]) & WK_READS_IN(0);
+    assert_int_equal(wk_check(&failure), overwritten ? WK_EVERSION : WK_OK);
+    for (int i = 0; !overwritten && i < c->input_count; i++)
+        compare(wk_grad_of(apart.x[i]), wk_grad_of(written.x[i]), what);
+}
+
+static void every_row(void **state) {
+    (void)state;
+    char path[512], name[64];
+    const char *broken;
+    ops_case c;
+    int cases = 0;
+    snprintf(path, sizeof path, "%s/ops.txt", wk_test_data);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    for (; ops_case_read(file, &c, &broken); ops_case_free(&c)) {
+        snprintf(name, sizeof name, "%s_", c.op);
+        const wk_op *in_place = wk_op_find(name);
+        if (in_place == NULL) continue;
+        check_case(wk_op_find(c.op), in_place, &c);
+        cases++;
+    }
+    fclose(file);
+    assert_null(broken);
+    assert_true(cases >= 200);
+}
+
+static void memory_seen_twice(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = wk_full(WK_SHAPE(2, 2), 3, WK_F32);
+    const float want[4] = {6, 6, 6, 6};
+    wk_add_(x, x);
+    assert_ok();
+    assert_all_close((const float *)wk_data(x), want, 4, 0, "x + x");
+    assert_null(wk_mul_(x, wk_transpose(x, 0, 1)));
+    assert_fails(WK_EINVAL, "mul_: b shares memory with what is written: copy it first");
+    assert_null(wk_mul_(x, wk_select(x, 0, 1)));
+    assert_fails(WK_EINVAL, "mul_: b shares memory with what is written: copy it first");
+    assert_all_close((const float *)wk_data(x), want, 4, 0, "refused before it was written");
+}
+
+static void refusals(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *leaf = wk_requires_grad_(wk_ones(WK_SHAPE(3), WK_F32), true);
+    assert_null(wk_relu_(leaf));
+    assert_fails(WK_EGRAD, "relu_: the tensor is a leaf that requires a gradient: write it under WK_NO_GRAD");
+    assert_null(wk_add_(wk_zeros(WK_SHAPE(3), WK_F32), wk_zeros(WK_SHAPE(2, 3), WK_F32)));
+    assert_fails(WK_ESHAPE, "add_: the result (2,3) does not fit into (3), in place");
+    assert_null(wk_exp_(wk_expand(wk_zeros(WK_SHAPE(1), WK_F32), WK_SHAPE(3))));
+    assert_fails(WK_EINVAL, "exp_: elements of the tensor overlap and cannot be written in place");
+}
+
+/* A saved result that is overwritten later is noticed, too. */
+static void written_again(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_error failure;
+    wk_tensor *x = wk_requires_grad_(wk_ones(WK_SHAPE(3), WK_F32), true), *y = wk_mul_scalar(x, 1);
+    wk_exp_(y);
+    wk_add_scalar_(y, 1);
+    wk_backward(wk_sum(y));
+    assert_int_equal(wk_check(&failure), WK_EVERSION);
+}
+
+WK_TEST_MAIN("in_place", cmocka_unit_test(every_row), cmocka_unit_test(memory_seen_twice), cmocka_unit_test(refusals),
+             cmocka_unit_test(written_again))
