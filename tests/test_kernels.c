@@ -65,7 +65,8 @@ int main(int argc, char **argv) {
     static const char *const isas[] = {"ref", "avx2", "avx512"};
     make_slots();
     table = &wk__kernels_ref;
-    test_rnn_reference();
+    test_rnn_reference(false);
+    test_rnn_reference(true);
     test_adam_reference();
     test_sgd_reference();
     test_conversions();

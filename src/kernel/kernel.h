@@ -59,14 +59,14 @@ typedef struct wk_matrix {
 typedef void wk_gemm_kernel(int64_t m, int64_t n, int64_t k, wk_matrix a, wk_matrix b, double beta, void *c,
                             int64_t c_row, int64_t c_col);
 
-/* One layer of a tanh RNN over a whole sequence (Elman 1990; the formula of torch.nn.RNN):
+/* One layer of an RNN over a whole sequence (Elman 1990; the formula of torch.nn.RNN):
  *
- *     h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh),   t = 0 .. T-1
+ *     h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh),   t = 0 .. T-1      f: tanh, or with relu max(0, .)
  *
  *     x(t,b,i)   at x + t*x_t + b*x_b + i          T steps, B rows of the batch, I features; the last axis contiguous
  *     out(t,b,j) at out + t*out_t + b*out_b + j    H features
  *     h0, gh0, ghn: contiguous (B,H)    w_ih (H,I), w_hh (H,H), b_ih, b_hh (H): contiguous
- *     h0 NULL = zeros; b_ih and b_hh NULL = no bias.
+ *     h0 NULL = zeros; b_ih and b_hh NULL = no bias. Strides may be negative: time then runs the other way.
  *
  * work: scratch of wk__rnn_work(T, B, I, H) elements, for either direction, 64-byte aligned, of any content. */
 typedef struct wk_rnn_args {
@@ -76,6 +76,7 @@ typedef struct wk_rnn_args {
     const void *h0, *w_ih, *w_hh, *b_ih, *b_hh;
     void *out;
     int64_t out_t, out_b;
+    bool relu;
     void *work;
 } wk_rnn_args;
 typedef void wk_rnn_forward_kernel(const wk_rnn_args *a);
