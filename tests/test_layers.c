@@ -31,6 +31,30 @@ static void rnn_forward(wk_module *m, wk_tensor *const *in, wk_tensor **out) {
     out[0] = wk_rnn_forward(m, in[0], in[1], &out[1]);
 }
 
+static wk_module *embedding_new(const ops_case *c, wk_dtype dtype) {
+    wk_embedding_options o = WK_EMBEDDING_OPTIONS;
+    o.dtype = dtype;
+    return wk_embedding_new(NULL, NULL, option(c, "num_embeddings"), option(c, "embedding_dim"), &o);
+}
+
+#define PLAIN(op)                                                    \
+    static wk_module *op##_new(const ops_case *c, wk_dtype dtype) {  \
+        return (void)c, (void)dtype, wk_##op##_new(NULL, NULL);      \
+    }
+#define WITH(op, value)                                              \
+    static wk_module *op##_new(const ops_case *c, wk_dtype dtype) {  \
+        return (void)dtype, wk_##op##_new(NULL, NULL, value);        \
+    }
+PLAIN(tanh)
+PLAIN(sigmoid)
+PLAIN(relu)
+PLAIN(silu)
+WITH(leaky_relu, c->attrs[0].f)
+WITH(elu, c->attrs[0].f)
+WITH(gelu, option(c, "tanh") != 0)
+
+static void forward(wk_module *m, wk_tensor *const *in, wk_tensor **out) { out[0] = wk_forward(m, in[0]); }
+
 static const struct {
     const char *name;
     int input_count; /* before the parameters */
@@ -38,6 +62,14 @@ static const struct {
     void (*forward)(wk_module *m, wk_tensor *const *in, wk_tensor **out);
 } layers[] = {
     {"RNN", 2, rnn_new, rnn_forward},
+    {"Embedding", 1, embedding_new, forward},
+    {"Tanh", 1, tanh_new, forward},
+    {"Sigmoid", 1, sigmoid_new, forward},
+    {"ReLU", 1, relu_new, forward},
+    {"SiLU", 1, silu_new, forward},
+    {"LeakyReLU", 1, leaky_relu_new, forward},
+    {"ELU", 1, elu_new, forward},
+    {"GELU", 1, gelu_new, forward},
 };
 enum { LAYERS = sizeof layers / sizeof *layers };
 
@@ -119,7 +151,7 @@ static void all_cases(wk_dtype dtype, const char *isa) {
     }
     fclose(file);
     assert_null(broken);
-    assert_true(count >= 24);
+    assert_true(count >= 33);
     wk__kernels_select(NULL);
 }
 
@@ -154,6 +186,18 @@ static void what_an_rnn_refuses(void **state) {
     wk_module_free(rnn);
 }
 
+/* What torch.manual_seed(13); torch.nn.Embedding(2, 3) has. */
+static void first_weights_of_an_embedding(void **state) {
+    (void)state;
+    static const float expected[] = {-0x1.c95b5p-4f, -0x1.2546aep+0f, 0x1.690a7ap+0f,
+                                     0x1.5d8a9p+0f,  0x1.1eddcep+0f,  -0x1.ecaa3ap-1f};
+    wk_manual_seed(13);
+    wk_module *m = wk_embedding_new(NULL, NULL, 2, 3, NULL);
+    assert_memory_equal(wk_data(wk_module_parameter(m, "weight")), expected, sizeof expected);
+    wk_module_free(m);
+    assert_ok();
+}
+
 static void assert_text(wk_module *m, const char *expected) {
     char text[400];
     wk_module_to_text(m, text, sizeof text);
@@ -172,9 +216,15 @@ static void printed_as_pytorch_prints_them(void **state) {
     o.batch_first = 1;
     assert_text(wk_rnn_new(NULL, NULL, 2, 3, &o),
                 "RNN(2, 3, num_layers=2, bias=False, batch_first=True, bidirectional=True)");
+    assert_text(wk_embedding_new(NULL, NULL, 5, 3, NULL), "Embedding(5, 3)");
+    assert_text(wk_relu_new(NULL, NULL), "ReLU()");
+    assert_text(wk_leaky_relu_new(NULL, NULL, 0.25), "LeakyReLU(negative_slope=0.25)");
+    assert_text(wk_elu_new(NULL, NULL, 1), "ELU(alpha=1)");
+    assert_text(wk_gelu_new(NULL, NULL, true), "GELU(approximate=tanh)");
     assert_ok();
 }
 
 WK_TEST_MAIN("layers", cmocka_unit_test(f32_ref), cmocka_unit_test(f32_avx2), cmocka_unit_test(f32_avx512),
              cmocka_unit_test(f64), cmocka_unit_test(what_an_rnn_refuses),
+             cmocka_unit_test(first_weights_of_an_embedding),
              cmocka_unit_test(printed_as_pytorch_prints_them))

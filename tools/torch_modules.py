@@ -15,7 +15,7 @@ from torch.nn.utils.stateless import functional_call
 from torch_ops import Case
 
 
-def module_case(make, inputs, outputs=("y",), **attributes):
+def module_case(make, inputs, outputs=("y",), label=None, **attributes):
     """A layer that `make` makes. Its inputs are shapes or tensors, None for what is absent at the end."""
     layer = make().double()
     names = [name for name, _ in layer.named_parameters()]
@@ -27,7 +27,8 @@ def module_case(make, inputs, outputs=("y",), **attributes):
         return functional_call(layer, dict(zip(names, parameters)), tuple(v for v in x if v is not None))
 
     case = Case(type(layer).__name__, forward, inputs, outputs,
-                label="_".join([*map(str, attributes.values()), "with" if None not in inputs.values() else "without"]),
+                label=label or "_".join([*map(str, attributes.values()),
+                                         "with" if all(x is not None for x in inputs.values()) else "without"]),
                 **attributes)
     for name, value in layer.named_parameters():
         case.inputs[name] = case.normal(tuple(value.shape), 0.5)
@@ -50,11 +51,26 @@ def recurrent():
                                       bidirectional=bidirectional, nonlinearity=relu)
 
 
+def pointwise():
+    x = {"x": (3, 4)}
+    for make in (nn.Tanh, nn.Sigmoid, nn.ReLU, nn.SiLU):
+        yield module_case(make, x)
+    yield module_case(lambda: nn.LeakyReLU(0.25), x, number=0.25)
+    yield module_case(lambda: nn.ELU(0.5), x, number=0.5)
+    for tanh in (0, 1):
+        yield module_case(lambda: nn.GELU("tanh" if tanh else "none"), x, tanh=tanh)
+
+
+def embeddings():
+    yield module_case(lambda: nn.Embedding(5, 3), {"input": torch.tensor([[4, 0], [4, 1]])}, label="twice",
+                      num_embeddings=5, embedding_dim=3)
+
+
 def main():
     torch.set_num_threads(1)
     with open(sys.argv[1], "w") as file:
         print(f"# made by tools/torch_modules.py, which tells the format, with PyTorch {torch.__version__}", file=file)
-        for family in (recurrent,):
+        for family in (recurrent, pointwise, embeddings):
             for case in family():
                 for line in case.lines():
                     print(*line, file=file)

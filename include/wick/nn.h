@@ -162,8 +162,16 @@ WK_API wk_status wk_snapshot_average(wk_snapshot *snapshot, double decay);
  * https://pytorch.org/docs/stable/generated/torch.nn.Sequential.html */
 WK_API wk_module *wk_sequential_new(wk_module *parent, const char *name);
 
-/* Tanh: an operation as a module. https://pytorch.org/docs/stable/generated/torch.nn.Tanh.html */
+/* Operations as modules: Tanh, Sigmoid, ReLU and SiLU; LeakyReLU (PyTorch's slope is 0.01), ELU (alpha 1), and GELU, to
+ * which tanh means approximate="tanh". What they compute stands at the operations of these names.
+ * https://pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity */
 WK_API wk_module *wk_tanh_new(wk_module *parent, const char *name);
+WK_API wk_module *wk_sigmoid_new(wk_module *parent, const char *name);
+WK_API wk_module *wk_relu_new(wk_module *parent, const char *name);
+WK_API wk_module *wk_silu_new(wk_module *parent, const char *name);
+WK_API wk_module *wk_leaky_relu_new(wk_module *parent, const char *name, double negative_slope);
+WK_API wk_module *wk_elu_new(wk_module *parent, const char *name, double alpha);
+WK_API wk_module *wk_gelu_new(wk_module *parent, const char *name, bool tanh);
 
 /* Linear: y = x W^T + b. Parameters weight (out,in) and bias (out), drawn as PyTorch draws them.
  * https://pytorch.org/docs/stable/generated/torch.nn.Linear.html */
@@ -180,6 +188,20 @@ WK_API wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_
 
 /* x (...,in) -> (...,out) */
 WK_API wk_tensor *wk_linear_forward(wk_module *linear, wk_tensor *x);
+
+/* Embedding: rows of a table, chosen by whole numbers. Parameter weight (num_embeddings,embedding_dim), normal as
+ * PyTorch draws it. https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html */
+typedef struct wk_embedding_options {
+    size_t size;
+    wk_dtype dtype; /* of the weight, WK_F32 or WK_F64 */
+} wk_embedding_options;
+#define WK_EMBEDDING_OPTIONS { sizeof(wk_embedding_options), WK_F32 }
+
+WK_API wk_module *wk_embedding_new(wk_module *parent, const char *name, int64_t num_embeddings, int64_t embedding_dim,
+                                   const wk_embedding_options *options);
+
+/* input (...) of whole numbers -> (...,embedding_dim). EINDEX for a number outside. */
+WK_API wk_tensor *wk_embedding_forward(wk_module *embedding, wk_tensor *input);
 
 /* RNN: layers over sequences of any length, the length being whatever x has at each call. Each layer reads the states
  * of the one below it, the first x; with two directions, D = 2, each layer also runs from the last step to the first,
