@@ -67,7 +67,7 @@ static void check_case(ops_case *c, checker *check) {
 }
 
 static bool has_gradient(const char *op) {
-    if (op[strlen(op) - 1] == '_') return false; /* in place the same row once more: test_in_place.c; copy_ is below */
+    if (op[strlen(op) - 1] == '_') return false; /* in place: test_in_place.c; copy_ is below */
     static const char *const others[] = {"detach", "rand", "uniform", "randn", "bernoulli", "randint_tensor",
                                          "randperm", "nonzero", "one_hot", "argsort"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)

@@ -23,6 +23,7 @@
 #include "kernels/math.inc"
 #include "kernels/gemm.inc"
 #include "kernels/rnn.inc"
+#include "kernels/layer_norm.inc"
 #include "kernels/optim.inc"
 #include "kernels/types.inc"
 
@@ -54,6 +55,7 @@ static void test_table(const char *data) {
     test_reduction_of_nan();
     test_gemm();
     test_rnn();
+    test_layer_norm();
     test_adam();
     test_sgd();
     test_whole_arithmetic();

@@ -37,6 +37,14 @@ static wk_module *embedding_new(const ops_case *c, wk_dtype dtype) {
     return wk_embedding_new(NULL, NULL, option(c, "num_embeddings"), option(c, "embedding_dim"), &o);
 }
 
+static wk_module *layer_norm_new(const ops_case *c, wk_dtype dtype) {
+    wk_layer_norm_options o = WK_LAYER_NORM_OPTIONS;
+    o.eps = c->attrs[1].f;
+    o.elementwise_affine = option(c, "elementwise_affine");
+    o.dtype = dtype;
+    return wk_layer_norm_new(NULL, NULL, c->attrs[0].count, c->attrs[0].dims, &o);
+}
+
 #define PLAIN(op)                                                    \
     static wk_module *op##_new(const ops_case *c, wk_dtype dtype) {  \
         return (void)c, (void)dtype, wk_##op##_new(NULL, NULL);      \
@@ -63,6 +71,7 @@ static const struct {
 } layers[] = {
     {"RNN", 2, rnn_new, rnn_forward},
     {"Embedding", 1, embedding_new, forward},
+    {"LayerNorm", 1, layer_norm_new, forward},
     {"Tanh", 1, tanh_new, forward},
     {"Sigmoid", 1, sigmoid_new, forward},
     {"ReLU", 1, relu_new, forward},
@@ -151,7 +160,7 @@ static void all_cases(wk_dtype dtype, const char *isa) {
     }
     fclose(file);
     assert_null(broken);
-    assert_true(count >= 33);
+    assert_true(count >= 36);
     wk__kernels_select(NULL);
 }
 
@@ -186,6 +195,26 @@ static void what_an_rnn_refuses(void **state) {
     wk_module_free(rnn);
 }
 
+static void what_others_refuse(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = wk_ones(WK_SHAPE(2, 3), WK_F32);
+    assert_null(wk_layer_norm_new(NULL, NULL, WK_SCALAR, NULL));
+    assert_fails(WK_EINVAL, "layer_norm_new: 0 dimensions are not from 1 to 8");
+    assert_null(wk_layer_norm_new(NULL, NULL, WK_SHAPE(3, 0), NULL));
+    assert_fails(WK_EINVAL, "layer_norm_new: a dimension is 0 and must be positive");
+    wk_module *norm = wk_layer_norm_new(NULL, NULL, WK_SHAPE(2), NULL);
+    assert_null(wk_forward(norm, x));
+    assert_fails(WK_ESHAPE, "layer_norm: x is (2,3) and must end in (2)");
+    wk_module_free(norm);
+    assert_null(wk_layer_norm(x, WK_SHAPE(3), x, NULL, 1e-5));
+    assert_fails(WK_ESHAPE, "layer_norm: weight is (2,3) and must be (3)");
+    assert_null(wk_layer_norm(x, WK_SCALAR, NULL, NULL, 1e-5));
+    assert_fails(WK_EINVAL, "layer_norm: dims are none: at least the last dimension is normalized");
+    assert_null(wk_embedding_new(NULL, NULL, 0, 3, NULL));
+    assert_fails(WK_EINVAL, "embedding_new: num_embeddings is 0 and must be positive");
+}
+
 /* What torch.manual_seed(13); torch.nn.Embedding(2, 3) has. */
 static void first_weights_of_an_embedding(void **state) {
     (void)state;
@@ -217,6 +246,10 @@ static void printed_as_pytorch_prints_them(void **state) {
     assert_text(wk_rnn_new(NULL, NULL, 2, 3, &o),
                 "RNN(2, 3, num_layers=2, bias=False, batch_first=True, bidirectional=True)");
     assert_text(wk_embedding_new(NULL, NULL, 5, 3, NULL), "Embedding(5, 3)");
+    assert_text(wk_layer_norm_new(NULL, NULL, WK_SHAPE(3), NULL),
+                "LayerNorm((3,), eps=1e-05, elementwise_affine=True)");
+    assert_text(wk_layer_norm_new(NULL, NULL, WK_SHAPE(3, 5), NULL),
+                "LayerNorm((3, 5), eps=1e-05, elementwise_affine=True)");
     assert_text(wk_relu_new(NULL, NULL), "ReLU()");
     assert_text(wk_leaky_relu_new(NULL, NULL, 0.25), "LeakyReLU(negative_slope=0.25)");
     assert_text(wk_elu_new(NULL, NULL, 1), "ELU(alpha=1)");
@@ -226,5 +259,5 @@ static void printed_as_pytorch_prints_them(void **state) {
 
 WK_TEST_MAIN("layers", cmocka_unit_test(f32_ref), cmocka_unit_test(f32_avx2), cmocka_unit_test(f32_avx512),
              cmocka_unit_test(f64), cmocka_unit_test(what_an_rnn_refuses),
-             cmocka_unit_test(first_weights_of_an_embedding),
+             cmocka_unit_test(what_others_refuse), cmocka_unit_test(first_weights_of_an_embedding),
              cmocka_unit_test(printed_as_pytorch_prints_them))

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.utils.stateless import functional_call
 
-from torch_ops import Case
+from torch_ops import Case, label_word
 
 
 def module_case(make, inputs, outputs=("y",), label=None, **attributes):
@@ -27,7 +27,7 @@ def module_case(make, inputs, outputs=("y",), label=None, **attributes):
         return functional_call(layer, dict(zip(names, parameters)), tuple(v for v in x if v is not None))
 
     case = Case(type(layer).__name__, forward, inputs, outputs,
-                label=label or "_".join([*map(str, attributes.values()),
+                label=label or "_".join([*map(label_word, attributes.values()),
                                          "with" if all(x is not None for x in inputs.values()) else "without"]),
                 **attributes)
     for name, value in layer.named_parameters():
@@ -66,11 +66,17 @@ def embeddings():
                       num_embeddings=5, embedding_dim=3)
 
 
+def normalization():
+    for shape, dims, affine in (((3, 5), (5,), 1), ((2, 3, 4), (3, 4), 1), ((2, 3), (3,), 0)):
+        yield module_case(lambda: nn.LayerNorm(dims, 0.25, bool(affine)), {"x": shape}, dims=dims, eps=0.25,
+                          elementwise_affine=affine)
+
+
 def main():
     torch.set_num_threads(1)
     with open(sys.argv[1], "w") as file:
         print(f"# made by tools/torch_modules.py, which tells the format, with PyTorch {torch.__version__}", file=file)
-        for family in (recurrent, pointwise, embeddings):
+        for family in (recurrent, pointwise, embeddings, normalization):
             for case in family():
                 for line in case.lines():
                     print(*line, file=file)

@@ -384,6 +384,19 @@ def argsort(x, dim, descending):
     return torch.sort(x, dim=dim, descending=bool(descending), stable=True).indices
 
 
+def normalization():
+    def layer_norm(x, weight, bias, dims, eps):
+        return torch.nn.functional.layer_norm(x, dims, weight, bias, eps)
+
+    for shape, dims, weight, bias in (((2, 3), (3,), True, True), ((4, 37), (37,), True, True),
+                                      ((3, 5), (5,), False, False), ((2, 3, 5), (3, 5), True, False),
+                                      ((6,), (6,), False, True), ((0, 3), (3,), True, True),
+                                      ((2, 3, 1, 4), (1, 4), True, True)):
+        yield Case("layer_norm", layer_norm, {"x": shape, "weight": dims if weight else None,
+                                              "bias": dims if bias else None}, dims=dims, eps=2.0 ** -10,
+                   second=weight)  # PyTorch has none without a weight
+
+
 def recurrent():
     # N, T, I, H, h0?, biases?, second order?, relu, reverse
     for n, t, i, h, state, bias, second, relu, reverse in (
@@ -413,7 +426,8 @@ def main():
     table, left_out, count = rows(sys.argv[1]), set(), 0
     with open(sys.argv[2], "w") as file:
         print(f"# made by tools/torch_ops.py, which tells the format, with PyTorch {torch.__version__}", file=file)
-        for family in (arithmetic, of_one_variable, reductions, products, views, moves, indexing, recurrent):
+        for family in (arithmetic, of_one_variable, reductions, products, views, moves, indexing,
+                       normalization, recurrent):
             for case in family():
                 if set(case.attributes) <= set(re.findall(r"\w+", table.get(case.op, ""))) and case.op in table:
                     count += 1

@@ -203,6 +203,22 @@ WK_API wk_module *wk_embedding_new(wk_module *parent, const char *name, int64_t 
 /* input (...) of whole numbers -> (...,embedding_dim). EINDEX for a number outside. */
 WK_API wk_tensor *wk_embedding_forward(wk_module *embedding, wk_tensor *input);
 
+/* LayerNorm: wk_layer_norm over the last dimensions, dims. Parameters weight and bias of these dims, 1 and 0 at first.
+ * https://pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html */
+typedef struct wk_layer_norm_options {
+    size_t size;
+    double eps;
+    int32_t elementwise_affine; /* 1: with weight and bias */
+    wk_dtype dtype;             /* of the parameters, WK_F32 or WK_F64 */
+} wk_layer_norm_options;
+#define WK_LAYER_NORM_OPTIONS { sizeof(wk_layer_norm_options), 1e-5, 1, WK_F32 }
+
+WK_API wk_module *wk_layer_norm_new(wk_module *parent, const char *name, int32_t ndim, const int64_t *dims,
+                                    const wk_layer_norm_options *options);
+
+/* x (...,dims) -> the same shape. */
+WK_API wk_tensor *wk_layer_norm_forward(wk_module *layer_norm, wk_tensor *x);
+
 /* RNN: layers over sequences of any length, the length being whatever x has at each call. Each layer reads the states
  * of the one below it, the first x; with two directions, D = 2, each layer also runs from the last step to the first,
  * and what it gives are both states side by side. Parameters weight_ih_l0 (H,I), or (H,D H) above, weight_hh_l0 (H,H),

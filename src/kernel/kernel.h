@@ -97,6 +97,28 @@ typedef struct wk_rnn_grad_args {
 typedef void wk_rnn_backward_kernel(const wk_rnn_grad_args *a);
 int64_t wk__rnn_work(int64_t T, int64_t B, int64_t I, int64_t H);
 
+/* Layer normalization (Ba, Kiros, Hinton 2016) of rows of n elements, one after another:
+ *
+ *     y = (x - mean) / sqrt(variance + eps) weight + bias       mean and variance (divided by n) of the row
+ *
+ * x, y (rows,n), weight, bias (n): contiguous; without weight 1, without bias 0. */
+typedef struct wk_layer_norm_args {
+    int64_t rows, n;
+    const void *x, *weight, *bias;
+    double eps;
+    void *y;
+} wk_layer_norm_args;
+typedef void wk_layer_norm_kernel(const wk_layer_norm_args *a);
+
+/* Its gradients from g, that of y, which lies as y does. Every target may be NULL; `add_*` as in wk_rnn_grad_args. */
+typedef struct wk_layer_norm_grad_args {
+    wk_layer_norm_args fwd; /* bias and y are not looked at */
+    const void *g;
+    void *gx, *gweight, *gbias;
+    bool add_x, add_weight, add_bias;
+} wk_layer_norm_grad_args;
+typedef void wk_layer_norm_grad_kernel(const wk_layer_norm_grad_args *a);
+
 /* Adam (Kingma & Ba 2015) over n contiguous parameters, rounded as torch.optim.Adam of PyTorch 1.13 rounds it on CPUs
  * with FMA: each line is one operation after the other in the element type, fma(a, b, c) = a b + c is rounded once,
  * and constants are computed in double, then rounded. Every table gives the same bits.

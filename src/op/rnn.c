@@ -10,6 +10,7 @@
  *
  * Only the states are kept: f' needs no a. In reverse, the kernel walks through time with negative strides. */
 #include "op/elementwise.h"
+#include "op/packed.h"
 #include "op/rows.h"
 
 enum { X, H0, W_IH, W_HH, B_IH, B_HH, INPUTS };
@@ -48,35 +49,19 @@ static bool shape(wk_call *c) {
 
 /* ------------------------------------------------------------------------------------------------------ kernels --- */
 
-/* The kernel wants contiguous weights and states, and features of x side by side. What is laid out otherwise is
- * copied. */
-typedef struct packed {
-    const wk_array *array;
-    wk_tensor *copy; /* held, or NULL when the array was fine */
-} packed;
-
-static bool pack(wk_ctx *ctx, const wk_array *x, bool fine, packed *p) {
-    *p = (packed){x, NULL};
-    if (wk_likely(fine)) return true;
-    p->copy = wk__tensor_make(ctx, x->dtype, x->ndim, x->dims);
-    if (p->copy == NULL) return false;
-    wk__unary_rows(wk__kernels->copy[x->dtype], &p->copy->a, x);
-    p->array = &p->copy->a;
-    return true;
-}
-
+/* The kernel wants contiguous weights and states, and features of x side by side. */
 static bool fine_for_kernel(const wk_array *x, int32_t i) {
     return i == X ? x->dims[2] == 1 || x->strides[2] == 1 : wk__array_is_contiguous(x);
 }
 
 typedef struct job {
-    packed in[INPUTS];
+    wk_packed in[INPUTS];
     wk_tensor *work;
     wk_rnn_args args;
 } job;
 
 static void job_end(job *j) {
-    for (int32_t i = 0; i < INPUTS; i++) wk__unref(j->in[i].copy);
+    for (int32_t i = 0; i < INPUTS; i++) wk__packed_end(&j->in[i]);
     wk__unref(j->work);
 }
 
@@ -92,8 +77,6 @@ static sequence sequence_of(const wk_array *a, bool reverse) {
     return reverse ? (sequence){wk__array_at(a, last * t), -t, a->strides[0]} : (sequence){a->data, t, a->strides[0]};
 }
 
-static const void *data_of(const packed *p) { return p->array != NULL ? p->array->data : NULL; }
-
 /* Collects pointers, strides and scratch memory. False when memory is out. */
 static bool job_begin(job *j, wk_ctx *ctx, const rnn_attrs *attrs, const wk_array *const *in, const wk_array *out) {
     const int64_t n = out->dims[0], t = out->dims[1], h = out->dims[2], features = in[X]->dims[2];
@@ -101,15 +84,15 @@ static bool job_begin(job *j, wk_ctx *ctx, const rnn_attrs *attrs, const wk_arra
     j->work = wk__tensor_make(ctx, out->dtype, 1, &room);
     bool fine = j->work != NULL;
     for (int32_t i = 0; i < INPUTS; i++)
-        fine &= pack(ctx, in[i], in[i] == NULL || fine_for_kernel(in[i], i), &j->in[i]);
+        fine &= wk__pack(ctx, in[i], in[i] == NULL || fine_for_kernel(in[i], i), &j->in[i]);
     if (!fine) return false;
     const sequence x = sequence_of(j->in[X].array, attrs->reverse), y = sequence_of(out, attrs->reverse);
     j->args = (wk_rnn_args){
         .T = t, .B = n, .I = features, .H = h,
         .x = x.data, .x_t = x.t, .x_b = x.b,
-        .h0 = data_of(&j->in[H0]),
-        .w_ih = data_of(&j->in[W_IH]), .w_hh = data_of(&j->in[W_HH]),
-        .b_ih = data_of(&j->in[B_IH]), .b_hh = data_of(&j->in[B_HH]),
+        .h0 = wk__packed_data(&j->in[H0]),
+        .w_ih = wk__packed_data(&j->in[W_IH]), .w_hh = wk__packed_data(&j->in[W_HH]),
+        .b_ih = wk__packed_data(&j->in[B_IH]), .b_hh = wk__packed_data(&j->in[B_HH]),
         .out = y.data, .out_t = y.t, .out_b = y.b,
         .relu = attrs->relu != 0, .work = j->work->a.data,
     };
@@ -145,90 +128,36 @@ static void forward(wk_call *c) {
 
 /* ----------------------------------------------------------------------------------------------------- gradient --- */
 
-/* The slot of an input as the kernel wants it: contiguous (x: features side by side). When the slot lies otherwise, the
- * kernel sets a temporary, which is added to the slot afterwards. */
-typedef struct target {
-    wk_array room;
-    const wk_array *slot; /* NULL: not wanted */
-    wk_tensor *temporary;
-    bool add;
-} target;
-
-/* The address of the last element. */
-static const char *last_element(const wk_array *a) {
-    int64_t offset = 0;
-    for (int32_t d = 0; d < a->ndim; d++) offset += (a->dims[d] - 1) * a->strides[d];
-    return wk__array_at(a, offset);
-}
-
-/* Does slot i share no memory with the slots before it? It does when two inputs are one tensor, or one a view of the
- * other; the kernel may then set what it has already added to. */
-static bool apart(const target *t, int32_t i) {
-    const wk_array *a = t[i].slot;
-    for (int32_t j = 0; j < i; j++) {
-        const wk_array *b = t[j].slot;
-        if (b == NULL || a->numel == 0 || b->numel == 0) continue;
-        if ((const char *)a->data <= last_element(b) && (const char *)b->data <= last_element(a)) return false;
-    }
-    return true;
-}
-
-static bool target_begin(wk_backprop *b, int32_t i, target *all) {
-    target *t = &all[i];
-    t->slot = NULL;
-    t->temporary = NULL;
-    t->add = false;
-    if (!wk__wants(b, i)) return true;
-    t->slot = wk__slot(b, i, &t->room, &t->add);
-    if (t->slot == NULL || (fine_for_kernel(t->slot, i) && apart(all, i))) return t->slot != NULL;
-    t->temporary = wk__tensor_make(b->ctx, t->slot->dtype, t->slot->ndim, t->slot->dims);
-    return t->temporary != NULL || wk__fail(b->ctx, WK_ENOMEM, "rnn", "out of memory") == WK_OK;
-}
-
-/* Where the kernel writes, or NULL. */
-static const wk_array *target_array(const target *t) { return t->temporary != NULL ? &t->temporary->a : t->slot; }
-
-static void *target_data(const target *t) { return t->slot != NULL ? target_array(t)->data : NULL; }
-
-static bool target_add(const target *t) { return t->add && t->temporary == NULL; }
-
-static void target_end(target *t) {
-    if (t->temporary == NULL) return;
-    const wk_dtype dtype = t->slot->dtype;
-    wk__unary_rows(t->add ? wk__kernels->accumulate[dtype] : wk__kernels->copy[dtype], t->slot, &t->temporary->a);
-    wk__unref(t->temporary);
-}
-
-static void run_backward(wk_backprop *b, const job *j, target *t) {
+static void run_backward(wk_backprop *b, const job *j, const wk_target *t) {
     const bool reverse = ((const rnn_attrs *)b->node->attrs)->reverse;
     const wk_tensor *ghn = b->gy[1];
     const sequence gout = sequence_of(b->gy[0] != NULL ? &b->gy[0]->a : NULL, reverse);
-    const sequence gx = sequence_of(target_array(&t[X]), reverse);
+    const sequence gx = sequence_of(wk__target_array(&t[X]), reverse);
     wk__kernels->rnn_backward[wk__saved_out(b, 0)->dtype](&(wk_rnn_grad_args){
         .fwd = j->args,
         .gout = gout.data, .gout_t = gout.t, .gout_b = gout.b,
         .ghn = ghn != NULL ? ghn->a.data : NULL,
         .gx = gx.data, .gx_t = gx.t, .gx_b = gx.b,
-        .gh0 = target_data(&t[H0]),
-        .gw_ih = target_data(&t[W_IH]), .gw_hh = target_data(&t[W_HH]),
-        .gb_ih = target_data(&t[B_IH]), .gb_hh = target_data(&t[B_HH]),
-        .add_x = target_add(&t[X]), .add_h0 = target_add(&t[H0]),
-        .add_w_ih = target_add(&t[W_IH]), .add_w_hh = target_add(&t[W_HH]),
-        .add_b_ih = target_add(&t[B_IH]), .add_b_hh = target_add(&t[B_HH]),
+        .gh0 = wk__target_data(&t[H0]),
+        .gw_ih = wk__target_data(&t[W_IH]), .gw_hh = wk__target_data(&t[W_HH]),
+        .gb_ih = wk__target_data(&t[B_IH]), .gb_hh = wk__target_data(&t[B_HH]),
+        .add_x = wk__target_add(&t[X]), .add_h0 = wk__target_add(&t[H0]),
+        .add_w_ih = wk__target_add(&t[W_IH]), .add_w_hh = wk__target_add(&t[W_HH]),
+        .add_b_ih = wk__target_add(&t[B_IH]), .add_b_hh = wk__target_add(&t[B_HH]),
     });
 }
 
 static bool grad(wk_backprop *b) {
     const wk_array *in[INPUTS];
-    target t[INPUTS];
+    wk_target t[INPUTS];
     job j;
     for (int32_t i = 0; i < INPUTS; i++) in[i] = b->node->in[i].saved != NULL ? wk__saved_in(b, i) : NULL;
     bool fine = job_begin(&j, b->ctx, b->node->attrs, in, wk__saved_out(b, 0));
     if (!fine) wk__fail(b->ctx, WK_ENOMEM, "rnn", "out of memory");
     int32_t begun = 0;
-    while (fine && begun < INPUTS) fine = target_begin(b, begun, t), begun++;
+    while (fine && begun < INPUTS) fine = wk__target_begin(b, begun, t, fine_for_kernel), begun++;
     if (fine) run_backward(b, &j, t);
-    for (int32_t i = 0; i < begun; i++) target_end(&t[i]);
+    for (int32_t i = 0; i < begun; i++) wk__target_end(&t[i]);
     job_end(&j);
     return true;
 }
