@@ -80,27 +80,28 @@ static void forward(wk_call *c) {
     packs_end(packs);
 }
 
-static void run_backward(const wk_backprop *b, const wk_layer_norm_args *args, const wk_target *t) {
+static void run_backward(const wk_backprop *b, const wk_layer_norm_args *args, const wk_packed_slot *t) {
     const wk_array *g = &b->gy[0]->a;
     wk__kernels->layer_norm_grad[g->dtype](&(wk_layer_norm_grad_args){
         .fwd = *args, .g = g->data,
-        .gx = wk__target_data(&t[X]), .gweight = wk__target_data(&t[WEIGHT]), .gbias = wk__target_data(&t[BIAS]),
-        .add_x = wk__target_add(&t[X]), .add_weight = wk__target_add(&t[WEIGHT]), .add_bias = wk__target_add(&t[BIAS]),
+        .gx = wk__packed_slot_data(&t[X]), .add_x = wk__packed_slot_add(&t[X]),
+        .gweight = wk__packed_slot_data(&t[WEIGHT]), .add_weight = wk__packed_slot_add(&t[WEIGHT]),
+        .gbias = wk__packed_slot_data(&t[BIAS]), .add_bias = wk__packed_slot_add(&t[BIAS]),
     });
 }
 
 static bool grad(wk_backprop *b) {
     const wk_array *in[INPUTS] = {wk__saved_in(b, X), NULL, NULL};
     wk_packed packs[INPUTS];
-    wk_target t[INPUTS];
+    wk_packed_slot t[INPUTS];
     wk_layer_norm_args args;
     int32_t begun = 0;
     if (b->node->in[WEIGHT].saved != NULL) in[WEIGHT] = wk__saved_in(b, WEIGHT);
     bool fine = args_of(b->ctx, b->node->attrs, in, packs, &args);
     if (!fine) wk__fail(b->ctx, WK_ENOMEM, "layer_norm", "out of memory");
-    while (fine && begun < b->node->in_count) fine = wk__target_begin(b, begun, t, is_contiguous), begun++;
+    while (fine && begun < b->node->in_count) fine = wk__packed_slot_begin(b, begun, t, is_contiguous), begun++;
     if (fine) run_backward(b, &args, t);
-    for (int32_t i = 0; i < begun; i++) wk__target_end(&t[i]);
+    for (int32_t i = 0; i < begun; i++) wk__packed_slot_end(&t[i]);
     packs_end(packs);
     return true;
 }

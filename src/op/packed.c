@@ -22,7 +22,7 @@ static const char *last_element(const wk_array *a) {
 
 /* Does slot i share no memory with the slots before it? It does when two inputs are one tensor, or one a view of the
  * other; the kernel may then set what it has already added to. */
-static bool apart(const wk_target *t, int32_t i) {
+static bool apart(const wk_packed_slot *t, int32_t i) {
     const wk_array *a = t[i].slot;
     for (int32_t j = 0; j < i; j++) {
         const wk_array *b = t[j].slot;
@@ -32,8 +32,8 @@ static bool apart(const wk_target *t, int32_t i) {
     return true;
 }
 
-bool wk__target_begin(wk_backprop *b, int32_t i, wk_target *all, wk_fine_for_kernel *fine) {
-    wk_target *t = &all[i];
+bool wk__packed_slot_begin(wk_backprop *b, int32_t i, wk_packed_slot *all, wk_fine_for_kernel *fine) {
+    wk_packed_slot *t = &all[i];
     t->slot = NULL;
     t->temporary = NULL;
     t->add = false;
@@ -44,7 +44,7 @@ bool wk__target_begin(wk_backprop *b, int32_t i, wk_target *all, wk_fine_for_ker
     return t->temporary != NULL || wk__fail(b->ctx, WK_ENOMEM, b->node->op->name, "out of memory") == WK_OK;
 }
 
-void wk__target_end(wk_target *t) {
+void wk__packed_slot_end(wk_packed_slot *t) {
     if (t->temporary == NULL) return;
     wk__set_or_add(t->slot, &t->temporary->a, t->add);
     wk__unref(t->temporary);

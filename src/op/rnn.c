@@ -128,36 +128,36 @@ static void forward(wk_call *c) {
 
 /* ----------------------------------------------------------------------------------------------------- gradient --- */
 
-static void run_backward(wk_backprop *b, const job *j, const wk_target *t) {
+static void run_backward(wk_backprop *b, const job *j, const wk_packed_slot *t) {
     const bool reverse = ((const rnn_attrs *)b->node->attrs)->reverse;
     const wk_tensor *ghn = b->gy[1];
     const sequence gout = sequence_of(b->gy[0] != NULL ? &b->gy[0]->a : NULL, reverse);
-    const sequence gx = sequence_of(wk__target_array(&t[X]), reverse);
+    const sequence gx = sequence_of(wk__packed_slot_array(&t[X]), reverse);
     wk__kernels->rnn_backward[wk__saved_out(b, 0)->dtype](&(wk_rnn_grad_args){
         .fwd = j->args,
         .gout = gout.data, .gout_t = gout.t, .gout_b = gout.b,
         .ghn = ghn != NULL ? ghn->a.data : NULL,
         .gx = gx.data, .gx_t = gx.t, .gx_b = gx.b,
-        .gh0 = wk__target_data(&t[H0]),
-        .gw_ih = wk__target_data(&t[W_IH]), .gw_hh = wk__target_data(&t[W_HH]),
-        .gb_ih = wk__target_data(&t[B_IH]), .gb_hh = wk__target_data(&t[B_HH]),
-        .add_x = wk__target_add(&t[X]), .add_h0 = wk__target_add(&t[H0]),
-        .add_w_ih = wk__target_add(&t[W_IH]), .add_w_hh = wk__target_add(&t[W_HH]),
-        .add_b_ih = wk__target_add(&t[B_IH]), .add_b_hh = wk__target_add(&t[B_HH]),
+        .gh0 = wk__packed_slot_data(&t[H0]),
+        .gw_ih = wk__packed_slot_data(&t[W_IH]), .gw_hh = wk__packed_slot_data(&t[W_HH]),
+        .gb_ih = wk__packed_slot_data(&t[B_IH]), .gb_hh = wk__packed_slot_data(&t[B_HH]),
+        .add_x = wk__packed_slot_add(&t[X]), .add_h0 = wk__packed_slot_add(&t[H0]),
+        .add_w_ih = wk__packed_slot_add(&t[W_IH]), .add_w_hh = wk__packed_slot_add(&t[W_HH]),
+        .add_b_ih = wk__packed_slot_add(&t[B_IH]), .add_b_hh = wk__packed_slot_add(&t[B_HH]),
     });
 }
 
 static bool grad(wk_backprop *b) {
     const wk_array *in[INPUTS];
-    wk_target t[INPUTS];
+    wk_packed_slot t[INPUTS];
     job j;
     for (int32_t i = 0; i < INPUTS; i++) in[i] = b->node->in[i].saved != NULL ? wk__saved_in(b, i) : NULL;
     bool fine = job_begin(&j, b->ctx, b->node->attrs, in, wk__saved_out(b, 0));
     if (!fine) wk__fail(b->ctx, WK_ENOMEM, "rnn", "out of memory");
     int32_t begun = 0;
-    while (fine && begun < INPUTS) fine = wk__target_begin(b, begun, t, fine_for_kernel), begun++;
+    while (fine && begun < INPUTS) fine = wk__packed_slot_begin(b, begun, t, fine_for_kernel), begun++;
     if (fine) run_backward(b, &j, t);
-    for (int32_t i = 0; i < begun; i++) wk__target_end(&t[i]);
+    for (int32_t i = 0; i < begun; i++) wk__packed_slot_end(&t[i]);
     job_end(&j);
     return true;
 }
