@@ -43,7 +43,9 @@ ACTIVATION_WITH(elu, "ELU", alpha)
 
 /* ---- gelu, of two kinds ---- */
 
-static wk_tensor *gelu_layer_forward(wk_module *m, wk_tensor *x) { return wk_gelu(x, *(const bool *)wk_module_self(m)); }
+static wk_tensor *gelu_layer_forward(wk_module *m, wk_tensor *x) {
+    return wk_gelu(x, *(const bool *)wk_module_self(m));
+}
 
 static void gelu_describe(const wk_module *m, char *text, size_t nbytes) {
     snprintf(text, nbytes, "approximate=%s", *(const bool *)wk_module_self(m) ? "tanh" : "none");
