@@ -99,7 +99,8 @@ static void cases_against_differences(checker *check) {
     FILE *file = fopen(path, "r");
     assert_non_null(file);
     for (; ops_case_read(file, &c, &broken); ops_case_free(&c)) {
-        if (c.cotangent[0].values != NULL && element_count(&c) <= MAX_ELEMENTS && is_smooth(c.label) && has_gradient(c.op)) {
+        const bool suited = c.cotangent[0].values != NULL && element_count(&c) <= MAX_ELEMENTS && is_smooth(c.label);
+        if (suited && has_gradient(c.op)) {
             if (check != wk_gradgradcheck || !is_step(&c)) check_case(&c, check);
             snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s ", c.op);
         }
