@@ -9,6 +9,7 @@
 #include "support.h"
 
 static char folder[64]; /* made for each test */
+static wk_error error;  /* of the latest call that was given it */
 
 /* Paths in that folder, and of committed files. Valid until the next call but one. */
 static inline const char *path_of(const char *base, const char *name) {
@@ -59,17 +60,25 @@ static inline uint8_t *slurp(const char *path, size_t *nbytes) {
     return bytes;
 }
 
-/* The pending failure has this status, and a message that ends so, after the path of the folder. Takes it. */
-#define assert_fails_with(status, ending) wk_assert_ending(status, ending, __FILE__, __LINE__)
+/* The error has this status, and a message that begins with the function's name and ends so, after the path of the
+ * folder; nothing of it sticks. */
+#define assert_reports(status, op, ending) wk_assert_report(status, op, ending, __FILE__, __LINE__)
 
-static inline void wk_assert_ending(wk_status status, const char *ending, const char *file, int line) {
-    wk_error e;
-    wk_check(&e);
-    const size_t length = strlen(e.message), expected = strlen(ending);
-    if (e.status == status && length >= expected && strcmp(e.message + length - expected, ending) == 0) return;
-    print_message("# %s \"%s\"\n# expected %s \"...%s\"\n", wk_status_name(e.status), e.message, wk_status_name(status),
-                  ending);
+static inline void wk_assert_report(wk_status status, const char *op, const char *ending, const char *file, int line) {
+    const size_t length = strlen(error.message), expected = strlen(ending), name = strlen(op);
+    const bool begins = strncmp(error.message, op, name) == 0 && strncmp(error.message + name, ": ", 2) == 0;
+    const bool ends = length >= expected && strcmp(error.message + length - expected, ending) == 0;
+    if (error.status == status && strcmp(error.op, op) == 0 && begins && ends && wk_ok()) return;
+    print_message("# %s \"%s\"\n# expected %s \"%s: ...%s\"\n", wk_status_name(error.status), error.message,
+                  wk_status_name(status), op, ending);
     _fail(file, line);
+}
+
+/* A tensor of a file, which has it. */
+static inline wk_tensor *read_from(const wk_safetensors *file, const char *name) {
+    wk_tensor *t = NULL;
+    assert_int_equal(wk_safetensors_read(file, name, &t, NULL), WK_OK);
+    return t;
 }
 
 #endif

@@ -193,7 +193,7 @@ static wk_tensor *random_rnn(machine *m) {
     wk_tensor *b_ih = chance(m, 60) ? fitting(m, WK_SHAPE(hidden)) : NULL;
     wk_tensor *b_hh = b_ih != NULL ? fitting(m, WK_SHAPE(hidden)) : NULL; /* often the same tensor */
     wk_tensor *w_ih = fitting(m, WK_SHAPE(hidden, in)), *w_hh = fitting(m, WK_SHAPE(hidden, hidden));
-    wk_tensor *r = wk_rnn(x, h0, w_ih, w_hh, b_ih, b_hh, &hn);
+    wk_tensor *r = wk_rnn(x, h0, w_ih, w_hh, b_ih, b_hh, false, chance(m, 40), &hn); /* relu bends */
     return chance(m, 40) ? hn : r;
 }
 

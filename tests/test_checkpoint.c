@@ -88,11 +88,11 @@ static void train(int kind, int stop, double *losses) {
     net n = net_new(7, kind);
     for (int i = 0; i < stop; i++) losses[i] = iterate(&n);
     if (stop < ITERATIONS) {
-        assert_int_equal(wk_checkpoint_save(path, n.root, &n.optim, 1), WK_OK);
+        assert_int_equal(wk_checkpoint_save(path, n.root, &n.optim, 1, NULL), WK_OK);
         net_free(&n);
         n = net_new(99, kind);
         iterate(&n);
-        assert_int_equal(wk_checkpoint_load(path, n.root, &n.optim, 1), WK_OK);
+        assert_int_equal(wk_checkpoint_load(path, n.root, &n.optim, 1, NULL), WK_OK);
         for (int i = stop; i < ITERATIONS; i++) losses[i] = iterate(&n);
     }
     net_free(&n);
@@ -118,8 +118,8 @@ static void two_optimisers(void **state) {
     (void)state;
     net n = net_new(1, 0);
     wk_optim *both[] = {wk_adam_new(n.rnn, 0.5, NULL), wk_sgd_new(n.out, 0.25, NULL)};
-    assert_int_equal(wk_checkpoint_save(path, n.root, both, 2), WK_OK);
-    wk_safetensors *file = wk_safetensors_open(path);
+    assert_int_equal(wk_checkpoint_save(path, n.root, both, 2, NULL), WK_OK);
+    wk_safetensors *file = wk_safetensors_open(path, NULL);
     assert_string_equal(wk_safetensors_metadata(file, "optimizer.0"), "Adam");
     assert_string_equal(wk_safetensors_metadata(file, "optimizer.1"), "SGD");
     int32_t found = 0;
@@ -131,15 +131,15 @@ static void two_optimisers(void **state) {
     assert_int_equal(found, 4);
     wk_safetensors_close(file);
     wk_optim_set_lr(both[1], 3);
-    assert_int_equal(wk_checkpoint_load(path, n.root, both, 2), WK_OK);
+    assert_int_equal(wk_checkpoint_load(path, n.root, both, 2, NULL), WK_OK);
     assert_close(wk_optim_lr(both[1]), 0.25, 0, "lr");
     wk_optim *const exchanged[] = {both[1], both[0]};
-    wk_checkpoint_load(path, n.root, exchanged, 2);
+    wk_error e;
+    assert_int_equal(wk_checkpoint_load(path, n.root, exchanged, 2, &e), WK_EINVAL);
     char expected[128];
     snprintf(expected, sizeof expected, "checkpoint_load: %s: optimizer.0 is Adam in the file, not SGD", path);
-    assert_fails(WK_EINVAL, expected);
-    assert_int_equal(wk_checkpoint_load(path, n.root, both, 1), WK_EINVAL); /* the other is unexpected */
-    wk_check(NULL);
+    assert_string_equal(e.message, expected);
+    assert_int_equal(wk_checkpoint_load(path, n.root, both, 1, NULL), WK_EINVAL); /* the other is unexpected */
     wk_optim_free(both[0]);
     wk_optim_free(both[1]);
     net_free(&n);
@@ -152,17 +152,18 @@ static void two_optimisers(void **state) {
 static void forge(const char *name, wk_tensor *value) {
     wk_named items[64];
     const wk_pair kind = {"optimizer.0", "SGD"};
-    wk_safetensors *file = wk_safetensors_open(path);
+    wk_safetensors *file = wk_safetensors_open(path, NULL);
     const int64_t count = wk_safetensors_count(file);
     int64_t replaced = 0;
     for (int64_t i = 0; i < count; i++) {
         items[i].name = (char *)wk_safetensors_name(file, i);
         const bool this_one = strcmp(items[i].name, name) == 0;
-        items[i].tensor = this_one ? value : wk_safetensors_read(file, items[i].name);
+        items[i].tensor = value;
+        if (!this_one) assert_int_equal(wk_safetensors_read(file, items[i].name, &items[i].tensor, NULL), WK_OK);
         replaced += this_one;
     }
     assert_int_equal(replaced, 1);
-    assert_int_equal(wk__safetensors_write(path, items, count, &kind, 1, "forge"), WK_OK);
+    assert_true(wk__safetensors_write(path, items, count, &kind, 1));
     wk_safetensors_close(file);
 }
 
@@ -175,9 +176,7 @@ static void assert_refused(net *n, const char *ending) {
     wk_manual_seed(5);
     const int64_t drawn = wk_randint(0, INT64_C(1) << 31);
     wk_manual_seed(5);
-    wk_checkpoint_load(path, n->root, NULL, 0);
-    wk_check(&e);
-    assert_true(e.status < 0);
+    assert_true(wk_checkpoint_load(path, n->root, NULL, 0, &e) < 0);
     assert_non_null(strstr(e.message, ending));
     assert_int_equal(wk_randint(0, INT64_C(1) << 31), drawn);
     assert_close(wk_get_f64(w, (const int64_t[]){0, 0}), before, 0, "unchanged");
@@ -188,9 +187,10 @@ static void states_that_cannot_be(void **state) {
     WK_SCOPE;
     enum { LENGTH = 627, POSITION = 624, HAS_SPARE = 626 };
     net n = net_new(1, 0), other = net_new(2, 0);
-    wk_checkpoint_save(path, n.root, NULL, 0);
-    wk_safetensors *file = wk_safetensors_open(path);
-    wk_tensor *fine = wk_safetensors_read(file, "generator.state");
+    wk_checkpoint_save(path, n.root, NULL, 0, NULL);
+    wk_safetensors *file = wk_safetensors_open(path, NULL);
+    wk_tensor *fine;
+    wk_safetensors_read(file, "generator.state", &fine, NULL);
     wk_safetensors_close(file);
     static const struct { int64_t index; double value; } forgeries[] = {
         {POSITION, 625}, {POSITION, -1}, {HAS_SPARE, 2}, {HAS_SPARE, -1}, {3, -1}, {3, 4294967296.0},
@@ -225,14 +225,13 @@ static void numbers_that_cannot_be(void **state) {
     wk_optim *sgd = wk_sgd_new(m, 0.5, &o);
     for (int i = 0; i < 6; i++) {
         wk_error e;
-        wk_checkpoint_save(path, m, &sgd, 1);
+        wk_checkpoint_save(path, m, &sgd, 1, NULL);
         forge("model.w", wk_scalar(3, WK_F32));
-        assert_int_equal(wk_checkpoint_load(path, m, &sgd, 1), WK_OK); /* fine so far */
+        assert_int_equal(wk_checkpoint_load(path, m, &sgd, 1, NULL), WK_OK); /* fine so far */
         assert_close(wk_item(w), 3, 0, "loaded");
         forge("model.w", wk_scalar(4, WK_F32));
         forge(forgeries[i].name, wk_scalar(forgeries[i].value, WK_F64));
-        assert_int_equal(wk_checkpoint_load(path, m, &sgd, 1), WK_EFORMAT);
-        wk_check(&e);
+        assert_int_equal(wk_checkpoint_load(path, m, &sgd, 1, &e), WK_EFORMAT);
         assert_non_null(strstr(e.message, forgeries[i].name));
         assert_close(wk_item(w), 3, 0, "unchanged");
         assert_close(wk_optim_lr(sgd), 0.5, 0, "unchanged");

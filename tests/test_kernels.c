@@ -23,6 +23,7 @@
 #include "kernels/math.inc"
 #include "kernels/gemm.inc"
 #include "kernels/rnn.inc"
+#include "kernels/layer_norm.inc"
 #include "kernels/optim.inc"
 #include "kernels/types.inc"
 
@@ -54,6 +55,7 @@ static void test_table(const char *data) {
     test_reduction_of_nan();
     test_gemm();
     test_rnn();
+    test_layer_norm();
     test_adam();
     test_sgd();
     test_whole_arithmetic();
@@ -65,7 +67,8 @@ int main(int argc, char **argv) {
     static const char *const isas[] = {"ref", "avx2", "avx512"};
     make_slots();
     table = &wk__kernels_ref;
-    test_rnn_reference();
+    test_rnn_reference(false);
+    test_rnn_reference(true);
     test_adam_reference();
     test_sgd_reference();
     test_conversions();

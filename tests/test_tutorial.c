@@ -172,10 +172,14 @@ static wk_module *module_for(const char *kind, uint64_t seed) {
         wk_optim_free(n.adam);
         return n.root;
     }
+    wk_rnn_options two = WK_RNN_OPTIONS;
+    two.num_layers = 2;
+    two.bidirectional = 1;
     wk_manual_seed(seed);
     wk_module *root = wk_module_new(NULL, "net");
     if (strcmp(kind, "linear") == 0) wk_linear_new(root, "linear", 7, 5, NULL);
     else if (strcmp(kind, "rnn") == 0) wk_rnn_new(root, "rnn", 3, 5, NULL);
+    else if (strcmp(kind, "rnn_of_two") == 0) wk_rnn_new(root, "rnn", 3, 5, &two);
     else fail_msg("init.txt has a net \"%s\"", kind);
     return root;
 }
@@ -202,7 +206,7 @@ static void first_weights(void **state) {
     }
     assert_true(feof(file));
     fclose(file);
-    assert_int_equal(nets, 5);
+    assert_int_equal(nets, 6);
     assert_ok();
 }
 

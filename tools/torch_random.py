@@ -145,7 +145,8 @@ def main():
     write(f"{directory}/random.txt", (line for part in [*map(sequence, SEEDS), every_size()] for line in part))
     nets = [("tutorial", 4, tutorial), ("tutorial", 0, tutorial), ("tutorial", 7, tutorial),
             ("linear", 11, lambda: nn.ModuleDict({"linear": nn.Linear(7, 5)})),
-            ("rnn", 11, lambda: nn.ModuleDict({"rnn": nn.RNN(3, 5)}))]
+            ("rnn", 11, lambda: nn.ModuleDict({"rnn": nn.RNN(3, 5)})),
+            ("rnn_of_two", 12, lambda: nn.ModuleDict({"rnn": nn.RNN(3, 5, num_layers=2, bidirectional=True)}))]
     write(f"{directory}/init.txt", (line for net in nets for line in initial_weights(*net)))
 
 

@@ -4,11 +4,19 @@
  * are those of PyTorch's state_dict ("rnn.weight_ih_l0"), so weights go either way:
  *
  *     safetensors.torch.save_file(net.state_dict(), "net.safetensors")            # Python
- *     wk_load("net.safetensors", net, 0);                                         // C
+ *     wk_load("net.safetensors", net, 0, NULL);                                   // C
  *
  * A file is written beside its place, made durable and renamed: whatever fails, the old file stays whole. A file that
- * is read is not believed: cut, forged or foreign, it gives EFORMAT and a reason. Failures stick, as those of all calls
- * that read or change tensors; EIO names the path and what the system says. */
+ * is read is not believed: cut, forged or foreign, it gives EFORMAT and a reason. EIO names the path and what the
+ * system says.
+ *
+ * These calls report by their status and do not stick, so looking for a file that may not be there is harmless:
+ *
+ *     wk_error e;
+ *     if (wk_load("net.safetensors", net, 0, &e) != WK_OK) printf("a fresh start, for %s\n", e.message);
+ *
+ * error may be NULL; without a failure it is all zero. While the failure of another call is pending (NOTE [Failure
+ * sticks]) they do nothing, and report that one. */
 #ifndef WICK_IO_H
 #define WICK_IO_H
 
@@ -20,14 +28,15 @@ WK_BEGIN_DECLS
 
 /* Writes all parameters and buffers of a module, under their names from it. A shared parameter is written under each of
  * its names. */
-WK_API wk_status wk_save(const char *path, const wk_module *module);
+WK_API wk_status wk_save(const char *path, const wk_module *module, wk_error *error);
 
 /* Sets all parameters and buffers of a module from a file. Names, shapes and types must be the same on both sides; else
  * nothing changes, and the message names what is not: "load: net.safetensors: out.bias is missing; out.weight is
  * (2,32), not (1,32); scale is unexpected". EINVAL, ESHAPE or EDTYPE, whichever is first. With WK_LOAD_PARTIAL a name
- * may be missing on either side. */
-enum { WK_LOAD_PARTIAL = 1 };
-WK_API wk_status wk_load(const char *path, wk_module *module, uint32_t flags);
+ * may be missing on either side; with WK_LOAD_CONVERT a floating type may be another floating one, and values are
+ * rounded to nearest, ties to even. */
+enum { WK_LOAD_PARTIAL = 1, WK_LOAD_CONVERT = 2 };
+WK_API wk_status wk_load(const char *path, wk_module *module, uint32_t flags, wk_error *error);
 
 /* ------------------------------------------------------------------------------------------------- checkpoints --- */
 
@@ -35,25 +44,27 @@ WK_API wk_status wk_load(const char *path, wk_module *module, uint32_t flags);
  * learning rate) and of the random stream. What else must go on belongs into buffers of the module. A program that
  * loads the file into a module and optimisers made in the same way computes what this one would have, bit for bit:
  *
- *     if (resume) wk_checkpoint_load("run.safetensors", net, &adam, 1);
+ *     if (resume) wk_checkpoint_load("run.safetensors", net, &adam, 1, &e);
  *     ...
- *     wk_checkpoint_save("run.safetensors", net, &adam, 1);                     // now and then */
-WK_API wk_status wk_checkpoint_save(const char *path, wk_module *module, wk_optim *const *optims, int32_t optim_count);
+ *     wk_checkpoint_save("run.safetensors", net, &adam, 1, &e);                 // now and then */
+WK_API wk_status wk_checkpoint_save(const char *path, wk_module *module, wk_optim *const *optims, int32_t optim_count,
+                                    wk_error *error);
 
 /* Loads such a file. Names and shapes are checked as by wk_load, and optimisers must be of the kinds that were saved;
  * else nothing changes. */
-WK_API wk_status wk_checkpoint_load(const char *path, wk_module *module, wk_optim *const *optims, int32_t optim_count);
+WK_API wk_status wk_checkpoint_load(const char *path, wk_module *module, wk_optim *const *optims, int32_t optim_count,
+                                    wk_error *error);
 
 /* ----------------------------------------------------------------------------------------------- named tensors --- */
 
 /* Writes a file of count tensors, each under its name, in the bytes that the format's own library would write. EINVAL:
  * a name is there twice, is not UTF-8, or is "__metadata__". */
 WK_API wk_status wk_safetensors_write(const char *path, const char *const *names, wk_tensor *const *tensors,
-                                      int64_t count);
+                                      int64_t count, wk_error *error);
 
 /* Opens a file and reads its header; NULL on failure. The caller closes it; NULL is allowed there. */
 typedef struct wk_safetensors wk_safetensors;
-WK_API wk_safetensors *wk_safetensors_open(const char *path);
+WK_API wk_safetensors *wk_safetensors_open(const char *path, wk_error *error);
 WK_API void wk_safetensors_close(wk_safetensors *file);
 
 /* What is in it, in the order of names: how many tensors; name, type as the format calls it ("F32", "BF16") and shape
@@ -66,8 +77,9 @@ WK_API const int64_t *wk_safetensors_dims(const wk_safetensors *file, int64_t in
 /* The text under this key of __metadata__, or NULL. */
 WK_API const char *wk_safetensors_metadata(const wk_safetensors *file, const char *key);
 
-/* One tensor of the file. EINVAL when there is none of this name, EDTYPE when wick has not its type. */
-WK_API wk_tensor *wk_safetensors_read(const wk_safetensors *file, const char *name);
+/* Makes *t a tensor of the file, NULL on failure. EINVAL when there is none of this name, EDTYPE when wick has not its
+ * type. */
+WK_API wk_status wk_safetensors_read(const wk_safetensors *file, const char *name, wk_tensor **t, wk_error *error);
 
 WK_END_DECLS
 

@@ -162,8 +162,16 @@ WK_API wk_status wk_snapshot_average(wk_snapshot *snapshot, double decay);
  * https://pytorch.org/docs/stable/generated/torch.nn.Sequential.html */
 WK_API wk_module *wk_sequential_new(wk_module *parent, const char *name);
 
-/* Tanh: an operation as a module. https://pytorch.org/docs/stable/generated/torch.nn.Tanh.html */
+/* Operations as modules: Tanh, Sigmoid, ReLU and SiLU; LeakyReLU (PyTorch's slope is 0.01), ELU (alpha 1), and GELU, to
+ * which tanh means approximate="tanh". What they compute stands at the operations of these names.
+ * https://pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity */
 WK_API wk_module *wk_tanh_new(wk_module *parent, const char *name);
+WK_API wk_module *wk_sigmoid_new(wk_module *parent, const char *name);
+WK_API wk_module *wk_relu_new(wk_module *parent, const char *name);
+WK_API wk_module *wk_silu_new(wk_module *parent, const char *name);
+WK_API wk_module *wk_leaky_relu_new(wk_module *parent, const char *name, double negative_slope);
+WK_API wk_module *wk_elu_new(wk_module *parent, const char *name, double alpha);
+WK_API wk_module *wk_gelu_new(wk_module *parent, const char *name, bool tanh);
 
 /* Linear: y = x W^T + b. Parameters weight (out,in) and bias (out), drawn as PyTorch draws them.
  * https://pytorch.org/docs/stable/generated/torch.nn.Linear.html */
@@ -171,8 +179,9 @@ typedef struct wk_linear_options {
     size_t size;
     int32_t bias;      /* 1: with a bias */
     wk_tensor *weight; /* a parameter of the same tree to share; NULL: one of its own */
+    wk_dtype dtype;    /* of the parameters, WK_F32 or WK_F64 */
 } wk_linear_options;
-#define WK_LINEAR_OPTIONS { sizeof(wk_linear_options), 1, NULL }
+#define WK_LINEAR_OPTIONS { sizeof(wk_linear_options), 1, NULL, WK_F32 }
 
 WK_API wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_features, int64_t out_features,
                                 const wk_linear_options *options);
@@ -180,25 +189,63 @@ WK_API wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_
 /* x (...,in) -> (...,out) */
 WK_API wk_tensor *wk_linear_forward(wk_module *linear, wk_tensor *x);
 
-/* RNN: one layer with tanh over sequences of any length, the length being whatever x has at each call. Parameters
- * weight_ih_l0 (H,I), weight_hh_l0 (H,H), bias_ih_l0 (H), bias_hh_l0 (H), drawn as PyTorch draws them.
- * https://pytorch.org/docs/stable/generated/torch.nn.RNN.html */
+/* Embedding: rows of a table, chosen by whole numbers. Parameter weight (num_embeddings,embedding_dim), normal as
+ * PyTorch draws it. https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html */
+typedef struct wk_embedding_options {
+    size_t size;
+    wk_dtype dtype; /* of the weight, WK_F32 or WK_F64 */
+} wk_embedding_options;
+#define WK_EMBEDDING_OPTIONS { sizeof(wk_embedding_options), WK_F32 }
+
+WK_API wk_module *wk_embedding_new(wk_module *parent, const char *name, int64_t num_embeddings, int64_t embedding_dim,
+                                   const wk_embedding_options *options);
+
+/* input (...) of whole numbers -> (...,embedding_dim). EINDEX for a number outside. */
+WK_API wk_tensor *wk_embedding_forward(wk_module *embedding, wk_tensor *input);
+
+/* LayerNorm: wk_layer_norm over the last dimensions, dims. Parameters weight and bias of these dims, 1 and 0 at first.
+ * https://pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html */
+typedef struct wk_layer_norm_options {
+    size_t size;
+    double eps;
+    int32_t elementwise_affine; /* 1: with weight and bias */
+    wk_dtype dtype;             /* of the parameters, WK_F32 or WK_F64 */
+} wk_layer_norm_options;
+#define WK_LAYER_NORM_OPTIONS { sizeof(wk_layer_norm_options), 1e-5, 1, WK_F32 }
+
+WK_API wk_module *wk_layer_norm_new(wk_module *parent, const char *name, int32_t ndim, const int64_t *dims,
+                                    const wk_layer_norm_options *options);
+
+/* x (...,dims) -> the same shape. */
+WK_API wk_tensor *wk_layer_norm_forward(wk_module *layer_norm, wk_tensor *x);
+
+/* RNN: layers over sequences of any length, the length being whatever x has at each call. Each layer reads the states
+ * of the one below it, the first x; with two directions, D = 2, each layer also runs from the last step to the first,
+ * and what it gives are both states side by side. Parameters weight_ih_l0 (H,I), or (H,D H) above, weight_hh_l0 (H,H),
+ * bias_ih_l0 (H), bias_hh_l0 (H), and of the other direction weight_ih_l0_reverse and so on, drawn as PyTorch draws
+ * them. https://pytorch.org/docs/stable/generated/torch.nn.RNN.html */
+enum { WK_RNN_TANH, WK_RNN_RELU };
 typedef struct wk_rnn_options {
     size_t size;
-    int32_t bias;        /* 1: with biases */
-    int32_t batch_first; /* 1: x and the result are (N,T,*); 0: (T,N,*) */
+    int32_t bias;          /* 1: with biases */
+    int32_t batch_first;   /* 1: x and the result are (N,T,*); 0: (T,N,*) */
+    int32_t num_layers;
+    int32_t bidirectional; /* 1: two directions */
+    int32_t nonlinearity;  /* WK_RNN_TANH or WK_RNN_RELU */
+    wk_dtype dtype;        /* of the parameters, WK_F32 or WK_F64 */
 } wk_rnn_options;
-#define WK_RNN_OPTIONS { sizeof(wk_rnn_options), 1, 0 }
+#define WK_RNN_OPTIONS { sizeof(wk_rnn_options), 1, 0, 1, 0, WK_RNN_TANH, WK_F32 }
 
 WK_API wk_module *wk_rnn_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
                              const wk_rnn_options *options);
 
-/* x (N,T,I), or (T,N,I) without batch_first; h0 (1,N,H) or NULL for zeros. Returns the states of all steps (N,T,H), or
- * (T,N,H); *hn, when hn is not NULL, becomes the last state (1,N,H) (NULL on failure). */
+/* x (N,T,I), or (T,N,I) without batch_first; h0 (L D,N,H) or NULL for zeros: a state for each layer and direction, in
+ * the order of the parameters. Returns the states of all steps of the last layer (N,T,D H), or (T,N,D H); *hn, when hn
+ * is not NULL, becomes the last states (L D,N,H) (NULL on failure). */
 WK_API wk_tensor *wk_rnn_forward(wk_module *rnn, wk_tensor *x, wk_tensor *h0, wk_tensor **hn);
 
-/* RNNCell: one step, h' = tanh(W_ih x + b_ih + W_hh h + b_hh), built from linear, add and tanh. x (N,I), h (N,H) or
- * NULL for zeros -> (N,H). Parameters weight_ih, weight_hh, bias_ih, bias_hh.
+/* RNNCell: one step, h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with relu, built from linear, add and tanh. x (N,I),
+ * h (N,H) or NULL for zeros -> (N,H). Parameters weight_ih, weight_hh, bias_ih, bias_hh. One layer, one direction.
  * https://pytorch.org/docs/stable/generated/torch.nn.RNNCell.html */
 WK_API wk_module *wk_rnn_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
                                   const wk_rnn_options *options);

@@ -101,6 +101,12 @@ wk_status wk__fail(wk_ctx *ctx, wk_status status, const char *op, const char *fo
 /* Fills an error for calls that report and do not stick. error may be NULL. Returns the status. */
 wk_status wk__report(wk_error *error, wk_status status, const char *op, const char *format, ...) WK_PRINTF(4, 5);
 
+/* NOTE [Calls that report]. Calls that read or write files do not stick, and are made of calls that do. Such a call
+ * asks wk__ready first, and returns wk__pending when the answer is no; at its end wk__settle takes what failed within
+ * it out of the context and into *error, as a failure of `op`, whoever recorded it. Without one *error is all zero. */
+wk_status wk__pending(const wk_ctx *ctx, wk_error *error);
+wk_status wk__settle(const char *op, wk_error *error);
+
 /* True when the caller may go on: the context exists and no failure is pending. Counts a skipped call otherwise. */
 static inline bool wk__ready(wk_ctx *ctx) {
     if (wk_unlikely(ctx == NULL)) return false;

@@ -56,18 +56,34 @@ wk_status wk__report(wk_error *error, wk_status status, const char *op, const ch
     return status;
 }
 
+/* A thread that could not even get a context has nowhere to record that: it is told each time it asks. */
+wk_status wk__pending(const wk_ctx *ctx, wk_error *error) {
+    if (ctx == NULL) return wk__report(error, WK_ENOMEM, "check", "out of memory for the context of this thread");
+    if (error != NULL) *error = ctx->failure;
+    return ctx->failure.status;
+}
+
+wk_status wk__settle(const char *op, wk_error *error) {
+    wk_error failure;
+    if (wk_check(&failure) != WK_OK)
+        wk__report(error, failure.status, op, "%s", failure.message + strlen(failure.op) + strlen(": "));
+    else if (error != NULL) *error = failure;
+    if (error != NULL) {
+        error->line = failure.line;
+        memcpy(error->file, failure.file, sizeof error->file);
+    }
+    return failure.status;
+}
+
 bool wk_ok(void) {
     const wk_ctx *ctx = wk__ctx();
     return ctx != NULL && ctx->failure.status == WK_OK;
 }
 
-/* A thread that could not even get a context has nowhere to record that: it is told each time it asks. */
 wk_status wk_check(wk_error *error) {
     wk_ctx *ctx = wk__ctx();
-    if (ctx == NULL) return wk__report(error, WK_ENOMEM, "check", "out of memory for the context of this thread");
-    const wk_status status = ctx->failure.status;
-    if (error != NULL) *error = ctx->failure;
-    memset(&ctx->failure, 0, sizeof ctx->failure);
+    const wk_status status = wk__pending(ctx, error);
+    if (ctx != NULL) memset(&ctx->failure, 0, sizeof ctx->failure);
     return status;
 }
 

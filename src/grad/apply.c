@@ -121,7 +121,11 @@ WK_NOINLINE static wk_tensor *run_retyped(wk_call *c, wk_tensor **outs) {
 
 /* A call whose inputs are in order. */
 static inline wk_tensor *run(wk_call *c, wk_tensor **outs) {
-    if (wk_unlikely(c->op->flags & WK__OP_IN_PLACE)) return wk__apply_in_place(c);
+    if (wk_unlikely(c->op->flags & WK__OP_IN_PLACE)) {
+        wk_tensor *y = wk__apply_in_place(c);
+        if (outs != NULL) outs[0] = y;
+        return y;
+    }
     if (wk_unlikely(!c->op->shape(c))) return abandon(c), c->retype ? run_retyped(c, outs) : NULL;
     if (!(c->out[0]->flags & WK__VIEW)) c->op->forward(c);
     if (wk_unlikely(c->ctx->failure.status != WK_OK)) return abandon(c); /* no scratch memory for forward */

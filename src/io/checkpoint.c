@@ -25,7 +25,6 @@ enum { COLLECT, CHECK, TAKE };
 
 typedef struct checkpoint {
     wk_ctx *ctx;
-    const char *op;
     wk_module *module;
     wk_optim *const *optims;
     int32_t optim_count;
@@ -35,7 +34,7 @@ typedef struct checkpoint {
 } checkpoint;
 
 /* Adds a tensor under a name, to a list whose names are freed with it. */
-static WK_PRINTF(4, 5) void add(checkpoint *c, wk_state *list, wk_tensor *t, const char *format, ...) {
+static WK_PRINTF(3, 4) void add(wk_state *list, wk_tensor *t, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     const int length = vsnprintf(NULL, 0, format, arguments);
@@ -43,7 +42,7 @@ static WK_PRINTF(4, 5) void add(checkpoint *c, wk_state *list, wk_tensor *t, con
     char *name = malloc((size_t)length + 1);
     if (name == NULL || t == NULL || !wk__grow((void **)&list->items, (int32_t)list->count, sizeof *list->items)) {
         free(name);
-        wk__fail(c->ctx, WK_ENOMEM, c->op, "out of memory");
+        wk__io_fail(WK_ENOMEM, "out of memory");
         return;
     }
     va_start(arguments, format);
@@ -59,14 +58,14 @@ static WK_PRINTF(4, 5) void add(checkpoint *c, wk_state *list, wk_tensor *t, con
 static void number(checkpoint *c, double *value, double least, double most, int32_t index, const char *what,
                    const char *dot, const char *of) {
     if (c->mode == COLLECT) {
-        add(c, &c->numbers, wk_scalar(*value, WK_F64), "optimizer.%d.%s%s%s", (int)index, what, dot, of);
+        add(&c->numbers, wk_scalar(*value, WK_F64), "optimizer.%d.%s%s%s", (int)index, what, dot, of);
         return;
     }
     const wk_named *item = &c->numbers.items[c->next++];
     const double loaded = wk_item(item->tensor);
     if (c->mode == TAKE) *value = loaded;
     else if (!(loaded >= least && loaded <= most))
-        wk__fail(c->ctx, WK_EFORMAT, c->op, "%s is %g, which cannot be", item->name, loaded);
+        wk__io_fail(WK_EFORMAT, "%s is %g, which cannot be", item->name, loaded);
 }
 
 static void visit_field(checkpoint *c, wk_optim *optim, int32_t index, const wk_optim_field *field) {
@@ -90,7 +89,7 @@ static const char *name_of(const wk_state *names, const wk_tensor *t) {
 static void visit_optim(checkpoint *c, wk_optim *optim, int32_t index) {
     wk_state names;
     if (!wk__state_of(optim->module, "", &names)) {
-        wk__fail(c->ctx, WK_ENOMEM, c->op, "out of memory");
+        wk__io_fail(WK_ENOMEM, "out of memory");
         return;
     }
     number(c, &optim->lr, 0, DBL_MAX, index, "lr", "", "");
@@ -113,14 +112,14 @@ static void collect_generator(checkpoint *c) {
     state[POSITION] = rng->position;
     state[HAS_SPARE] = rng->has_spare_normal;
     memcpy(&state[SEED], &rng->seed, sizeof rng->seed);
-    add(c, &c->numbers, wk_from_data(state, WK_SHAPE(GENERATOR_LENGTH), WK_I64), "generator.state");
-    add(c, &c->numbers, wk_scalar(rng->spare_normal, WK_F64), "generator.spare_normal");
+    add(&c->numbers, wk_from_data(state, WK_SHAPE(GENERATOR_LENGTH), WK_I64), "generator.state");
+    add(&c->numbers, wk_scalar(rng->spare_normal, WK_F64), "generator.spare_normal");
 }
 
-static void check_generator(checkpoint *c, const int64_t *state) {
+static void check_generator(const int64_t *state) {
     bool fine = state[POSITION] >= 0 && state[POSITION] <= WK_RNG_WORDS && (state[HAS_SPARE] & ~1) == 0;
     for (int32_t i = 0; i < WK_RNG_WORDS; i++) fine &= state[i] >= 0 && state[i] <= UINT32_MAX;
-    if (!fine) wk__fail(c->ctx, WK_EFORMAT, c->op, "generator.state is none of a generator");
+    if (!fine) wk__io_fail(WK_EFORMAT, "generator.state is none of a generator");
 }
 
 static void take_generator(checkpoint *c, const int64_t *state, double spare_normal) {
@@ -140,7 +139,7 @@ static bool visit_numbers(checkpoint *c, int mode) {
     if (mode == COLLECT && wk_ok()) collect_generator(c);
     if (mode == COLLECT || !wk_ok()) return wk_ok();
     const int64_t *state = wk_data(c->numbers.items[c->next].tensor);
-    if (mode == CHECK) check_generator(c, state);
+    if (mode == CHECK) check_generator(state);
     else take_generator(c, state, wk_item(c->numbers.items[c->next + 1].tensor));
     return wk_ok();
 }
@@ -153,7 +152,7 @@ static void collect_states(checkpoint *c, const wk_optim *optim, int32_t index, 
         for (int64_t i = 0; wk__optim_keeps(optim, s) && i < optim->count && wk_ok(); i++) {
             wk_tensor *view = wk__optim_state(optim, i, s);
             if (view != NULL) view = wk__give_to_scope(view);
-            add(c, &c->tensors, view, "optimizer.%d.%s.%s", (int)index, optim->kind->state_names[s],
+            add(&c->tensors, view, "optimizer.%d.%s.%s", (int)index, optim->kind->state_names[s],
                 name_of(names, optim->items[i].at.tensor));
         }
     }
@@ -163,11 +162,11 @@ static void collect_states(checkpoint *c, const wk_optim *optim, int32_t index, 
 static bool collect(checkpoint *c) {
     wk_initial_seed(); /* makes the generator, if nobody has */
     if (!wk_ok()) return false;
-    if (!wk__state_of(c->module, "model", &c->tensors)) wk__fail(c->ctx, WK_ENOMEM, c->op, "out of memory");
+    if (!wk__state_of(c->module, "model", &c->tensors)) wk__io_fail(WK_ENOMEM, "out of memory");
     for (int32_t i = 0; i < c->optim_count && wk_ok(); i++) {
         wk_state names;
         if (!wk__state_of(c->optims[i]->module, "", &names)) {
-            wk__fail(c->ctx, WK_ENOMEM, c->op, "out of memory");
+            wk__io_fail(WK_ENOMEM, "out of memory");
             break;
         }
         collect_states(c, c->optims[i], i, &names);
@@ -181,7 +180,7 @@ static wk_named *all_items(checkpoint *c) {
     const size_t tensors = (size_t)c->tensors.count, numbers = (size_t)c->numbers.count;
     wk_named *all = malloc((tensors + numbers + 1) * sizeof *all);
     if (all == NULL) {
-        wk__fail(c->ctx, WK_ENOMEM, c->op, "out of memory");
+        wk__io_fail(WK_ENOMEM, "out of memory");
         return NULL;
     }
     if (tensors > 0) memcpy(all, c->tensors.items, tensors * sizeof *all);
@@ -202,7 +201,7 @@ static void save(checkpoint *c, const char *path, const wk_state *all) {
         optim_key(keys[i], i);
         metadata[1 + i] = (wk_pair){keys[i], c->optims[i]->kind->name};
     }
-    wk__safetensors_write(path, all->items, all->count, metadata, 1 + c->optim_count, c->op);
+    wk__safetensors_write(path, all->items, all->count, metadata, 1 + c->optim_count);
 }
 
 /* Were the file's optimisers of these kinds? */
@@ -212,8 +211,8 @@ static bool check_kinds(checkpoint *c, const wk_safetensors *file) {
         optim_key(key, i);
         const char *was = wk_safetensors_metadata(file, key), *is = c->optims[i]->kind->name;
         if (was != NULL && strcmp(was, is) == 0) continue;
-        wk__fail(c->ctx, WK_EINVAL, c->op, "%s: %s is %.32s in the file, not %s", file->path, key,
-                 was != NULL ? was : "not there", is);
+        wk__io_fail(WK_EINVAL, "%s: %s is %.32s in the file, not %s", file->path, key,
+                    was != NULL ? was : "not there", is);
         return false;
     }
     return true;
@@ -221,33 +220,32 @@ static bool check_kinds(checkpoint *c, const wk_safetensors *file) {
 
 /* Numbers are loaded into tensors of their own and looked at before anything of the training changes. */
 static void load(checkpoint *c, const char *path, const wk_state *all) {
-    wk_safetensors *file = wk_safetensors_open(path);
+    wk_safetensors *file = wk__safetensors_open(path);
     if (file == NULL) return;
-    if (check_kinds(c, file) && wk__load_check(file, all, 0, c->op) && wk__load_values(file, &c->numbers) &&
+    if (check_kinds(c, file) && wk__load_check(file, all, 0) && wk__load_values(file, &c->numbers) &&
         visit_numbers(c, CHECK) && wk__load_values(file, &c->tensors))
         visit_numbers(c, TAKE);
     wk_safetensors_close(file);
 }
 
 static bool usable(const checkpoint *c, const char *path) {
-    if (!wk__ready(c->ctx)) return false;
     if (path == NULL || c->module == NULL || (c->optims == NULL && c->optim_count > 0))
-        return wk__fail(c->ctx, WK_EINVAL, c->op, "path, module or optims are NULL"), false;
+        return wk__io_fail(WK_EINVAL, "path, module or optims are NULL"), false;
     if (c->optim_count < 0 || c->optim_count > MOST_OPTIMS)
-        return wk__fail(c->ctx, WK_EINVAL, c->op, "%d optimisers are not from 0 to 64", (int)c->optim_count), false;
+        return wk__io_fail(WK_EINVAL, "%d optimisers are not from 0 to 64", (int)c->optim_count), false;
     bool mine = c->module->root->ctx == c->ctx, there = true;
     for (int32_t i = 0; i < c->optim_count; i++) {
         there &= c->optims[i] != NULL;
         mine &= c->optims[i] == NULL || c->optims[i]->ctx == c->ctx;
     }
-    if (!there) wk__fail(c->ctx, WK_EINVAL, c->op, "an optimiser is NULL");
-    else if (!mine) wk__fail(c->ctx, WK_ECONTEXT, c->op, "module or an optimiser belongs to another context");
+    if (!there) wk__io_fail(WK_EINVAL, "an optimiser is NULL");
+    else if (!mine) wk__io_fail(WK_ECONTEXT, "module or an optimiser belongs to another context");
     return there && mine;
 }
 
-static wk_status with_list(checkpoint *c, const char *path,
-                           void (*action)(checkpoint *c, const char *path, const wk_state *all)) {
-    if (!usable(c, path)) return wk__status(c->ctx);
+static void with_list(checkpoint *c, const char *path,
+                      void (*action)(checkpoint *c, const char *path, const wk_state *all)) {
+    if (!usable(c, path)) return;
     const wk_scope scope = wk_scope_open();
     if (collect(c)) {
         const wk_state all = {.items = all_items(c), .count = c->tensors.count + c->numbers.count};
@@ -257,17 +255,20 @@ static wk_status with_list(checkpoint *c, const char *path,
     wk__state_free(&c->tensors);
     wk__state_free(&c->numbers);
     wk_scope_close(scope);
-    return wk__status(c->ctx);
 }
 
-wk_status wk_checkpoint_save(const char *path, wk_module *module, wk_optim *const *optims, int32_t optim_count) {
-    checkpoint c = {.ctx = wk__ctx(), .op = "checkpoint_save", .module = module, .optims = optims,
-                    .optim_count = optim_count};
-    return with_list(&c, path, save);
+wk_status wk_checkpoint_save(const char *path, wk_module *module, wk_optim *const *optims, int32_t optim_count,
+                             wk_error *error) {
+    checkpoint c = {.ctx = wk__ctx(), .module = module, .optims = optims, .optim_count = optim_count};
+    if (!wk__ready(c.ctx)) return wk__pending(c.ctx, error);
+    with_list(&c, path, save);
+    return wk__settle("checkpoint_save", error);
 }
 
-wk_status wk_checkpoint_load(const char *path, wk_module *module, wk_optim *const *optims, int32_t optim_count) {
-    checkpoint c = {.ctx = wk__ctx(), .op = "checkpoint_load", .module = module, .optims = optims,
-                    .optim_count = optim_count};
-    return with_list(&c, path, load);
+wk_status wk_checkpoint_load(const char *path, wk_module *module, wk_optim *const *optims, int32_t optim_count,
+                             wk_error *error) {
+    checkpoint c = {.ctx = wk__ctx(), .module = module, .optims = optims, .optim_count = optim_count};
+    if (!wk__ready(c.ctx)) return wk__pending(c.ctx, error);
+    with_list(&c, path, load);
+    return wk__settle("checkpoint_load", error);
 }

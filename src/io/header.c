@@ -104,8 +104,8 @@ static int by_key(const void *a, const void *b) {
     return strcmp(((const wk_pair *)a)->key, ((const wk_pair *)b)->key);
 }
 
-static bool bad(const wk_safetensors *file, const char *op, const char *name, const char *what) {
-    wk__fail(wk__ctx(), WK_EFORMAT, op, "%s: \"%.64s\" %s", file->path, name, what);
+static bool bad(const wk_safetensors *file, const char *name, const char *what) {
+    wk__io_fail(WK_EFORMAT, "%s: \"%.64s\" %s", file->path, name, what);
     return false;
 }
 
@@ -118,44 +118,43 @@ static int64_t nbytes_of(const wk_entry *e) {
 }
 
 /* The tensors follow one another from the first byte of the data to the last. */
-static bool check_places(wk_safetensors *file, int64_t data_nbytes, const char *op) {
+static bool check_places(wk_safetensors *file, int64_t data_nbytes) {
     int64_t end = 0;
     if (file->count > 0) qsort(file->entries, (size_t)file->count, sizeof *file->entries, by_place);
     for (int64_t i = 0; i < file->count; i++) {
         const wk_entry *e = &file->entries[i];
-        if (e->end < e->begin) return bad(file, op, e->name, "ends before it begins");
-        if (e->begin < end) return bad(file, op, e->name, "overlaps another tensor");
-        if (e->begin > end) return bad(file, op, e->name, "does not begin where the tensor before it ends");
-        if (e->end > data_nbytes) return bad(file, op, e->name, "ends behind the end of the file");
-        if (e->end - e->begin != nbytes_of(e))
-            return bad(file, op, e->name, "has another size than its shape and dtype");
+        if (e->end < e->begin) return bad(file, e->name, "ends before it begins");
+        if (e->begin < end) return bad(file, e->name, "overlaps another tensor");
+        if (e->begin > end) return bad(file, e->name, "does not begin where the tensor before it ends");
+        if (e->end > data_nbytes) return bad(file, e->name, "ends behind the end of the file");
+        if (e->end - e->begin != nbytes_of(e)) return bad(file, e->name, "has another size than its shape and dtype");
         end = e->end;
     }
     if (end == data_nbytes) return true;
-    wk__fail(wk__ctx(), WK_EFORMAT, op, "%s: the tensors cover %lld of %lld bytes of data", file->path, (long long)end,
-             (long long)data_nbytes);
+    wk__io_fail(WK_EFORMAT, "%s: the tensors cover %lld of %lld bytes of data", file->path, (long long)end,
+                (long long)data_nbytes);
     return false;
 }
 
-static bool check_names(wk_safetensors *file, const char *op) {
+static bool check_names(wk_safetensors *file) {
     if (file->count > 0) qsort(file->entries, (size_t)file->count, sizeof *file->entries, by_name);
     for (int64_t i = 1; i < file->count; i++)
         if (by_name(&file->entries[i - 1], &file->entries[i]) == 0)
-            return bad(file, op, file->entries[i].name, "is there twice");
+            return bad(file, file->entries[i].name, "is there twice");
     if (file->pair_count > 0) qsort(file->metadata, (size_t)file->pair_count, sizeof *file->metadata, by_key);
     for (int64_t i = 1; i < file->pair_count; i++)
         if (by_key(&file->metadata[i - 1], &file->metadata[i]) == 0)
-            return bad(file, op, file->metadata[i].key, "is there twice in __metadata__");
+            return bad(file, file->metadata[i].key, "is there twice in __metadata__");
     return true;
 }
 
-bool wk__header_parse(wk_safetensors *file, size_t nbytes, int64_t data_nbytes, const char *op) {
+bool wk__header_parse(wk_safetensors *file, size_t nbytes, int64_t data_nbytes) {
     wk_json j = {.text = file->header, .nbytes = nbytes};
     read_header(&j, file);
     wk__json_end(&j);
-    if (j.problem == NULL) return check_places(file, data_nbytes, op) && check_names(file, op);
+    if (j.problem == NULL) return check_places(file, data_nbytes) && check_names(file);
     const wk_status status = strcmp(j.problem, "out of memory") == 0 ? WK_ENOMEM : WK_EFORMAT;
-    wk__fail(wk__ctx(), status, op, "%s: byte %zu of the header: %s", file->path, j.at, j.problem);
+    wk__io_fail(status, "%s: byte %zu of the header: %s", file->path, j.at, j.problem);
     return false;
 }
 

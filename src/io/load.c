@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/safetensors.h"
+#include "kernel/convert.h"
 #include "wick/grad.h"
 #include "wick/ops.h"
 
@@ -41,6 +42,11 @@ static bool same_shape(const wk_entry *e, const wk_tensor *t) {
     return same;
 }
 
+static bool both_floating(const wk_entry *e, const wk_tensor *t) {
+    const wk_dtype dtype = wk__dtype_of_format(e->format);
+    return dtype >= 0 && wk__dtype_is_floating(dtype) && wk__dtype_is_floating(t->a.dtype);
+}
+
 static void check_item(complaints *c, const wk_safetensors *file, const wk_state *state, const wk_named *item,
                        uint32_t flags) {
     const wk_tensor *t = item->tensor;
@@ -55,32 +61,42 @@ static void check_item(complaints *c, const wk_safetensors *file, const wk_state
     if (!same_shape(e, t))
         complain(c, WK_ESHAPE, "%s is %s, not %s", item->name, wk__shape_text(&is, e->ndim, e->dims),
                  wk__dims_text(&wanted, t));
-    else if (e->format != wk__format_of(t->a.dtype))
+    else if (e->format != wk__format_of(t->a.dtype) && !((flags & WK_LOAD_CONVERT) && both_floating(e, t)))
         complain(c, WK_EDTYPE, "%s has type %s, not %s", item->name, wk__formats[e->format].name,
                  wk__formats[wk__format_of(t->a.dtype)].name);
 }
 
-bool wk__load_check(wk_safetensors *file, const wk_state *state, uint32_t flags, const char *op) {
+bool wk__load_check(wk_safetensors *file, const wk_state *state, uint32_t flags) {
     complaints c = {.status = WK_OK};
     for (int64_t i = 0; i < file->count; i++) file->entries[i].is_known = false;
     for (int64_t i = 0; i < state->count; i++) check_item(&c, file, state, &state->items[i], flags);
     for (int64_t i = 0; i < file->count && !(flags & WK_LOAD_PARTIAL); i++)
         if (!file->entries[i].is_known) complain(&c, WK_EINVAL, "%s is unexpected", file->entries[i].name);
-    if (c.status != WK_OK) wk__fail(wk__ctx(), c.status, op, "%s: %s", file->path, c.text);
+    if (c.status != WK_OK) wk__io_fail(c.status, "%s: %s", file->path, c.text);
     return c.status == WK_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------------ loading --- */
 
+/* The values of a tensor as the file has them, in the type that is wanted. */
+static wk_tensor *read_as(const wk_safetensors *file, const char *name, wk_dtype dtype) {
+    wk_tensor *read = wk__safetensors_read(file, name);
+    if (read == NULL || read->a.dtype == dtype) return read;
+    wk_tensor *t = wk_empty(read->a.ndim, read->a.dims, dtype);
+    if (t != NULL) wk__convert[read->a.dtype][dtype](t->a.numel, t->a.data, 1, read->a.data, 1);
+    wk_drop(read);
+    return t;
+}
+
 /* All is read before anything is copied. */
 bool wk__load_values(const wk_safetensors *file, const wk_state *state) {
     wk_tensor **fresh = calloc((size_t)state->count + 1, sizeof *fresh);
-    if (fresh == NULL) return wk__fail(wk__ctx(), WK_ENOMEM, "load", "out of memory"), false;
+    if (fresh == NULL) return wk__io_fail(WK_ENOMEM, "out of memory"), false;
     const wk_scope scope = wk_scope_open();
     const bool enabled = wk_set_grad_enabled(false);
     for (int64_t i = 0; i < state->count; i++)
         if (wk__entry_named(file, state->items[i].name) != NULL)
-            fresh[i] = wk_safetensors_read(file, state->items[i].name);
+            fresh[i] = read_as(file, state->items[i].name, state->items[i].tensor->a.dtype);
     for (int64_t i = 0; i < state->count && wk_ok(); i++)
         if (fresh[i] != NULL) wk_copy_(state->items[i].tensor, fresh[i]);
     wk_set_grad_enabled(enabled);
@@ -89,34 +105,36 @@ bool wk__load_values(const wk_safetensors *file, const wk_state *state) {
     return wk_ok();
 }
 
-/* Path and module are there, and nothing is pending. */
-static bool usable(wk_ctx *ctx, const char *path, const wk_module *m, const char *op) {
-    if (!wk__ready(ctx)) return false;
-    if (path == NULL || m == NULL) wk__fail(ctx, WK_EINVAL, op, "%s is NULL", path == NULL ? "path" : "module");
-    else if (m->root->ctx != ctx) wk__fail(ctx, WK_ECONTEXT, op, "module belongs to another context");
-    return ctx->failure.status == WK_OK;
+/* The state of the module, if path and module are there; else records why not. */
+static bool state_of(const char *path, const wk_module *m, wk_state *state) {
+    if (path == NULL || m == NULL) wk__io_fail(WK_EINVAL, "%s is NULL", path == NULL ? "path" : "module");
+    else if (m->root->ctx != wk__ctx()) wk__io_fail(WK_ECONTEXT, "module belongs to another context");
+    else if (!wk__state_of(m, "", state)) wk__io_fail(WK_ENOMEM, "out of memory");
+    return wk_ok();
 }
 
-wk_status wk_load(const char *path, wk_module *module, uint32_t flags) {
+static void load(const char *path, const wk_state *state, uint32_t flags) {
+    wk_safetensors *file = wk__safetensors_open(path);
+    if (file != NULL && wk__load_check(file, state, flags)) wk__load_values(file, state);
+    wk_safetensors_close(file);
+}
+
+wk_status wk_load(const char *path, wk_module *module, uint32_t flags, wk_error *error) {
     wk_ctx *ctx = wk__ctx();
     wk_state state = {0};
-    if (!usable(ctx, path, module, "load")) return wk__status(ctx);
-    wk_safetensors *file = wk_safetensors_open(path);
-    if (file == NULL) return wk__status(ctx);
-    if (!wk__state_of(module, "", &state)) wk__fail(ctx, WK_ENOMEM, "load", "out of memory");
-    else if (wk__load_check(file, &state, flags, "load")) wk__load_values(file, &state);
+    if (!wk__ready(ctx)) return wk__pending(ctx, error);
+    if (flags & ~(uint32_t)(WK_LOAD_PARTIAL | WK_LOAD_CONVERT)) wk__io_fail(WK_EINVAL, "flags %#x are unknown", flags);
+    else if (state_of(path, module, &state)) load(path, &state, flags);
     wk__state_free(&state);
-    wk_safetensors_close(file);
-    return wk__status(ctx);
+    return wk__settle("load", error);
 }
 
-wk_status wk_save(const char *path, const wk_module *module) {
+wk_status wk_save(const char *path, const wk_module *module, wk_error *error) {
     wk_ctx *ctx = wk__ctx();
     wk_state state = {0};
     const wk_pair format = {"format", "pt"}; /* what PyTorch's side of the format looks for */
-    if (!usable(ctx, path, module, "save")) return wk__status(ctx);
-    if (!wk__state_of(module, "", &state)) wk__fail(ctx, WK_ENOMEM, "save", "out of memory");
-    else wk__safetensors_write(path, state.items, state.count, &format, 1, "save");
+    if (!wk__ready(ctx)) return wk__pending(ctx, error);
+    if (state_of(path, module, &state)) wk__safetensors_write(path, state.items, state.count, &format, 1);
     wk__state_free(&state);
-    return wk__status(ctx);
+    return wk__settle("save", error);
 }

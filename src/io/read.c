@@ -14,49 +14,54 @@ enum { LENGTH_NBYTES = 8, MOST_HEADER_NBYTES = 100000000 };
 /* ------------------------------------------------------------------------------------------------------ opening --- */
 
 static bool refuse(const wk_safetensors *file, const char *why) {
-    wk__fail(wk__ctx(), WK_EFORMAT, "safetensors_open", "%s: %s", file->path, why);
+    wk__io_fail(WK_EFORMAT, "%s: %s", file->path, why);
     return false;
 }
 
-static bool unreadable(const char *path, const char *op) {
+static bool unreadable(const char *path) {
     const char *reason = errno != 0 ? strerror(errno) : "it became shorter while being read";
-    wk__fail(wk__ctx(), WK_EIO, op, "%s: %s", path, reason);
+    wk__io_fail(WK_EIO, "%s: %s", path, reason);
     return false;
 }
 
 static bool read_header(wk_safetensors *file, int64_t file_nbytes) {
     uint64_t nbytes;
     if (file_nbytes < LENGTH_NBYTES) return refuse(file, "the file is too short to be safetensors");
-    if (!wk__file_read(file->file, 0, &nbytes, sizeof nbytes)) return unreadable(file->path, "safetensors_open");
+    if (!wk__file_read(file->file, 0, &nbytes, sizeof nbytes)) return unreadable(file->path);
     if (nbytes > MOST_HEADER_NBYTES) return refuse(file, "the header would be longer than 100 MB, so this is none");
     if (nbytes > (uint64_t)file_nbytes - LENGTH_NBYTES) return refuse(file, "the file ends within its header");
     file->header = malloc((size_t)nbytes + 1);
-    if (file->header == NULL) return wk__fail(wk__ctx(), WK_ENOMEM, "safetensors_open", "out of memory"), false;
-    if (!wk__file_read(file->file, LENGTH_NBYTES, file->header, (size_t)nbytes))
-        return unreadable(file->path, "safetensors_open");
+    if (file->header == NULL) return wk__io_fail(WK_ENOMEM, "out of memory"), false;
+    if (!wk__file_read(file->file, LENGTH_NBYTES, file->header, (size_t)nbytes)) return unreadable(file->path);
     file->header[nbytes] = '\0';
     file->data_begin = LENGTH_NBYTES + (int64_t)nbytes;
-    return wk__header_parse(file, (size_t)nbytes, file_nbytes - file->data_begin, "safetensors_open");
+    return wk__header_parse(file, (size_t)nbytes, file_nbytes - file->data_begin);
 }
 
-wk_safetensors *wk_safetensors_open(const char *path) {
-    wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx)) return NULL;
-    if (path == NULL) return wk__fail(ctx, WK_EINVAL, "safetensors_open", "path is NULL"), NULL;
+wk_safetensors *wk__safetensors_open(const char *path) {
+    if (path == NULL) return wk__io_fail(WK_EINVAL, "path is NULL"), NULL;
     wk_safetensors *file = calloc(1, sizeof *file);
     char *copy = strdup(path);
     if (file == NULL || copy == NULL) {
         free(file);
         free(copy);
-        return wk__fail(ctx, WK_ENOMEM, "safetensors_open", "out of memory"), NULL;
+        return wk__io_fail(WK_ENOMEM, "out of memory"), NULL;
     }
     int64_t nbytes = 0;
     file->path = copy;
     file->file = wk__file_open(path, &nbytes);
-    const bool fine = file->file >= 0 ? read_header(file, nbytes) : unreadable(path, "safetensors_open");
+    const bool fine = file->file >= 0 ? read_header(file, nbytes) : unreadable(path);
     if (fine) return file;
     wk_safetensors_close(file);
     return NULL;
+}
+
+wk_safetensors *wk_safetensors_open(const char *path, wk_error *error) {
+    wk_ctx *ctx = wk__ctx();
+    if (!wk__ready(ctx)) return wk__pending(ctx, error), NULL;
+    wk_safetensors *file = wk__safetensors_open(path);
+    wk__settle("safetensors_open", error);
+    return file;
 }
 
 void wk_safetensors_close(wk_safetensors *file) {
@@ -101,24 +106,28 @@ const char *wk_safetensors_metadata(const wk_safetensors *file, const char *key)
 
 /* ------------------------------------------------------------------------------------------------------ reading --- */
 
-wk_tensor *wk_safetensors_read(const wk_safetensors *file, const char *name) {
-    static const char *const op = "safetensors_read";
-    wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx)) return NULL;
-    if (file == NULL || name == NULL)
-        return wk__fail(ctx, WK_EINVAL, op, "%s is NULL", file == NULL ? "file" : "name"), NULL;
+wk_tensor *wk__safetensors_read(const wk_safetensors *file, const char *name) {
     const wk_entry *e = wk__entry_named(file, name);
-    if (e == NULL) return wk__fail(ctx, WK_EINVAL, op, "%s: there is no \"%s\"", file->path, name), NULL;
+    if (e == NULL) return wk__io_fail(WK_EINVAL, "%s: there is no \"%s\"", file->path, name), NULL;
     const wk_dtype dtype = wk__dtype_of_format(e->format);
     if (dtype < 0) {
-        wk__fail(ctx, WK_EDTYPE, op, "%s: \"%s\" has type %s, which wick has not", file->path, name,
-                 wk__formats[e->format].name);
+        wk__io_fail(WK_EDTYPE, "%s: \"%s\" has type %s, which wick has not", file->path, name,
+                    wk__formats[e->format].name);
         return NULL;
     }
     wk_tensor *t = wk_empty(e->ndim, e->dims, dtype);
     if (t == NULL) return NULL;
     if (wk__file_read(file->file, file->data_begin + e->begin, t->a.data, (size_t)(e->end - e->begin))) return t;
-    unreadable(file->path, op);
+    unreadable(file->path);
     wk_drop(t);
     return NULL;
+}
+
+wk_status wk_safetensors_read(const wk_safetensors *file, const char *name, wk_tensor **t, wk_error *error) {
+    wk_ctx *ctx = wk__ctx();
+    if (t != NULL) *t = NULL;
+    if (!wk__ready(ctx)) return wk__pending(ctx, error);
+    if (file != NULL && name != NULL && t != NULL) *t = wk__safetensors_read(file, name);
+    else wk__io_fail(WK_EINVAL, "%s is NULL", file == NULL ? "file" : name == NULL ? "name" : "t");
+    return wk__settle("safetensors_read", error);
 }

@@ -52,22 +52,29 @@ int32_t wk__format_named(const char *name);
 int32_t wk__format_of(wk_dtype dtype);
 wk_dtype wk__dtype_of_format(int32_t format);
 
-/* Takes file->header, `nbytes` of text with a 0 behind it, apart. False, recorded for `op`, when it is none of a file
- * with data_nbytes of data. */
-bool wk__header_parse(wk_safetensors *file, size_t nbytes, int64_t data_nbytes, const char *op);
+/* Records why the call that the user made cannot go on; it is named when it ends (NOTE [Calls that report]). */
+#define wk__io_fail(status, ...) wk__fail(wk__ctx(), status, "io", __VA_ARGS__)
+
+/* Takes file->header, `nbytes` of text with a 0 behind it, apart. False, recorded, when it is none of a file with
+ * data_nbytes of data. */
+bool wk__header_parse(wk_safetensors *file, size_t nbytes, int64_t data_nbytes);
 
 /* The entry of this name, or NULL. */
 wk_entry *wk__entry_named(const wk_safetensors *file, const char *name);
 
-/* Writes a file with these tensors, and with metadata if pair_count > 0. */
-wk_status wk__safetensors_write(const char *path, const wk_named *items, int64_t count, const wk_pair *metadata,
-                                int64_t pair_count, const char *op);
+/* Opens a file; reads one of its tensors; writes a file with these tensors, and with metadata if pair_count > 0. NULL
+ * or false on failure, which is recorded. */
+wk_safetensors *wk__safetensors_open(const char *path);
+wk_tensor *wk__safetensors_read(const wk_safetensors *file, const char *name);
+bool wk__safetensors_write(const char *path, const wk_named *items, int64_t count, const wk_pair *metadata,
+                           int64_t pair_count);
 
-/* Do the names, shapes and types of file and state fit? Else records all that does not, by name. With WK_LOAD_PARTIAL a
- * name may be missing on either side. */
-bool wk__load_check(wk_safetensors *file, const wk_state *state, uint32_t flags, const char *op);
+/* Do the names, shapes and types of file and state fit? Else records all that does not, by name. flags are those of
+ * wk_load. */
+bool wk__load_check(wk_safetensors *file, const wk_state *state, uint32_t flags);
 
-/* Copies the file's values to the tensors of a state that was checked. Nothing is changed on failure. */
+/* Copies the file's values, converted where types differ, to the tensors of a state that was checked. Nothing is
+ * changed on failure. */
 bool wk__load_values(const wk_safetensors *file, const wk_state *state);
 
 #endif

@@ -88,9 +88,7 @@ static void add_elements(wk_new_file *f, wk_tensor *t) {
     wk_scope_close(scope);
 }
 
-static wk_status write_file(const char *path, const wk_buffer *header, const wk_named *items, int64_t count,
-                            const char *op) {
-    wk_ctx *ctx = wk__ctx();
+static bool write_file(const char *path, const wk_buffer *header, const wk_named *items, int64_t count) {
     wk_new_file f;
     const uint64_t nbytes = header->length;
     wk__file_begin(&f, path);
@@ -98,45 +96,41 @@ static wk_status write_file(const char *path, const wk_buffer *header, const wk_
     wk__file_add(&f, header->text, header->length);
     for (int64_t i = 0; i < count && wk_ok(); i++) add_elements(&f, items[i].tensor);
     if (!wk_ok()) wk__file_abandon(&f);
-    else if (!wk__file_finish(&f))
-        wk__fail(ctx, errno == ENOMEM ? WK_ENOMEM : WK_EIO, op, "%s: %s", path, strerror(errno));
-    return wk__status(ctx);
+    else if (!wk__file_finish(&f)) wk__io_fail(errno == ENOMEM ? WK_ENOMEM : WK_EIO, "%s: %s", path, strerror(errno));
+    return wk_ok();
 }
 
 /* The items in the order of the file, checked; NULL, recorded, when they are no set of tensors. */
-static wk_named *ordered(const wk_named *items, int64_t count, const char *op) {
-    wk_ctx *ctx = wk__ctx();
+static wk_named *ordered(const wk_named *items, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
-        if (items[i].name == NULL) return wk__fail(ctx, WK_EINVAL, op, "a name is NULL"), NULL;
-        if (!wk__usable(ctx, items[i].tensor, op, items[i].name)) return NULL;
+        if (items[i].name == NULL) return wk__io_fail(WK_EINVAL, "a name is NULL"), NULL;
+        if (!wk__usable(wk__ctx(), items[i].tensor, "io", items[i].name)) return NULL;
         if (strcmp(items[i].name, "__metadata__") == 0)
-            return wk__fail(ctx, WK_EINVAL, op, "\"__metadata__\" is no name for a tensor"), NULL;
+            return wk__io_fail(WK_EINVAL, "\"__metadata__\" is no name for a tensor"), NULL;
     }
     wk_named *sorted = malloc(((size_t)count + 1) * sizeof *sorted);
-    if (sorted == NULL) return wk__fail(ctx, WK_ENOMEM, op, "out of memory"), NULL;
+    if (sorted == NULL) return wk__io_fail(WK_ENOMEM, "out of memory"), NULL;
     if (count > 0) memcpy(sorted, items, (size_t)count * sizeof *sorted);
     if (count > 0) qsort(sorted, (size_t)count, sizeof *sorted, in_order);
     return sorted;
 }
 
-static bool check_header(const wk_buffer *header, const char *unwritable, const char *op) {
-    wk_ctx *ctx = wk__ctx();
-    if (unwritable != NULL) wk__fail(ctx, WK_EINVAL, op, "the name \"%s\" is not UTF-8", unwritable);
-    else if (header->failed) wk__fail(ctx, WK_ENOMEM, op, "out of memory");
-    return ctx->failure.status == WK_OK;
+static bool check_header(const wk_buffer *header, const char *unwritable) {
+    if (unwritable != NULL) wk__io_fail(WK_EINVAL, "the name \"%s\" is not UTF-8", unwritable);
+    else if (header->failed) wk__io_fail(WK_ENOMEM, "out of memory");
+    return wk_ok();
 }
 
-wk_status wk__safetensors_write(const char *path, const wk_named *items, int64_t count, const wk_pair *metadata,
-                                int64_t pair_count, const char *op) {
-    wk_ctx *ctx = wk__ctx();
-    wk_named *sorted = ordered(items, count, op);
-    if (sorted == NULL) return wk__status(ctx);
+bool wk__safetensors_write(const char *path, const wk_named *items, int64_t count, const wk_pair *metadata,
+                           int64_t pair_count) {
+    wk_named *sorted = ordered(items, count);
+    if (sorted == NULL) return false;
     wk_buffer header = {0};
     const char *unwritable = put_header(&header, sorted, count, metadata, pair_count);
-    if (check_header(&header, unwritable, op)) write_file(path, &header, sorted, count, op);
+    const bool written = check_header(&header, unwritable) && write_file(path, &header, sorted, count);
     wk__buffer_free(&header);
     free(sorted);
-    return wk__status(ctx);
+    return written;
 }
 
 /* Are two of the names equal? */
@@ -147,18 +141,22 @@ static const char *repeated(const char *const *names, int64_t count) {
     return NULL;
 }
 
-wk_status wk_safetensors_write(const char *path, const char *const *names, wk_tensor *const *tensors, int64_t count) {
-    static const char *const op = "safetensors_write";
-    wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx)) return wk__status(ctx);
-    if (path == NULL || count < 0 || (count > 0 && (names == NULL || tensors == NULL)))
-        return wk__fail(ctx, WK_EINVAL, op, "path, names or tensors are NULL, or the count is negative");
+static void write_named(const char *path, const char *const *names, wk_tensor *const *tensors, int64_t count) {
     const char *twice = repeated(names, count);
-    if (twice != NULL) return wk__fail(ctx, WK_EINVAL, op, "two tensors are called \"%s\"", twice);
     wk_named *items = malloc(((size_t)count + 1) * sizeof *items);
-    if (items == NULL) return wk__fail(ctx, WK_ENOMEM, op, "out of memory");
-    for (int64_t i = 0; i < count; i++) items[i] = (wk_named){(char *)names[i], tensors[i]};
-    wk__safetensors_write(path, items, count, NULL, 0, op);
+    for (int64_t i = 0; items != NULL && i < count; i++) items[i] = (wk_named){(char *)names[i], tensors[i]};
+    if (items == NULL) wk__io_fail(WK_ENOMEM, "out of memory");
+    else if (twice != NULL) wk__io_fail(WK_EINVAL, "two tensors are called \"%s\"", twice);
+    else wk__safetensors_write(path, items, count, NULL, 0);
     free(items);
-    return wk__status(ctx);
+}
+
+wk_status wk_safetensors_write(const char *path, const char *const *names, wk_tensor *const *tensors, int64_t count,
+                               wk_error *error) {
+    wk_ctx *ctx = wk__ctx();
+    if (!wk__ready(ctx)) return wk__pending(ctx, error);
+    if (path == NULL || count < 0 || (count > 0 && (names == NULL || tensors == NULL)))
+        wk__io_fail(WK_EINVAL, "path, names or tensors are NULL, or the count is negative");
+    else write_named(path, names, tensors, count);
+    return wk__settle("safetensors_write", error);
 }

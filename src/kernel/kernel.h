@@ -59,14 +59,14 @@ typedef struct wk_matrix {
 typedef void wk_gemm_kernel(int64_t m, int64_t n, int64_t k, wk_matrix a, wk_matrix b, double beta, void *c,
                             int64_t c_row, int64_t c_col);
 
-/* One layer of a tanh RNN over a whole sequence (Elman 1990; the formula of torch.nn.RNN):
+/* One layer of an RNN over a whole sequence (Elman 1990; the formula of torch.nn.RNN):
  *
- *     h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh),   t = 0 .. T-1
+ *     h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh),   t = 0 .. T-1      f: tanh, or with relu max(0, .)
  *
  *     x(t,b,i)   at x + t*x_t + b*x_b + i          T steps, B rows of the batch, I features; the last axis contiguous
  *     out(t,b,j) at out + t*out_t + b*out_b + j    H features
  *     h0, gh0, ghn: contiguous (B,H)    w_ih (H,I), w_hh (H,H), b_ih, b_hh (H): contiguous
- *     h0 NULL = zeros; b_ih and b_hh NULL = no bias.
+ *     h0 NULL = zeros; b_ih and b_hh NULL = no bias. Strides may be negative: time then runs the other way.
  *
  * work: scratch of wk__rnn_work(T, B, I, H) elements, for either direction, 64-byte aligned, of any content. */
 typedef struct wk_rnn_args {
@@ -76,6 +76,7 @@ typedef struct wk_rnn_args {
     const void *h0, *w_ih, *w_hh, *b_ih, *b_hh;
     void *out;
     int64_t out_t, out_b;
+    bool relu;
     void *work;
 } wk_rnn_args;
 typedef void wk_rnn_forward_kernel(const wk_rnn_args *a);
@@ -95,6 +96,28 @@ typedef struct wk_rnn_grad_args {
 } wk_rnn_grad_args;
 typedef void wk_rnn_backward_kernel(const wk_rnn_grad_args *a);
 int64_t wk__rnn_work(int64_t T, int64_t B, int64_t I, int64_t H);
+
+/* Layer normalization (Ba, Kiros, Hinton 2016) of rows of n elements, one after another:
+ *
+ *     y = (x - mean) / sqrt(variance + eps) weight + bias       mean and variance (divided by n) of the row
+ *
+ * x, y (rows,n), weight, bias (n): contiguous; without weight 1, without bias 0. */
+typedef struct wk_layer_norm_args {
+    int64_t rows, n;
+    const void *x, *weight, *bias;
+    double eps;
+    void *y;
+} wk_layer_norm_args;
+typedef void wk_layer_norm_kernel(const wk_layer_norm_args *a);
+
+/* Its gradients from g, that of y, which lies as y does. Every target may be NULL; `add_*` as in wk_rnn_grad_args. */
+typedef struct wk_layer_norm_grad_args {
+    wk_layer_norm_args fwd; /* bias and y are not looked at */
+    const void *g;
+    void *gx, *gweight, *gbias;
+    bool add_x, add_weight, add_bias;
+} wk_layer_norm_grad_args;
+typedef void wk_layer_norm_grad_kernel(const wk_layer_norm_grad_args *a);
 
 /* Adam (Kingma & Ba 2015) over n contiguous parameters, rounded as torch.optim.Adam of PyTorch 1.13 rounds it on CPUs
  * with FMA: each line is one operation after the other in the element type, fma(a, b, c) = a b + c is rounded once,

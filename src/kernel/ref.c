@@ -42,6 +42,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_rnn.inc"
+#include "kernel/ref_layer_norm.inc"
 #include "kernel/ref_optim.inc"
 #undef KERNEL
 #undef number
@@ -57,6 +58,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_rnn.inc"
+#include "kernel/ref_layer_norm.inc"
 #include "kernel/ref_optim.inc"
 #undef KERNEL
 #undef number

@@ -12,9 +12,10 @@ void *wk__layer_self(const wk_module *m, const wk_module_class *cls, const char 
     return NULL;
 }
 
-wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, int32_t ndim, const int64_t *dims) {
+wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, int32_t ndim, const int64_t *dims,
+                                 wk_dtype dtype) {
     const wk_scope scope = wk_scope_open();
-    wk_tensor *p = wk_module_add_parameter(m, name, wk_uniform(-bound, bound, ndim, dims, WK_F32));
+    wk_tensor *p = wk_module_add_parameter(m, name, wk_uniform(-bound, bound, ndim, dims, dtype));
     wk_scope_close(scope);
     return p;
 }

@@ -10,7 +10,8 @@
 void *wk__layer_self(const wk_module *m, const wk_module_class *cls, const char *function);
 
 /* A new parameter of m, uniform in [-bound, bound). */
-wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, int32_t ndim, const int64_t *dims);
+wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, int32_t ndim, const int64_t *dims,
+                                 wk_dtype dtype);
 
 /* What a function that makes a layer returns: m, or NULL when one of its parameters could not be made (recorded). The
  * half-made layer goes with its parent. */

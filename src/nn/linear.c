@@ -25,11 +25,11 @@ static double weight_bound(int64_t in_features) {
 }
 
 /* The weight given in the options, which must fit, or a new one. */
-static wk_tensor *weight_of(wk_module *m, wk_tensor *given, int64_t in_features, int64_t out_features) {
-    if (given == NULL) return wk__uniform_parameter(m, "weight", weight_bound(in_features),
-                                                    WK_SHAPE(out_features, in_features));
-    if (!wk__layer_shape(given, "weight", WK_SHAPE(out_features, in_features), "linear_new")) return NULL;
-    return wk_module_share_parameter(m, "weight", given);
+static wk_tensor *weight_of(wk_module *m, const wk_linear_options *o, int64_t in_features, int64_t out_features) {
+    if (o->weight == NULL) return wk__uniform_parameter(m, "weight", weight_bound(in_features),
+                                                    WK_SHAPE(out_features, in_features), o->dtype);
+    if (!wk__layer_shape(o->weight, "weight", WK_SHAPE(out_features, in_features), "linear_new")) return NULL;
+    return wk_module_share_parameter(m, "weight", o->weight);
 }
 
 wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_features, int64_t out_features,
@@ -43,8 +43,9 @@ wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_feature
     wk_module *m = wk_module_new_of(parent, name, &linear_class);
     linear *self = wk_module_self(m);
     if (self == NULL) return NULL;
-    self->weight = weight_of(m, o.weight, in_features, out_features);
-    if (o.bias) self->bias = wk__uniform_parameter(m, "bias", 1 / sqrt((double)in_features), WK_SHAPE(out_features));
+    self->weight = weight_of(m, &o, in_features, out_features);
+    if (o.bias) self->bias = wk__uniform_parameter(m, "bias", 1 / sqrt((double)in_features), WK_SHAPE(out_features),
+                                                 o.dtype);
     return wk__layer_made(m, parent);
 }
 

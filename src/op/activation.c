@@ -44,7 +44,11 @@ WK_UNARY(silu, X, sigmoid_gated(g, x, wk_sigmoid(x), NULL))
 
 /* -------------------------------------------------------------------------------------------------------- gelu --- */
 
-typedef struct gelu_attrs { int64_t tanh; } gelu_attrs;
+typedef struct gelu_attrs {
+    int64_t tanh;
+    int64_t unused; /* wk__map_forward reads two numbers, whatever the kernel makes of them */
+} gelu_attrs;
+_Static_assert(sizeof(gelu_attrs) == sizeof(wk_map_attrs), "read as such");
 
 static bool approximated(const void *attrs) { return ((const gelu_attrs *)attrs)->tanh != 0; }
 
@@ -80,5 +84,5 @@ WK_ROW_AND_IN_PLACE(gelu, 0, .in_count = 1, .out_count = 1, .in_names = "x", .re
                     WK_ATTRS(gelu_attrs, gelu_fields), .shape = wk__unary_shape, .forward = gelu_forward,
                     .grad = gelu_grad, .vjp = gelu_vjp);
 
-wk_tensor *wk_gelu(wk_tensor *x, bool tanh) { return wk__apply1(&wk__op_gelu, x, &(gelu_attrs){tanh}); }
-wk_tensor *wk_gelu_(wk_tensor *x, bool tanh) { return wk__apply1(&wk__op_gelu_, x, &(gelu_attrs){tanh}); }
+wk_tensor *wk_gelu(wk_tensor *x, bool tanh) { return wk__apply1(&wk__op_gelu, x, &(gelu_attrs){tanh, 0}); }
+wk_tensor *wk_gelu_(wk_tensor *x, bool tanh) { return wk__apply1(&wk__op_gelu_, x, &(gelu_attrs){tanh, 0}); }

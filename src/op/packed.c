@@ -1,0 +1,51 @@
+/* packed.c -- see packed.h. */
+#include "op/packed.h"
+
+#include "op/elementwise.h"
+
+bool wk__pack(wk_ctx *ctx, const wk_array *x, bool fine, wk_packed *p) {
+    *p = (wk_packed){x, NULL};
+    if (wk_likely(fine)) return true;
+    p->copy = wk__tensor_make(ctx, x->dtype, x->ndim, x->dims);
+    if (p->copy == NULL) return false;
+    wk__unary_rows(wk__kernels->copy[x->dtype], &p->copy->a, x);
+    p->array = &p->copy->a;
+    return true;
+}
+
+/* The address of the last element. */
+static const char *last_element(const wk_array *a) {
+    int64_t offset = 0;
+    for (int32_t d = 0; d < a->ndim; d++) offset += (a->dims[d] - 1) * a->strides[d];
+    return wk__array_at(a, offset);
+}
+
+/* Does slot i share no memory with the slots before it? It does when two inputs are one tensor, or one a view of the
+ * other; the kernel may then set what it has already added to. */
+static bool apart(const wk_packed_slot *t, int32_t i) {
+    const wk_array *a = t[i].slot;
+    for (int32_t j = 0; j < i; j++) {
+        const wk_array *b = t[j].slot;
+        if (b == NULL || a->numel == 0 || b->numel == 0) continue;
+        if ((const char *)a->data <= last_element(b) && (const char *)b->data <= last_element(a)) return false;
+    }
+    return true;
+}
+
+bool wk__packed_slot_begin(wk_backprop *b, int32_t i, wk_packed_slot *all, wk_fine_for_kernel *fine) {
+    wk_packed_slot *t = &all[i];
+    t->slot = NULL;
+    t->temporary = NULL;
+    t->add = false;
+    if (!wk__wants(b, i)) return true;
+    t->slot = wk__slot(b, i, &t->room, &t->add);
+    if (t->slot == NULL || (fine(t->slot, i) && apart(all, i))) return t->slot != NULL;
+    t->temporary = wk__tensor_make(b->ctx, t->slot->dtype, t->slot->ndim, t->slot->dims);
+    return t->temporary != NULL || wk__fail(b->ctx, WK_ENOMEM, b->node->op->name, "out of memory") == WK_OK;
+}
+
+void wk__packed_slot_end(wk_packed_slot *t) {
+    if (t->temporary == NULL) return;
+    wk__set_or_add(t->slot, &t->temporary->a, t->add);
+    wk__unref(t->temporary);
+}

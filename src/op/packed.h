@@ -1,0 +1,44 @@
+/* packed.h -- inputs and slots laid out as the kernel of a fused row wants them. What lies otherwise is copied. */
+#ifndef WK_OP_PACKED_H
+#define WK_OP_PACKED_H
+
+#include "grad/backprop.h"
+
+/* An input, or a copy of it. */
+typedef struct wk_packed {
+    const wk_array *array; /* NULL: an absent input */
+    wk_tensor *copy;       /* held, or NULL when the array was fine */
+} wk_packed;
+
+/* False when memory is out (not recorded). */
+bool wk__pack(wk_ctx *ctx, const wk_array *x, bool fine, wk_packed *p);
+
+static inline void wk__packed_end(wk_packed *p) { wk__unref(p->copy); }
+static inline const void *wk__packed_data(const wk_packed *p) { return p->array != NULL ? p->array->data : NULL; }
+
+/* The slot of an input. When it lies otherwise, or shares memory with one before it, the kernel sets a temporary, which
+ * is added to the slot afterwards. */
+typedef struct wk_packed_slot {
+    wk_array room;
+    const wk_array *slot; /* NULL: not wanted */
+    wk_tensor *temporary;
+    bool add;
+} wk_packed_slot;
+
+/* Is input i, or its slot, as the kernel wants it? */
+typedef bool wk_fine_for_kernel(const wk_array *x, int32_t i);
+
+/* Begins all[i], after those before it. False when the walk has failed (recorded). All that were begun, are ended. */
+bool wk__packed_slot_begin(wk_backprop *b, int32_t i, wk_packed_slot *all, wk_fine_for_kernel *fine);
+void wk__packed_slot_end(wk_packed_slot *t);
+
+/* Where the kernel writes, or NULL; and does it add? */
+static inline const wk_array *wk__packed_slot_array(const wk_packed_slot *t) {
+    return t->temporary != NULL ? &t->temporary->a : t->slot;
+}
+static inline void *wk__packed_slot_data(const wk_packed_slot *t) {
+    return t->slot != NULL ? wk__packed_slot_array(t)->data : NULL;
+}
+static inline bool wk__packed_slot_add(const wk_packed_slot *t) { return t->add && t->temporary == NULL; }
+
+#endif

@@ -1,0 +1,263 @@
+/* test_layers.c -- every case of modules.txt, which tools/torch_modules.py made: layers with all their options, on
+ * PyTorch's weights: what they compute, and the gradients of inputs and parameters, in f64 and in f32 with each kernel
+ * table. And what the layers refuse. */
+#include "kernel/kernel.h"
+#include "ops_file.h"
+#include "support.h"
+
+static char doing[256]; /* for messages: the case and what of it */
+
+/* ------------------------------------------------------------------------------------------------------- layers --- */
+
+static int32_t option(const ops_case *c, const char *name) {
+    for (int a = 0; a < c->attr_count; a++)
+        if (strcmp(c->attrs[a].name, name) == 0) return (int32_t)c->attrs[a].i;
+    fail_msg("%s has no attribute %s", c->op, name);
+    return 0;
+}
+
+static wk_module *rnn_new(const ops_case *c, wk_dtype dtype) {
+    wk_rnn_options o = WK_RNN_OPTIONS;
+    o.bias = option(c, "bias");
+    o.batch_first = option(c, "batch_first");
+    o.num_layers = option(c, "num_layers");
+    o.bidirectional = option(c, "bidirectional");
+    o.nonlinearity = option(c, "nonlinearity");
+    o.dtype = dtype;
+    return wk_rnn_new(NULL, NULL, c->input[0].dims[2], option(c, "hidden_size"), &o);
+}
+
+static void rnn_forward(wk_module *m, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = wk_rnn_forward(m, in[0], in[1], &out[1]);
+}
+
+static wk_module *embedding_new(const ops_case *c, wk_dtype dtype) {
+    wk_embedding_options o = WK_EMBEDDING_OPTIONS;
+    o.dtype = dtype;
+    return wk_embedding_new(NULL, NULL, option(c, "num_embeddings"), option(c, "embedding_dim"), &o);
+}
+
+static wk_module *layer_norm_new(const ops_case *c, wk_dtype dtype) {
+    wk_layer_norm_options o = WK_LAYER_NORM_OPTIONS;
+    o.eps = c->attrs[1].f;
+    o.elementwise_affine = option(c, "elementwise_affine");
+    o.dtype = dtype;
+    return wk_layer_norm_new(NULL, NULL, c->attrs[0].count, c->attrs[0].dims, &o);
+}
+
+#define PLAIN(op)                                                    \
+    static wk_module *op##_new(const ops_case *c, wk_dtype dtype) {  \
+        return (void)c, (void)dtype, wk_##op##_new(NULL, NULL);      \
+    }
+#define WITH(op, value)                                              \
+    static wk_module *op##_new(const ops_case *c, wk_dtype dtype) {  \
+        return (void)dtype, wk_##op##_new(NULL, NULL, value);        \
+    }
+PLAIN(tanh)
+PLAIN(sigmoid)
+PLAIN(relu)
+PLAIN(silu)
+WITH(leaky_relu, c->attrs[0].f)
+WITH(elu, c->attrs[0].f)
+WITH(gelu, option(c, "tanh") != 0)
+
+static void forward(wk_module *m, wk_tensor *const *in, wk_tensor **out) { out[0] = wk_forward(m, in[0]); }
+
+static const struct {
+    const char *name;
+    int input_count; /* before the parameters */
+    wk_module *(*make)(const ops_case *c, wk_dtype dtype);
+    void (*forward)(wk_module *m, wk_tensor *const *in, wk_tensor **out);
+} layers[] = {
+    {"RNN", 2, rnn_new, rnn_forward},
+    {"Embedding", 1, embedding_new, forward},
+    {"LayerNorm", 1, layer_norm_new, forward},
+    {"Tanh", 1, tanh_new, forward},
+    {"Sigmoid", 1, sigmoid_new, forward},
+    {"ReLU", 1, relu_new, forward},
+    {"SiLU", 1, silu_new, forward},
+    {"LeakyReLU", 1, leaky_relu_new, forward},
+    {"ELU", 1, elu_new, forward},
+    {"GELU", 1, gelu_new, forward},
+};
+enum { LAYERS = sizeof layers / sizeof *layers };
+
+/* ---------------------------------------------------------------------------------------------------- comparing --- */
+
+static wk_tensor *tensor_of(const ops_array *a, wk_dtype dtype) {
+    wk_tensor *t = wk_empty(a->ndim, a->dims, a->whole ? WK_I64 : dtype);
+    void *data = wk_data_mut(t);
+    for (int64_t i = 0; i < a->numel; i++)
+        if (a->whole) ((int64_t *)data)[i] = (int64_t)a->values[i];
+        else if (dtype == WK_F32) ((float *)data)[i] = (float)a->values[i];
+        else ((double *)data)[i] = a->values[i];
+    return t;
+}
+
+/* As in test_ops.c; what is added up here goes through up to three layers, whose errors grow by some ten. */
+static double tolerance(wk_dtype dtype, const ops_array *expected) {
+    double most = 1;
+    for (int64_t i = 0; i < expected->numel; i++) most = fmax(most, fabs(expected->values[i]));
+    return (dtype == WK_F32 ? 1e-5 : 1e-13) * most;
+}
+
+/* NULL stands for a gradient that is absent: zeros. */
+static void compare(wk_tensor *t, const ops_array *expected, wk_dtype dtype, const char *what, int number) {
+    char where[400];
+    double values[4096] = {0};
+    snprintf(where, sizeof where, "%s: %s %d", doing, what, number);
+    assert_true(expected->numel <= 4096);
+    assert_true(t == NULL || wk_numel(t) == expected->numel);
+    float narrow[4096];
+    if (t != NULL && dtype == WK_F64) wk_read(t, values, (size_t)expected->numel * sizeof *values);
+    if (t != NULL && dtype == WK_F32) wk_read(t, narrow, (size_t)expected->numel * sizeof *narrow);
+    for (int64_t i = 0; t != NULL && dtype == WK_F32 && i < expected->numel; i++) values[i] = (double)narrow[i];
+    for (int64_t i = 0; i < expected->numel; i++)
+        assert_close(values[i], expected->values[i], tolerance(dtype, expected), where);
+}
+
+static void run_case(const ops_case *c, wk_dtype dtype) {
+    WK_SCOPE;
+    int kind = 0;
+    while (kind < LAYERS && strcmp(layers[kind].name, c->op) != 0) kind++;
+    assert_true(kind < LAYERS);
+    const int inputs = layers[kind].input_count;
+    wk_tensor *in[OPS_MAX_INPUTS] = {NULL}, *out[OPS_MAX_OUTPUTS] = {NULL}, *loss = wk_scalar(0, dtype);
+    wk_module *m = layers[kind].make(c, dtype);
+    assert_int_equal(wk_module_parameter_count(m), c->input_count - inputs);
+    for (int i = 0; i < inputs; i++) {
+        if (c->input[i].values != NULL) in[i] = tensor_of(&c->input[i], dtype);
+        if (in[i] != NULL && !c->input[i].whole) wk_requires_grad_(in[i], true);
+    }
+    for (int i = inputs; i < c->input_count; i++) {
+        WK_NO_GRAD;
+        in[i] = wk_module_parameter_at(m, i - inputs);
+        wk_copy_(in[i], tensor_of(&c->input[i], dtype));
+    }
+    layers[kind].forward(m, in, out);
+    for (int k = 0; k < c->output_count; k++)
+        loss = wk_add(loss, wk_sum(wk_mul(out[k], tensor_of(&c->cotangent[k], dtype))));
+    wk_backward(loss);
+    for (int k = 0; k < c->output_count; k++) compare(out[k], &c->output[k], dtype, "output", k);
+    for (int i = 0; i < c->input_count; i++)
+        if (c->gradient[i].values != NULL) compare(wk_grad_of(in[i]), &c->gradient[i], dtype, "gradient", i);
+    wk_module_free(m);
+    assert_ok();
+}
+
+static void all_cases(wk_dtype dtype, const char *isa) {
+    if (!wk__kernels_select(isa)) skip_test("this machine lacks the instruction set");
+    char path[512];
+    const char *broken;
+    ops_case c;
+    int count = 0;
+    snprintf(path, sizeof path, "%s/modules.txt", wk_test_data);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    for (; ops_case_read(file, &c, &broken); ops_case_free(&c), count++) {
+        snprintf(doing, sizeof doing, "%s %s, %s, %s", c.op, c.label, wk_dtype_name(dtype), isa);
+        run_case(&c, dtype);
+    }
+    fclose(file);
+    assert_null(broken);
+    assert_true(count >= 36);
+    wk__kernels_select(NULL);
+}
+
+static void f32_ref(void **state) { (void)state, all_cases(WK_F32, "ref"); }
+static void f32_avx2(void **state) { (void)state, all_cases(WK_F32, "avx2"); }
+static void f32_avx512(void **state) { (void)state, all_cases(WK_F32, "avx512"); }
+static void f64(void **state) { (void)state, all_cases(WK_F64, "ref"); }
+
+/* ------------------------------------------------------------------------------------------------------ refusal --- */
+
+static void what_an_rnn_refuses(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_rnn_options o = WK_RNN_OPTIONS;
+    o.num_layers = 0;
+    assert_null(wk_rnn_new(NULL, NULL, 2, 3, &o));
+    assert_fails(WK_EINVAL, "rnn_new: num_layers is 0 and must be positive");
+    o.num_layers = 2;
+    assert_null(wk_rnn_cell_new(NULL, NULL, 2, 3, &o));
+    assert_fails(WK_EINVAL, "rnn_cell_new: a cell has one layer in one direction");
+    o.nonlinearity = 2;
+    assert_null(wk_rnn_new(NULL, NULL, 2, 3, &o));
+    assert_fails(WK_EINVAL, "rnn_new: nonlinearity is 2, neither WK_RNN_TANH nor WK_RNN_RELU");
+    o.nonlinearity = WK_RNN_RELU;
+    wk_module *rnn = wk_rnn_new(NULL, NULL, 2, 3, &o);
+    wk_tensor *x = wk_ones(WK_SHAPE(4, 5, 2), WK_F32), *hn = x;
+    assert_null(wk_rnn_forward(rnn, x, wk_ones(WK_SHAPE(1, 5, 3), WK_F32), &hn));
+    assert_null(hn);
+    assert_fails(WK_ESHAPE, "rnn_forward: h0 is (1,5,3) and must have 2 states, one for each layer and direction");
+    assert_null(wk_rnn_forward(rnn, x, wk_ones(WK_SHAPE(2, 4, 3), WK_F32), NULL));
+    assert_fails(WK_ESHAPE, "rnn: h0 is (1,4,3) and must be (1,5,3)");
+    wk_module_free(rnn);
+}
+
+static void what_others_refuse(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = wk_ones(WK_SHAPE(2, 3), WK_F32);
+    assert_null(wk_layer_norm_new(NULL, NULL, WK_SCALAR, NULL));
+    assert_fails(WK_EINVAL, "layer_norm_new: 0 dimensions are not from 1 to 8");
+    assert_null(wk_layer_norm_new(NULL, NULL, WK_SHAPE(3, 0), NULL));
+    assert_fails(WK_EINVAL, "layer_norm_new: a dimension is 0 and must be positive");
+    wk_module *norm = wk_layer_norm_new(NULL, NULL, WK_SHAPE(2), NULL);
+    assert_null(wk_forward(norm, x));
+    assert_fails(WK_ESHAPE, "layer_norm: x is (2,3) and must end in (2)");
+    wk_module_free(norm);
+    assert_null(wk_layer_norm(x, WK_SHAPE(3), x, NULL, 1e-5));
+    assert_fails(WK_ESHAPE, "layer_norm: weight is (2,3) and must be (3)");
+    assert_null(wk_layer_norm(x, WK_SCALAR, NULL, NULL, 1e-5));
+    assert_fails(WK_EINVAL, "layer_norm: dims are none: at least the last dimension is normalized");
+    assert_null(wk_embedding_new(NULL, NULL, 0, 3, NULL));
+    assert_fails(WK_EINVAL, "embedding_new: num_embeddings is 0 and must be positive");
+}
+
+/* What torch.manual_seed(13); torch.nn.Embedding(2, 3) has. */
+static void first_weights_of_an_embedding(void **state) {
+    (void)state;
+    static const float expected[] = {-0x1.c95b5p-4f, -0x1.2546aep+0f, 0x1.690a7ap+0f,
+                                     0x1.5d8a9p+0f,  0x1.1eddcep+0f,  -0x1.ecaa3ap-1f};
+    wk_manual_seed(13);
+    wk_module *m = wk_embedding_new(NULL, NULL, 2, 3, NULL);
+    assert_memory_equal(wk_data(wk_module_parameter(m, "weight")), expected, sizeof expected);
+    wk_module_free(m);
+    assert_ok();
+}
+
+static void assert_text(wk_module *m, const char *expected) {
+    char text[400];
+    wk_module_to_text(m, text, sizeof text);
+    assert_string_equal(text, expected);
+    wk_module_free(m);
+}
+
+static void printed_as_pytorch_prints_them(void **state) {
+    (void)state;
+    wk_rnn_options o = WK_RNN_OPTIONS;
+    o.nonlinearity = WK_RNN_RELU;
+    assert_text(wk_rnn_cell_new(NULL, NULL, 2, 3, &o), "RNNCell(2, 3, nonlinearity=relu)");
+    o.num_layers = 2;
+    o.bidirectional = 1;
+    o.bias = 0;
+    o.batch_first = 1;
+    assert_text(wk_rnn_new(NULL, NULL, 2, 3, &o),
+                "RNN(2, 3, num_layers=2, bias=False, batch_first=True, bidirectional=True)");
+    assert_text(wk_embedding_new(NULL, NULL, 5, 3, NULL), "Embedding(5, 3)");
+    assert_text(wk_layer_norm_new(NULL, NULL, WK_SHAPE(3), NULL),
+                "LayerNorm((3,), eps=1e-05, elementwise_affine=True)");
+    assert_text(wk_layer_norm_new(NULL, NULL, WK_SHAPE(3, 5), NULL),
+                "LayerNorm((3, 5), eps=1e-05, elementwise_affine=True)");
+    assert_text(wk_relu_new(NULL, NULL), "ReLU()");
+    assert_text(wk_leaky_relu_new(NULL, NULL, 0.25), "LeakyReLU(negative_slope=0.25)");
+    assert_text(wk_elu_new(NULL, NULL, 1), "ELU(alpha=1)");
+    assert_text(wk_gelu_new(NULL, NULL, true), "GELU(approximate=tanh)");
+    assert_ok();
+}
+
+WK_TEST_MAIN("layers", cmocka_unit_test(f32_ref), cmocka_unit_test(f32_avx2), cmocka_unit_test(f32_avx512),
+             cmocka_unit_test(f64), cmocka_unit_test(what_an_rnn_refuses),
+             cmocka_unit_test(what_others_refuse), cmocka_unit_test(first_weights_of_an_embedding),
+             cmocka_unit_test(printed_as_pytorch_prints_them))
