@@ -122,6 +122,9 @@ typedef struct wk_memory {
 } wk_memory;
 WK_API void wk_memory_stats(wk_memory *stats);
 
+/* Counts the peak anew, from what is held now. */
+WK_API void wk_memory_reset_peak(void);
+
 WK_END_DECLS
 
 #endif

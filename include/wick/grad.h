@@ -96,6 +96,15 @@ WK_API bool wk_set_anomaly(bool enabled);
  * cannot. `user` is what was given beside it. */
 typedef bool wk_function(void *user, wk_tensor *const *inputs, wk_tensor **outputs);
 
+/* Runs f without recording, and once more when its gradient is asked for: between the two, only inputs and outputs are
+ * held, not what f made. The gradient goes to the inputs and to whatever else f reads, such as parameters; the random
+ * numbers are the same both times; checkpoints may lie in checkpoints, and gradients of gradients work. While nothing is
+ * recorded f just runs. `user` must live as long as the history. At most 2 outputs. Errors: EINVAL (f returned false, an
+ * input or output is NULL), ESTATE in backward (f gave outputs of other shapes the second time), and f's own.
+ * Chen et al. 2016, https://arxiv.org/abs/1604.06174; https://pytorch.org/docs/stable/checkpoint.html */
+WK_API wk_status wk_checkpoint(wk_function *f, void *user, wk_tensor *const *inputs, int32_t input_count,
+                               wk_tensor **outputs, int32_t output_count);
+
 /* How gradients are compared: |gradient - difference| <= atol + rtol |difference|, the difference being
  * (f(x + eps) - f(x - eps)) / 2 eps, element by element. The defaults are torch.autograd.gradcheck's. */
 typedef struct wk_gradcheck_options {

@@ -40,6 +40,7 @@ void wk_ctx_free(wk_ctx *ctx) {
     wk__scopes_free(ctx);
     wk__tape_free(ctx);
     free(ctx->rng);
+    for (void *ops = ctx->ops, *next; ops != NULL; ops = next) next = wk__registered_free(ops);
     wk__heap_destroy(&ctx->heap);
     free(ctx);
 }
@@ -65,6 +66,11 @@ wk_ctx *wk_ctx_use(wk_ctx *ctx) {
 void wk_memory_stats(wk_memory *stats) {
     const wk_ctx *ctx = wk__ctx();
     if (stats != NULL) *stats = ctx != NULL ? ctx->heap.stats : (wk_memory){0};
+}
+
+void wk_memory_reset_peak(void) {
+    wk_ctx *ctx = wk__ctx();
+    if (ctx != NULL) ctx->heap.stats.peak_nbytes = ctx->heap.stats.nbytes;
 }
 
 const char *wk_isa(void) { return wk__kernels->isa; }

@@ -63,6 +63,9 @@ struct wk_backprop;
 /* What the engine needs of the ops, without naming one: the sum of two gradients, recorded. The op layer defines it. */
 wk_tensor *wk__sum_of_gradients(wk_tensor *a, wk_tensor *b);
 
+/* Frees what a user registered, and returns what was registered before it. The op layer defines it. */
+void *wk__registered_free(void *registered);
+
 /* Bits of wk_op.flags */
 enum {
     WK__OP_IN_PLACE = 1,   /* output 0 is input 0, written */

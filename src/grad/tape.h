@@ -67,6 +67,10 @@ static inline const int64_t *wk__edge_dims(const wk_edge *edge, int32_t *ndim) {
     return edge->to.node->out[edge->way.output].dims;
 }
 
+static inline wk_dtype wk__edge_dtype(const wk_edge *edge) {
+    return edge->way.kind != WK__TO_NODE ? edge->to.leaf->a.dtype : edge->to.node->out[edge->way.output].dtype;
+}
+
 static inline int64_t wk__edge_numel(const wk_edge *edge) {
     int32_t ndim;
     const int64_t *dims = wk__edge_dims(edge, &ndim);
