@@ -122,6 +122,21 @@ typedef struct wk_memory {
 } wk_memory;
 WK_API void wk_memory_stats(wk_memory *stats);
 
+/* Where a context gets the memory of tensors and of its tape. alloc gives nbytes (a multiple of alignment, a power of 2
+ * from 64), or NULL; free gets the same nbytes back. Both are called by the thread that uses the context. */
+typedef struct wk_allocator {
+    size_t size;
+    void *(*alloc)(void *user, size_t nbytes, size_t alignment);
+    void (*free)(void *user, void *block, size_t nbytes);
+    void *user;
+    int32_t huge_pages; /* ask the system for huge pages below blocks of 2 MB and more */
+} wk_allocator;
+#define WK_ALLOCATOR { sizeof(wk_allocator), NULL, NULL, NULL, 1 }
+
+/* Sets the allocator of the current context, before it has made anything (ESTATE otherwise). Both functions NULL: the C
+ * library's, so that only huge_pages matters. EINVAL when one is missing. Does not stick. */
+WK_API wk_status wk_set_allocator(const wk_allocator *allocator);
+
 /* Counts the peak anew, from what is held now. */
 WK_API void wk_memory_reset_peak(void);
 

@@ -105,6 +105,20 @@ typedef bool wk_function(void *user, wk_tensor *const *inputs, wk_tensor **outpu
 WK_API wk_status wk_checkpoint(wk_function *f, void *user, wk_tensor *const *inputs, int32_t input_count,
                                wk_tensor **outputs, int32_t output_count);
 
+/* The gradient that goes with a function: fills gradients[i] for input i, of its shape and type, from the gradients of the
+ * outputs (NULL where none came), with operations, so that it can be differentiated in turn. An entry left NULL: the
+ * outputs do not depend on that input. False when it cannot. */
+typedef bool wk_gradient_function(void *user, wk_tensor *const *inputs, wk_tensor *const *outputs,
+                                  wk_tensor *const *output_gradients, wk_tensor **gradients);
+
+/* Runs forward without recording, as one operation whose gradient is backward: torch.autograd.Function. Both see the same
+ * inputs and outputs, which are kept until backward. `user` must live as long as the history. At most 2 outputs. For an
+ * operation with a name, a shape rule and numbers of its own see wk_op_register. Errors: EINVAL (a function returned
+ * false, an input or output is NULL), ESHAPE in backward (a gradient of another shape or type than its input). */
+WK_API wk_status wk_function_apply(wk_function *forward, wk_gradient_function *backward, void *user,
+                                   wk_tensor *const *inputs, int32_t input_count, wk_tensor **outputs,
+                                   int32_t output_count);
+
 /* How gradients are compared: |gradient - difference| <= atol + rtol |difference|, the difference being
  * (f(x + eps) - f(x - eps)) / 2 eps, element by element. The defaults are torch.autograd.gradcheck's. */
 typedef struct wk_gradcheck_options {

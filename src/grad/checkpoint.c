@@ -1,8 +1,8 @@
-/* checkpoint.c -- a function that is run again instead of remembered.
+/* checkpoint.c -- functions that are not recorded: one that is run again instead, and one that has its own gradient.
  *
- * The first run records nothing, but notes every tensor from outside that requires a gradient and is read: those are
- * the inputs that the function does not name, such as parameters. Inputs and these become the inputs of one node, whose
- * `compose` is the function itself; the walk does the rest (backprop_compose in walk.c). */
+ * NOTE [Run again]. The first run records nothing, but notes every tensor from outside that requires a gradient and is
+ * read: those are the inputs that the function does not name, such as parameters. Inputs and these become the inputs of
+ * one node, whose `compose` is the function itself; the walk does the rest (backprop_compose in walk.c). */
 #include <string.h>
 
 #include "base/rng.h"
@@ -18,6 +18,7 @@ typedef struct wk_reads {
 
 typedef struct checkpoint_attrs {
     wk_function *f;
+    wk_gradient_function *backward; /* NULL: f is run again */
     void *user;
     wk_tensor **made; /* while the node is made: the outputs */
     int64_t draws;    /* input 0 is the state of the generator */
@@ -103,6 +104,7 @@ static void save_inputs(wk_node *node, const wk_reads *reads) {
 
 typedef struct first_run {
     wk_ctx *ctx;
+    const char *op; /* for messages */
     checkpoint_attrs attrs;
     wk_tensor *const *in;
     int32_t in_count, out_count;
@@ -110,20 +112,22 @@ typedef struct first_run {
     wk_tensor *made[WK__MAX_OUTPUTS]; /* held */
 } first_run;
 
-/* Calls f, unrecorded, and notes what it reads. */
+/* Calls f, unrecorded, and notes what it reads, if it is to be run again. */
 static bool call(first_run *r, wk_tensor **out) {
     wk_ctx *ctx = r->ctx;
     wk_reads *const outer = ctx->reads;
     const uint8_t outer_watch = ctx->watch & WK__WATCH_READS;
     const bool enabled = wk_set_grad_enabled(false);
-    ctx->reads = &r->reads;
-    ctx->watch |= WK__WATCH_READS;
+    if (r->attrs.backward == NULL) {
+        ctx->reads = &r->reads;
+        ctx->watch |= WK__WATCH_READS;
+    }
     const bool fine = r->attrs.f(r->attrs.user, r->in, out);
     ctx->reads = outer;
     ctx->watch = (uint8_t)((ctx->watch & ~WK__WATCH_READS) | outer_watch);
     wk_set_grad_enabled(enabled);
-    if (!fine && wk_ok()) wk__fail(ctx, WK_EINVAL, "checkpoint", "the function returned false");
-    for (int32_t k = 0; k < r->out_count && wk_ok(); k++) wk__usable(ctx, out[k], "checkpoint", "an output");
+    if (!fine && wk_ok()) wk__fail(ctx, WK_EINVAL, r->op, "the function returned false");
+    for (int32_t k = 0; k < r->out_count && wk_ok(); k++) wk__usable(ctx, out[k], r->op, "an output");
     return wk_ok();
 }
 
@@ -137,7 +141,7 @@ static bool make_outputs(first_run *r) {
         fine = r->made[k] != NULL;
     }
     wk_scope_close(scope);
-    if (!fine && wk_ok()) wk__fail(r->ctx, WK_ENOMEM, "checkpoint", "out of memory");
+    if (!fine && wk_ok()) wk__fail(r->ctx, WK_ENOMEM, r->op, "out of memory");
     return fine;
 }
 
@@ -159,37 +163,110 @@ static bool keep_state(first_run *r, const wk_rng *before) {
     return fine;
 }
 
-static void run(first_run *r, wk_tensor **outputs) {
-    wk_ctx *ctx = r->ctx;
-    wk_initial_seed(); /* so that there is a generator */
+static bool take_inputs(first_run *r) {
     for (int32_t i = 0; i < r->in_count && wk_ok(); i++)
-        if (wk__usable(ctx, r->in[i], "checkpoint", "an input")) add(ctx, &r->reads, r->in[i]);
-    if (!wk_ok()) return;
-    const wk_rng before = *ctx->rng;
-    if (!make_outputs(r) || !keep_state(r, &before)) return;
+        if (wk__usable(r->ctx, r->in[i], r->op, "an input")) add(r->ctx, &r->reads, r->in[i]);
+    return wk_ok();
+}
+
+static void run(first_run *r, const wk_op *rows, wk_tensor **outputs) {
     r->attrs.made = r->made;
-    wk__apply(&checkpoints[r->out_count - 1], r->reads.items, r->reads.count, &r->attrs, outputs);
+    wk__apply(&rows[r->out_count - 1], r->reads.items, r->reads.count, &r->attrs, outputs);
     if (outputs[0] != NULL && outputs[0]->node != NULL) save_inputs(outputs[0]->node, &r->reads);
+}
+
+static void finish(first_run *r) {
+    for (int32_t k = 0; k < r->out_count; k++) wk__unref(r->made[k]);
+    reads_free(r->ctx, &r->reads);
+}
+
+static bool in_order(wk_ctx *ctx, const char *op, bool functions, const void *inputs, int32_t input_count,
+                     wk_tensor **outputs, int32_t output_count) {
+    for (int32_t k = 0; outputs != NULL && k < output_count; k++) outputs[k] = NULL;
+    if (!wk__ready(ctx)) return false;
+    if (functions && outputs != NULL && input_count >= 0 && (inputs != NULL || input_count == 0) &&
+        output_count >= 1 && output_count <= WK__MAX_OUTPUTS)
+        return true;
+    wk__fail(ctx, WK_EINVAL, op, "a function, inputs or outputs is NULL, or there are not 1 to %d outputs",
+             WK__MAX_OUTPUTS);
+    return false;
 }
 
 wk_status wk_checkpoint(wk_function *f, void *user, wk_tensor *const *inputs, int32_t input_count,
                         wk_tensor **outputs, int32_t output_count) {
     wk_ctx *ctx = wk__ctx();
-    for (int32_t k = 0; outputs != NULL && k < output_count; k++) outputs[k] = NULL;
-    if (!wk__ready(ctx)) return wk__status(ctx);
-    if (f == NULL || outputs == NULL || input_count < 0 || (inputs == NULL && input_count > 0) || output_count < 1 ||
-        output_count > WK__MAX_OUTPUTS)
-        return wk__fail(ctx, WK_EINVAL, "checkpoint", "f, inputs or outputs is NULL, or there are not 1 to %d outputs",
-                        WK__MAX_OUTPUTS);
+    first_run r = {.ctx = ctx, .op = "checkpoint", .attrs = {.f = f, .user = user}, .in = inputs,
+                   .in_count = input_count, .out_count = output_count};
+    if (!in_order(ctx, r.op, f != NULL, inputs, input_count, outputs, output_count)) return wk__status(ctx);
     if (!ctx->grad_enabled) {
-        if (!f(user, inputs, outputs) && wk_ok())
-            wk__fail(ctx, WK_EINVAL, "checkpoint", "the function returned false");
+        if (!f(user, inputs, outputs) && wk_ok()) wk__fail(ctx, WK_EINVAL, r.op, "the function returned false");
         return ctx->failure.status;
     }
-    first_run r = {.ctx = ctx, .attrs = {.f = f, .user = user}, .in = inputs, .in_count = input_count,
-                   .out_count = output_count};
-    run(&r, outputs);
-    for (int32_t k = 0; k < output_count; k++) wk__unref(r.made[k]);
-    reads_free(ctx, &r.reads);
+    wk_initial_seed(); /* so that there is a generator */
+    if (wk_ok() && take_inputs(&r)) {
+        const wk_rng before = *ctx->rng;
+        if (make_outputs(&r) && keep_state(&r, &before)) run(&r, checkpoints, outputs);
+    }
+    finish(&r);
+    return ctx->failure.status;
+}
+
+/* ------------------------------------------------------------------------------------ with a gradient of its own --- */
+
+static bool fits(const wk_backprop *b, int32_t i, const wk_tensor *g) {
+    wk_shape_text given, expected;
+    int32_t ndim;
+    const wk_edge *edge = &b->node->in[i];
+    const int64_t *dims = wk__edge_dims(edge, &ndim);
+    if (!wk__usable(b->ctx, g, "function", "a gradient that backward gives")) return false;
+    bool same = ndim == g->a.ndim && wk__edge_dtype(edge) == g->a.dtype;
+    for (int32_t d = 0; same && d < ndim; d++) same = dims[d] == g->a.dims[d];
+    if (!same)
+        wk__fail(b->ctx, WK_ESHAPE, "function", "backward gives input %d %s of type %s a gradient %s of type %s",
+                 (int)i, wk__shape_text(&expected, ndim, dims), wk_dtype_name(wk__edge_dtype(edge)),
+                 wk__dims_text(&given, g), wk_dtype_name(g->a.dtype));
+    return same;
+}
+
+static void vjp(const wk_backprop *b, wk_tensor **gx) {
+    const wk_node *node = b->node;
+    const checkpoint_attrs *a = node->attrs;
+    const int32_t size_class = wk__heap_class((size_t)node->in_count * sizeof(wk_tensor *));
+    wk_tensor **in = wk__heap_alloc(&b->ctx->heap, size_class), *out[WK__MAX_OUTPUTS];
+    if (in == NULL) {
+        wk__fail(b->ctx, WK_ENOMEM, "function", "out of memory");
+        return;
+    }
+    for (int32_t i = 0; i < node->in_count; i++) in[i] = node->in[i].saved;
+    for (int32_t k = 0; k < node->out_count; k++) out[k] = node->out[k].saved;
+    const bool fine = a->backward(a->user, in, out, b->gy, gx);
+    wk__heap_free(&b->ctx->heap, in, size_class);
+    if (!fine && wk_ok()) wk__fail(b->ctx, WK_EINVAL, "function", "backward returned false");
+    for (int32_t i = 0; i < node->in_count && wk_ok(); i++)
+        if (gx[i] != NULL && wk__wants(b, i)) fits(b, i, gx[i]);
+}
+
+#define FUNCTION(outputs)                                                                                        \
+    {                                                                                                            \
+        .size = sizeof(wk_op), .name = "function", .row = -1, .in_count = WK__ANY_NUMBER, .in_names = "an input", \
+        .out_count = (outputs), .shape = shape, .vjp = vjp, .attrs_nbytes = sizeof(checkpoint_attrs),            \
+    }
+static const wk_op functions[WK__MAX_OUTPUTS] = {FUNCTION(1), FUNCTION(2)};
+
+wk_status wk_function_apply(wk_function *forward, wk_gradient_function *backward, void *user,
+                            wk_tensor *const *inputs, int32_t input_count, wk_tensor **outputs,
+                            int32_t output_count) {
+    wk_ctx *ctx = wk__ctx();
+    first_run r = {.ctx = ctx, .op = "function", .attrs = {.f = forward, .backward = backward, .user = user},
+                   .in = inputs, .in_count = input_count, .out_count = output_count};
+    const bool both = forward != NULL && backward != NULL;
+    if (!in_order(ctx, r.op, both, inputs, input_count, outputs, output_count)) return wk__status(ctx);
+    if (take_inputs(&r) && make_outputs(&r)) run(&r, functions, outputs);
+    for (int32_t k = 0; k < output_count && outputs[0] != NULL && outputs[0]->node != NULL; k++) {
+        wk_node_output *out = &outputs[0]->node->out[k];
+        out->saved = wk__retain(outputs[k]);
+        out->version = outputs[k]->storage->version;
+    }
+    finish(&r);
     return ctx->failure.status;
 }

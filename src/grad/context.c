@@ -68,6 +68,16 @@ void wk_memory_stats(wk_memory *stats) {
     if (stats != NULL) *stats = ctx != NULL ? ctx->heap.stats : (wk_memory){0};
 }
 
+wk_status wk_set_allocator(const wk_allocator *allocator) {
+    wk_ctx *ctx = wk__ctx();
+    if (ctx == NULL) return WK_ENOMEM;
+    if (allocator == NULL || allocator->size < sizeof *allocator || (allocator->alloc == NULL) != (allocator->free == NULL))
+        return WK_EINVAL;
+    if (ctx->heap.chunks != NULL || ctx->tape.chunk != NULL) return WK_ESTATE;
+    ctx->heap.allocator = *allocator;
+    return WK_OK;
+}
+
 void wk_memory_reset_peak(void) {
     wk_ctx *ctx = wk__ctx();
     if (ctx != NULL) ctx->heap.stats.peak_nbytes = ctx->heap.stats.nbytes;
