@@ -160,7 +160,7 @@ static void what_goes_wrong(void **state) {
     assert_ok();
 }
 
-/* ------------------------------------------------------------------------------------ with a gradient of its own --- */
+/* ----------------------------------------------------------------------------------- with a gradient of its own --- */
 
 /* y = exp x and s = sum y, by the C library: nothing of it is recorded. */
 static bool exponential(void *user, wk_tensor *const *in, wk_tensor **out) {
@@ -173,7 +173,8 @@ static bool exponential(void *user, wk_tensor *const *in, wk_tensor **out) {
     return true;
 }
 
-static bool its_gradient(void *user, wk_tensor *const *in, wk_tensor *const *out, wk_tensor *const *gy, wk_tensor **gx) {
+static bool its_gradient(void *user, wk_tensor *const *in, wk_tensor *const *out, wk_tensor *const *gy,
+                         wk_tensor **gx) {
     wk_tensor *gs = gy[1] != NULL ? wk_expand(gy[1], wk_ndim(in[0]), wk_dims(in[0])) : NULL;
     wk_tensor *g = gy[0] == NULL ? gs : gs == NULL ? gy[0] : wk_add(gy[0], gs);
     gx[0] = user == NULL ? wk_mul(g, out[0]) : wk_sum(g);
@@ -236,5 +237,6 @@ static void memory_runs_out_at_every_allocation(void **state) {
 }
 
 WK_TEST_MAIN("checkpoint", cmocka_unit_test(as_if_remembered), cmocka_unit_test(differences_agree),
-             cmocka_unit_test(memory_is_less), cmocka_unit_test(what_goes_wrong), cmocka_unit_test(a_gradient_of_its_own),
+             cmocka_unit_test(memory_is_less), cmocka_unit_test(what_goes_wrong),
+             cmocka_unit_test(a_gradient_of_its_own),
              cmocka_unit_test(memory_runs_out_at_every_allocation))

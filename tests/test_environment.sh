@@ -13,7 +13,10 @@ documented() {
 }
 
 same() {
-    [ "$(read_in_source)" = "$(documented)" ] || { echo "read: $(read_in_source)"; echo "listed: $(documented)"; return 1; }
+    [ "$(read_in_source)" = "$(documented)" ] && return
+    echo "read: $(read_in_source)"
+    echo "listed: $(documented)"
+    return 1
 }
 
 check "some variable is listed" test -n "$(documented)"

@@ -1,7 +1,7 @@
 /* test_gradcheck.c -- gradients of every row of ops.def, and gradients of those, against central differences in f64, by
- * the public wk_gradcheck and wk_gradgradcheck; and that those see a mistake. The calls are the cases of ops.txt. Inputs
- * lie as every second element of a buffer whose other half is NaN, so that a kernel which reads or writes beside its
- * input shows. */
+ * the public wk_gradcheck and wk_gradgradcheck; and that those see a mistake. The calls are the cases of ops.txt.
+ * Inputs lie as every second element of a buffer whose other half is NaN, so that a kernel which reads or writes beside
+ * its input shows. */
 #include <stdlib.h>
 
 #include "ops_file.h"
@@ -160,11 +160,11 @@ static void mistakes_are_named(void **state) {
     WK_SCOPE;
     wk_tensor *w = leaf(WK_F64, "w"), *nameless = leaf(WK_F64, "");
     assert_int_equal(wk_gradcheck(half, NULL, &w, 1, 1, NULL), WK_EDIFFERS);
-    assert_fails(WK_EDIFFERS, "gradcheck: the gradient of w at [0,0] is 0.270151153 by wk_grad, expected 0.540302306 by "
-                              "differences");
+    assert_fails(WK_EDIFFERS, "gradcheck: the gradient of w at [0,0] is 0.270151153 by wk_grad, expected 0.540302306 "
+                              "by differences");
     wk_gradgradcheck(half, NULL, &nameless, 1, 1, NULL);
-    assert_fails(WK_EDIFFERS, "gradgradcheck: the gradient of input 0 at [0,0] is 0 by wk_grad, expected 0.291926582 by "
-                              "differences");
+    assert_fails(WK_EDIFFERS, "gradgradcheck: the gradient of input 0 at [0,0] is 0 by wk_grad, expected 0.291926582 "
+                              "by differences");
     assert_close(wk_get_f64(w, (const int64_t[]){0, 1}), 0.5, 0, "w has its values back");
 }
 

@@ -206,7 +206,7 @@ static void hooks_go_with_what_they_are_for(void **state) {
     assert_null(wk__ctx()->hooks);
 }
 
-/* -------------------------------------------------------------------------------------------------------- events --- */
+/* ------------------------------------------------------------------------------------------------------- events --- */
 
 static void note(void *user, const wk_op_event *event) {
     static const char *const kinds[] = {"<", ">", "d<", "d>"};
@@ -232,7 +232,7 @@ static void ops_are_reported(void **state) {
     assert_ok();
 }
 
-/* ------------------------------------------------------------------------------------------------------- anomaly --- */
+/* ------------------------------------------------------------------------------------------------------ anomaly --- */
 
 static void the_first_number_that_is_not_finite(void **state) {
     (void)state;

@@ -89,8 +89,8 @@ typedef struct wk_custom_op {
 #define WK_CUSTOM_OP { sizeof(wk_custom_op), NULL, NULL, 1, 1, 0, 0, 0, NULL, 0, NULL, NULL, NULL, NULL }
 
 /* Makes an operation known to the current context, where wk_op_find finds it and wk_op_call calls it. NULL
- * on failure: EINVAL (a name that is taken or none, a missing callback, a count out of range). It goes with the context,
- * or with wk_op_unregister: ESTATE while it stands on the tape. */
+ * on failure: EINVAL (a name that is taken or none, a missing callback, a count out of range). It goes with the
+ * context, or with wk_op_unregister: ESTATE while it stands on the tape. */
 WK_API const wk_op *wk_op_register(const wk_custom_op *op);
 WK_API wk_status wk_op_unregister(const wk_op *op);
 

@@ -46,8 +46,8 @@ WK_API void wk__scope_cleanup(wk_scope *scope);
 #define WK_SCOPE WK_CLEANUP(wk__scope_cleanup) wk_scope WK__JOIN(wk__scope_, __LINE__) = wk_scope_open()
 #endif
 
-/* What an open scope holds: its own part, without the scopes inside it. The first field is set to the size of the struct
- * by whoever asks. */
+/* What an open scope holds: its own part, without the scopes inside it. The first field is set to the size of the
+ * struct by whoever asks. */
 typedef struct wk_scope_memory {
     size_t size;
     int64_t handles; /* tensors that it will release */

@@ -24,7 +24,7 @@ typedef struct checkpoint_attrs {
     int64_t draws;    /* input 0 is the state of the generator */
 } checkpoint_attrs;
 
-/* ---------------------------------------------------------------------------------------------------- collecting --- */
+/* --------------------------------------------------------------------------------------------------- collecting --- */
 
 static bool add(wk_ctx *ctx, wk_reads *reads, wk_tensor *t) {
     if (reads->count == reads->capacity) {
@@ -211,7 +211,7 @@ wk_status wk_checkpoint(wk_function *f, void *user, wk_tensor *const *inputs, in
     return ctx->failure.status;
 }
 
-/* ------------------------------------------------------------------------------------ with a gradient of its own --- */
+/* ----------------------------------------------------------------------------------- with a gradient of its own --- */
 
 static bool fits(const wk_backprop *b, int32_t i, const wk_tensor *g) {
     wk_shape_text given, expected;

@@ -71,8 +71,8 @@ void wk_memory_stats(wk_memory *stats) {
 wk_status wk_set_allocator(const wk_allocator *allocator) {
     wk_ctx *ctx = wk__ctx();
     if (ctx == NULL) return WK_ENOMEM;
-    if (allocator == NULL || allocator->size < sizeof *allocator || (allocator->alloc == NULL) != (allocator->free == NULL))
-        return WK_EINVAL;
+    if (allocator == NULL || allocator->size < sizeof *allocator) return WK_EINVAL;
+    if ((allocator->alloc == NULL) != (allocator->free == NULL)) return WK_EINVAL;
     if (ctx->heap.chunks != NULL || ctx->tape.chunk != NULL) return WK_ESTATE;
     ctx->heap.allocator = *allocator;
     return WK_OK;

@@ -131,7 +131,7 @@ static void check_gradients(const wk_backprop *b) {
     }
 }
 
-/* --------------------------------------------------------------------------------------------------- both of them --- */
+/* ------------------------------------------------------------------------------------------------- both of them --- */
 
 void wk__watch_begins(wk_call *c) {
     if (c->ctx->watch & WK__WATCH_READS) wk__reads_collect(c);

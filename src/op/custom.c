@@ -28,7 +28,10 @@ typedef struct use {
     wk_tensor **gx;
 } use;
 
-static const struct wk_registered *registered(const wk_op *op) { return (const struct wk_registered *)(const void *)op; }
+static const struct wk_registered *registered(const wk_op *op) {
+    return (const struct wk_registered *)(const void *)op;
+}
+
 static const wk_custom_op *callbacks(const wk_call *call) { return &registered(call->op)->of; }
 
 /* ------------------------------------------------------------------------------------------------------ the row --- */
@@ -156,7 +159,7 @@ const wk_op *wk__registered_find(const wk_ctx *ctx, const char *name) {
     return NULL;
 }
 
-/* ------------------------------------------------------------------------------------------------------ accessors --- */
+/* ---------------------------------------------------------------------------------------------------- accessors --- */
 
 static use *use_of(const wk_call *call) { return (use *)(uintptr_t)call; }
 
