@@ -91,5 +91,36 @@ static void memory_of_ones_own(void **state) {
     assert_int_equal(a.nbytes, 0);
 }
 
+static void keep_text(void *user, int32_t level, const char *message) {
+    char *text = user;
+    snprintf(text + strlen(text), 512 - strlen(text), "%d %s\n", (int)level, message);
+}
+
+static void what_the_log_hears(void **state) {
+    (void)state;
+    char text[512] = "", kernels[64];
+    wk_ctx *ctx = wk_ctx_new(), *before = wk_ctx_use(ctx);
+    wk_set_root_warning(1000000);
+    wk_set_log(keep_text, text, WK_LOG_DEBUG);
+    snprintf(kernels, sizeof kernels, "2 kernels: %s\n", wk_isa());
+    assert_string_equal(text, kernels);
+    text[0] = '\0';
+    for (int i = 0; i < 4; i++) wk_zeros(WK_SHAPE(100000), WK_F64); /* 917504 bytes each, as blocks go */
+    assert_string_equal(text, "1 the root scope holds 1835008 bytes in 2 tensors: open a scope around each step\n"
+                              "1 the root scope holds 2752512 bytes in 3 tensors: open a scope around each step\n");
+    text[0] = '\0';
+    {
+        WK_SCOPE;
+        for (int i = 0; i < 9; i++) wk_zeros(WK_SHAPE(100000), WK_F64); /* a scope's own */
+        wk_tensor *a = wk_requires_grad_(wk_zeros(WK_SHAPE(2), WK_F32), true);
+        wk_backward(wk_sum(wk_add(a, wk_zeros(WK_SHAPE(3, 2), WK_F32))));
+    }
+    assert_string_equal(text, "3 backward: the kernels of add do not have this case: operations do it\n");
+    wk_set_log(NULL, NULL, 0);
+    assert_ok();
+    wk_ctx_use(before);
+    wk_ctx_free(ctx);
+}
+
 WK_TEST_MAIN("memory", cmocka_unit_test(what_a_scope_holds), cmocka_unit_test(the_peak_begins_anew),
-             cmocka_unit_test(memory_of_ones_own))
+             cmocka_unit_test(memory_of_ones_own), cmocka_unit_test(what_the_log_hears))

@@ -84,6 +84,11 @@ struct wk_ctx {
     uint32_t walk;              /* number of the latest backward */
     struct wk_site walk_sites[WK__WALKS]; /* where the latest walks were called */
 
+    wk_log_fn *log;             /* grad/log.c */
+    void *log_user;
+    int32_t log_level;
+    int64_t root_warning;       /* bytes of the root scope that are worth a word */
+
     struct wk_registered *ops; /* what users registered (op/custom.c), newest first */
 
     struct wk_rng *rng; /* made at the first draw */

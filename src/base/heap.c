@@ -64,6 +64,7 @@ static char *chunk_new(wk_heap *heap, size_t nbytes) {
     heap->chunks = chunk;
     heap->stats.reserved_nbytes += (int64_t)whole;
     heap->stats.system_calls++;
+    if (heap->grown != NULL) heap->grown(heap);
     return (char *)chunk + WK__LINE;
 }
 

@@ -29,6 +29,7 @@ typedef struct wk_heap {
     struct wk_chunk *chunks;      /* all that came from the system, newest first */
     wk_memory stats;
     wk_allocator allocator;
+    void (*grown)(struct wk_heap *heap); /* called when there is a new chunk; NULL: nobody asks */
     int64_t fail_after;           /* tests only: allocations left until they fail; negative: never */
 } wk_heap;
 

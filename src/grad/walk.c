@@ -154,6 +154,7 @@ static bool backprop_compose(wk_backprop *b) {
 static bool backprop_vjp(wk_backprop *b) {
     wk_node *node = b->node;
     if (node->op->vjp == NULL) return backprop_compose(b);
+    if (wk_unlikely(b->ctx->log != NULL) && !(b->walk->flags & WK_CREATE_GRAPH)) wk__log_no_kernels(b->ctx, node->op);
     wk_tensor *few[FEW_INPUTS] = {NULL}, **gx = few;
     const int32_t size_class = wk__heap_class((size_t)node->in_count * sizeof *gx);
     if (node->in_count > FEW_INPUTS && (gx = wk__heap_alloc(&b->ctx->heap, size_class)) == NULL)

@@ -94,6 +94,9 @@ void wk__hooks_of_targets(wk_walk *walk);
 bool wk__walk_interrupt(wk_walk *walk);
 void wk__walk_resume(wk_walk *walk);
 
+/* log.c: backward has to use operations in place of the kernels of this row. */
+void wk__log_no_kernels(wk_ctx *ctx, const wk_op *op);
+
 /* targets.c: sets the marks of a walk (false: out of memory), and takes them back. */
 bool wk__targets_mark(wk_walk *walk, wk_node *newest);
 void wk__targets_unmark(wk_walk *walk);
