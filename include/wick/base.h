@@ -137,9 +137,9 @@ typedef struct wk_allocator {
  * library's, so that only huge_pages matters. EINVAL when one is missing. Does not stick. */
 WK_API wk_status wk_set_allocator(const wk_allocator *allocator);
 
-/* What a context has to say beside failures. WARNING: the root scope, which is never closed, holds more than a set number
- * of bytes (256 MB unless set; then at each doubling). INFO: which kernels are in use, once, when the log is set. DEBUG:
- * a backward that takes an op's gradient from operations because its kernels do not have the case. */
+/* What a context has to say beside failures. WARNING: the root scope, which is never closed, holds more than a set
+ * number of bytes (256 MB unless set; then at each doubling). INFO: which kernels are in use, once, when the log is
+ * set. DEBUG: a backward that takes an op's gradient from operations because its kernels do not have the case. */
 enum { WK_LOG_WARNING = 1, WK_LOG_INFO = 2, WK_LOG_DEBUG = 3 };
 
 /* Calls log with messages of this level and below, of the current context; NULL: no more. It must not call wick. */
