@@ -139,6 +139,34 @@ typedef struct wk_memory {
 } wk_memory;
 WK_API void wk_memory_stats(wk_memory *stats);
 
+/* Where a context gets the memory of tensors and of its tape. alloc gives nbytes (a multiple of alignment, a power of 2
+ * from 64), or NULL; free gets the same nbytes back. Both are called by the thread that uses the context. */
+typedef struct wk_allocator {
+    size_t size;
+    void *(*alloc)(void *user, size_t nbytes, size_t alignment);
+    void (*free)(void *user, void *block, size_t nbytes);
+    void *user;
+    int32_t huge_pages; /* ask the system for huge pages below blocks of 2 MB and more */
+} wk_allocator;
+#define WK_ALLOCATOR { sizeof(wk_allocator), NULL, NULL, NULL, 1 }
+
+/* Sets the allocator of the current context, before it has made anything (ESTATE otherwise). Both functions NULL: the C
+ * library's, so that only huge_pages matters. EINVAL when one is missing. Does not stick. */
+WK_API wk_status wk_set_allocator(const wk_allocator *allocator);
+
+/* What a context has to say beside failures. WARNING: the root scope, which is never closed, holds more than a set
+ * number of bytes (256 MB unless set; then at each doubling). INFO: which kernels are in use, once, when the log is
+ * set. DEBUG: a backward that takes an op's gradient from operations because its kernels do not have the case. */
+enum { WK_LOG_WARNING = 1, WK_LOG_INFO = 2, WK_LOG_DEBUG = 3 };
+
+/* Calls log with messages of this level and below, of the current context; NULL: no more. It must not call wick. */
+typedef void wk_log_fn(void *user, int32_t level, const char *message);
+WK_API void wk_set_log(wk_log_fn *log, void *user, int32_t level);
+WK_API void wk_set_root_warning(int64_t nbytes);
+
+/* Counts the peak anew, from what is held now. */
+WK_API void wk_memory_reset_peak(void);
+
 WK_END_DECLS
 
 #endif

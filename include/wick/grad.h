@@ -63,9 +63,9 @@ WK_API void wk__grad_enabled_cleanup(bool *was);
 typedef wk_tensor *wk_hook_fn(void *user, wk_tensor *gradient);
 
 /* Calls hook in every later backward or wk_grad that comes by t, once, when the gradient of t is whole: for what an op
- * made, before it goes on to the op's inputs; for a leaf, when the walk has passed the leaf's first user, with what this
- * walk brings, before that is added. Hooks of one tensor are called in the order of registering. Returns a handle, 0 on
- * failure: EGRAD when t requires no gradient. A hook goes with its leaf, or with the history of what it is for. */
+ * made, before it goes on to the op's inputs; for a leaf, when the walk has passed the leaf's first user, with what
+ * this walk brings, before that is added. Hooks of one tensor are called in the order of registering. Returns a handle,
+ * 0 on failure: EGRAD when t requires no gradient. A hook goes with its leaf, or with the history of what it is for. */
 WK_API int64_t wk_register_hook(wk_tensor *t, wk_hook_fn *hook, void *user);
 
 /* Removes a hook; does nothing for 0 or one that has gone. */
@@ -87,7 +87,8 @@ typedef void wk_op_hook_fn(void *user, const wk_op_event *event);
 WK_API void wk_set_op_hook(wk_op_hook_fn *hook, void *user);
 
 /* Turns anomaly mode on or off in the current context and returns what it was. In it, the first op that gives NaN or
- * infinity, forward or as a gradient, fails with ENAN: "log: y (2,3) has -inf at [0,1]; x is finite". Slow. */
+ * infinity, forward or as a gradient, fails with ENAN: "add: output (2,2) has inf at [0,1]; a (2,2) is finite, b
+ * (2,2) is finite", "backward: the gradient of mul with respect to a () has NaN at []". Slow. */
 WK_API bool wk_set_anomaly(bool enabled);
 
 /* ---------------------------------------------------------------------------------------------------- functions --- */
@@ -95,6 +96,30 @@ WK_API bool wk_set_anomaly(bool enabled);
 /* A function that users hand to wick: fills outputs from inputs with wick's operations, and returns false when it
  * cannot. `user` is what was given beside it. */
 typedef bool wk_function(void *user, wk_tensor *const *inputs, wk_tensor **outputs);
+
+/* Runs f without recording, and once more when its gradient is asked for: between the two, only inputs and outputs are
+ * held, not what f made. The gradient goes to the inputs and to whatever else f reads, such as parameters; the random
+ * numbers are the same both times; checkpoints may lie in checkpoints, and gradients of gradients work. While nothing
+ * is recorded f just runs. `user` must live as long as the history. At most 2 outputs. Errors: EINVAL (f returned
+ * false, an input or output is NULL), ESTATE in backward (f gave outputs of other shapes the second time), and f's own.
+ * Chen et al. 2016, https://arxiv.org/abs/1604.06174; https://pytorch.org/docs/stable/checkpoint.html */
+WK_API wk_status wk_checkpoint(wk_function *f, void *user, wk_tensor *const *inputs, int32_t input_count,
+                               wk_tensor **outputs, int32_t output_count);
+
+/* The gradient that goes with a function: fills gradients[i] for input i, of its shape and type, from the gradients of
+ * the outputs (NULL where none came), with operations, so that it can be differentiated in turn. An entry left NULL:
+ * the outputs do not depend on that input. False when it cannot. */
+typedef bool wk_gradient_function(void *user, wk_tensor *const *inputs, wk_tensor *const *outputs,
+                                  wk_tensor *const *output_gradients, wk_tensor **gradients);
+
+/* Runs forward without recording, as one operation whose gradient is backward: torch.autograd.Function. Both see the
+ * same inputs and outputs, which are kept until backward. `user` must live as long as the history. At most 2 outputs.
+ * For an operation with a name, a shape rule and numbers of its own see wk_op_register. Errors: EINVAL (a function
+ * returned false, an input or output is NULL), ESHAPE in backward (a gradient of another shape or type than its
+ * input). */
+WK_API wk_status wk_function_apply(wk_function *forward, wk_gradient_function *backward, void *user,
+                                   wk_tensor *const *inputs, int32_t input_count, wk_tensor **outputs,
+                                   int32_t output_count);
 
 /* How gradients are compared: |gradient - difference| <= atol + rtol |difference|, the difference being
  * (f(x + eps) - f(x - eps)) / 2 eps, element by element. The defaults are torch.autograd.gradcheck's. */

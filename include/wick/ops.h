@@ -52,6 +52,9 @@ WK_API const wk_op *wk_op_at(int32_t index);
 WK_API const char *wk_op_name(const wk_op *op);
 WK_API const char *wk_op_formula(const wk_op *op);
 
+/* Kinds of attributes. */
+enum { WK_ATTR_INT = 'i', WK_ATTR_FLOAT = 'f', WK_ATTR_DIMS = 'd' };
+
 /* An attribute: WK_ATTR_INT (i), WK_ATTR_FLOAT (f), WK_ATTR_DIMS (n numbers at dims). */
 typedef struct wk_attr {
     const char *name;

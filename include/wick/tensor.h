@@ -46,6 +46,20 @@ WK_API void wk__scope_cleanup(wk_scope *scope);
 #define WK_SCOPE WK_CLEANUP(wk__scope_cleanup) wk_scope WK__JOIN(wk__scope_, __LINE__) = wk_scope_open()
 #endif
 
+/* What an open scope holds: its own part, without the scopes inside it. The first field is set to the size of the
+ * struct by whoever asks. */
+typedef struct wk_scope_memory {
+    size_t size;
+    int64_t handles; /* tensors that it will release */
+    int64_t nbytes;  /* their memory: elements, and 256 for the handle */
+    int64_t nodes;   /* ops on its part of the tape */
+} wk_scope_memory;
+#define WK_SCOPE_MEMORY { sizeof(wk_scope_memory), 0, 0, 0 }
+
+/* Fills *memory for an open scope; 0: the root scope of the context. ESTATE when it has closed, EINVAL when memory is
+ * NULL or has no size; this does not stick. */
+WK_API wk_status wk_scope_memory_stats(wk_scope scope, wk_scope_memory *memory);
+
 /* Hands t, with its history, to the scope around the innermost one, and returns it: `return wk_yield(y);` as the last
  * line of a function that opened a scope. Nothing happens to a tensor that an outer scope owns already, or to NULL. */
 WK_API wk_tensor *wk_yield(wk_tensor *t);

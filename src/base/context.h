@@ -47,6 +47,7 @@ typedef struct wk_hook {
 enum {
     WK__WATCH_REWRITES = 1, /* some write in place was recorded, so there may be stale views */
     WK__WATCH_OPS = 2,      /* there is an op hook */
+    WK__WATCH_READS = 8,    /* a checkpoint collects what its function reads */
     WK__WATCH_ANOMALY = 4,  /* numbers that are not finite are refused */
 };
 
@@ -78,9 +79,17 @@ struct wk_ctx {
     int64_t newest_hook;        /* the number of the last one made */
     void (*op_hook)(void *user, const struct wk_op_event *event);
     void *op_hook_user;
+    struct wk_reads *reads;     /* what the running checkpoint has collected */
     struct wk_walk *walking;    /* the backward that is running, if one is */
     uint32_t walk;              /* number of the latest backward */
     struct wk_site walk_sites[WK__WALKS]; /* where the latest walks were called */
+
+    wk_log_fn *log;             /* grad/log.c */
+    void *log_user;
+    int32_t log_level;
+    int64_t root_warning;       /* bytes of the root scope that are worth a word */
+
+    struct wk_registered *ops; /* what users registered (op/custom.c), newest first */
 
     struct wk_rng *rng; /* made at the first draw */
 };

@@ -27,12 +27,24 @@ enum {
 void wk__heap_init(wk_heap *heap) {
     memset(heap, 0, sizeof *heap);
     heap->fail_after = -1;
+    heap->allocator = (wk_allocator)WK_ALLOCATOR;
+}
+
+void *wk__heap_system_alloc(wk_heap *heap, size_t nbytes, size_t alignment) {
+    const wk_allocator *a = &heap->allocator;
+    return a->alloc != NULL ? a->alloc(a->user, nbytes, alignment) : aligned_alloc(alignment, nbytes);
+}
+
+void wk__heap_system_free(wk_heap *heap, void *block, size_t nbytes) {
+    const wk_allocator *a = &heap->allocator;
+    if (a->alloc != NULL) a->free(a->user, block, nbytes);
+    else free(block);
 }
 
 void wk__heap_destroy(wk_heap *heap) {
     for (wk_heap_chunk *chunk = heap->chunks, *next; chunk != NULL; chunk = next) {
         next = chunk->next;
-        free(chunk);
+        wk__heap_system_free(heap, chunk, chunk->nbytes);
     }
     wk__heap_init(heap);
 }
@@ -42,16 +54,17 @@ static char *chunk_new(wk_heap *heap, size_t nbytes) {
     const size_t alignment = nbytes >= HUGE_NBYTES ? HUGE_NBYTES : WK__LINE;
     const size_t whole = (nbytes + WK__LINE + alignment - 1) / alignment * alignment;
     if (whole < nbytes) return NULL;
-    wk_heap_chunk *chunk = aligned_alloc(alignment, whole);
+    wk_heap_chunk *chunk = wk__heap_system_alloc(heap, whole, alignment);
     if (chunk == NULL) return NULL;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (alignment == HUGE_NBYTES) madvise(chunk, whole, MADV_HUGEPAGE);
+    if (alignment == HUGE_NBYTES && heap->allocator.huge_pages) madvise(chunk, whole, MADV_HUGEPAGE);
 #endif
     chunk->next = heap->chunks;
     chunk->nbytes = whole;
     heap->chunks = chunk;
     heap->stats.reserved_nbytes += (int64_t)whole;
     heap->stats.system_calls++;
+    if (heap->grown != NULL) heap->grown(heap);
     return (char *)chunk + WK__LINE;
 }
 

@@ -28,10 +28,16 @@ typedef struct wk_heap {
     char *bump, *bump_end;        /* the rest of the newest chunk */
     struct wk_heap_chunk *chunks;      /* all that came from the system, newest first */
     wk_memory stats;
+    wk_allocator allocator;
+    void (*grown)(struct wk_heap *heap); /* called when there is a new chunk; NULL: nobody asks */
     int64_t fail_after;           /* tests only: allocations left until they fail; negative: never */
 } wk_heap;
 
 void wk__heap_init(wk_heap *heap);
+/* Memory from the allocator and back. alignment: a power of 2, at least a line. */
+void *wk__heap_system_alloc(wk_heap *heap, size_t nbytes, size_t alignment);
+void wk__heap_system_free(wk_heap *heap, void *block, size_t nbytes);
+
 void wk__heap_destroy(wk_heap *heap); /* gives every chunk back to the system */
 void *wk__heap_refill(wk_heap *heap, int32_t size_class);
 

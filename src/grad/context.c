@@ -28,6 +28,7 @@ wk_ctx *wk_ctx_new(void) {
     if (ctx == NULL) return NULL;
     wk__heap_init(&ctx->heap);
     ctx->grad_enabled = true;
+    ctx->root_warning = INT64_C(256) << 20;
     ctx->next_mark = atomic_fetch_add(&contexts_made, 1) << 40; /* so that a mark of one context is none of another */
     if (wk__scopes_init(ctx)) return ctx;
     free(ctx);
@@ -40,6 +41,7 @@ void wk_ctx_free(wk_ctx *ctx) {
     wk__scopes_free(ctx);
     wk__tape_free(ctx);
     free(ctx->rng);
+    for (void *ops = ctx->ops, *next; ops != NULL; ops = next) next = wk__registered_free(ops);
     wk__heap_destroy(&ctx->heap);
     free(ctx);
 }
@@ -65,6 +67,21 @@ wk_ctx *wk_ctx_use(wk_ctx *ctx) {
 void wk_memory_stats(wk_memory *stats) {
     const wk_ctx *ctx = wk__ctx();
     if (stats != NULL) *stats = ctx != NULL ? ctx->heap.stats : (wk_memory){0};
+}
+
+wk_status wk_set_allocator(const wk_allocator *allocator) {
+    wk_ctx *ctx = wk__ctx();
+    if (ctx == NULL) return WK_ENOMEM;
+    if (allocator == NULL || allocator->size < sizeof *allocator) return WK_EINVAL;
+    if ((allocator->alloc == NULL) != (allocator->free == NULL)) return WK_EINVAL;
+    if (ctx->heap.chunks != NULL || ctx->tape.chunk != NULL) return WK_ESTATE;
+    ctx->heap.allocator = *allocator;
+    return WK_OK;
+}
+
+void wk_memory_reset_peak(void) {
+    wk_ctx *ctx = wk__ctx();
+    if (ctx != NULL) ctx->heap.stats.peak_nbytes = ctx->heap.stats.nbytes;
 }
 
 const char *wk_isa(void) { return wk__kernels->isa; }

@@ -1,7 +1,7 @@
 /* gradcheck.c -- gradients against central differences.
  *
- * A function with several outputs becomes L = sum over outputs k and elements e of weight(k, e) f_k[e]. The weights are of
- * either sign and no two alike, so that mistakes do not cancel. A gradient of L then is a walk that begins with the
+ * A function with several outputs becomes L = sum over outputs k and elements e of weight(k, e) f_k[e]. The weights are
+ * of either sign and no two alike, so that mistakes do not cancel. A gradient of L then is a walk that begins with the
  * weights, and a difference is two evaluations. */
 #include <inttypes.h>
 #include <math.h>

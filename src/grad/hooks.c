@@ -1,4 +1,5 @@
-/* hooks.c -- functions that see gradients on the way, and walks begun inside them (NOTE [A walk in a walk] in walk.h). */
+/* hooks.c -- functions that see gradients on the way, and walks begun inside them (NOTE [A walk in a walk] in
+ * walk.h). */
 #include "grad/walk.h"
 #include "kernel/kernel.h"
 #include "tensor/iterate.h"

@@ -73,6 +73,9 @@ wk_tensor *wk__sum_of_gradients(wk_tensor *a, wk_tensor *b);
 /* And x as another type, recorded; x itself when it is of that type. */
 wk_tensor *wk__cast(wk_tensor *x, wk_dtype dtype);
 
+/* Frees what a user registered, and returns what was registered before it. The op layer defines it. */
+void *wk__registered_free(void *registered);
+
 /* Bits of wk_op.flags */
 enum {
     WK__OP_IN_PLACE = 1,   /* output 0 is input 0, written */

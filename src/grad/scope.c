@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A list of tensors. Lists of a context are chained, newest first, and go with their scope; the freed ones wait in the
  * heap for the next step. */
@@ -129,6 +130,35 @@ void wk_scope_close(wk_scope scope) {
         return;
     }
     while (ctx->depth >= depth) wk__scope_close_innermost(ctx);
+}
+
+/* What lies between the beginning of a scope and that of the next. */
+static wk_scope_memory measure(const wk_ctx *ctx, int32_t depth) {
+    wk_scope_memory m = WK_SCOPE_MEMORY;
+    const wk_scope_frame *frame = &ctx->frames[depth];
+    const bool last = depth == ctx->depth;
+    const int64_t end = last ? ctx->handle_count : frame[1].first_handle;
+    for (int64_t i = frame->first_handle; i < end; i++) {
+        const wk_tensor *t = ctx->handles[i];
+        if (t == NULL || !(t->flags & WK__OWNED)) continue;
+        m.handles++;
+        m.nbytes += (int64_t)wk__heap_class_nbytes(t->size_class);
+    }
+    for (const wk_node *node = last ? ctx->tape.last : frame[1].last_node; node != frame->last_node; node = node->prev)
+        m.nodes++;
+    return m;
+}
+
+wk_status wk_scope_memory_stats(wk_scope scope, wk_scope_memory *memory) {
+    const wk_ctx *ctx = wk__ctx();
+    if (ctx == NULL) return WK_ENOMEM;
+    const int32_t depth = scope != 0 ? depth_of(ctx, scope) : 0;
+    if (memory == NULL || memory->size < sizeof memory->size) return WK_EINVAL;
+    if (depth < 0) return WK_ESTATE;
+    const wk_scope_memory m = measure(ctx, depth);
+    const size_t size = memory->size < sizeof m ? memory->size : sizeof m;
+    memcpy((char *)memory + sizeof size, (const char *)&m + sizeof size, size - sizeof size);
+    return WK_OK;
 }
 
 void wk__scope_cleanup(wk_scope *scope) { wk_scope_close(*scope); }

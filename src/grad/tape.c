@@ -1,7 +1,6 @@
 /* tape.c -- appending nodes and taking them back. */
 #include "grad/tape.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct wk_tape_chunk {
@@ -15,11 +14,13 @@ static char *chunk_begin(wk_tape_chunk *chunk) { return (char *)(chunk + 1); }
 static char *chunk_end(wk_tape_chunk *chunk) { return (char *)chunk + chunk->nbytes; }
 
 /* Makes room for nbytes in one piece: in the next chunk if it is large enough, else in a new one put in between. */
-WK_NOINLINE static bool tape_grow(wk_tape *tape, size_t nbytes) {
+WK_NOINLINE static bool tape_grow(wk_ctx *ctx, size_t nbytes) {
+    wk_tape *tape = &ctx->tape;
     wk_tape_chunk *next = tape->chunk != NULL ? tape->chunk->next : NULL;
     if (next == NULL || (size_t)(chunk_end(next) - chunk_begin(next)) < nbytes) {
-        const size_t whole = nbytes + sizeof *next > CHUNK_NBYTES ? nbytes + sizeof *next : CHUNK_NBYTES;
-        wk_tape_chunk *made = malloc(whole);
+        const size_t wanted = nbytes + sizeof *next > CHUNK_NBYTES ? nbytes + sizeof *next : CHUNK_NBYTES;
+        const size_t whole = (wanted + WK__LINE - 1) / WK__LINE * WK__LINE;
+        wk_tape_chunk *made = wk__heap_system_alloc(&ctx->heap, whole, WK__LINE);
         if (made == NULL) return false;
         *made = (wk_tape_chunk){.prev = tape->chunk, .next = next, .nbytes = whole};
         if (next != NULL) next->prev = made;
@@ -48,7 +49,7 @@ static inline wk_node *node_new(wk_call *c) {
     size_t nbytes = attrs + op->attrs_nbytes;
     for (int32_t k = 0; k < op->out_count; k++) nbytes += (size_t)c->out[k]->a.ndim * sizeof(int64_t);
     if (wk_unlikely(traced)) nbytes += sizeof(struct wk_site);
-    if (wk_unlikely((size_t)(tape->end - tape->top) < nbytes) && !tape_grow(tape, nbytes)) return NULL;
+    if (wk_unlikely((size_t)(tape->end - tape->top) < nbytes) && !tape_grow(c->ctx, nbytes)) return NULL;
     wk_node *node = (wk_node *)(void *)tape->top;
     tape->top += nbytes;
     node->nbytes = (uint32_t)nbytes;
@@ -155,7 +156,7 @@ void wk__tape_free(wk_ctx *ctx) {
     while (ctx->tape.chunk != NULL && ctx->tape.chunk->prev != NULL) ctx->tape.chunk = ctx->tape.chunk->prev;
     for (wk_tape_chunk *chunk = ctx->tape.chunk, *next; chunk != NULL; chunk = next) {
         next = chunk->next;
-        free(chunk);
+        wk__heap_system_free(&ctx->heap, chunk, chunk->nbytes);
     }
     memset(&ctx->tape, 0, sizeof ctx->tape);
 }

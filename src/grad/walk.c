@@ -99,15 +99,25 @@ static bool deliver_all(wk_walk *walk, wk_node *node, wk_tensor **gx) {
     return true;
 }
 
-/* The same function from other rows, recorded and differentiated down to the inputs. */
-static bool backprop_compose(wk_backprop *b) {
+/* The composition gives what the row gave. */
+static bool same_outputs(const wk_backprop *b, wk_tensor *const *out) {
+    for (int32_t k = 0; k < b->node->out_count && wk_ok(); k++) {
+        wk_shape_text was, is;
+        const wk_tensor *g = b->gy[k], *y = out[k];
+        if (g == NULL || (y != NULL && wk__same_dims(&y->a, &g->a) && y->a.dtype == g->a.dtype)) continue;
+        wk__fail(b->ctx, WK_ESTATE, b->walk->op, "%s: output %d was %s the first time and is %s the second",
+                 b->node->op->name, (int)k, wk__dims_text(&was, g), y != NULL ? wk__dims_text(&is, y) : "NULL");
+    }
+    return wk_ok();
+}
+
+/* Composes, and walks down to the inputs, in[i]; `targets` and `in` have room for all of them. */
+static bool walk_composition(wk_backprop *b, wk_target *targets, wk_tensor **in) {
     wk_walk *walk = b->walk;
     wk_node *node = b->node;
-    wk_tensor *in[WK__MAX_FIXED_INPUTS] = {NULL}, *out[WK__MAX_OUTPUTS] = {NULL};
-    wk_target targets[WK__MAX_FIXED_INPUTS];
-    wk_walk inner = {
-        .ctx = walk->ctx, .op = walk->op, .flags = walk->flags, .floor = walk->ctx->tape.serial, .targets = targets,
-        .inner = true};
+    wk_tensor *out[WK__MAX_OUTPUTS] = {NULL};
+    wk_walk inner = {.ctx = walk->ctx, .op = walk->op, .flags = walk->flags, .floor = walk->ctx->tape.serial,
+                     .targets = targets, .inner = true};
     for (int32_t i = 0; i < node->in_count; i++) {
         in[i] = node->in[i].saved;
         if (node->in[i].wanted) targets[inner.target_count++] = (wk_target){.x = in[i]};
@@ -115,7 +125,7 @@ static bool backprop_compose(wk_backprop *b) {
     const bool enabled = wk_set_grad_enabled(true);
     node->op->compose(node->attrs, in, out);
     wk_set_grad_enabled(enabled);
-    bool fine = wk__walk(&inner, node->out_count, out, b->gy);
+    bool fine = same_outputs(b, out) && wk__walk(&inner, node->out_count, out, b->gy);
     for (int32_t i = 0, t = 0; i < node->in_count; i++) {
         if (!node->in[i].wanted) continue;
         wk_tensor *gx = targets[t++].result;
@@ -125,9 +135,26 @@ static bool backprop_compose(wk_backprop *b) {
     return fine;
 }
 
+/* The same function from other rows, recorded and differentiated down to the inputs. Unless that is to have a history,
+ * what it makes goes at once. */
+static bool backprop_compose(wk_backprop *b) {
+    wk_ctx *ctx = b->ctx;
+    const size_t count = (size_t)b->node->in_count;
+    const int32_t size_class = wk__heap_class(count * (sizeof(wk_target) + sizeof(wk_tensor *)));
+    const bool scoped = !(b->walk->flags & WK_CREATE_GRAPH);
+    wk_target *targets = wk__heap_alloc(&ctx->heap, size_class);
+    if (targets == NULL) return wk__fail(ctx, WK_ENOMEM, b->walk->op, "out of memory"), false;
+    const wk_scope scope = scoped ? wk__scope_open(ctx) : 0;
+    const bool fine = wk_ok() && walk_composition(b, targets, (wk_tensor **)(void *)(targets + count));
+    if (scope != 0) wk_scope_close(scope);
+    wk__heap_free(&ctx->heap, targets, size_class);
+    return fine;
+}
+
 static bool backprop_vjp(wk_backprop *b) {
     wk_node *node = b->node;
     if (node->op->vjp == NULL) return backprop_compose(b);
+    if (wk_unlikely(b->ctx->log != NULL) && !(b->walk->flags & WK_CREATE_GRAPH)) wk__log_no_kernels(b->ctx, node->op);
     wk_tensor *few[FEW_INPUTS] = {NULL}, **gx = few;
     const int32_t size_class = wk__heap_class((size_t)node->in_count * sizeof *gx);
     if (node->in_count > FEW_INPUTS && (gx = wk__heap_alloc(&b->ctx->heap, size_class)) == NULL)

@@ -55,8 +55,8 @@ typedef struct wk_walk {
 /* Walks from count tensors ys, d ys[k] being gys[k] (NULL: leave it out). On failure nothing stays pending. */
 bool wk__walk(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *const *gys);
 
-/* backward.c: walks as above and gives the gradients of walk->target_count tensors xs to the innermost scope; zeros where
- * none came. */
+/* backward.c: walks as above and gives the gradients of walk->target_count tensors xs to the innermost scope; zeros
+ * where none came. */
 wk_status wk__grads(wk_walk *walk, int32_t y_count, wk_tensor *const *ys, wk_tensor *const *gys,
                     wk_tensor *const *xs, wk_tensor **out);
 
@@ -69,8 +69,8 @@ wk_edge wk__edge_to(wk_tensor *t);
 /* The target that this edge leads to directly, or NULL. */
 wk_target *wk__edge_target(const wk_walk *walk, const wk_edge *edge);
 
-/* hooks.c. The gradient of a leaf (node NULL) or an output after its hooks. Takes the caller's hold on g and gives one on
- * the result. */
+/* hooks.c. The gradient of a leaf (node NULL) or an output after its hooks. Takes the caller's hold on g and gives one
+ * on the result. */
 wk_tensor *wk__hooks_run(wk_walk *walk, const wk_tensor *leaf, const wk_node *node, int32_t output, wk_tensor *g);
 
 /* Makes a wait for each leaf that has hooks; false when memory is out. */
@@ -89,10 +89,13 @@ bool wk__deliver_to_leaf(wk_walk *walk, wk_tensor *leaf, wk_tensor *g);
 /* The hooks of targets whose gradient did not pass through their node. */
 void wk__hooks_of_targets(wk_walk *walk);
 
-/* NOTE [A walk in a walk]. A hook may differentiate, even what the running walk is differentiating. What waits in nodes,
- * and the marks of targets, are the running walk's: they are taken away before and put back after. */
+/* NOTE [A walk in a walk]. A hook may differentiate, even what the running walk is differentiating. What waits in
+ * nodes, and the marks of targets, are the running walk's: they are taken away before and put back after. */
 bool wk__walk_interrupt(wk_walk *walk);
 void wk__walk_resume(wk_walk *walk);
+
+/* log.c: backward has to use operations in place of the kernels of this row. */
+void wk__log_no_kernels(wk_ctx *ctx, const wk_op *op);
 
 /* targets.c: sets the marks of a walk (false: out of memory), and takes them back. */
 bool wk__targets_mark(wk_walk *walk, wk_node *newest);

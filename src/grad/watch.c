@@ -134,6 +134,7 @@ static void check_gradients(const wk_backprop *b) {
 /* ------------------------------------------------------------------------------------------------- both of them --- */
 
 void wk__watch_begins(wk_call *c) {
+    if (c->ctx->watch & WK__WATCH_READS) wk__reads_collect(c);
     report(c->ctx, (wk_op_event){.kind = WK_OP_BEGINS, .input_count = c->in_count, .op = c->op->name, .inputs = c->in});
 }
 

@@ -6,6 +6,9 @@
 
 void wk__watch_begins(wk_call *c);
 
+/* checkpoint.c: notes the inputs that require a gradient. */
+void wk__reads_collect(wk_call *c);
+
 /* After the call; `fine` says whether it has outputs. False when it fails after all. */
 bool wk__watch_ends(wk_call *c, bool fine);
 

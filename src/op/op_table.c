@@ -1,6 +1,7 @@
 /* op_table.c -- the rows of ops.def as a table, and calling one by its name. */
 #include <string.h>
 
+#include "op/custom.h"
 #include "op/rows.h"
 
 #define WK_OP_FILE(file)
@@ -23,7 +24,8 @@ const wk_op *wk_op_at(int32_t index) { return index >= 0 && index < WK__ROW_COUN
 const wk_op *wk_op_find(const char *name) {
     for (int32_t i = 0; name != NULL && i < WK__ROW_COUNT; i++)
         if (strcmp(rows[i]->name, name) == 0) return rows[i];
-    return NULL;
+    const wk_ctx *ctx = wk__ctx();
+    return name != NULL && ctx != NULL ? wk__registered_find(ctx, name) : NULL;
 }
 
 const char *wk_op_name(const wk_op *op) { return op != NULL ? op->name : ""; }
@@ -56,10 +58,8 @@ bool wk__dims_attr_set(wk_dims_attr *attrs, int32_t ndim, const int64_t *dims, c
 
 /* --------------------------------------------------------------------------------------------- the call by name --- */
 
-/* Room for the attributes of any row. */
-enum { ATTRS_NBYTES = 256 };
 typedef union attr_room {
-    char bytes[ATTRS_NBYTES];
+    char bytes[WK__ATTRS_NBYTES];
     double d;
     int64_t i;
 } attr_room;
@@ -113,4 +113,4 @@ wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, 
     return ctx->failure.status;
 }
 
-_Static_assert(ATTRS_NBYTES >= 2 * sizeof(wk_dims_attr), "a row may have two shapes");
+_Static_assert(WK__ATTRS_NBYTES >= 2 * sizeof(wk_dims_attr), "a row may have two shapes");
