@@ -12,6 +12,7 @@
 #include <tgmath.h>
 #undef I
 
+#include "kernel/gemm_work.h"
 #include "kernel/kernel.h"
 
 #include "kernels/support.inc"
@@ -42,6 +43,7 @@ static void test_table(void) {
     test_reductions();
     test_reduction_of_nan();
     test_gemm();
+    test_gemm_packed();
     test_rnn();
     test_adam();
     test_sgd();
