@@ -13,6 +13,7 @@
 #undef I
 
 #include "kernel/convert.h"
+#include "kernel/gemm_work.h"
 #include "kernel/kernel.h"
 
 #include "kernels/support.inc"
@@ -54,6 +55,7 @@ static void test_table(const char *data) {
     test_reductions();
     test_reduction_of_nan();
     test_gemm();
+    test_gemm_packed();
     test_rnn();
     test_layer_norm();
     test_adam();

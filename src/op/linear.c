@@ -90,7 +90,7 @@ static void forward_rows(void *user, const wk_mat *x, const wk_mat *y) {
     const wk_tensor *b = c->in[B];
     const wk_mat w = wk__matrix_of(&c->in[W]->a), wt = wk__transposed(&w);
     if (b != NULL) set_rows(y, &b->a);
-    wk__gemm(x, &wt, y, b != NULL);
+    wk__gemm(c->ctx, x, &wt, y, b != NULL);
 }
 
 static void forward(wk_call *c) { for_matrices(&c->in[X]->a, &c->out[0]->a, forward_rows, c); }
@@ -99,6 +99,7 @@ static void forward(wk_call *c) { for_matrices(&c->in[X]->a, &c->out[0]->a, forw
 
 /* What meets the rows: w for the gradient of x; the slot of w for that of w. */
 typedef struct weights {
+    wk_ctx *ctx;
     const wk_array *array;
     bool add;
 } weights;
@@ -106,13 +107,13 @@ typedef struct weights {
 static void grad_x_rows(void *user, const wk_mat *gx, const wk_mat *g) {
     const weights *weight = user;
     const wk_mat w = wk__matrix_of(weight->array);
-    wk__gemm(g, &w, gx, weight->add);
+    wk__gemm(weight->ctx, g, &w, gx, weight->add);
 }
 
 static void grad_w_rows(void *user, const wk_mat *x, const wk_mat *g) {
     weights *slot = user;
     const wk_mat gw = wk__matrix_of(slot->array), gt = wk__transposed(g);
-    wk__gemm(&gt, x, &gw, slot->add);
+    wk__gemm(slot->ctx, &gt, x, &gw, slot->add);
     slot->add = true; /* the next matrix of rows, if any, adds to this one */
 }
 
@@ -123,15 +124,15 @@ static void single_row(const wk_array *slot, const wk_array *row, const wk_array
     kernel(row->dims[x], slot->data, slot->strides[y], row->data, row->strides[x], g->data, 0);
 }
 
-static void grad_x(const wk_array *slot, const wk_array *w, const wk_array *g, bool add) {
+static void grad_x(wk_ctx *ctx, const wk_array *slot, const wk_array *w, const wk_array *g, bool add) {
     if (g->numel == 1) single_row(slot, w, g, add);
-    else for_matrices(slot, g, grad_x_rows, &(weights){w, add});
+    else for_matrices(slot, g, grad_x_rows, &(weights){ctx, w, add});
 }
 
-static void grad_w(const wk_array *slot, const wk_array *x, const wk_array *g, bool add) {
+static void grad_w(wk_ctx *ctx, const wk_array *slot, const wk_array *x, const wk_array *g, bool add) {
     if (g->numel == 0 && !add) wk__zero(slot);
     if (g->numel == 1) single_row(slot, x, g, add);
-    else for_matrices(x, g, grad_w_rows, &(weights){slot, add});
+    else for_matrices(x, g, grad_w_rows, &(weights){ctx, slot, add});
 }
 
 static bool grad(wk_backprop *b) {
@@ -139,8 +140,8 @@ static bool grad(wk_backprop *b) {
     wk_array room;
     const wk_array *slot;
     bool add;
-    if (wk__wants(b, X) && (slot = wk__slot(b, X, &room, &add)) != NULL) grad_x(slot, wk__saved_in(b, W), g, add);
-    if (wk__wants(b, W) && (slot = wk__slot(b, W, &room, &add)) != NULL) grad_w(slot, wk__saved_in(b, X), g, add);
+    if (wk__wants(b, X) && (slot = wk__slot(b, X, &room, &add)) != NULL) grad_x(b->ctx, slot, wk__saved_in(b, W), g, add);
+    if (wk__wants(b, W) && (slot = wk__slot(b, W, &room, &add)) != NULL) grad_w(b->ctx, slot, wk__saved_in(b, X), g, add);
     if (wk__wants(b, B) && (slot = wk__slot(b, B, &room, &add)) != NULL) wk__sum_to(slot, g, add);
     return true;
 }

@@ -17,7 +17,7 @@ static bool shape(wk_call *c) {
 
 static void forward(wk_call *c) {
     const wk_mat a = wk__matrix_of(&c->in[0]->a), b = wk__matrix_of(&c->in[1]->a), y = wk__matrix_of(&c->out[0]->a);
-    wk__gemm(&a, &b, &y, false);
+    wk__gemm(c->ctx, &a, &b, &y, false);
 }
 
 static bool grad(wk_backprop *b) {
@@ -27,11 +27,11 @@ static bool grad(wk_backprop *b) {
     bool add;
     if (wk__wants(b, 0) && (slot = wk__slot(b, 0, &room, &add)) != NULL) {
         const wk_mat other = wk__matrix_of(wk__saved_in(b, 1)), bt = wk__transposed(&other), ga = wk__matrix_of(slot);
-        wk__gemm(&g, &bt, &ga, add);
+        wk__gemm(b->ctx, &g, &bt, &ga, add);
     }
     if (wk__wants(b, 1) && (slot = wk__slot(b, 1, &room, &add)) != NULL) {
         const wk_mat other = wk__matrix_of(wk__saved_in(b, 0)), at = wk__transposed(&other), gb = wk__matrix_of(slot);
-        wk__gemm(&at, &g, &gb, add);
+        wk__gemm(b->ctx, &at, &g, &gb, add);
     }
     return true;
 }
