@@ -27,6 +27,12 @@ static bool read_array(FILE *file, ops_array *a) {
     return a->values != NULL;
 }
 
+static bool read_whole_or_not(FILE *file, ops_array *a, bool whole) {
+    const bool fine = read_array(file, a);
+    a->whole = whole;
+    return fine;
+}
+
 static bool read_attr(FILE *file, ops_attr *a) {
     long long number;
     memset(a, 0, sizeof *a);
@@ -53,13 +59,14 @@ static int index_of(char (*list)[32], int count, const char *name) {
 static bool read_about(FILE *file, ops_case *c, names *known, const char *word) {
     char name[32];
     if (fscanf(file, "%31s", name) != 1) return false;
-    if (strcmp(word, "input") == 0 && c->input_count < OPS_MAX_INPUTS) {
+    const bool index = strcmp(word, "index") == 0, indices = strcmp(word, "indices") == 0;
+    if ((index || strcmp(word, "input") == 0) && c->input_count < OPS_MAX_INPUTS) {
         strcpy(known->input[c->input_count], name);
-        return read_array(file, &c->input[c->input_count++]);
+        return read_whole_or_not(file, &c->input[c->input_count++], index);
     }
-    if (strcmp(word, "output") == 0 && c->output_count < OPS_MAX_OUTPUTS) {
+    if ((indices || strcmp(word, "output") == 0) && c->output_count < OPS_MAX_OUTPUTS) {
         strcpy(known->output[c->output_count], name);
-        return read_array(file, &c->output[c->output_count++]);
+        return read_whole_or_not(file, &c->output[c->output_count++], indices);
     }
     const int out = index_of(known->output, c->output_count, name), in = index_of(known->input, c->input_count, name);
     if (strcmp(word, "cotangent") == 0 && out >= 0) return read_array(file, &c->cotangent[out]);

@@ -13,6 +13,7 @@ typedef struct ops_array {
     int ndim;
     int64_t dims[OPS_MAX_DIMS], numel;
     double *values;
+    bool whole; /* integers: no gradient */
 } ops_array;
 
 typedef struct ops_attr {

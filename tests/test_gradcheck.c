@@ -27,9 +27,10 @@ static void add_leaf(problem *p, const ops_array *a) {
 static problem problem_of(const ops_case *c) {
     problem p = {.c = c};
     for (int i = 0; i < c->input_count; i++)
-        if (c->input[i].values != NULL) add_leaf(&p, &c->input[i]);
+        if (c->input[i].values != NULL && !c->input[i].whole) add_leaf(&p, &c->input[i]);
     p.input_leaves = p.leaf_count;
-    for (int k = 0; k < c->output_count; k++) add_leaf(&p, &c->cotangent[k]);
+    for (int k = 0; k < c->output_count; k++)
+        if (!c->output[k].whole) add_leaf(&p, &c->cotangent[k]);
     return p;
 }
 
@@ -57,6 +58,12 @@ static void make_leaf(problem *p, int i) {
     p->x[i] = wk_select(p->leaf[i], -1, 1);
 }
 
+static wk_tensor *whole_tensor(const ops_array *a) {
+    wk_tensor *t = wk_empty(a->ndim, a->dims, WK_I64);
+    for (int64_t e = 0; e < a->numel; e++) ((int64_t *)wk_data_mut(t))[e] = (int64_t)a->values[e];
+    return t;
+}
+
 /* L = sum over outputs of sum(cotangent * output). */
 static wk_tensor *loss_of(problem *p) {
     const ops_case *c = p->c;
@@ -65,9 +72,10 @@ static wk_tensor *loss_of(problem *p) {
     for (int i = 0; i < p->leaf_count; i++) make_leaf(p, i);
     for (int a = 0; a < c->attr_count; a++)
         attrs[a] = (wk_attr){c->attrs[a].name, c->attrs[a].i, c->attrs[a].f, c->attrs[a].dims, c->attrs[a].count};
-    for (int i = 0, leaf = 0; i < c->input_count; i++) in[i] = c->input[i].values != NULL ? p->x[leaf++] : NULL;
+    for (int i = 0, leaf = 0; i < c->input_count; i++)
+        in[i] = c->input[i].whole ? whole_tensor(&c->input[i]) : c->input[i].values != NULL ? p->x[leaf++] : NULL;
     wk_op_call(wk_op_find(c->op), attrs, c->attr_count, in, c->input_count, out);
-    for (int k = 0; k < c->output_count; k++) {
+    for (int k = 0; k < c->output_count && !c->output[k].whole; k++) { /* indices come last */
         wk_tensor *part = wk_sum(wk_mul(out[k], p->x[p->input_leaves + k]));
         loss = loss != NULL ? wk_add(loss, part) : part;
     }
@@ -133,6 +141,7 @@ static void compare_all(problem *p, function *f, const char *what) {
     wk_tensor *y = f(p), *by_grad[MAX_LEAVES];
     wk_tensor *leaves[MAX_LEAVES];
     memcpy(leaves, p->leaf, sizeof leaves); /* evaluating f elsewhere makes new ones */
+    if (!wk_requires_grad(y)) return; /* a gradient that is a constant: there is nothing to compare */
     wk_grad(y, leaves, p->leaf_count, by_grad, WK_RETAIN_GRAPH);
     wk_backward(y);
     assert_ok();
@@ -146,10 +155,15 @@ static void compare_all(problem *p, function *f, const char *what) {
 
 static bool has_gradient(const char *op) {
     static const char *const others[] = {"detach", "copy_", "rand", "uniform", "randn", "bernoulli", "randint_tensor",
-                                         "randperm"}; /* copy_ writes into an input: below */
+                                         "randperm", "argmax", "argmin", "argmax_dim", "argmin_dim"}; /* copy_ writes into an input: below */
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(op, others[i]) == 0) return false;
     return true;
+}
+
+/* tanh is flat at its extremes, and a maximum has a kink where elements are equal. */
+static bool no_derivative(const char *label) {
+    return strcmp(label, "extremes") == 0 || strcmp(label, "ties") == 0;
 }
 
 static void cases_against_differences(function *f, const char *what) {
@@ -161,7 +175,7 @@ static void cases_against_differences(function *f, const char *what) {
     assert_non_null(file);
     for (; ops_case_read(file, &c, &broken); ops_case_free(&c)) {
         problem p = problem_of(&c);
-        if (element_count(&p) <= MAX_ELEMENTS && strcmp(c.label, "extremes") != 0) { /* tanh is flat there */
+        if (!c.output[0].whole && element_count(&p) <= MAX_ELEMENTS && !no_derivative(c.label)) {
             compare_all(&p, f, what);
             snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s ", c.op);
         }

@@ -24,6 +24,7 @@
 
 static void test_table_complete(void) {
 #define HAS_FLOAT(name) (table->name[WK_F32] && table->name[WK_F64])
+#define HAS_PLAIN HAS_FLOAT
 #define HAS_ANY(name) (HAS_FLOAT(name) && table->name[WK_I64])
 #define WK_KERNEL(name, type, dtypes) CHECK(HAS_##dtypes(name), "%s has empty slots", #name);
 #include "kernel/kernels.def"

@@ -13,6 +13,8 @@ comment. ARRAY is: NDIM DIM*NDIM VALUE*(product of the DIMs), row-major, values 
     attribute NAME d COUNT INTEGER*COUNT
     input NAME ARRAY                    in the order of the row's parameters; a list's tensors one after the other
     input NAME absent                   a NULL for an optional input
+    index NAME ARRAY                    an input of integers, which has no gradient
+    indices NAME ARRAY                  an output of integers, which has no cotangent
     output NAME ARRAY
     cotangent NAME ARRAY                one for each output: L = sum over outputs of sum(cotangent * output)
     gradient NAME ARRAY                 one for each present input: dL/dinput
@@ -22,6 +24,7 @@ comment. ARRAY is: NDIM DIM*NDIM VALUE*(product of the DIMs), row-major, values 
 
 Inputs, cotangents and weights are float32 numbers, so that an implementation in float32 begins with the same ones.
 """
+import math
 import os
 import re
 import sys
@@ -50,16 +53,22 @@ class Case:
         yield ["case", self.op, self.label]
         for name, value in self.attributes.items():
             yield ["attribute", name, *attribute_words(value)]
-        present = {name: x.clone().requires_grad_() for name, x in self.inputs.items() if x is not None}
-        for name in self.inputs:
-            yield ["input", name, *(array_words(present[name]) if name in present else ["absent"])]
+        present = {name: x.clone().requires_grad_() for name, x in self.inputs.items() if is_floating(x)}
+        arguments = {**self.inputs, **present}
+        for name, x in arguments.items():
+            yield [input_word(x), name, *(["absent"] if x is None else array_words(x))]
 
-        outputs = self.function(*(present.get(name) for name in self.inputs), *self.attributes.values())
+        outputs = self.function(*arguments.values(), *self.attributes.values())
         outputs = dict(zip(self.outputs, outputs if isinstance(outputs, tuple) else (outputs,)))
+        for name, y in outputs.items():
+            yield ["output" if is_floating(y) else "indices", name, *array_words(y)]
+        outputs = {name: y for name, y in outputs.items() if is_floating(y)}
+        if not outputs:
+            yield ["end"]
+            return
         cotangents = {name: self.normal(tuple(y.shape)) for name, y in outputs.items()}
         loss = sum((cotangents[name] * y).sum() for name, y in outputs.items())
         gradients = gradient_of(loss, present)
-        yield from named("output", outputs)
         yield from named("cotangent", cotangents)
         yield from named("gradient", gradients)
         if self.second:
@@ -70,12 +79,20 @@ class Case:
         yield ["end"]
 
 
+def is_floating(x):
+    return x is not None and x.is_floating_point()
+
+
+def input_word(x):
+    return "input" if x is None or is_floating(x) else "index"
+
+
 def gradient_of(scalar, inputs):
     """d scalar / d input by name; zeros where the scalar does not depend on an input, which torch answers with None."""
     found = [None] * len(inputs)
     if scalar.requires_grad:
         found = torch.autograd.grad(scalar, list(inputs.values()), create_graph=True, allow_unused=True)
-    return {name: torch.zeros_like(x) if d is None else d for (name, x), d in zip(inputs.items(), found)}
+    return {name: torch.zeros_like(x) if d is None or d._is_zerotensor() else d for (name, x), d in zip(inputs.items(), found)}
 
 
 def real_word(value):
@@ -142,12 +159,89 @@ def reductions():
     for op in (torch.sum, torch.mean):
         for shape in ((), (2, 3), (70,), (3, 4, 5)):
             yield Case(op.__name__, op, {"x": shape})
-        for dim, keepdim in ((0, 0), (-1, 1)):
-            yield Case(op.__name__, lambda x, d, k, op=op: op(x, d, bool(k)), {"x": (3, 4)}, dim=dim, keepdim=keepdim)
     yield Case("sum", torch.sum, {"x": (0, 3)})
     for shape, dims in (((2, 3), (2, 3)), ((3, 4), (3, 1)), ((3, 4), (4,)), ((2, 3, 4), (3, 1)), ((2, 3), ()),
                         ((0, 3), (3,))):
         yield Case("sum_to_size", torch.Tensor.sum_to_size, {"x": shape}, dims=dims)
+
+
+DIMS = (((), (), 0), ((3, 4), (), 1), ((3, 4), (0,), 0), ((3, 4), (-1,), 1), ((2, 3, 4), (0, -1), 0), ((2, 3, 4), (1,), 0),
+        ((2, 1, 70), (2,), 1), ((5, 40), (0,), 0))
+
+
+def over_dims(function):
+    """The function with the dims of a row, where none means all, and keepdim as a number."""
+    return lambda x, dims, keepdim: function(x, dims or tuple(range(x.dim())), bool(keepdim))
+
+
+def norm(x, p, dims, keepdim):
+    return torch.norm(x, p, dims or tuple(range(x.dim())) or None, bool(keepdim))
+
+
+def var(function):
+    return lambda x, dims, keepdim, correction: function(x, dims or None, correction=correction, keepdim=bool(keepdim))
+
+
+def with_index(function):
+    return lambda x, dim, keepdim: tuple(function(x, dim, bool(keepdim)))
+
+
+def over_dimensions():
+    for shape, dims, keepdim in DIMS:
+        for op in (torch.sum, torch.mean):
+            yield Case(f"{op.__name__}_dims", over_dims(op), {"x": shape}, dims=dims, keepdim=keepdim)
+        for op in (torch.amax, torch.amin, torch.logsumexp):
+            yield Case(op.__name__, over_dims(op), {"x": shape}, second=True, dims=dims, keepdim=keepdim)
+        for p in (2.0, 1.0, 0.0, 3.0, 1.5, math.inf, -math.inf):
+            if shape != () or p in (2.0, 1.0, 3.0):
+                yield Case("norm", norm, {"x": shape}, second=p != 0, p=p, dims=dims, keepdim=keepdim)
+        if shape != ():
+            for op, correction in ((torch.var, 1), (torch.var, 0), (torch.std, 1), (torch.std, 2)):
+                yield Case(op.__name__, var(op), {"x": shape}, second=True, dims=dims, keepdim=keepdim,
+                           correction=correction)
+    for op in (torch.sum, torch.logsumexp):
+        yield Case(f"{op.__name__}_dims" if op is torch.sum else "logsumexp", over_dims(op), {"x": (0, 3)}, dims=(1,),
+                   keepdim=0)
+    yield Case("sum_dims", over_dims(torch.sum), {"x": (0, 3)}, dims=(0,), keepdim=0)
+    for op in (torch.max, torch.min):
+        for shape in ((), (3, 4), (70,)):
+            yield Case(op.__name__, op, {"x": shape}, second=True)
+    ties = torch.tensor([[1.0, 3.0, 3.0], [3.0, 2.0, 2.0]]).double()
+    yield Case("max", torch.max, {"x": ties}, label="ties")
+    yield Case("amin", over_dims(torch.amin), {"x": ties}, label="ties", dims=(1,), keepdim=0)
+    for shape, dim, keepdim in ONE_DIM:
+        for op in (torch.max, torch.min):
+            yield Case(f"{op.__name__}_dim", with_index(op), {"x": shape}, outputs=("y", "index"), second=True, dim=dim,
+                       keepdim=keepdim)
+        for op in (torch.argmax, torch.argmin):
+            yield Case(f"{op.__name__}_dim", lambda x, d, k, op=op: op(x, d, bool(k)), {"x": shape}, dim=dim,
+                       keepdim=keepdim)
+            yield Case(op.__name__, op, {"x": shape}, label=f"{label_word(shape)}_{dim}")
+        yield Case("prod_dim", lambda x, d, k: torch.prod(x, d, bool(k)), {"x": shape}, second=True, dim=dim,
+                   keepdim=keepdim)
+
+
+ONE_DIM = (((), 0, 0), ((4,), 0, 1), ((3, 4), 0, 0), ((3, 4), 1, 1), ((2, 3, 4), -2, 0), ((3, 1), 1, 0))
+
+
+def along_one_dimension():
+    for shape, dim, _ in (*ONE_DIM, ((0, 3), 0, 0), ((3, 40), 1, 0), ((40, 3), 0, 0)):
+        for op in (torch.cumsum, torch.cumprod, torch.softmax, torch.log_softmax):
+            yield Case(op.__name__, op, {"x": shape}, second=True, dim=dim)
+    for shape in ((), (4,), (2, 3), (0, 2)):
+        yield Case("prod", torch.prod, {"x": shape}, second=True)
+    for zeros in ((1,), (0, 2)):
+        x = torch.tensor([0.5, -1.5, 2.0, 0.75]).double()
+        x[list(zeros)] = 0
+        # of two zeros PyTorch says that the second gradient is zero, which it is not
+        yield Case("prod", torch.prod, {"x": x}, second=len(zeros) < 2, label=f"zeros_{len(zeros)}")
+        yield Case("prod_dim", lambda x, d, k: torch.prod(x, d, bool(k)), {"x": x.reshape(2, 2)}, second=True, dim=1,
+                   keepdim=0, label=f"zeros_{len(zeros)}")
+        yield Case("cumprod", torch.cumprod, {"x": x}, second=True, dim=0, label=f"zeros_{len(zeros)}")
+    large = torch.tensor([[1000.0, 999.0, -1000.0], [-2000.0, -2000.5, -2001.0]]).double()
+    for op in (torch.softmax, torch.log_softmax):
+        yield Case(op.__name__, op, {"x": large}, second=True, dim=1, label="large")
+    yield Case("logsumexp", over_dims(torch.logsumexp), {"x": large / 16}, second=True, dims=(1,), keepdim=0, label="large")
 
 
 def products():
@@ -204,7 +298,7 @@ def main():
     table, left_out, count = rows(sys.argv[1]), set(), 0
     with open(sys.argv[2], "w") as file:
         print(f"# made by tools/torch_ops.py, which tells the format, with PyTorch {torch.__version__}", file=file)
-        for family in (arithmetic, reductions, products, views, recurrent):
+        for family in (arithmetic, reductions, over_dimensions, along_one_dimension, products, views, recurrent):
             for case in family():
                 if set(case.attributes) <= set(re.findall(r"\w+", table.get(case.op, ""))) and case.op in table:
                     count += 1

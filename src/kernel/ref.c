@@ -19,6 +19,8 @@
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_rnn.inc"
 #include "kernel/ref_optim.inc"
+#include "kernel/ref_fibres.inc"
+#include "kernel/ref_losses.inc"
 #undef KERNEL
 #undef wide
 #undef scalar
@@ -31,6 +33,8 @@
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_rnn.inc"
 #include "kernel/ref_optim.inc"
+#include "kernel/ref_fibres.inc"
+#include "kernel/ref_losses.inc"
 #undef KERNEL
 #undef wide
 #undef scalar
@@ -46,6 +50,7 @@ int64_t wk__rnn_work(int64_t T, int64_t B, int64_t I, int64_t H) {
 }
 
 #define SLOTS_FLOAT(name) {[WK_F32] = wk__ref_##name##_f32, [WK_F64] = wk__ref_##name##_f64}
+#define SLOTS_PLAIN SLOTS_FLOAT
 #define SLOTS_ANY(name) \
     { [WK_F32] = wk__ref_##name##_f32, [WK_F64] = wk__ref_##name##_f64, [WK_I64] = wk__ref_##name##_i64 }
 

@@ -7,9 +7,11 @@
 
 #define WK_DECLARE_FLOAT(name, type) extern type wk__ref_##name##_f32, wk__ref_##name##_f64;
 #define WK_DECLARE_ANY(name, type) WK_DECLARE_FLOAT(name, type) extern type wk__ref_##name##_i64;
+#define WK_DECLARE_PLAIN WK_DECLARE_FLOAT
 #define WK_KERNEL(name, type, dtypes) WK_DECLARE_##dtypes(name, type)
 #include "kernel/kernels.def"
 #undef WK_KERNEL
+#undef WK_DECLARE_PLAIN
 #undef WK_DECLARE_ANY
 #undef WK_DECLARE_FLOAT
 

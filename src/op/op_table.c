@@ -98,7 +98,7 @@ static wk_status fill_attrs(wk_ctx *ctx, const wk_op *op, const wk_attr *attrs, 
 wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, wk_tensor *const *inputs,
                      int32_t input_count, wk_tensor **outputs) {
     wk_ctx *ctx = wk__ctx();
-    attr_room room;
+    attr_room room = {{0}}; /* also what a shape rule works out for itself */
     for (int32_t k = 0; op != NULL && outputs != NULL && k < op->out_count; k++) outputs[k] = NULL;
     if (ctx == NULL) return WK_ENOMEM;
     if (!wk__ready(ctx)) return ctx->failure.status;
