@@ -86,7 +86,7 @@ bool ops_case_read(FILE *file, ops_case *c, const char **broken) {
         if (word[0] == '#') {
             if (fscanf(file, "%*[^\n]") < 0) return false;
         } else if (strcmp(word, "case") == 0) {
-            if (fscanf(file, "%31s %127s", c->op, c->label) != 2) break;
+            if (fscanf(file, "%47s %127s", c->op, c->label) != 2) break;
         } else if (strcmp(word, "end") == 0) {
             return true;
         } else if (strcmp(word, "attribute") == 0 && c->attr_count < OPS_MAX_ATTRS) {

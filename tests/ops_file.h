@@ -25,7 +25,7 @@ typedef struct ops_attr {
 } ops_attr;
 
 typedef struct ops_case {
-    char op[32], label[128];
+    char op[48], label[128];
     int attr_count, input_count, output_count;
     bool has_second;
     ops_attr attrs[OPS_MAX_ATTRS];

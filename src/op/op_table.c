@@ -107,7 +107,9 @@ wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, 
         return wk__fail(ctx, WK_EINVAL, "op_call", "op, outputs, inputs or attrs is NULL, or a count is negative");
     if (op->in_count != WK__ANY_NUMBER && input_count != op->in_count)
         return wk__fail(ctx, WK_EINVAL, op->name, "%d inputs given, %d taken", (int)input_count, (int)op->in_count);
-    if (fill_attrs(ctx, op, attrs, attr_count, &room) == WK_OK) wk__apply(op, inputs, input_count, &room, outputs);
+    if (fill_attrs(ctx, op, attrs, attr_count, &room) != WK_OK) return ctx->failure.status;
+    const bool composed = op->forward == NULL && op->view == NULL;
+    (composed ? wk__compose : wk__apply)(op, inputs, input_count, &room, outputs);
     return ctx->failure.status;
 }
 

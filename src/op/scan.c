@@ -10,7 +10,7 @@
 #include "op/elementwise.h"
 #include "op/reduction.h"
 
-/* ------------------------------------------------------------------------------------------------- forwards, back --- */
+/* ----------------------------------------------------------------------------------------------- forwards, back --- */
 
 /* s: what enters a shift. `number`: 1 when the fibres are walked from their ends. */
 static const wk_attr_field inner_fields[] = {
@@ -52,7 +52,7 @@ static bool is_reverse(const void *attrs) { return ((const wk_reduction *)attrs)
         .vjp = op##_vjp, __VA_ARGS__                                                                         \
     };
 
-/* ------------------------------------------------------------------------------------------------- the recurrence --- */
+/* ------------------------------------------------------------------------------------------------ the recurrence --- */
 
 static wk_tensor *shift(wk_tensor *x, int64_t dim, bool reverse, double first);
 static wk_tensor *scan(wk_tensor *a, wk_tensor *b, int64_t dim, bool reverse);
@@ -124,7 +124,7 @@ static wk_tensor *cumsum(wk_tensor *x, int64_t dim, bool reverse) {
 
 wk_tensor *wk_cumsum(wk_tensor *x, int32_t dim) { return cumsum(x, dim, false); }
 
-/* ------------------------------------------------------------------------------------------------------- products --- */
+/* ----------------------------------------------------------------------------------------------------- products --- */
 
 static void cumprod_forward(wk_call *c) { along(c, wk__kernels->cumprod[c->in[0]->a.dtype], NULL, false); }
 
