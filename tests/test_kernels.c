@@ -42,6 +42,7 @@ static void test_table(void) {
     test_tanh_position();
     test_reductions();
     test_reduction_of_nan();
+    test_fold_sum();
     test_gemm();
     test_rnn();
     test_adam();
