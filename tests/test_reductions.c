@@ -95,7 +95,8 @@ static void nan_wins(void **state) {
     (void)state;
     WK_SCOPE;
     wk_tensor *x = row((const float[]){1, NAN, 3, NAN}, 4), *index;
-    assert_true(isnan(wk_item(wk_max(x))) && isnan(wk_item(wk_min(x))) && isnan(wk_item(wk_max_dim(x, 0, false, &index))));
+    assert_true(isnan(wk_item(wk_max(x))) && isnan(wk_item(wk_min(x))));
+    assert_true(isnan(wk_item(wk_max_dim(x, 0, false, &index))));
     assert_close(wk_item(index), 1, 0, "the first NaN");
     assert_true(isnan(wk_item(wk_logsumexp(x, 0, NULL, false))) && isnan(wk_item(wk_sum(wk_softmax(x, 0)))));
     assert_close(wk_item(wk_argmax(row((const float[]){2, 5, 5, 1}, 4))), 1, 0, "the first of equals");

@@ -12,7 +12,7 @@ WK_BEGIN_DECLS
 #undef WK_OP
 #undef WK_OP_FILE
 
-/* ------------------------------------------------------------------------------------------- losses with options --- */
+/* ------------------------------------------------------------------------------------------ losses with options --- */
 
 /* Each loss has a short form in ops.def, with PyTorch's defaults, and one that takes options (NULL: the defaults):
  *

@@ -110,7 +110,7 @@ wk_tensor *wk_argmin_dim(wk_tensor *x, int32_t dim, bool keepdim) {
     return wk__apply1(&wk__op_argmin_dim, x, &(wk_reduction){.dim = dim, .keepdim = keepdim});
 }
 
-/* -------------------------------------------------------------------------------------------- values and indices --- */
+/* ------------------------------------------------------------------------------------------- values and indices --- */
 
 static bool both_shape(wk_call *c) {
     return wk__reduce_dim_shape(c) && not_empty(c) && wk__declare_reduced(c, 1, WK_I64);

@@ -1,10 +1,11 @@
 /* losses.c -- losses made of other rows. Each is a loss for every element and a reduction of those.
  *
- *     smooth_l1     d = |x - t| < beta ? (x - t)^2 / (2 beta) : |x - t| - beta/2     gx += g clamp((x - t) / beta, -1, 1)
+ *     smooth_l1     d = |x - t| < beta ? (x - t)^2 / (2 beta) : |x - t| - beta/2     gx += g clamp((x - t) / beta, -1,
+ * 1)
  *     nll           y(j) = -w[t(j)] x(j, t(j))     gx(j, t(j)) -= g w[t(j)]
  *
- * Which targets count is a row of its own, which also looks whether they are in range. A loss of N targets needs nothing
- * of the size of all classes but log_softmax itself. */
+ * Which targets count is a row of its own, which also looks whether they are in range. A loss of N targets needs
+ * nothing of the size of all classes but log_softmax itself. */
 #include <math.h>
 #include <string.h>
 
@@ -113,7 +114,7 @@ static const wk_op counted_op = {
     .attrs_nbytes = sizeof(target_attrs), .flags = WK__OP_NO_GRAD, .shape = counted_shape, .forward = counted_forward,
 };
 
-/* ---------------------------------------------------------------------------------------------------- reductions --- */
+/* --------------------------------------------------------------------------------------------------- reductions --- */
 
 static wk_tensor *reduced(wk_tensor *losses, int64_t reduction) {
     if (reduction == WK_REDUCTION_NONE) return losses;
@@ -155,7 +156,7 @@ static wk_tensor *nll(wk_tensor *x, wk_tensor *target, wk_tensor *weight, const 
     return wk_mul(wk_sum(losses), wk__abs_power(wk_sum(share), -1)); /* NaN when all are ignored */
 }
 
-/* ------------------------------------------------------------------------------------------------------ checking --- */
+/* ----------------------------------------------------------------------------------------------------- checking --- */
 
 static bool attrs_fine(wk_call *c) {
     const loss_attrs *a = c->attrs;
@@ -189,8 +190,8 @@ static bool class_shape(wk_call *c) {
     wk_shape_text tx, tt;
     if (!attrs_fine(c)) return false;
     if (!wk__dtype_is_float[x->a.dtype] || t->a.dtype != WK_I64 || (w != NULL && w->a.dtype != x->a.dtype))
-        return wk__refuse(c, WK_EDTYPE, "scores are %s, targets %s and weights %s: targets must be i64, the others of one "
-                          "floating type", wk_dtype_name(x->a.dtype), wk_dtype_name(t->a.dtype),
+        return wk__refuse(c, WK_EDTYPE, "scores are %s, targets %s and weights %s: targets must be i64, the others of "
+                          "one floating type", wk_dtype_name(x->a.dtype), wk_dtype_name(t->a.dtype),
                           w != NULL ? wk_dtype_name(w->a.dtype) : "absent");
     if (!target_fits(&x->a, &t->a))
         return wk__refuse(c, WK_ESHAPE, "scores %s and targets %s: targets have the shape of (N,C,...) without C",
@@ -200,7 +201,7 @@ static bool class_shape(wk_call *c) {
                       wk__dims_text(&tt, w));
 }
 
-/* ---------------------------------------------------------------------------------------------------------- rows --- */
+/* --------------------------------------------------------------------------------------------------------- rows --- */
 
 static void l1_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
     out[0] = reduced(smooth_l1(in[0], in[1], 0), ((const loss_attrs *)attrs)->reduction);
@@ -272,7 +273,8 @@ static bool read_options(const wk_op *op, const wk_loss_options *given, wk_loss_
         memcpy(o, given, given->size);
         return true;
     }
-    if (wk__ready(ctx)) wk__fail(ctx, WK_EINVAL, op->name, "options of size %zu: begin with WK_LOSS_OPTIONS", given->size);
+    if (wk__ready(ctx))
+        wk__fail(ctx, WK_EINVAL, op->name, "options of size %zu: begin with WK_LOSS_OPTIONS", given->size);
     return false;
 }
 

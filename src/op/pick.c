@@ -1,5 +1,5 @@
-/* pick.c -- one element of every fibre, by index: y(j) = x(j, index(j)), and y(j, index(j)) = x(j), zero elsewhere. Each
- * is the gradient of the other. */
+/* pick.c -- one element of every fibre, by index: y(j) = x(j, index(j)), and y(j, index(j)) = x(j), zero elsewhere.
+ * Each is the gradient of the other. */
 #include "op/elementwise.h"
 #include "op/reduction.h"
 

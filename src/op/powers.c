@@ -49,7 +49,7 @@ INNER_ROW(signed_power, 1, "x", wk__unary_shape, .reads = {WK_READS_IN(0)}, WK_A
 wk_tensor *wk__abs_power(wk_tensor *x, double p) { return wk__apply1(&abs_power_op, x, &(power_attrs){p}); }
 wk_tensor *wk__signed_power(wk_tensor *x, double p) { return wk__apply1(&signed_power_op, x, &(power_attrs){p}); }
 
-/* -------------------------------------------------------------------------------------------- exponentials, logs --- */
+/* ------------------------------------------------------------------------------------------- exponentials, logs --- */
 
 static void exp_diff_forward(wk_call *c) {
     const wk_array *y = &c->out[0]->a;

@@ -34,7 +34,7 @@ static bool stretch_grad(wk_backprop *b, double s) {
     bool add;
     const wk_array *gx = wk__slot(b, 0, &room, &add);
     if (gx == NULL) return true;
-    for (int32_t d = 0, at = 0; d < gx->ndim; d++) { /* the contiguous g, with its reduced dimensions back as sizes of 1 */
+    for (int32_t d = 0, at = 0; d < gx->ndim; d++) { /* what was reduced comes back as sizes of 1 */
         const bool goes = r->reduced >> d & 1;
         g.dims[d] = goes ? 1 : gx->dims[d];
         g.strides[d] = goes ? 0 : b->gy[0]->a.strides[at];

@@ -154,7 +154,8 @@ static void move(wk_fibres *f, const int64_t nbytes[ARRAYS], const axis *a, int6
 }
 
 /* Calls the kernel at every place of the outer axes, the reduced ones fastest: their later places add. */
-static void run(wk_fibre_kernel *kernel, wk_fibres *f, const axes *kept, const axes *gone, const int64_t nbytes[ARRAYS]) {
+static void run(wk_fibre_kernel *kernel, wk_fibres *f, const axes *kept, const axes *gone,
+                const int64_t nbytes[ARRAYS]) {
     int64_t index[2 * WK_MAX_DIMS] = {0};
     const bool add = f->add;
     for (int32_t d = 0; d >= 0;) {

@@ -1,9 +1,9 @@
 /* reduction.h -- what rows share that fold some dimensions of x, or go along one.
  *
- * NOTE [Fibres]. Every such row is a kernel over fibres (kernel/kernel.h). The walk sorts the dimensions into those that
- * are kept and those that are reduced, each from the widest stride to the narrowest, merges neighbours that lie on from
- * one another, and hands the innermost of both to the kernel; so a sum over rows or columns of a contiguous array is one
- * call. The order in which elements meet depends on shape and layout alone. */
+ * NOTE [Fibres]. Every such row is a kernel over fibres (kernel/kernel.h). The walk sorts the dimensions into those
+ * that are kept and those that are reduced, each from the widest stride to the narrowest, merges neighbours that lie on
+ * from one another, and hands the innermost of both to the kernel; so a sum over rows or columns of a contiguous array
+ * is one call. The order in which elements meet depends on shape and layout alone. */
 #ifndef WK_OP_REDUCTION_H
 #define WK_OP_REDUCTION_H
 
@@ -21,8 +21,9 @@ typedef struct wk_reduction {
     int64_t reduced;   /* bit d: dimension d goes */
 } wk_reduction;
 
-#define WK_DIMS_FIELDS {"dims", 'd', offsetof(wk_reduction, dims), 0}, {"keepdim", 'i', offsetof(wk_reduction, keepdim), 0}
-#define WK_DIM_FIELDS {"dim", 'i', offsetof(wk_reduction, dim), 0}, {"keepdim", 'i', offsetof(wk_reduction, keepdim), 0}
+#define WK_KEEPDIM_FIELD {"keepdim", 'i', offsetof(wk_reduction, keepdim), 0}
+#define WK_DIMS_FIELDS {"dims", 'd', offsetof(wk_reduction, dims), 0}, WK_KEEPDIM_FIELD
+#define WK_DIM_FIELDS {"dim", 'i', offsetof(wk_reduction, dim), 0}, WK_KEEPDIM_FIELD
 extern const wk_attr_field wk__reduce_dims_fields[2], wk__reduce_dim_fields[2], wk__along_fields[1];
 
 /* Shape rules: find what is reduced, and declare output 0 in x's type. Of all dimensions, of `dims`, of `dim`; and of
@@ -32,8 +33,8 @@ bool wk__reduce_dims_shape(wk_call *c);
 bool wk__reduce_dim_shape(wk_call *c);
 bool wk__along_shape(wk_call *c);
 
-/* For those rules: finds what is reduced only; and declares output k without it. A 0-d x has a dimension 0 and -1, which
- * is no dimension at all: nothing is reduced then. */
+/* For those rules: finds what is reduced only; and declares output k without it. A 0-d x has a dimension 0 and -1,
+ * which is no dimension at all: nothing is reduced then. */
 bool wk__reduced_dims(wk_call *c);
 bool wk__reduced_dim(wk_call *c);
 bool wk__declare_reduced(wk_call *c, int32_t k, wk_dtype dtype);
@@ -41,8 +42,8 @@ bool wk__declare_reduced(wk_call *c, int32_t k, wk_dtype dtype);
 /* How many elements of x go into one of y. */
 int64_t wk__reduced_count(const wk_array *x, int64_t reduced);
 
-/* Runs the kernel over the fibres of x. y and b have x's dims, or those of x without what is reduced (kept as sizes of 1
- * or gone); b may be NULL. */
+/* Runs the kernel over the fibres of x. y and b have x's dims, or those of x without what is reduced (kept as sizes of
+ * 1 or gone); b may be NULL. */
 void wk__fibres(wk_fibre_kernel *kernel, const wk_array *y, const wk_array *x, const wk_array *b, int64_t reduced,
                 double s, bool add);
 

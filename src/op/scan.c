@@ -1,8 +1,8 @@
 /* scan.c -- cumsum, cumprod, prod, along one dimension.
  *
  * NOTE [Scans]. Everything here is a case of the linear recurrence h_i = a_i h_(i-1) + b_i, and so is its gradient, the
- * other way round: s_i = g_i + a_(i+1) s_(i+1) gives gb = s, ga_i = s_i h_(i-1). With it the gradient of a product needs
- * no division, is right where elements are zero, and can be differentiated as often as one likes:
+ * other way round: s_i = g_i + a_(i+1) s_(i+1) gives gb = s, ga_i = s_i h_(i-1). With it the gradient of a product
+ * needs no division, is right where elements are zero, and can be differentiated as often as one likes:
  *
  *     y_i = x_0 .. x_i            gx_i = y_(i-1) s_i,   s_i = g_i + x_(i+1) s_(i+1)
  *     y = x_0 .. x_(n-1)          gx_i = g (product before i) (product after i)
@@ -52,7 +52,7 @@ static bool is_reverse(const void *attrs) { return ((const wk_reduction *)attrs)
         .vjp = op##_vjp, __VA_ARGS__                                                                         \
     };
 
-/* ------------------------------------------------------------------------------------------------ the recurrence --- */
+/* ----------------------------------------------------------------------------------------------- the recurrence --- */
 
 static wk_tensor *shift(wk_tensor *x, int64_t dim, bool reverse, double first);
 static wk_tensor *scan(wk_tensor *a, wk_tensor *b, int64_t dim, bool reverse);
