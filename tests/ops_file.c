@@ -35,6 +35,12 @@ static bool read_strides(FILE *file, ops_array *a) {
     return true;
 }
 
+static bool read_whole_or_not(FILE *file, ops_array *a, bool whole) {
+    const bool fine = read_array(file, a);
+    a->whole = whole;
+    return fine;
+}
+
 static bool read_attr(FILE *file, ops_attr *a) {
     long long number;
     memset(a, 0, sizeof *a);
@@ -61,16 +67,14 @@ static int index_of(char (*list)[32], int count, const char *name) {
 static bool read_about(FILE *file, ops_case *c, names *known, const char *word) {
     char name[32];
     if (fscanf(file, "%31s", name) != 1) return false;
-    const bool whole = strcmp(word, "index") == 0;
-    if ((whole || strcmp(word, "input") == 0) && c->input_count < OPS_MAX_INPUTS) {
+    const bool index = strcmp(word, "index") == 0, indices = strcmp(word, "indices") == 0;
+    if ((index || strcmp(word, "input") == 0) && c->input_count < OPS_MAX_INPUTS) {
         strcpy(known->input[c->input_count], name);
-        const bool fine = read_array(file, &c->input[c->input_count]);
-        c->input[c->input_count++].whole = whole;
-        return fine;
+        return read_whole_or_not(file, &c->input[c->input_count++], index);
     }
-    if (strcmp(word, "output") == 0 && c->output_count < OPS_MAX_OUTPUTS) {
+    if ((indices || strcmp(word, "output") == 0) && c->output_count < OPS_MAX_OUTPUTS) {
         strcpy(known->output[c->output_count], name);
-        return read_array(file, &c->output[c->output_count++]);
+        return read_whole_or_not(file, &c->output[c->output_count++], indices);
     }
     const int out = index_of(known->output, c->output_count, name), in = index_of(known->input, c->input_count, name);
     if (strcmp(word, "type") == 0 && (in >= 0 || out >= 0))
@@ -93,7 +97,7 @@ bool ops_case_read(FILE *file, ops_case *c, const char **broken) {
         if (word[0] == '#') {
             if (fscanf(file, "%*[^\n]") < 0) return false;
         } else if (strcmp(word, "case") == 0) {
-            if (fscanf(file, "%31s %127s", c->op, c->label) != 2) break;
+            if (fscanf(file, "%47s %127s", c->op, c->label) != 2) break;
         } else if (strcmp(word, "refused") == 0) {
             if (fscanf(file, "%127s", c->refused) != 1) break;
         } else if (strcmp(word, "end") == 0) {

@@ -18,7 +18,7 @@ typedef struct ops_array {
     int64_t strides[OPS_MAX_DIMS];
     char type[8];                  /* "" for the floating type of the run */
     double *values;
-    bool whole; /* an input of whole numbers: no gradient */
+    bool whole; /* integers: no gradient */
 } ops_array;
 
 typedef struct ops_attr {
@@ -30,7 +30,7 @@ typedef struct ops_attr {
 } ops_attr;
 
 typedef struct ops_case {
-    char op[32], label[128];
+    char op[48], label[128];
     int attr_count, input_count, output_count;
     bool has_second;
     char refused[128]; /* why the call has to fail; "" when it must not */

@@ -31,6 +31,7 @@
 static void test_table_complete(void) {
 #define HAS_FLOAT(name) (table->name[WK_F32] && table->name[WK_F64])
 #define HAS(kernel, NAME, name, ctype, category) &&table->kernel[WK_##NAME]
+#define HAS_PLAIN HAS_FLOAT
 #define HAS_ANY(kernel) (true WK_DTYPES(HAS, kernel))
 #define WK_KERNEL(name, type, dtypes) CHECK(HAS_##dtypes(name), "%s has empty slots", #name);
 #include "kernel/kernels.def"
@@ -54,6 +55,7 @@ static void test_table(const char *data) {
     test_pairs();
     test_reductions();
     test_reduction_of_nan();
+    test_fold_sum();
     test_gemm();
     test_gemm_packed();
     test_rnn();

@@ -14,6 +14,7 @@ comment. ARRAY is: NDIM DIM*NDIM VALUE*(product of the DIMs), row-major, values 
     input NAME ARRAY                    in the order of the row's parameters; a list's tensors one after the other
     input NAME absent                   a NULL for an optional input
     index NAME ARRAY                    an input of whole numbers (int64), which has no gradient
+    indices NAME ARRAY                  an output of whole numbers, which has no cotangent
     output NAME ARRAY
     cotangent NAME ARRAY                one for each output: L = sum over outputs of sum(cotangent * output)
     gradient NAME ARRAY                 one for each present input: dL/dinput; neither for an output of whole numbers
@@ -58,22 +59,22 @@ class Case:
         yield ["case", self.op, self.label]
         for name, value in self.attributes.items():
             yield ["attribute", name, *attribute_words(value)]
-        given = {name: x.clone() for name, x in self.inputs.items() if x is not None}
-        present = {name: x.requires_grad_() for name, x in given.items() if x.is_floating_point()}
-        for name in self.inputs:
-            word = "index" if name in given and name not in present else "input"
-            yield [word, name, *(array_words(given[name]) if name in given else ["absent"])]
+        present = {name: x.clone().requires_grad_() for name, x in self.inputs.items() if is_floating(x)}
+        arguments = {**self.inputs, **present}
+        for name, x in arguments.items():
+            yield [input_word(x), name, *(["absent"] if x is None else array_words(x))]
 
-        outputs = self.function(*(given.get(name) for name in self.inputs), *self.attributes.values())
+        outputs = self.function(*arguments.values(), *self.attributes.values())
         outputs = dict(zip(self.outputs, outputs if isinstance(outputs, tuple) else (outputs,)))
-        if not all(y.is_floating_point() for y in outputs.values()):
-            yield from named("output", outputs)
+        for name, y in outputs.items():
+            yield ["output" if is_floating(y) else "indices", name, *array_words(y)]
+        outputs = {name: y for name, y in outputs.items() if is_floating(y)}
+        if not outputs:
             yield ["end"]
             return
         cotangents = {name: self.normal(tuple(y.shape)) for name, y in outputs.items()}
         loss = sum((cotangents[name] * y).sum() for name, y in outputs.items())
         gradients = gradient_of(loss, present)
-        yield from named("output", outputs)
         yield from named("cotangent", cotangents)
         yield from named("gradient", gradients)
         if self.second:
@@ -82,6 +83,14 @@ class Case:
             yield from named("weight", weights)
             yield from named("second", gradient_of(g, present))
         yield ["end"]
+
+
+def is_floating(x):
+    return x is not None and x.is_floating_point()
+
+
+def input_word(x):
+    return "input" if x is None or is_floating(x) else "index"
 
 
 def gradient_of(scalar, inputs):
@@ -246,8 +255,6 @@ def reductions():
     for op in (torch.sum, torch.mean):
         for shape in ((), (2, 3), (70,), (3, 4, 5)):
             yield Case(op.__name__, op, {"x": shape})
-        for dim, keepdim in ((0, 0), (-1, 1)):
-            yield Case(op.__name__, lambda x, d, k, op=op: op(x, d, bool(k)), {"x": (3, 4)}, dim=dim, keepdim=keepdim)
     yield Case("sum", torch.sum, {"x": (0, 3)})
     for shape, dims in (((2, 3), (2, 3)), ((3, 4), (3, 1)), ((3, 4), (4,)), ((2, 3, 4), (3, 1)), ((2, 3), ()),
                         ((0, 3), (3,))):
@@ -258,6 +265,16 @@ def products():
     for m, k, n, second in ((2, 3, 4, True), (1, 1, 1, True), (2, 0, 3, True), (5, 7, 1, True), (1, 32, 32, False),
                             (17, 9, 33, False)):
         yield Case("matmul", torch.matmul, {"a": (m, k), "b": (k, n)}, second=second)
+    for a, b in (((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,)), ((4, 2, 3), (3,)), ((3,), (4, 3, 2)),
+                 ((4, 2, 3), (3, 2)), ((2, 3), (4, 3, 2)), ((2, 1, 2, 3), (3, 3, 1)),
+                 ((2, 0, 3), (2, 3, 2)), ((0, 2, 3), (3, 2))):
+        yield Case("matmul", torch.matmul, {"a": a, "b": b}, second=True)
+    for op, a, b in ((torch.mm, (2, 3), (3, 4)), (torch.bmm, (2, 2, 3), (2, 3, 1)), (torch.dot, (5,), (5,)),
+                     (torch.outer, (2,), (3,))):
+        yield Case(op.__name__, op, {"a": a, "b": b}, second=True)
+    for beta, alpha in ((1.0, 1.0), (0.5, -2.0), (0.0, 1.0)):
+        yield Case("addmm", lambda x, a, b, beta, alpha: torch.addmm(x, a, b, beta=beta, alpha=alpha),
+                   {"x": (4,), "a": (2, 3), "b": (3, 4)}, second=True, beta=beta, alpha=alpha)
     linear = F.linear
     for x, w, bias, second in (((3, 5), (4, 5), True, True), ((3, 5), (4, 5), False, True),
                                ((2, 3, 5), (4, 5), True, True), ((5,), (4, 5), True, False),
@@ -415,6 +432,9 @@ def recurrent():
         yield case
 
 
+LOSS_OPTIONS = {"reduction", "ignore_index", "beta", "label_smoothing"}  # of wk_loss_options in ops.h
+
+
 def rows(path):
     """The rows of ops.def: name -> text of its parameters."""
     text = open(path).read()
@@ -422,14 +442,16 @@ def rows(path):
 
 
 def main():
+    import torch_reductions  # which has its cases made of what is here
     torch.set_num_threads(1)
     table, left_out, count = rows(sys.argv[1]), set(), 0
     with open(sys.argv[2], "w") as file:
         print(f"# made by tools/torch_ops.py, which tells the format, with PyTorch {torch.__version__}", file=file)
-        for family in (arithmetic, of_one_variable, reductions, products, views, moves, indexing,
-                       normalization, recurrent):
+        for family in (arithmetic, of_one_variable, reductions, *torch_reductions.FAMILIES, products, views, moves,
+                       indexing, normalization, recurrent):
             for case in family():
-                if set(case.attributes) <= set(re.findall(r"\w+", table.get(case.op, ""))) and case.op in table:
+                known = set(re.findall(r"\w+", table.get(case.op, ""))) | LOSS_OPTIONS
+                if set(case.attributes) <= known and case.op in table:
                     count += 1
                     for line in case.lines():
                         print(*line, file=file)

@@ -36,6 +36,36 @@ WK_API wk_tensor *wk_masked_fill(wk_tensor *x, wk_tensor *mask, double value);
 WK_API wk_tensor *wk_sort(wk_tensor *x, int32_t dim, bool descending, wk_tensor **indices);
 WK_API wk_tensor *wk_topk(wk_tensor *x, int64_t k, int32_t dim, bool largest, wk_tensor **indices);
 
+/* ------------------------------------------------------------------------------------------ losses with options --- */
+
+/* Each loss has a short form in ops.def, with PyTorch's defaults, and one that takes options (NULL: the defaults):
+ *
+ *     wk_loss_options o = WK_LOSS_OPTIONS;
+ *     o.label_smoothing = 0.1;
+ *     wk_tensor *loss = wk_cross_entropy_options(logits, target, &o); */
+enum { WK_REDUCTION_NONE, WK_REDUCTION_MEAN, WK_REDUCTION_SUM };
+
+typedef struct wk_loss_options {
+    size_t size;
+    int32_t reduction;      /* WK_REDUCTION_NONE: a loss for each element; MEAN; SUM */
+    int64_t ignore_index;   /* of nll_loss and cross_entropy: targets that count for nothing */
+    double beta;            /* of smooth_l1_loss and huber_loss (delta there): where the square becomes a line */
+    double label_smoothing; /* of cross_entropy: 0 to 1, the part of the target that all classes share */
+    wk_tensor *weight;      /* one for each class, or, in the binary ones, stretched over the losses; NULL: 1 */
+    wk_tensor *pos_weight;  /* of binary_cross_entropy_with_logits: for targets of 1; NULL: 1 */
+} wk_loss_options;
+#define WK_LOSS_OPTIONS { sizeof(wk_loss_options), WK_REDUCTION_MEAN, -100, 1, 0, NULL, NULL }
+
+WK_API wk_tensor *wk_mse_loss_options(wk_tensor *x, wk_tensor *target, const wk_loss_options *options);
+WK_API wk_tensor *wk_l1_loss_options(wk_tensor *x, wk_tensor *target, const wk_loss_options *options);
+WK_API wk_tensor *wk_smooth_l1_loss_options(wk_tensor *x, wk_tensor *target, const wk_loss_options *options);
+WK_API wk_tensor *wk_huber_loss_options(wk_tensor *x, wk_tensor *target, const wk_loss_options *options);
+WK_API wk_tensor *wk_binary_cross_entropy_options(wk_tensor *x, wk_tensor *target, const wk_loss_options *options);
+WK_API wk_tensor *wk_binary_cross_entropy_with_logits_options(wk_tensor *x, wk_tensor *target,
+                                                              const wk_loss_options *options);
+WK_API wk_tensor *wk_nll_loss_options(wk_tensor *log_probs, wk_tensor *target, const wk_loss_options *options);
+WK_API wk_tensor *wk_cross_entropy_options(wk_tensor *logits, wk_tensor *target, const wk_loss_options *options);
+
 /* --------------------------------------------------------------------------------- calling an operation by name --- */
 
 /* For bindings, tests and tools: every row of ops.def can be found by its name and called with its inputs in an array

@@ -152,3 +152,14 @@ wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, vo
     if (wk_unlikely(!wk__ready(c.ctx) || !check_inputs(&c))) return NULL;
     return wk_likely(c.ctx->watch == 0) ? run(&c, outs) : run_watched(&c, outs);
 }
+
+wk_tensor *wk__compose(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {
+    wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
+    if (outs != NULL) write_outputs(&c, outs);
+    if (!wk__ready(c.ctx) || !check_inputs(&c) || !op->shape(&c)) return NULL;
+    WK_SCOPE;
+    op->compose(attrs, in, c.out);
+    for (int32_t k = 0; k < op->out_count; k++) c.out[k] = wk_yield(c.out[k]);
+    if (outs != NULL) write_outputs(&c, outs);
+    return c.out[0];
+}

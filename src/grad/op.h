@@ -8,7 +8,8 @@
  *     grad      adds into the gradients of the inputs, by kernels only (fast, not differentiable itself); it may
  *               decline a case, such as broadcasting, and leave it to vjp
  *     vjp       the same gradients written with public ops (the truth, differentiable again)
- *     compose   the same function from other rows: stands in for vjp in fused rows; the engine differentiates that
+ *     compose   the same function from other rows: stands in for vjp in fused rows; the engine differentiates that.
+ *               A row with nothing but `compose` is run by it too; its `shape` only checks (wk__compose)
  *
  * and `view` in place of shape and forward when the output is only another look at the input's elements. The same
  * function then finds the place of a view's gradient inside the gradient of its base, so select costs nothing on the
@@ -119,6 +120,9 @@ struct wk_op {
 /* Runs a row: checks, shape, memory, forward, recording. outs (room for op->out_count) may be NULL for rows of one
  * output. Returns output 0, owned by the innermost scope, or NULL after recording why. */
 wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs);
+
+/* Runs a row that is only its composition: checks, and then the other rows, which are what is recorded. */
+wk_tensor *wk__compose(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs);
 
 static inline wk_tensor *wk__apply1(const wk_op *op, wk_tensor *x, void *attrs) {
     return wk__apply(op, &x, 1, attrs, NULL);

@@ -50,6 +50,31 @@ static inline int64_t wk__argsort_work(int64_t n, int64_t element_nbytes) {
 typedef int64_t wk_count_loop(int64_t n, const void *x, int64_t sx);
 typedef int64_t wk_find_loop(int64_t n, const void *x, int64_t sx, int64_t first, int64_t room, int64_t *found);
 
+/* y = f(a, b) with a constant of the function, element by element. */
+typedef void wk_pair_loop(int64_t n, void *y, int64_t sy, const void *a, int64_t sa, const void *b, int64_t sb,
+                          double s);
+
+/* Fibres: the runs of elements along a dimension that is reduced, scanned or normalised, `count` of them of n elements.
+ *
+ *     x(j,i) at x + j*x_next + i*x_along       rows of a matrix:     x_next = its width, x_along = 1
+ *                                              its columns:          x_next = 1, x_along = its width
+ *
+ * A fold writes y(j); with `add` it takes y(j) in, so that a fibre may come in pieces. n = 0 gives what changes nothing
+ * (0 for a sum, 1 for a product, -infinity for a maximum). A scan and the softmax family write y(j,i). b is a second
+ * input, s a constant; kernels.def says which of them a kernel reads. */
+typedef struct wk_fibres {
+    int64_t count, n;
+    void *y;
+    int64_t y_next, y_along;
+    const void *x;
+    int64_t x_next, x_along;
+    const void *b;
+    int64_t b_next, b_along;
+    double s;
+    bool add;
+} wk_fibres;
+typedef void wk_fibre_kernel(const wk_fibres *f);
+
 /* C (m,n) = beta C + A (m,k) B (k,n). A matrix is a pointer with a row and a column stride, so a transpose is the
  * same pointer with its strides exchanged. beta is 0 or 1; with 0, C is written and never read. */
 typedef struct wk_matrix {

@@ -44,6 +44,8 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_rnn.inc"
 #include "kernel/ref_layer_norm.inc"
 #include "kernel/ref_optim.inc"
+#include "kernel/ref_fibres.inc"
+#include "kernel/ref_losses.inc"
 #undef KERNEL
 #undef number
 #undef scalar
@@ -60,6 +62,8 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_rnn.inc"
 #include "kernel/ref_layer_norm.inc"
 #include "kernel/ref_optim.inc"
+#include "kernel/ref_fibres.inc"
+#include "kernel/ref_losses.inc"
 #undef KERNEL
 #undef number
 #undef scalar
@@ -170,6 +174,7 @@ int64_t wk__rnn_work(int64_t T, int64_t B, int64_t I, int64_t H) {
 
 #define SLOT(kernel, NAME, name, ctype, category) [WK_##NAME] = wk__ref_##kernel##_##name,
 #define SLOTS_FLOAT(kernel) {[WK_F32] = wk__ref_##kernel##_f32, [WK_F64] = wk__ref_##kernel##_f64}
+#define SLOTS_PLAIN SLOTS_FLOAT
 #define SLOTS_ANY(kernel) {WK_DTYPES(SLOT, kernel)}
 
 const wk_kernels wk__kernels_ref = {

@@ -99,7 +99,7 @@ static wk_status fill_attrs(wk_ctx *ctx, const wk_op *op, const wk_attr *attrs, 
 wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, wk_tensor *const *inputs,
                      int32_t input_count, wk_tensor **outputs) {
     wk_ctx *ctx = wk__ctx();
-    attr_room room;
+    attr_room room = {{0}}; /* also what a shape rule works out for itself */
     for (int32_t k = 0; op != NULL && outputs != NULL && k < op->out_count; k++) outputs[k] = NULL;
     if (ctx == NULL) return WK_ENOMEM;
     if (!wk__ready(ctx)) return ctx->failure.status;
@@ -108,8 +108,10 @@ wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, 
         return wk__fail(ctx, WK_EINVAL, "op_call", "op, outputs, inputs or attrs is NULL, or a count is negative");
     if (op->in_count != WK__ANY_NUMBER && input_count != op->in_count)
         return wk__fail(ctx, WK_EINVAL, op->name, "%d inputs given, %d taken", (int)input_count, (int)op->in_count);
-    if (fill_attrs(ctx, op, attrs, attr_count, &room) == WK_OK)
-        outputs[0] = wk__apply(op, inputs, input_count, &room, outputs); /* in place, only the return value says it */
+    if (fill_attrs(ctx, op, attrs, attr_count, &room) != WK_OK) return ctx->failure.status;
+    const bool composed = op->forward == NULL && op->view == NULL;
+    if (composed) wk__compose(op, inputs, input_count, &room, outputs);
+    else outputs[0] = wk__apply(op, inputs, input_count, &room, outputs); /* in place, only the return value says it */
     return ctx->failure.status;
 }
 

@@ -1,0 +1,158 @@
+/* extremes.c -- the largest and the smallest: max, amax, max_dim, argmax and their counterparts.
+ *
+ *     y = max x, amax x     gx += g / count where x = y: elements that are equal share it; so do NaNs
+ *     y = max_dim x         gx += g at the index that was given
+ *
+ * A NaN is larger and smaller than anything, as in PyTorch. */
+#include "op/elementwise.h"
+#include "op/powers.h"
+#include "op/reduction.h"
+
+static bool not_empty(wk_call *c) {
+    const wk_reduction *r = c->attrs;
+    wk_shape_text text;
+    if (wk__reduced_count(&c->in[0]->a, r->reduced) > 0) return true;
+    return wk__refuse(c, WK_ESHAPE, "x %s: there is no element to choose", wk__dims_text(&text, c->in[0]));
+}
+
+static void forward_max(wk_call *c) { wk__fold(c, wk__kernels->fold_max[c->in[0]->a.dtype]); }
+static void forward_min(wk_call *c) { wk__fold(c, wk__kernels->fold_min[c->in[0]->a.dtype]); }
+
+static void shared_vjp(const wk_backprop *b, wk_tensor **gx) {
+    wk_tensor *y = wk__kept(b, b->node->out[0].saved);
+    wk_tensor *chosen = wk__equal(b->node->in[0].saved, y);
+    wk_tensor *count = wk_sum_to_size(chosen, wk_ndim(y), wk_dims(y));
+    gx[0] = wk_mul(chosen, wk_mul(wk__kept(b, b->gy[0]), wk__signed_power(count, -1)));
+}
+
+static bool all_shape(wk_call *c) { return wk__reduce_all_shape(c) && not_empty(c); }
+static bool dims_shape(wk_call *c) { return wk__reduce_dims_shape(c) && not_empty(c); }
+
+static const wk_attr_field no_fields[] = {{"", 'i', 0, 0}};
+
+#define SHARED_ROW(row, shape_rule, forward_function, list, count)                                          \
+    const wk_op wk__op_##row = {                                                                            \
+        WK_ROW(row), .in_count = 1, .out_count = 1, .in_names = "x", .reads = {WK_READS_IN(0) | WK_READS_OUT(0)}, \
+        .attrs_nbytes = sizeof(wk_reduction), .fields = (list), .field_count = (count),                      \
+        .shape = (shape_rule), .forward = (forward_function), .vjp = shared_vjp,                             \
+    };
+SHARED_ROW(max, all_shape, forward_max, no_fields, 0)
+SHARED_ROW(min, all_shape, forward_min, no_fields, 0)
+SHARED_ROW(amax, dims_shape, forward_max, wk__reduce_dims_fields, 2)
+SHARED_ROW(amin, dims_shape, forward_min, wk__reduce_dims_fields, 2)
+
+wk_tensor *wk_max(wk_tensor *x) { return wk__apply1(&wk__op_max, x, &(wk_reduction){.dim = 0}); }
+wk_tensor *wk_min(wk_tensor *x) { return wk__apply1(&wk__op_min, x, &(wk_reduction){.dim = 0}); }
+
+wk_tensor *wk_amax(wk_tensor *x, int32_t ndim, const int64_t *dims, bool keepdim) {
+    return wk__reduce_dims(&wk__op_amax, x, ndim, dims, (wk_reduction){.keepdim = keepdim});
+}
+
+wk_tensor *wk_amin(wk_tensor *x, int32_t ndim, const int64_t *dims, bool keepdim) {
+    return wk__reduce_dims(&wk__op_amin, x, ndim, dims, (wk_reduction){.keepdim = keepdim});
+}
+
+/* ------------------------------------------------------------------------------------------------- with indices --- */
+
+/* Of all elements the index counts in row-major order, which a walk by strides would not keep: another layout is copied
+ * first. */
+static void whole_argument(wk_call *c, wk_fibre_kernel *kernel) {
+    const wk_tensor *x = c->in[0];
+    const wk_array *y = &c->out[0]->a;
+    if (x->flags & WK__CONTIGUOUS) {
+        kernel(&(wk_fibres){.count = 1, .n = x->a.numel, .y = y->data, .x = x->a.data, .x_along = 1});
+        return;
+    }
+    wk_tensor *copy = wk__tensor_make(c->ctx, x->a.dtype, x->a.ndim, x->a.dims);
+    if (copy == NULL) {
+        wk__refuse(c, WK_ENOMEM, "out of memory");
+        return;
+    }
+    wk__unary_rows(wk__kernels->copy[x->a.dtype], &copy->a, &x->a);
+    kernel(&(wk_fibres){.count = 1, .n = x->a.numel, .y = y->data, .x = copy->a.data, .x_along = 1});
+    wk__unref(copy);
+}
+
+static void forward_argmax(wk_call *c) { whole_argument(c, wk__kernels->argmax[c->in[0]->a.dtype]); }
+static void forward_argmin(wk_call *c) { whole_argument(c, wk__kernels->argmin[c->in[0]->a.dtype]); }
+static void forward_argmax_dim(wk_call *c) { wk__fold(c, wk__kernels->argmax[c->in[0]->a.dtype]); }
+static void forward_argmin_dim(wk_call *c) { wk__fold(c, wk__kernels->argmin[c->in[0]->a.dtype]); }
+
+static bool whole_index_shape(wk_call *c) {
+    wk_reduction *r = c->attrs;
+    r->reduced = ((int64_t)1 << c->in[0]->a.ndim) - 1;
+    return wk__check_float(c) && not_empty(c) && wk__declare(c, 0, WK_I64, 0, NULL);
+}
+
+static bool index_shape(wk_call *c) {
+    return wk__check_float(c) && wk__reduced_dim(c) && not_empty(c) && wk__declare_reduced(c, 0, WK_I64);
+}
+
+#define INDEX_ROW(row, shape_rule, list, count)                                                              \
+    const wk_op wk__op_##row = {                                                                             \
+        WK_ROW(row), .in_count = 1, .out_count = 1, .in_names = "x", .flags = WK__OP_NO_GRAD,                \
+        .attrs_nbytes = sizeof(wk_reduction), .fields = (list), .field_count = (count),                       \
+        .shape = (shape_rule), .forward = forward_##row,                                                      \
+    };
+INDEX_ROW(argmax, whole_index_shape, no_fields, 0)
+INDEX_ROW(argmin, whole_index_shape, no_fields, 0)
+INDEX_ROW(argmax_dim, index_shape, wk__reduce_dim_fields, 2)
+INDEX_ROW(argmin_dim, index_shape, wk__reduce_dim_fields, 2)
+
+wk_tensor *wk_argmax(wk_tensor *x) { return wk__apply1(&wk__op_argmax, x, &(wk_reduction){.dim = 0}); }
+wk_tensor *wk_argmin(wk_tensor *x) { return wk__apply1(&wk__op_argmin, x, &(wk_reduction){.dim = 0}); }
+
+wk_tensor *wk_argmax_dim(wk_tensor *x, int32_t dim, bool keepdim) {
+    return wk__apply1(&wk__op_argmax_dim, x, &(wk_reduction){.dim = dim, .keepdim = keepdim});
+}
+
+wk_tensor *wk_argmin_dim(wk_tensor *x, int32_t dim, bool keepdim) {
+    return wk__apply1(&wk__op_argmin_dim, x, &(wk_reduction){.dim = dim, .keepdim = keepdim});
+}
+
+/* ------------------------------------------------------------------------------------------- values and indices --- */
+
+static bool both_shape(wk_call *c) {
+    return wk__reduce_dim_shape(c) && not_empty(c) && wk__declare_reduced(c, 1, WK_I64);
+}
+
+static void both_forward(wk_call *c, wk_fibre_kernel *argument) {
+    const wk_reduction *r = c->attrs;
+    const wk_array *x = &c->in[0]->a, *y = &c->out[0]->a, *index = &c->out[1]->a;
+    wk__fibres(argument, index, x, NULL, r->reduced, 0, false);
+    wk__fibres(wk__kernels->pick[x->dtype], y, x, index, r->reduced, 0, false);
+}
+
+static void forward_max_dim(wk_call *c) { both_forward(c, wk__kernels->argmax[c->in[0]->a.dtype]); }
+static void forward_min_dim(wk_call *c) { both_forward(c, wk__kernels->argmin[c->in[0]->a.dtype]); }
+
+static void both_vjp(const wk_backprop *b, wk_tensor **gx) {
+    int32_t ndim;
+    const int64_t *dims = wk__edge_dims(&b->node->in[0], &ndim);
+    const wk_reduction *r = b->node->attrs;
+    if (b->gy[0] != NULL) gx[0] = wk__place(b->gy[0], b->node->out[1].saved, r->dim, ndim, dims);
+}
+
+#define BOTH_ROW(row)                                                                                        \
+    const wk_op wk__op_##row = {                                                                             \
+        WK_ROW(row), .in_count = 1, .out_count = 2, .in_names = "x", .reads = {WK_READS_OUT(1)},             \
+        WK_ATTRS(wk_reduction, wk__reduce_dim_fields),                                                       \
+        .shape = both_shape, .forward = forward_##row, .vjp = both_vjp,                                      \
+    };
+BOTH_ROW(max_dim)
+BOTH_ROW(min_dim)
+
+static wk_tensor *both(const wk_op *op, wk_tensor *x, int32_t dim, bool keepdim, wk_tensor **indices) {
+    wk_tensor *outs[2] = {NULL};
+    wk__apply(op, &x, 1, &(wk_reduction){.dim = dim, .keepdim = keepdim}, outs);
+    if (indices != NULL) *indices = outs[1];
+    return outs[0];
+}
+
+wk_tensor *wk_max_dim(wk_tensor *x, int32_t dim, bool keepdim, wk_tensor **indices) {
+    return both(&wk__op_max_dim, x, dim, keepdim, indices);
+}
+
+wk_tensor *wk_min_dim(wk_tensor *x, int32_t dim, bool keepdim, wk_tensor **indices) {
+    return both(&wk__op_min_dim, x, dim, keepdim, indices);
+}

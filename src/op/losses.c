@@ -1,0 +1,306 @@
+/* losses.c -- losses made of other rows. Each is a loss for every element and a reduction of those.
+ *
+ *     smooth_l1     d = |x - t| < beta ? (x - t)^2 / (2 beta) : |x - t| - beta/2     gx += g clamp((x - t) / beta, -1,
+ * 1)
+ *     nll           y(j) = -w[t(j)] x(j, t(j))     gx(j, t(j)) -= g w[t(j)]
+ *
+ * Which targets count is a row of its own, which also looks whether they are in range. A loss of N targets needs
+ * nothing of the size of all classes but log_softmax itself. */
+#include <math.h>
+#include <string.h>
+
+#include "op/elementwise.h"
+#include "op/powers.h"
+#include "op/reduction.h"
+
+/* Rows outside ops.def, of x and target. */
+#define INNER_ROW(op, ...)                                                                                   \
+    static const wk_op op##_op = {                                                                           \
+        .size = sizeof(wk_op), .name = #op, .row = -1, .in_count = 2, .out_count = 1, .in_names = "x target", \
+        WK_ATTRS(loss_attrs, beta_fields), .shape = wk__binary_shape, .forward = op##_forward, __VA_ARGS__   \
+    };
+
+typedef struct loss_attrs {
+    int64_t reduction, ignore_index;
+    double beta, label_smoothing;
+} loss_attrs;
+
+/* ---------------------------------------------------------------------------------------------------- smooth L1 --- */
+
+static const wk_attr_field beta_fields[] = {{"beta", 'f', offsetof(loss_attrs, beta), 1}};
+
+static wk_tensor *slope(wk_tensor *x, wk_tensor *target, double beta);
+static wk_tensor *curve(wk_tensor *x, wk_tensor *target, double beta);
+
+static void pair_rows(wk_call *c, wk_pair_loop *kernel) {
+    const wk_array *const arrays[] = {&c->out[0]->a, &c->in[0]->a, &c->in[1]->a};
+    const double beta = ((const loss_attrs *)c->attrs)->beta;
+    wk_rows rows;
+    for (bool more = wk__rows_begin(&rows, 3, arrays); more; more = wk__rows_next(&rows))
+        kernel(rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1], rows.data[2], rows.stride[2], beta);
+}
+
+static void smooth_l1_forward(wk_call *c) { pair_rows(c, wk__kernels->smooth_l1[c->in[0]->a.dtype]); }
+static void slope_forward(wk_call *c) { pair_rows(c, wk__kernels->smooth_l1_slope[c->in[0]->a.dtype]); }
+static void curve_forward(wk_call *c) { pair_rows(c, wk__kernels->smooth_l1_curve[c->in[0]->a.dtype]); }
+
+/* What depends on x - target alone has opposite gradients for the two. */
+static void difference_vjp(const wk_backprop *b, wk_tensor *derivative, wk_tensor **gx) {
+    wk_tensor *g = wk_mul(b->gy[0], derivative);
+    if (wk__wants(b, 0)) gx[0] = g;
+    if (wk__wants(b, 1)) gx[1] = wk_neg(g);
+}
+
+static void smooth_l1_vjp(const wk_backprop *b, wk_tensor **gx) {
+    const wk_edge *in = b->node->in;
+    difference_vjp(b, slope(in[0].saved, in[1].saved, ((const loss_attrs *)b->node->attrs)->beta), gx);
+}
+
+static void slope_vjp(const wk_backprop *b, wk_tensor **gx) {
+    const wk_edge *in = b->node->in;
+    difference_vjp(b, curve(in[0].saved, in[1].saved, ((const loss_attrs *)b->node->attrs)->beta), gx);
+}
+
+#define BOTH (WK_READS_IN(0) | WK_READS_IN(1))
+INNER_ROW(smooth_l1, .reads = {BOTH, BOTH}, .vjp = smooth_l1_vjp)
+INNER_ROW(slope, .reads = {BOTH, BOTH}, .vjp = slope_vjp)
+INNER_ROW(curve, .flags = WK__OP_NO_GRAD)
+
+static wk_tensor *smooth_l1(wk_tensor *x, wk_tensor *target, double beta) {
+    return wk__apply2(&smooth_l1_op, x, target, &(loss_attrs){.beta = beta});
+}
+
+static wk_tensor *slope(wk_tensor *x, wk_tensor *target, double beta) {
+    return wk__apply2(&slope_op, x, target, &(loss_attrs){.beta = beta});
+}
+
+/* Constant but for its steps. */
+static wk_tensor *curve(wk_tensor *x, wk_tensor *target, double beta) {
+    return wk__apply2(&curve_op, x, target, &(loss_attrs){.beta = beta});
+}
+
+/* ------------------------------------------------------------------------------------------------------ targets --- */
+
+typedef struct target_attrs { int64_t classes, ignore_index, dtype, softmax; } target_attrs;
+
+static bool counted_shape(wk_call *c) {
+    const wk_tensor *target = c->in[0];
+    const wk_dtype dtype = (wk_dtype)((const target_attrs *)c->attrs)->dtype;
+    return wk__declare(c, 0, dtype, target->a.ndim, target->a.dims) && wk__declare_like(c, 1, target);
+}
+
+/* Output 0: 1 for each target, 0 where it is ignored. Output 1: the target, 0 where it is ignored. */
+static void counted_forward(wk_call *c) {
+    const target_attrs *a = c->attrs;
+    const wk_array *y = &c->out[0]->a;
+    const wk_element one = wk__element_of(1, y->dtype), zero = wk__element_of(0, y->dtype);
+    int64_t *index = c->out[1]->a.data;
+    wk__unary_rows(wk__kernels->copy[WK_I64], &c->out[1]->a, &c->in[0]->a);
+    for (int64_t j = 0; j < y->numel; j++) {
+        const bool ignored = index[j] == a->ignore_index;
+        if (!ignored && (index[j] < 0 || index[j] >= a->classes)) {
+            wk__fail(c->ctx, WK_EINDEX, a->softmax ? "cross_entropy" : "nll_loss",
+                     "target %lld, element %lld, is not one of %lld classes", (long long)index[j], (long long)j,
+                     (long long)a->classes);
+            return;
+        }
+        if (ignored) index[j] = 0;
+        memcpy(wk__array_at(y, j), ignored ? &zero : &one, wk__dtype_nbytes[y->dtype]);
+    }
+}
+
+static const wk_op counted_op = {
+    .size = sizeof(wk_op), .name = "counted", .row = -1, .in_count = 1, .out_count = 2, .in_names = "target",
+    .attrs_nbytes = sizeof(target_attrs), .flags = WK__OP_NO_GRAD, .shape = counted_shape, .forward = counted_forward,
+};
+
+/* --------------------------------------------------------------------------------------------------- reductions --- */
+
+static wk_tensor *reduced(wk_tensor *losses, int64_t reduction) {
+    if (reduction == WK_REDUCTION_NONE) return losses;
+    return reduction == WK_REDUCTION_SUM ? wk_sum(losses) : wk_mean(losses);
+}
+
+/* x (N,C,...): the dimension of classes. */
+static int32_t class_dim(const wk_tensor *x) { return wk_ndim(x) == 1 ? 0 : 1; }
+
+/* The weights (C) with sizes of 1 behind, to stretch over x (N,C,...). */
+static wk_tensor *over_classes(wk_tensor *weight, const wk_tensor *x) {
+    int64_t dims[WK_MAX_DIMS] = {wk_numel(weight), 1, 1, 1, 1, 1, 1, 1};
+    return wk_reshape(weight, wk_ndim(x) - class_dim(x), dims);
+}
+
+/* The part of a loss that all classes share, for each target: -sum over classes of w x / C. */
+static wk_tensor *shared_loss(wk_tensor *x, wk_tensor *weights) {
+    const int64_t dim = class_dim(x);
+    wk_tensor *sums = wk_sum_dims(weights != NULL ? wk_mul(x, weights) : x, 1, &dim, false);
+    return wk_mul_scalar(sums, -1.0 / (double)wk_dim(x, (int32_t)dim));
+}
+
+static wk_tensor *nll(wk_tensor *x, wk_tensor *target, wk_tensor *weight, const loss_attrs *a, bool softmax) {
+    const int32_t dim = class_dim(x);
+    const double smoothing = a->label_smoothing;
+    target_attrs of_target = {wk_dim(x, dim), a->ignore_index, wk_dtype_of(x), softmax};
+    wk_tensor *outs[2] = {NULL}, *weights = NULL;
+    if (wk__apply(&counted_op, &target, 1, &of_target, outs) == NULL) return NULL;
+    wk_tensor *counted = outs[0], *index = outs[1], *share = counted;
+    if (weight != NULL) {
+        weights = wk_expand(over_classes(weight, x), wk_ndim(x), wk_dims(x));
+        share = wk_mul(counted, wk__pick(weights, index, dim));
+    }
+    wk_tensor *losses = wk_neg(wk_mul(wk__pick(x, index, dim), share));
+    if (smoothing > 0)
+        losses = wk_add(wk_mul_scalar(losses, 1 - smoothing),
+                        wk_mul_scalar(wk_mul(shared_loss(x, weights), counted), smoothing));
+    if (a->reduction != WK_REDUCTION_MEAN) return reduced(losses, a->reduction);
+    return wk_mul(wk_sum(losses), wk__abs_power(wk_sum(share), -1)); /* NaN when all are ignored */
+}
+
+/* ----------------------------------------------------------------------------------------------------- checking --- */
+
+static bool attrs_fine(wk_call *c) {
+    const loss_attrs *a = c->attrs;
+    if (a->reduction < WK_REDUCTION_NONE || a->reduction > WK_REDUCTION_SUM)
+        return wk__refuse(c, WK_EINVAL, "%lld is no reduction", (long long)a->reduction);
+    if (!(a->beta >= 0)) return wk__refuse(c, WK_EINVAL, "beta is %g, below 0", a->beta);
+    if (a->label_smoothing >= 0 && a->label_smoothing <= 1) return true;
+    return wk__refuse(c, WK_EINVAL, "label_smoothing is %g, not from 0 to 1", a->label_smoothing);
+}
+
+static bool pair_shape(wk_call *c) {
+    const wk_tensor *x = c->in[0], *t = c->in[1];
+    wk_shape_text tx, tt;
+    if (!attrs_fine(c) || !wk__check_float(c)) return false;
+    if (wk__same_dims(&x->a, &t->a)) return true;
+    return wk__refuse(c, WK_ESHAPE, "x %s and target %s differ: give both one shape", wk__dims_text(&tx, x),
+                      wk__dims_text(&tt, t));
+}
+
+/* target has x's shape without its dimension of classes. */
+static bool target_fits(const wk_array *x, const wk_array *t) {
+    if (x->ndim == 0 || t->ndim != x->ndim - 1) return false;
+    const int32_t dim = x->ndim == 1 ? 0 : 1;
+    bool fits = true;
+    for (int32_t d = 0; d < t->ndim; d++) fits &= t->dims[d] == x->dims[d + (d >= dim)];
+    return fits;
+}
+
+static bool class_shape(wk_call *c) {
+    const wk_tensor *x = c->in[0], *t = c->in[1], *w = c->in[2];
+    wk_shape_text tx, tt;
+    if (!attrs_fine(c)) return false;
+    if (!wk__dtype_is_float[x->a.dtype] || t->a.dtype != WK_I64 || (w != NULL && w->a.dtype != x->a.dtype))
+        return wk__refuse(c, WK_EDTYPE, "scores are %s, targets %s and weights %s: targets must be i64, the others of "
+                          "one floating type", wk_dtype_name(x->a.dtype), wk_dtype_name(t->a.dtype),
+                          w != NULL ? wk_dtype_name(w->a.dtype) : "absent");
+    if (!target_fits(&x->a, &t->a))
+        return wk__refuse(c, WK_ESHAPE, "scores %s and targets %s: targets have the shape of (N,C,...) without C",
+                          wk__dims_text(&tx, x), wk__dims_text(&tt, t));
+    if (w == NULL || (w->a.ndim == 1 && w->a.numel == x->a.dims[class_dim(x)])) return true;
+    return wk__refuse(c, WK_ESHAPE, "scores %s and weights %s: one weight for each class", wk__dims_text(&tx, x),
+                      wk__dims_text(&tt, w));
+}
+
+/* --------------------------------------------------------------------------------------------------------- rows --- */
+
+static void l1_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = reduced(smooth_l1(in[0], in[1], 0), ((const loss_attrs *)attrs)->reduction);
+}
+
+static void smooth_l1_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    const loss_attrs *a = attrs;
+    out[0] = reduced(smooth_l1(in[0], in[1], a->beta), a->reduction);
+}
+
+static void huber_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    const loss_attrs *a = attrs;
+    out[0] = reduced(wk_mul_scalar(smooth_l1(in[0], in[1], a->beta), a->beta), a->reduction);
+}
+
+static wk_tensor *weighted(wk_tensor *losses, wk_tensor *weight) {
+    return weight != NULL ? wk_mul(losses, weight) : losses;
+}
+
+static void bce_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    wk_tensor *x = in[0], *t = in[1], *one = wk_scalar(1, wk_dtype_of(x));
+    wk_tensor *yes = wk_mul(t, wk__log_clamped(x));
+    wk_tensor *no = wk_mul(wk_sub(one, t), wk__log_clamped(wk_sub(one, x)));
+    out[0] = reduced(weighted(wk_neg(wk_add(yes, no)), in[2]), ((const loss_attrs *)attrs)->reduction);
+}
+
+/* x - x t + softplus(-x), the last of which counts 1 + (pos_weight - 1) t times. */
+static void bce_logits_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    wk_tensor *x = in[0], *t = in[1], *one = wk_scalar(1, wk_dtype_of(x)), *soft = wk__softplus(wk_neg(x));
+    if (in[3] != NULL) soft = wk_mul(soft, wk_add(one, wk_mul(wk_sub(in[3], one), t)));
+    wk_tensor *losses = wk_add(wk_mul(wk_sub(one, t), x), soft);
+    out[0] = reduced(weighted(losses, in[2]), ((const loss_attrs *)attrs)->reduction);
+}
+
+static void nll_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    loss_attrs a = *(const loss_attrs *)attrs;
+    a.label_smoothing = 0;
+    out[0] = nll(in[0], in[1], in[2], &a, false);
+}
+
+static void cross_entropy_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = nll(wk_log_softmax(in[0], class_dim(in[0])), in[1], in[2], attrs, true);
+}
+
+static const wk_attr_field fields[] = {
+    {"reduction", 'i', offsetof(loss_attrs, reduction), WK_REDUCTION_MEAN},
+    {"ignore_index", 'i', offsetof(loss_attrs, ignore_index), -100},
+    {"beta", 'f', offsetof(loss_attrs, beta), 1},
+    {"label_smoothing", 'f', offsetof(loss_attrs, label_smoothing), 0},
+};
+
+/* A row, its short form and the one with options; the inputs after x and target are the options' tensors. */
+#define LOSS(loss, inputs, names, check, composition)                                                        \
+    const wk_op wk__op_##loss = {                                                                            \
+        WK_ROW(loss), .in_count = (inputs), .out_count = 1, .in_names = (names), .optional = 4 | 8,          \
+        WK_ATTRS(loss_attrs, fields), .shape = (check), .compose = (composition),                            \
+    };                                                                                                       \
+    wk_tensor *wk_##loss(wk_tensor *x, wk_tensor *target) { return wk_##loss##_options(x, target, NULL); }   \
+    wk_tensor *wk_##loss##_options(wk_tensor *x, wk_tensor *target, const wk_loss_options *options) {        \
+        return with_options(&wk__op_##loss, x, target, options);                                             \
+    }
+
+/* The options of a caller who may know fewer of them; false, recorded, when there are more than are known here. */
+static bool read_options(const wk_op *op, const wk_loss_options *given, wk_loss_options *o) {
+    wk_ctx *ctx = wk__ctx();
+    *o = (wk_loss_options)WK_LOSS_OPTIONS;
+    if (given == NULL) return true;
+    if (given->size >= sizeof given->size && given->size <= sizeof *o) {
+        memcpy(o, given, given->size);
+        return true;
+    }
+    if (wk__ready(ctx))
+        wk__fail(ctx, WK_EINVAL, op->name, "options of size %zu: begin with WK_LOSS_OPTIONS", given->size);
+    return false;
+}
+
+static wk_tensor *with_options(const wk_op *op, wk_tensor *x, wk_tensor *target, const wk_loss_options *options) {
+    wk_loss_options o;
+    if (!read_options(op, options, &o)) return NULL;
+    loss_attrs attrs = {o.reduction, o.ignore_index, o.beta, o.label_smoothing};
+    return wk__compose(op, (wk_tensor *const[]){x, target, o.weight, o.pos_weight}, op->in_count, &attrs, NULL);
+}
+
+LOSS(l1_loss, 2, "x target", pair_shape, l1_compose)
+LOSS(smooth_l1_loss, 2, "x target", pair_shape, smooth_l1_compose)
+LOSS(huber_loss, 2, "x target", pair_shape, huber_compose)
+LOSS(binary_cross_entropy, 3, "x target weight", pair_shape, bce_compose)
+LOSS(binary_cross_entropy_with_logits, 4, "x target weight pos_weight", pair_shape, bce_logits_compose)
+LOSS(nll_loss, 3, "log_probs target weight", class_shape, nll_compose)
+LOSS(cross_entropy, 3, "logits target weight", class_shape, cross_entropy_compose)
+
+/* mse_loss is a row by itself for the mean, which is what it is used with. */
+wk_tensor *wk_mse_loss_options(wk_tensor *x, wk_tensor *target, const wk_loss_options *options) {
+    wk_loss_options o;
+    if (!read_options(&wk__op_mse_loss, options, &o)) return NULL;
+    if (o.reduction == WK_REDUCTION_MEAN) return wk_mse_loss(x, target);
+    WK_SCOPE;
+    wk_call c = {.op = &wk__op_mse_loss, .ctx = wk__ctx(), .in = (wk_tensor *const[]){x, target}, .in_count = 2,
+                 .attrs = &(loss_attrs){.reduction = o.reduction}};
+    wk_tensor *d = wk_sub(x, target);
+    return d != NULL && pair_shape(&c) ? wk_yield(reduced(wk_mul(d, d), o.reduction)) : NULL;
+}

@@ -1,0 +1,103 @@
+/* powers.c -- see powers.h.
+ *
+ *     y = |x|^p              gx += g p |x|^(p-1) sign x
+ *     y = |x|^p sign x       gx += g p |x|^(p-1)
+ *     y = e^(a - b)          ga += g y,   gb -= g y
+ *     y = log(1 + e^x)       gx += g / (1 + e^-x)
+ *     y = max(log x, -100)   gx += g / x, 0 where x is 0 */
+#include "op/powers.h"
+
+#include "op/elementwise.h"
+
+/* ------------------------------------------------------------------------------------------------------- powers --- */
+
+typedef struct power_attrs { double p; } power_attrs;
+
+static const wk_attr_field power_fields[] = {{"p", 'f', offsetof(power_attrs, p), 1}};
+
+static double power_of(const wk_backprop *b) { return ((const power_attrs *)b->node->attrs)->p; }
+
+static void power_forward(wk_call *c, wk_scale_loop *kernel) {
+    wk__scale_rows(kernel, &c->out[0]->a, &c->in[0]->a, ((const power_attrs *)c->attrs)->p);
+}
+
+static void abs_power_forward(wk_call *c) { power_forward(c, wk__kernels->abs_power[c->in[0]->a.dtype]); }
+static void signed_power_forward(wk_call *c) { power_forward(c, wk__kernels->signed_power[c->in[0]->a.dtype]); }
+
+/* The sign and |x|^0 are constants. */
+static void abs_power_vjp(const wk_backprop *b, wk_tensor **gx) {
+    const double p = power_of(b);
+    if (p != 0) gx[0] = wk_mul(b->gy[0], wk_mul_scalar(wk__signed_power(b->node->in[0].saved, p - 1), p));
+}
+
+static void signed_power_vjp(const wk_backprop *b, wk_tensor **gx) {
+    const double p = power_of(b);
+    if (p != 0) gx[0] = wk_mul(b->gy[0], wk_mul_scalar(wk__abs_power(b->node->in[0].saved, p - 1), p));
+}
+
+/* Rows outside ops.def, of one output with the shape of x or of both inputs. */
+#define INNER_ROW(op, inputs, names, shape_rule, ...)                                                        \
+    static const wk_op op##_op = {                                                                            \
+        .size = sizeof(wk_op), .name = #op, .row = -1, .in_count = (inputs), .out_count = 1, .in_names = (names), \
+        .shape = (shape_rule), .forward = op##_forward, __VA_ARGS__,                                         \
+    };
+INNER_ROW(abs_power, 1, "x", wk__unary_shape, .reads = {WK_READS_IN(0)}, WK_ATTRS(power_attrs, power_fields),
+          .vjp = abs_power_vjp)
+INNER_ROW(signed_power, 1, "x", wk__unary_shape, .reads = {WK_READS_IN(0)}, WK_ATTRS(power_attrs, power_fields),
+          .vjp = signed_power_vjp)
+
+wk_tensor *wk__abs_power(wk_tensor *x, double p) { return wk__apply1(&abs_power_op, x, &(power_attrs){p}); }
+wk_tensor *wk__signed_power(wk_tensor *x, double p) { return wk__apply1(&signed_power_op, x, &(power_attrs){p}); }
+
+/* ------------------------------------------------------------------------------------------- exponentials, logs --- */
+
+static void exp_diff_forward(wk_call *c) {
+    const wk_array *y = &c->out[0]->a;
+    wk__binary_rows(wk__kernels->exp_diff[y->dtype], y, &c->in[0]->a, &c->in[1]->a);
+}
+
+static void exp_diff_vjp(const wk_backprop *b, wk_tensor **gx) {
+    wk_tensor *gy = wk_mul(b->gy[0], b->node->out[0].saved);
+    int32_t ndim;
+    if (wk__wants(b, 0)) gx[0] = gy;
+    if (!wk__wants(b, 1)) return;
+    const int64_t *dims = wk__edge_dims(&b->node->in[1], &ndim);
+    gx[1] = wk_neg(wk_sum_to_size(gy, ndim, dims));
+}
+
+static void softplus_forward(wk_call *c) {
+    wk__unary_rows(wk__kernels->log1p_exp[c->in[0]->a.dtype], &c->out[0]->a, &c->in[0]->a);
+}
+
+static void softplus_vjp(const wk_backprop *b, wk_tensor **gx) {
+    gx[0] = wk_mul(b->gy[0], wk__sigmoid(b->node->in[0].saved));
+}
+
+static void log_clamped_forward(wk_call *c) {
+    wk__unary_rows(wk__kernels->log_clamped[c->in[0]->a.dtype], &c->out[0]->a, &c->in[0]->a);
+}
+
+static void log_clamped_vjp(const wk_backprop *b, wk_tensor **gx) {
+    gx[0] = wk_mul(b->gy[0], wk__signed_power(b->node->in[0].saved, -1));
+}
+
+static void equal_forward(wk_call *c) {
+    const wk_array *y = &c->out[0]->a;
+    wk__binary_rows(wk__kernels->same[y->dtype], y, &c->in[0]->a, &c->in[1]->a);
+}
+
+INNER_ROW(exp_diff, 2, "a b", wk__binary_shape, .reads = {WK_READS_OUT(0), WK_READS_OUT(0)}, .vjp = exp_diff_vjp)
+INNER_ROW(softplus, 1, "x", wk__unary_shape, .reads = {WK_READS_IN(0)}, .vjp = softplus_vjp)
+INNER_ROW(log_clamped, 1, "x", wk__unary_shape, .reads = {WK_READS_IN(0)}, .vjp = log_clamped_vjp)
+INNER_ROW(equal, 2, "a b", wk__binary_shape, .flags = WK__OP_NO_GRAD)
+
+wk_tensor *wk__exp_diff(wk_tensor *a, wk_tensor *b) { return wk__apply2(&exp_diff_op, a, b, NULL); }
+wk_tensor *wk__softplus(wk_tensor *x) { return wk__apply1(&softplus_op, x, NULL); }
+wk_tensor *wk__log_clamped(wk_tensor *x) { return wk__apply1(&log_clamped_op, x, NULL); }
+wk_tensor *wk__equal(wk_tensor *a, wk_tensor *b) { return wk__apply2(&equal_op, a, b, NULL); }
+
+/* e^(-softplus(-x)) is 1 / (1 + e^-x) without overflow, and has all digits also where that is near 0. */
+wk_tensor *wk__sigmoid(wk_tensor *x) {
+    wk_tensor *minus = wk_neg(x);
+    return wk__exp_diff(wk_mul_scalar(minus, 0), wk__softplus(minus));
+}

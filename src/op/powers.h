@@ -1,0 +1,23 @@
+/* powers.h -- element-wise functions that gradients of reductions and losses are written with. They are rows, recorded
+ * and differentiable like all others, but not part of ops.def. */
+#ifndef WK_OP_POWERS_H
+#define WK_OP_POWERS_H
+
+#include "op/rows.h"
+
+/* |x|^p; and with the sign of x, where 0 gives 0 for every p: (x, 0) is the sign, (x, -1) is 1/x, or 0. */
+wk_tensor *wk__abs_power(wk_tensor *x, double p);
+wk_tensor *wk__signed_power(wk_tensor *x, double p);
+
+/* e^(a - b), with b stretched to a's shape. */
+wk_tensor *wk__exp_diff(wk_tensor *a, wk_tensor *b);
+
+/* log(1 + e^x), never overflowing; its derivative 1 / (1 + e^-x); and max(log x, -100). */
+wk_tensor *wk__softplus(wk_tensor *x);
+wk_tensor *wk__sigmoid(wk_tensor *x);
+wk_tensor *wk__log_clamped(wk_tensor *x);
+
+/* 1 where a = b, or where both are NaN, else 0: a constant. */
+wk_tensor *wk__equal(wk_tensor *a, wk_tensor *b);
+
+#endif

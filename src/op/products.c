@@ -1,0 +1,94 @@
+/* products.c -- mm, bmm, dot, outer and addmm: matmul and mul under PyTorch's other names, which take fewer shapes. */
+#include "op/rows.h"
+
+static bool refuse(wk_call *c, const wk_tensor *a, const wk_tensor *b, const char *wanted) {
+    wk_shape_text ta, tb;
+    return wk__refuse(c, WK_ESHAPE, "a %s and b %s: %s", wk__dims_text(&ta, a), wk__dims_text(&tb, b), wanted);
+}
+
+static bool both_have(const wk_tensor *a, const wk_tensor *b, int32_t ndim) {
+    return a->a.ndim == ndim && b->a.ndim == ndim;
+}
+
+static bool mm_shape(wk_call *c) {
+    const wk_tensor *a = c->in[0], *b = c->in[1];
+    if (!wk__check_float(c)) return false;
+    if (both_have(a, b, 2) && a->a.dims[1] == b->a.dims[0]) return true;
+    return refuse(c, a, b, "they must be (M,K) and (K,N)");
+}
+
+static bool bmm_shape(wk_call *c) {
+    const wk_tensor *a = c->in[0], *b = c->in[1];
+    if (!wk__check_float(c)) return false;
+    if (both_have(a, b, 3) && a->a.dims[0] == b->a.dims[0] && a->a.dims[2] == b->a.dims[1]) return true;
+    return refuse(c, a, b, "they must be (B,M,K) and (B,K,N)");
+}
+
+static bool dot_shape(wk_call *c) {
+    const wk_tensor *a = c->in[0], *b = c->in[1];
+    if (!wk__check_float(c)) return false;
+    return both_have(a, b, 1) && a->a.dims[0] == b->a.dims[0] ? true : refuse(c, a, b, "they must be (K) and (K)");
+}
+
+static bool outer_shape(wk_call *c) {
+    if (!wk__check_float(c)) return false;
+    return both_have(c->in[0], c->in[1], 1) ? true : refuse(c, c->in[0], c->in[1], "they must be (M) and (N)");
+}
+
+static bool addmm_shape(wk_call *c) {
+    const wk_tensor *x = c->in[0], *a = c->in[1], *b = c->in[2];
+    wk_array wide;
+    wk_shape_text tx;
+    if (!wk__check_float(c)) return false;
+    if (!both_have(a, b, 2) || a->a.dims[1] != b->a.dims[0]) return refuse(c, a, b, "they must be (M,K) and (K,N)");
+    if (wk__array_expand(&x->a, 2, (const int64_t[]){a->a.dims[0], b->a.dims[1]}, &wide)) return true;
+    return wk__refuse(c, WK_ESHAPE, "x %s does not stretch to (%lld,%lld)", wk__dims_text(&tx, x),
+                      (long long)a->a.dims[0], (long long)b->a.dims[1]);
+}
+
+static void matmul_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    (void)attrs;
+    out[0] = wk_matmul(in[0], in[1]);
+}
+
+static void outer_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    (void)attrs;
+    out[0] = wk_mul(wk_reshape(in[0], 2, (const int64_t[]){wk_numel(in[0]), 1}), in[1]);
+}
+
+typedef struct addmm_attrs { double beta, alpha; } addmm_attrs;
+
+static const wk_attr_field addmm_fields[] = {
+    {"beta", 'f', offsetof(addmm_attrs, beta), 1},
+    {"alpha", 'f', offsetof(addmm_attrs, alpha), 1},
+};
+
+static wk_tensor *scaled(wk_tensor *x, double s) { return s == 1 ? x : wk_mul_scalar(x, s); }
+
+static void addmm_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    const addmm_attrs *s = attrs;
+    wk_tensor *product = scaled(wk_matmul(in[1], in[2]), s->alpha);
+    out[0] = s->beta == 0 ? product : wk_add(scaled(in[0], s->beta), product);
+}
+
+#define PRODUCT(name, composition)                                                                \
+    const wk_op wk__op_##name = {                                                                 \
+        WK_ROW(name), .in_count = 2, .out_count = 1, .in_names = "a b",                           \
+        .shape = name##_shape, .compose = (composition),                                          \
+    };                                                                                            \
+    wk_tensor *wk_##name(wk_tensor *a, wk_tensor *b) {                                            \
+        return wk__compose(&wk__op_##name, (wk_tensor *const[]){a, b}, 2, NULL, NULL);            \
+    }
+PRODUCT(mm, matmul_compose)
+PRODUCT(bmm, matmul_compose)
+PRODUCT(dot, matmul_compose)
+PRODUCT(outer, outer_compose)
+
+const wk_op wk__op_addmm = {
+    WK_ROW(addmm), .in_count = 3, .out_count = 1, .in_names = "x a b", WK_ATTRS(addmm_attrs, addmm_fields),
+    .shape = addmm_shape, .compose = addmm_compose,
+};
+
+wk_tensor *wk_addmm(wk_tensor *x, wk_tensor *a, wk_tensor *b, double beta, double alpha) {
+    return wk__compose(&wk__op_addmm, (wk_tensor *const[]){x, a, b}, 3, &(addmm_attrs){beta, alpha}, NULL);
+}
