@@ -118,6 +118,13 @@ def pasted(text, stem):
     return text
 
 
+def put_together(text):
+    """Names that op##_forward makes somewhere, and what they are made of: these keep their names."""
+    ends, words = set(re.findall(r'##[ ]?(_[a-z]\w*)', text)), set(re.findall(r'\w+', text))
+    made = {word for word in words if any(word.endswith(end) for end in ends)}
+    return made | {word for word in words if any(word + end in made for end in ends)}
+
+
 def sections(tree, order):
     headers, found = [], []
     for path in order:
@@ -130,7 +137,8 @@ def section(path, text, clashing):
     isa = re.match(r'simd_(\w+)', stem)
     if isa:
         text = pasted(text, isa.group(1))
-    text = rename(text, {name: f'{stem}__{name}' for name in names_of(text) & clashing})
+    mine = (names_of(text) & clashing) - (put_together(text) if path.startswith('op/') else set())
+    text = rename(text, {name: f'{stem}__{name}' for name in mine})
     undefined = ''.join(f'#undef {name}\n' for name in sorted(set(DEFINE.findall(text))))
     text = f'/* {"-" * (110 - len(path))} {path} --- */\n{text}{undefined}'
     if not isa:

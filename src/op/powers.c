@@ -65,11 +65,11 @@ static void exp_diff_vjp(const wk_backprop *b, wk_tensor **gx) {
     gx[1] = wk_neg(wk_sum_to_size(gy, ndim, dims));
 }
 
-static void softplus_forward(wk_call *c) {
+static void log1p_exp_forward(wk_call *c) {
     wk__unary_rows(wk__kernels->log1p_exp[c->in[0]->a.dtype], &c->out[0]->a, &c->in[0]->a);
 }
 
-static void softplus_vjp(const wk_backprop *b, wk_tensor **gx) {
+static void log1p_exp_vjp(const wk_backprop *b, wk_tensor **gx) {
     gx[0] = wk_mul(b->gy[0], wk__sigmoid(b->node->in[0].saved));
 }
 
@@ -87,12 +87,12 @@ static void equal_forward(wk_call *c) {
 }
 
 INNER_ROW(exp_diff, 2, "a b", wk__binary_shape, .reads = {WK_READS_OUT(0), WK_READS_OUT(0)}, .vjp = exp_diff_vjp)
-INNER_ROW(softplus, 1, "x", wk__unary_shape, .reads = {WK_READS_IN(0)}, .vjp = softplus_vjp)
+INNER_ROW(log1p_exp, 1, "x", wk__unary_shape, .reads = {WK_READS_IN(0)}, .vjp = log1p_exp_vjp)
 INNER_ROW(log_clamped, 1, "x", wk__unary_shape, .reads = {WK_READS_IN(0)}, .vjp = log_clamped_vjp)
 INNER_ROW(equal, 2, "a b", wk__binary_shape, .flags = WK__OP_NO_GRAD)
 
 wk_tensor *wk__exp_diff(wk_tensor *a, wk_tensor *b) { return wk__apply2(&exp_diff_op, a, b, NULL); }
-wk_tensor *wk__softplus(wk_tensor *x) { return wk__apply1(&softplus_op, x, NULL); }
+wk_tensor *wk__softplus(wk_tensor *x) { return wk__apply1(&log1p_exp_op, x, NULL); }
 wk_tensor *wk__log_clamped(wk_tensor *x) { return wk__apply1(&log_clamped_op, x, NULL); }
 wk_tensor *wk__equal(wk_tensor *a, wk_tensor *b) { return wk__apply2(&equal_op, a, b, NULL); }
 

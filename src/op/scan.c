@@ -54,8 +54,8 @@ static bool is_reverse(const void *attrs) { return ((const wk_reduction *)attrs)
 
 /* ----------------------------------------------------------------------------------------------- the recurrence --- */
 
-static wk_tensor *shift(wk_tensor *x, int64_t dim, bool reverse, double first);
-static wk_tensor *scan(wk_tensor *a, wk_tensor *b, int64_t dim, bool reverse);
+static wk_tensor *shift_along(wk_tensor *x, int64_t dim, bool reverse, double first);
+static wk_tensor *scan_along(wk_tensor *a, wk_tensor *b, int64_t dim, bool reverse);
 
 static void shift_forward(wk_call *c) {
     along(c, wk__kernels->shift[c->in[0]->a.dtype], NULL, is_reverse(c->attrs));
@@ -63,7 +63,7 @@ static void shift_forward(wk_call *c) {
 
 static void shift_vjp(const wk_backprop *b, wk_tensor **gx) {
     const wk_reduction *r = b->node->attrs;
-    gx[0] = shift(b->gy[0], r->dim, !r->number, 0);
+    gx[0] = shift_along(b->gy[0], r->dim, !r->number, 0);
 }
 
 static void scan_forward(wk_call *c) {
@@ -72,8 +72,8 @@ static void scan_forward(wk_call *c) {
 
 static void scan_vjp(const wk_backprop *b, wk_tensor **gx) {
     const wk_reduction *r = b->node->attrs;
-    wk_tensor *s = scan(shift(b->node->in[0].saved, r->dim, !r->number, 0), b->gy[0], r->dim, !r->number);
-    if (wk__wants(b, 0)) gx[0] = wk_mul(s, shift(b->node->out[0].saved, r->dim, r->number != 0, 0));
+    wk_tensor *s = scan_along(shift_along(b->node->in[0].saved, r->dim, !r->number, 0), b->gy[0], r->dim, !r->number);
+    if (wk__wants(b, 0)) gx[0] = wk_mul(s, shift_along(b->node->out[0].saved, r->dim, r->number != 0, 0));
     if (wk__wants(b, 1)) gx[1] = s;
 }
 
@@ -81,34 +81,34 @@ INNER_ROW(shift, 1, "x", .reads = {0})
 INNER_ROW(scan, 2, "a b", .reads = {WK_READS_IN(0) | WK_READS_OUT(0), WK_READS_IN(0)})
 
 /* y_i = x_(i-1), or x_(i+1) in reverse; `first` comes in at the end. */
-static wk_tensor *shift(wk_tensor *x, int64_t dim, bool reverse, double first) {
+static wk_tensor *shift_along(wk_tensor *x, int64_t dim, bool reverse, double first) {
     return wk__apply1(&shift_op, x, &(wk_reduction){.dim = dim, .number = reverse, .s = first});
 }
 
 /* h_i = a_i h_(i-1) + b_i, or a_i h_(i+1) + b_i in reverse. */
-static wk_tensor *scan(wk_tensor *a, wk_tensor *b, int64_t dim, bool reverse) {
+static wk_tensor *scan_along(wk_tensor *a, wk_tensor *b, int64_t dim, bool reverse) {
     return wk__apply2(&scan_op, a, b, &(wk_reduction){.dim = dim, .number = reverse});
 }
 
 /* The product of the elements before each, or behind it in reverse. */
 static wk_tensor *others(wk_tensor *x, int64_t dim, bool reverse) {
     wk_tensor *nothing = wk_zeros(wk_ndim(x), wk_dims(x), wk_dtype_of(x));
-    return scan(shift(x, dim, reverse, 0), shift(nothing, dim, reverse, 1), dim, reverse);
+    return scan_along(shift_along(x, dim, reverse, 0), shift_along(nothing, dim, reverse, 1), dim, reverse);
 }
 
 /* ------------------------------------------------------------------------------------------------------- cumsum --- */
 
-static wk_tensor *cumsum(wk_tensor *x, int64_t dim, bool reverse);
+static wk_tensor *cumsum_along(wk_tensor *x, int64_t dim, bool reverse);
 
 static void cumsum_forward(wk_call *c) { along(c, wk__kernels->cumsum[c->in[0]->a.dtype], NULL, false); }
 static void cumsum_back_forward(wk_call *c) { along(c, wk__kernels->cumsum[c->in[0]->a.dtype], NULL, true); }
 
 static void cumsum_vjp(const wk_backprop *b, wk_tensor **gx) {
-    gx[0] = cumsum(b->gy[0], ((const wk_reduction *)b->node->attrs)->dim, true);
+    gx[0] = cumsum_along(b->gy[0], ((const wk_reduction *)b->node->attrs)->dim, true);
 }
 
 static void cumsum_back_vjp(const wk_backprop *b, wk_tensor **gx) {
-    gx[0] = cumsum(b->gy[0], ((const wk_reduction *)b->node->attrs)->dim, false);
+    gx[0] = cumsum_along(b->gy[0], ((const wk_reduction *)b->node->attrs)->dim, false);
 }
 
 INNER_ROW(cumsum_back, 1, "x", .reads = {0})
@@ -118,11 +118,11 @@ const wk_op wk__op_cumsum = {
     .shape = wk__along_shape, .forward = cumsum_forward, .vjp = cumsum_vjp,
 };
 
-static wk_tensor *cumsum(wk_tensor *x, int64_t dim, bool reverse) {
+static wk_tensor *cumsum_along(wk_tensor *x, int64_t dim, bool reverse) {
     return wk__apply1(reverse ? &cumsum_back_op : &wk__op_cumsum, x, &(wk_reduction){.dim = dim});
 }
 
-wk_tensor *wk_cumsum(wk_tensor *x, int32_t dim) { return cumsum(x, dim, false); }
+wk_tensor *wk_cumsum(wk_tensor *x, int32_t dim) { return cumsum_along(x, dim, false); }
 
 /* ----------------------------------------------------------------------------------------------------- products --- */
 
@@ -130,8 +130,8 @@ static void cumprod_forward(wk_call *c) { along(c, wk__kernels->cumprod[c->in[0]
 
 static void cumprod_vjp(const wk_backprop *b, wk_tensor **gx) {
     const int64_t dim = ((const wk_reduction *)b->node->attrs)->dim;
-    wk_tensor *s = scan(shift(b->node->in[0].saved, dim, true, 0), b->gy[0], dim, true);
-    gx[0] = wk_mul(s, shift(b->node->out[0].saved, dim, false, 1));
+    wk_tensor *s = scan_along(shift_along(b->node->in[0].saved, dim, true, 0), b->gy[0], dim, true);
+    gx[0] = wk_mul(s, shift_along(b->node->out[0].saved, dim, false, 1));
 }
 
 const wk_op wk__op_cumprod = {
