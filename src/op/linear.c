@@ -140,8 +140,10 @@ static bool grad(wk_backprop *b) {
     wk_array room;
     const wk_array *slot;
     bool add;
-    if (wk__wants(b, X) && (slot = wk__slot(b, X, &room, &add)) != NULL) grad_x(b->ctx, slot, wk__saved_in(b, W), g, add);
-    if (wk__wants(b, W) && (slot = wk__slot(b, W, &room, &add)) != NULL) grad_w(b->ctx, slot, wk__saved_in(b, X), g, add);
+    if (wk__wants(b, X) && (slot = wk__slot(b, X, &room, &add)) != NULL)
+        grad_x(b->ctx, slot, wk__saved_in(b, W), g, add);
+    if (wk__wants(b, W) && (slot = wk__slot(b, W, &room, &add)) != NULL)
+        grad_w(b->ctx, slot, wk__saved_in(b, X), g, add);
     if (wk__wants(b, B) && (slot = wk__slot(b, B, &room, &add)) != NULL) wk__sum_to(slot, g, add);
     return true;
 }
