@@ -48,6 +48,7 @@ static bool read_attr(FILE *file, ops_attr *a) {
     if (a->kind == 'f') return fscanf(file, "%lf", &a->f) == 1;
     if (fscanf(file, "%lld", &number) != 1) return false;
     a->i = number;
+    a->f = (double)number; /* a whole number may stand for any */
     if (a->kind == 'i') return true;
     a->count = (int)number;
     for (int d = 0; d < a->count && d < OPS_MAX_DIMS; d++) {
