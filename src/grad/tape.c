@@ -89,7 +89,7 @@ static inline void output_set(wk_node *node, int32_t k, wk_tensor *y, int64_t *d
         out->saved = wk__retain(y);
         out->version = y->storage->version;
     }
-    if (wk_unlikely(!wk__dtype_is_float[y->a.dtype])) return; /* indices, which have no gradient */
+    if (wk_unlikely(!wk__dtype_is_floating(y->a.dtype))) return; /* indices, which have no gradient */
     y->node = node;
     y->way = (wk_way){WK__TO_NODE, (uint8_t)k};
 }
