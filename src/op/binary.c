@@ -50,7 +50,7 @@ static void share_forward(wk_call *c) {
 }
 
 static const wk_op share_row = {
-    .size = sizeof(wk_op), .name = "share", .row = -1, .in_count = 2, .out_count = 1, .in_names = "a b",
+    WK_INNER_ROW(share), .in_count = 2, .out_count = 1, .in_names = "a b",
     .flags = WK__OP_NO_GRAD, .shape = wk__binary_shape, .forward = share_forward,
 };
 

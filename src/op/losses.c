@@ -1,7 +1,7 @@
 /* losses.c -- losses made of other rows. Each is a loss for every element and a reduction of those.
  *
- *     smooth_l1     d = |x - t| < beta ? (x - t)^2 / (2 beta) : |x - t| - beta/2     gx += g clamp((x - t) / beta, -1,
- * 1)
+ *     smooth_l1     d = |x - t| < beta ? (x - t)^2 / (2 beta) : |x - t| - beta/2
+ *                                                          gx += g clamp((x - t) / beta, -1, 1)
  *     nll           y(j) = -w[t(j)] x(j, t(j))     gx(j, t(j)) -= g w[t(j)]
  *
  * Which targets count is a row of its own, which also looks whether they are in range. A loss of N targets needs
@@ -16,7 +16,7 @@
 /* Rows outside ops.def, of x and target. */
 #define INNER_ROW(op, ...)                                                                                   \
     static const wk_op op##_op = {                                                                           \
-        .size = sizeof(wk_op), .name = #op, .row = -1, .in_count = 2, .out_count = 1, .in_names = "x target", \
+        WK_INNER_ROW(op), .in_count = 2, .out_count = 1, .in_names = "x target",                             \
         WK_ATTRS(loss_attrs, beta_fields), .shape = wk__binary_shape, .forward = op##_forward, __VA_ARGS__   \
     };
 
@@ -110,7 +110,7 @@ static void counted_forward(wk_call *c) {
 }
 
 static const wk_op counted_op = {
-    .size = sizeof(wk_op), .name = "counted", .row = -1, .in_count = 1, .out_count = 2, .in_names = "target",
+    WK_INNER_ROW(counted), .in_count = 1, .out_count = 2, .in_names = "target",
     .attrs_nbytes = sizeof(target_attrs), .flags = WK__OP_NO_GRAD, .shape = counted_shape, .forward = counted_forward,
 };
 

@@ -46,7 +46,7 @@ static void place_vjp(const wk_backprop *b, wk_tensor **gx) {
 
 #define INNER_ROW(op, list)                                                                            \
     static const wk_op op##_op = {                                                                     \
-        .size = sizeof(wk_op), .name = #op, .row = -1, .in_count = 2, .out_count = 1,                  \
+        WK_INNER_ROW(op), .in_count = 2, .out_count = 1,                                               \
         .in_names = "x index", .reads = {WK_READS_IN(1)}, WK_ATTRS(wk_reduction, list),                \
         .shape = op##_shape, .forward = op##_forward, .vjp = op##_vjp,                                 \
     };

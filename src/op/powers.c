@@ -38,7 +38,7 @@ static void signed_power_vjp(const wk_backprop *b, wk_tensor **gx) {
 /* Rows outside ops.def, of one output with the shape of x or of both inputs. */
 #define INNER_ROW(op, inputs, names, shape_rule, ...)                                                        \
     static const wk_op op##_op = {                                                                            \
-        .size = sizeof(wk_op), .name = #op, .row = -1, .in_count = (inputs), .out_count = 1, .in_names = (names), \
+        WK_INNER_ROW(op), .in_count = (inputs), .out_count = 1, .in_names = (names),                          \
         .shape = (shape_rule), .forward = op##_forward, __VA_ARGS__,                                         \
     };
 INNER_ROW(abs_power, 1, "x", wk__unary_shape, .reads = {WK_READS_IN(0)}, WK_ATTRS(power_attrs, power_fields),

@@ -52,7 +52,8 @@ static bool check_region(wk_call *c) {
     if (r->strides.ndim != r->dims.ndim)
         return wk__refuse(c, WK_EINVAL, "%d dims and %d strides", (int)r->dims.ndim, (int)r->strides.ndim);
     if (!wk__check_shape(c->ctx, c->op->name, r->dims.ndim, r->dims.dims, x->a.dtype)) return false;
-    bool inside = r->offset >= 0 && reach(r) >= 0 && reach(r) <= x->a.numel;
+    const int64_t end = reach(r);
+    bool inside = r->offset >= 0 && end >= 0 && end <= x->a.numel;
     for (int32_t d = 0; d < r->dims.ndim; d++) inside &= r->strides.dims[d] >= 0;
     if (!inside)
         return wk__refuse(c, WK_EINDEX, "dims %s, strides %s and offset %lld reach outside of x %s",
@@ -63,8 +64,8 @@ static bool check_region(wk_call *c) {
     region_of(r, &x->a, &region);
     return wk__array_is_injective(&region) ||
            wk__refuse(c, WK_EINVAL, "elements of the region with dims %s and strides %s overlap",
-                                  wk__shape_text(&td, r->dims.ndim, r->dims.dims),
-                                  wk__shape_text(&ts, r->strides.ndim, r->strides.dims));
+                      wk__shape_text(&td, r->dims.ndim, r->dims.dims),
+                      wk__shape_text(&ts, r->strides.ndim, r->strides.dims));
 }
 
 static bool region_set(wk_region *r, int32_t ndim, const int64_t *dims, const int64_t *strides, int64_t offset,

@@ -27,6 +27,9 @@ enum {
     const wk_op wk__op_##op = {WK_ROW(op), .flags = (flags_), __VA_ARGS__};\
     const wk_op wk__op_##op##_ = {WK_ROW(op##_), .flags = (flags_) | WK__OP_IN_PLACE, __VA_ARGS__}
 
+/* The same for a row that only other rows call, and that is not in ops.def. */
+#define WK_INNER_ROW(op) .size = sizeof(wk_op), .name = #op, .row = -1
+
 /* The fields for a row with attributes. */
 #define WK_ATTRS(type, list) \
     .attrs_nbytes = sizeof(type), .fields = (list), .field_count = (int32_t)(sizeof(list) / sizeof *(list))

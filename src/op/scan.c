@@ -47,7 +47,7 @@ static bool is_reverse(const void *attrs) { return ((const wk_reduction *)attrs)
 
 #define INNER_ROW(op, inputs, names, ...)                                                                    \
     static const wk_op op##_op = {                                                                            \
-        .size = sizeof(wk_op), .name = #op, .row = -1, .in_count = (inputs), .out_count = 1, .in_names = (names), \
+        WK_INNER_ROW(op), .in_count = (inputs), .out_count = 1, .in_names = (names),                          \
         WK_ATTRS(wk_reduction, inner_fields), .shape = wk__along_shape, .forward = op##_forward,             \
         .vjp = op##_vjp, __VA_ARGS__                                                                         \
     };

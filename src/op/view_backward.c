@@ -35,7 +35,7 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
 
 /* No row of ops.def: only gradients ask for it. */
 static const wk_op view_backward = {
-    .size = sizeof(wk_op), .name = "view_backward", .row = -1, .in_count = 1, .out_count = 1, .in_names = "x",
+    WK_INNER_ROW(view_backward), .in_count = 1, .out_count = 1, .in_names = "x",
     WK_ATTRS(view_backward_attrs, fields), .shape = shape, .forward = forward, .vjp = vjp,
 };
 

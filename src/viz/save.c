@@ -2,17 +2,13 @@
 #include "viz/save.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/context.h"
 #include "io/file.h"
 
 wk_status wk__viz_fail(wk_error *error, wk_status status, const char *op, const char *path, const char *reason) {
-    if (!error) return status;
-    *error = (wk_error){.status = status};
-    snprintf(error->op, sizeof error->op, "%s", op);
-    snprintf(error->message, sizeof error->message, "%s: %s%s%s", op, path, *path ? ": " : "", reason);
-    return status;
+    return wk__report(error, status, op, "%s%s%s", path, *path ? ": " : "", reason);
 }
 
 wk_status wk__save_file(const char *path, const char *bytes, size_t nbytes, const char *op, wk_error *error) {
