@@ -173,6 +173,32 @@ WK_API bool wk_is_contiguous(const wk_tensor *t);          /* row-major with no 
 WK_API void wk_set_name(wk_tensor *t, const char *name);
 WK_API const char *wk_name(const wk_tensor *t);
 
+/* ------------------------------------------------------------------------------------------------------ as text --- */
+
+/* How wk_to_text writes; the fields are those of torch.set_printoptions. */
+typedef struct wk_text_options {
+    size_t size;
+    int32_t precision; /* decimals of floating numbers, 0 to 100 */
+    int32_t edgeitems; /* of more than `threshold` elements, the first and last so many of each dimension are shown */
+    int64_t threshold;
+    int32_t linewidth;
+    int32_t sci_mode; /* 1.2e+05 always (1), never (0), or when small and large numbers meet (-1) */
+} wk_text_options;
+#define WK_TEXT_OPTIONS \
+    { sizeof(wk_text_options), 4, 3, 1000, 80, -1 }
+
+/* Writes t as PyTorch's print(t) does, with the names that types have there, and ends with 0:
+ *
+ *     tensor([[ 1.0000, -2.5000],
+ *             [    nan,  0.3333]], requires_grad=True)
+ *
+ * What an operation made ends with its name, "grad_fn=<TanhBackward0>"; what was made in a scope that has closed, with
+ * "grad_fn=<cut>"; NULL is "None". Writes at most nbytes, the 0 included, and returns the length that the whole text
+ * has without it, as snprintf does: wk_to_text(t, NULL, 0, NULL) + 1 bytes are enough. options may be NULL. Works while
+ * a failure is pending, and does not count as reading. An empty text on failure. Errors: EINVAL (options), ECLOSED,
+ * ECONTEXT. https://pytorch.org/docs/stable/generated/torch.set_printoptions.html */
+WK_API size_t wk_to_text(const wk_tensor *t, char *text, size_t nbytes, const wk_text_options *options);
+
 /* ------------------------------------------------------------------------------------------------ reading bytes --- */
 
 /* The elements of t, laid out by wk_strides. Valid until the next wick call that writes t's storage, and at most as
