@@ -79,9 +79,10 @@ static bool has_gradient(const char *op) {
     return true;
 }
 
-/* Bends and steps have no difference quotient, and where a function is flat it is too coarse. */
+/* Bends and steps have no difference quotient, and where a function is flat it is too coarse. The gradient of an
+ * embedding leaves the padding out on purpose. */
 static bool is_smooth(const char *label) {
-    static const char *const others[] = {"extremes", "edges", "corners", "ties"};
+    static const char *const others[] = {"extremes", "edges", "corners", "ties", "padding"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strncmp(label, others[i], strlen(others[i])) == 0) return false;
     return true;

@@ -5,6 +5,8 @@
 #include "ops_file.h"
 #include "support.h"
 
+enum { DRAWS = 5 }; /* the seed of what a case draws, as in torch_modules.py */
+
 static char doing[256]; /* for messages: the case and what of it */
 
 /* ------------------------------------------------------------------------------------------------------- layers --- */
@@ -23,6 +25,7 @@ static wk_module *rnn_new(const ops_case *c, wk_dtype dtype) {
     o.num_layers = option(c, "num_layers");
     o.bidirectional = option(c, "bidirectional");
     o.nonlinearity = option(c, "nonlinearity");
+    o.dropout = c->attrs[6].f;
     o.dtype = dtype;
     return wk_rnn_new(NULL, NULL, c->input[0].dims[2], option(c, "hidden_size"), &o);
 }
@@ -33,6 +36,7 @@ static void rnn_forward(wk_module *m, wk_tensor *const *in, wk_tensor **out) {
 
 static wk_module *embedding_new(const ops_case *c, wk_dtype dtype) {
     wk_embedding_options o = WK_EMBEDDING_OPTIONS;
+    o.padding_idx = option(c, "padding_idx");
     o.dtype = dtype;
     return wk_embedding_new(NULL, NULL, option(c, "num_embeddings"), option(c, "embedding_dim"), &o);
 }
@@ -59,6 +63,7 @@ PLAIN(relu)
 PLAIN(silu)
 WITH(leaky_relu, c->attrs[0].f)
 WITH(elu, c->attrs[0].f)
+WITH(dropout, c->attrs[0].f)
 WITH(gelu, option(c, "tanh") != 0)
 
 static void forward(wk_module *m, wk_tensor *const *in, wk_tensor **out) { out[0] = wk_forward(m, in[0]); }
@@ -72,6 +77,7 @@ static const struct {
     {"RNN", 2, rnn_new, rnn_forward},
     {"Embedding", 1, embedding_new, forward},
     {"LayerNorm", 1, layer_norm_new, forward},
+    {"Dropout", 1, dropout_new, forward},
     {"Tanh", 1, tanh_new, forward},
     {"Sigmoid", 1, sigmoid_new, forward},
     {"ReLU", 1, relu_new, forward},
@@ -134,6 +140,7 @@ static void run_case(const ops_case *c, wk_dtype dtype) {
         in[i] = wk_module_parameter_at(m, i - inputs);
         wk_copy_(in[i], tensor_of(&c->input[i], dtype));
     }
+    wk_manual_seed(DRAWS);
     layers[kind].forward(m, in, out);
     for (int k = 0; k < c->output_count; k++)
         loss = wk_add(loss, wk_sum(wk_mul(out[k], tensor_of(&c->cotangent[k], dtype))));
@@ -179,6 +186,10 @@ static void what_an_rnn_refuses(void **state) {
     assert_null(wk_rnn_new(NULL, NULL, 2, 3, &o));
     assert_fails(WK_EINVAL, "rnn_new: num_layers is 0 and must be positive");
     o.num_layers = 2;
+    o.dropout = -0.5;
+    assert_null(wk_rnn_new(NULL, NULL, 2, 3, &o));
+    assert_fails(WK_EINVAL, "rnn_new: dropout is -0.5, not a probability");
+    o.dropout = 0;
     assert_null(wk_rnn_cell_new(NULL, NULL, 2, 3, &o));
     assert_fails(WK_EINVAL, "rnn_cell_new: a cell has one layer in one direction");
     o.nonlinearity = 2;
@@ -215,6 +226,45 @@ static void what_others_refuse(void **state) {
     assert_fails(WK_EINVAL, "embedding_new: num_embeddings is 0 and must be positive");
 }
 
+/* What torch.manual_seed(13); F.dropout(torch.ones(2, 6), 0.25) has, and nothing happens in evaluation. */
+static void dropout_draws_pytorchs_numbers(void **state) {
+    (void)state;
+    WK_SCOPE;
+    const float kept = 0x1.555556p+0f;
+    const float expected[12] = {kept, kept, kept, 0, 0, kept, kept, kept, kept, kept, 0, kept};
+    wk_module *m = wk_dropout_new(NULL, NULL, 0.25);
+    wk_tensor *x = wk_ones(WK_SHAPE(2, 6), WK_F32);
+    wk_manual_seed(13);
+    assert_memory_equal(wk_data(wk_forward(m, x)), expected, sizeof expected);
+    wk_module_train(m, false);
+    assert_memory_equal(wk_data(wk_forward(m, x)), wk_data(x), sizeof expected);
+    wk_module_free(m);
+    assert_null(wk_dropout_new(NULL, NULL, 1.5));
+    assert_fails(WK_EINVAL, "dropout_new: p is 1.5, not a probability");
+}
+
+/* The row of the padding is zero at first, and no gradient reaches it, nor takes away what lies there. */
+static void padding_stays(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_embedding_options o = WK_EMBEDDING_OPTIONS;
+    o.padding_idx = 1;
+    wk_module *m = wk_embedding_new(NULL, NULL, 3, 2, &o);
+    wk_tensor *w = wk_module_parameter(m, "weight"), *input = wk_zeros(WK_SHAPE(2), WK_I64);
+    wk_put_f64(input, (const int64_t[]){0}, 1);
+    assert_close(wk_get_f64(w, (const int64_t[]){1, 0}), 0, 0, "zero");
+    assert_close(wk_get_f64(w, (const int64_t[]){1, 1}), 0, 0, "zero");
+    wk_backward(wk_sum(w));
+    wk_backward(wk_sum(wk_forward(m, input)));
+    static const double expected[] = {2, 1, 1};
+    for (int64_t i = 0; i < 3; i++)
+        assert_close(wk_get_f64(wk_grad_of(w), (const int64_t[]){i, 1}), expected[i], 0, "gradient");
+    o.padding_idx = 3;
+    assert_null(wk_embedding_new(NULL, NULL, 3, 2, &o));
+    assert_fails(WK_EINVAL, "embedding_new: padding_idx is 3 and must be -1, or one of 3 rows");
+    wk_module_free(m);
+}
+
 /* What torch.manual_seed(13); torch.nn.Embedding(2, 3) has. */
 static void first_weights_of_an_embedding(void **state) {
     (void)state;
@@ -237,27 +287,37 @@ static void assert_text(wk_module *m, const char *expected) {
 static void printed_as_pytorch_prints_them(void **state) {
     (void)state;
     wk_rnn_options o = WK_RNN_OPTIONS;
+    wk_embedding_options e = WK_EMBEDDING_OPTIONS;
     o.nonlinearity = WK_RNN_RELU;
     assert_text(wk_rnn_cell_new(NULL, NULL, 2, 3, &o), "RNNCell(2, 3, nonlinearity=relu)");
     o.num_layers = 2;
     o.bidirectional = 1;
     o.bias = 0;
     o.batch_first = 1;
+    o.dropout = 0.25;
     assert_text(wk_rnn_new(NULL, NULL, 2, 3, &o),
-                "RNN(2, 3, num_layers=2, bias=False, batch_first=True, bidirectional=True)");
+                "RNN(2, 3, num_layers=2, bias=False, batch_first=True, dropout=0.25, bidirectional=True)");
     assert_text(wk_embedding_new(NULL, NULL, 5, 3, NULL), "Embedding(5, 3)");
     assert_text(wk_layer_norm_new(NULL, NULL, WK_SHAPE(3), NULL),
                 "LayerNorm((3,), eps=1e-05, elementwise_affine=True)");
     assert_text(wk_layer_norm_new(NULL, NULL, WK_SHAPE(3, 5), NULL),
                 "LayerNorm((3, 5), eps=1e-05, elementwise_affine=True)");
+    e.padding_idx = 4;
+    assert_text(wk_embedding_new(NULL, NULL, 5, 3, &e), "Embedding(5, 3, padding_idx=4)");
+    assert_text(wk_dropout_new(NULL, NULL, 0.5), "Dropout(p=0.5, inplace=False)");
+    assert_text(wk_dropout_new(NULL, NULL, 0.1 + 0.2), "Dropout(p=0.30000000000000004, inplace=False)");
+    assert_text(wk_elu_new(NULL, NULL, 1e20), "ELU(alpha=1e+20)");
+    assert_text(wk_elu_new(NULL, NULL, 123456789), "ELU(alpha=123456789.0)");
+    assert_text(wk_elu_new(NULL, NULL, 0.0001), "ELU(alpha=0.0001)");
+    assert_text(wk_elu_new(NULL, NULL, 0), "ELU(alpha=0.0)");
     assert_text(wk_relu_new(NULL, NULL), "ReLU()");
     assert_text(wk_leaky_relu_new(NULL, NULL, 0.25), "LeakyReLU(negative_slope=0.25)");
-    assert_text(wk_elu_new(NULL, NULL, 1), "ELU(alpha=1)");
-    assert_text(wk_gelu_new(NULL, NULL, true), "GELU(approximate=tanh)");
+    assert_text(wk_elu_new(NULL, NULL, 1), "ELU(alpha=1.0)");
+    assert_text(wk_gelu_new(NULL, NULL, true), "GELU(approximate='tanh')");
     assert_ok();
 }
 
 WK_TEST_MAIN("layers", cmocka_unit_test(f32_ref), cmocka_unit_test(f32_avx2), cmocka_unit_test(f32_avx512),
-             cmocka_unit_test(f64), cmocka_unit_test(what_an_rnn_refuses),
-             cmocka_unit_test(what_others_refuse), cmocka_unit_test(first_weights_of_an_embedding),
-             cmocka_unit_test(printed_as_pytorch_prints_them))
+             cmocka_unit_test(f64), cmocka_unit_test(what_an_rnn_refuses), cmocka_unit_test(what_others_refuse),
+             cmocka_unit_test(first_weights_of_an_embedding), cmocka_unit_test(dropout_draws_pytorchs_numbers),
+             cmocka_unit_test(padding_stays), cmocka_unit_test(printed_as_pytorch_prints_them))

@@ -270,9 +270,11 @@ static void indices_refuse(void **state) {
     assert_fails(WK_EDTYPE, "scatter_add: x has type f32 and src has i64");
     wk_take_along_dim(x, WHOLE(0), 0);
     assert_fails(WK_ESHAPE, "take_along_dim: x (2,3) and index (1) do not broadcast beside dimension 0");
-    wk_embedding(WHOLE(5), x);
+    wk_embedding(WHOLE(5), x, -1);
     assert_fails(WK_EINDEX, "embedding: index 5 is out of range for dimension 0 of (2,3)");
-    wk_embedding(WHOLE(1), WHOLE(1));
+    wk_embedding(WHOLE(1), x, 2);
+    assert_fails(WK_EINVAL, "embedding: padding_idx is 2 and must be -1, or a row of weight (2,3)");
+    wk_embedding(WHOLE(1), WHOLE(1), -1);
     assert_fails(WK_ESHAPE, "embedding: weight is (1) and must be (V,D)");
     wk_index(x, list_of(WHOLE(0, 1), WHOLE(1, -4)));
     assert_fails(WK_EINDEX, "index: index -4 is out of range for dimension 1 of (2,3)");

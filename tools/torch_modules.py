@@ -23,6 +23,7 @@ def module_case(make, inputs, outputs=("y",), label=None, **attributes):
     def forward(*values):
         x = values[:len(inputs)]
         parameters = values[len(inputs):len(inputs) + len(names)]
+        torch.manual_seed(5)  # DRAWS in test_layers.c
         layer._flat_weights = list(parameters)  # what RNN reads
         return functional_call(layer, dict(zip(names, parameters)), tuple(v for v in x if v is not None))
 
@@ -42,19 +43,22 @@ def recurrent():
             for bidirectional in (0, 1):
                 for relu in (0, 1):
                     bias, batch_first, state = (layers + relu) % 3 > 0, (layers + bidirectional) % 2, (relu + n) % 2
+                    dropout = 0.5 if layers == 3 else 0.0
                     options = dict(num_layers=layers, bidirectional=bool(bidirectional), bias=bias,
-                                   batch_first=bool(batch_first), nonlinearity="relu" if relu else "tanh")
+                                   batch_first=bool(batch_first), nonlinearity="relu" if relu else "tanh",
+                                   dropout=dropout)
                     shapes = {"x": (n, t, i) if batch_first else (t, n, i),
                               "h0": (layers * (1 + bidirectional), n, h) if state else None}
                     yield module_case(lambda: nn.RNN(i, h, **options), shapes, ("y", "hn"), hidden_size=h,
                                       bias=int(bias), batch_first=batch_first, num_layers=layers,
-                                      bidirectional=bidirectional, nonlinearity=relu)
+                                      bidirectional=bidirectional, nonlinearity=relu, dropout=dropout)
 
 
 def pointwise():
     x = {"x": (3, 4)}
     for make in (nn.Tanh, nn.Sigmoid, nn.ReLU, nn.SiLU):
         yield module_case(make, x)
+    yield module_case(lambda: nn.Dropout(0.25), x, number=0.25)
     yield module_case(lambda: nn.LeakyReLU(0.25), x, number=0.25)
     yield module_case(lambda: nn.ELU(0.5), x, number=0.5)
     for tanh in (0, 1):
@@ -62,8 +66,10 @@ def pointwise():
 
 
 def embeddings():
-    yield module_case(lambda: nn.Embedding(5, 3), {"input": torch.tensor([[4, 0], [4, 1]])}, label="twice",
-                      num_embeddings=5, embedding_dim=3)
+    for padding in (-1, 4):
+        yield module_case(lambda: nn.Embedding(5, 3, padding if padding >= 0 else None),
+                          {"input": torch.tensor([[4, 0], [4, 1]])}, label=f"twice_{padding}", num_embeddings=5,
+                          embedding_dim=3, padding_idx=padding)
 
 
 def normalization():

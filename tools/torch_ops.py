@@ -140,6 +140,10 @@ def rnn(x, h0, w_ih, w_hh, b_ih, b_hh, relu, reverse):
     return y.flip(1) if reverse else y, hn
 
 
+def embedding(index, weight, padding_idx):
+    return F.embedding(index, weight, padding_idx if padding_idx >= 0 else None)
+
+
 def stack(*xs_and_dim):
     return torch.stack(xs_and_dim[:-1], xs_and_dim[-1])
 
@@ -374,7 +378,11 @@ def indexing():
                    {"x": shape, "index": index, "source": source}, dim=dim, second=True)
     for weight, index in (((5, 3), whole(4, 0, 4)), ((5, 3), whole(1, 2, 2, 2, shape=(2, 2))), ((3, 2), whole()),
                           ((4, 2), whole(3, shape=())), ((30, 17), whole(*[7, 29] * 4, shape=(2, 4)))):
-        yield Case("embedding", torch.nn.functional.embedding, {"input": index, "weight": weight}, second=True)
+        inputs = {"input": index, "weight": weight}
+        yield Case("embedding", embedding, inputs, padding_idx=-1, second=True)
+        padding = int(index.flatten()[-1]) if index.numel() > 0 else 0
+        yield Case("embedding", embedding, inputs, padding_idx=padding, second=True,
+                   label=f"padding_{label_word(index)}_{padding}")
     for shape, index in (((4, 3), whole(-1, 2, -1)), ((5,), whole(0, -5, 2, 2, shape=(2, 2))), ((3, 2), whole()),
                          ((3, 2, 2), whole(1, shape=()))):
         yield Case("index", lambda x, i: x[i], {"x": shape, "index": index}, second=True)

@@ -173,6 +173,10 @@ WK_API wk_module *wk_leaky_relu_new(wk_module *parent, const char *name, double 
 WK_API wk_module *wk_elu_new(wk_module *parent, const char *name, double alpha);
 WK_API wk_module *wk_gelu_new(wk_module *parent, const char *name, bool tanh);
 
+/* Dropout: wk_dropout in training, and nothing in evaluation (wk_module_train). EINVAL unless 0 <= p <= 1.
+ * https://pytorch.org/docs/stable/generated/torch.nn.Dropout.html */
+WK_API wk_module *wk_dropout_new(wk_module *parent, const char *name, double p);
+
 /* Linear: y = x W^T + b. Parameters weight (out,in) and bias (out), drawn as PyTorch draws them.
  * https://pytorch.org/docs/stable/generated/torch.nn.Linear.html */
 typedef struct wk_linear_options {
@@ -193,9 +197,11 @@ WK_API wk_tensor *wk_linear_forward(wk_module *linear, wk_tensor *x);
  * PyTorch draws it. https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html */
 typedef struct wk_embedding_options {
     size_t size;
-    wk_dtype dtype; /* of the weight, WK_F32 or WK_F64 */
+    wk_dtype dtype;      /* of the weight, WK_F32 or WK_F64 */
+    int64_t padding_idx; /* the row of this number is zero at first and gets no gradient; -1: none is so */
 } wk_embedding_options;
-#define WK_EMBEDDING_OPTIONS { sizeof(wk_embedding_options), WK_F32 }
+#define WK_EMBEDDING_OPTIONS \
+    { sizeof(wk_embedding_options), WK_F32, -1 }
 
 WK_API wk_module *wk_embedding_new(wk_module *parent, const char *name, int64_t num_embeddings, int64_t embedding_dim,
                                    const wk_embedding_options *options);
@@ -233,8 +239,10 @@ typedef struct wk_rnn_options {
     int32_t bidirectional; /* 1: two directions */
     int32_t nonlinearity;  /* WK_RNN_TANH or WK_RNN_RELU */
     wk_dtype dtype;        /* of the parameters, WK_F32 or WK_F64 */
+    double dropout;        /* in training, with this probability, between a layer and the next */
 } wk_rnn_options;
-#define WK_RNN_OPTIONS { sizeof(wk_rnn_options), 1, 0, 1, 0, WK_RNN_TANH, WK_F32 }
+#define WK_RNN_OPTIONS \
+    { sizeof(wk_rnn_options), 1, 0, 1, 0, WK_RNN_TANH, WK_F32, 0 }
 
 WK_API wk_module *wk_rnn_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
                              const wk_rnn_options *options);

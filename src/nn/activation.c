@@ -21,21 +21,25 @@ ACTIVATION(relu, "ReLU")
 ACTIVATION(silu, "SiLU")
 
 /* Those with a number of their own, which PyTorch calls so. */
-#define ACTIVATION_WITH(op, title, number)                                                          \
-    static wk_tensor *op##_layer_forward(wk_module *m, wk_tensor *x) {                                    \
-        return wk_##op(x, *(const double *)wk_module_self(m));                                      \
-    }                                                                                               \
-    static void op##_describe(const wk_module *m, char *text, size_t nbytes) {                      \
-        snprintf(text, nbytes, #number "=%g", *(const double *)wk_module_self(m));                  \
-    }                                                                                               \
-    static const wk_module_class op##_class = {                                                     \
-        .size = sizeof(wk_module_class), .name = (title), .self_nbytes = sizeof(double),            \
-        .forward = op##_layer_forward, .describe = op##_describe,                                         \
-    };                                                                                              \
-    wk_module *wk_##op##_new(wk_module *parent, const char *name, double number) {                  \
-        wk_module *m = wk_module_new_of(parent, name, &op##_class);                                 \
-        if (m != NULL) *(double *)wk_module_self(m) = number;                                       \
-        return m;                                                                                   \
+#define ACTIVATION_WITH(op, title, number)                                                                  \
+    static wk_tensor *op##_layer_forward(wk_module *m, wk_tensor *x) {                                      \
+        return wk_##op(x, *(const double *)wk_module_self(m));                                              \
+    }                                                                                                       \
+    static void op##_describe(const wk_module *m, char *text, size_t nbytes) {                              \
+        wk_number_text value;                                                                               \
+        snprintf(text, nbytes, #number "=%s", wk__number_text(&value, *(const double *)wk_module_self(m))); \
+    }                                                                                                       \
+    static const wk_module_class op##_class = {                                                             \
+        .size = sizeof(wk_module_class),                                                                    \
+        .name = (title),                                                                                    \
+        .self_nbytes = sizeof(double),                                                                      \
+        .forward = op##_layer_forward,                                                                      \
+        .describe = op##_describe,                                                                          \
+    };                                                                                                      \
+    wk_module *wk_##op##_new(wk_module *parent, const char *name, double number) {                          \
+        wk_module *m = wk_module_new_of(parent, name, &op##_class);                                         \
+        if (m != NULL) *(double *)wk_module_self(m) = number;                                               \
+        return m;                                                                                           \
     }
 
 ACTIVATION_WITH(leaky_relu, "LeakyReLU", negative_slope)
@@ -48,7 +52,7 @@ static wk_tensor *gelu_layer_forward(wk_module *m, wk_tensor *x) {
 }
 
 static void gelu_describe(const wk_module *m, char *text, size_t nbytes) {
-    snprintf(text, nbytes, "approximate=%s", *(const bool *)wk_module_self(m) ? "tanh" : "none");
+    snprintf(text, nbytes, "approximate='%s'", *(const bool *)wk_module_self(m) ? "tanh" : "none");
 }
 
 static const wk_module_class gelu_class = {

@@ -1,6 +1,10 @@
 /* layer.c -- see layer.h. */
 #include "nn/layer.h"
 
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "base/context.h"
 
 void *wk__layer_self(const wk_module *m, const wk_module_class *cls, const char *function) {
@@ -24,6 +28,27 @@ wk_module *wk__layer_made(wk_module *m, wk_module *parent) {
     if (wk_ok()) return m;
     if (parent == NULL) wk_module_free(m);
     return NULL;
+}
+
+/* As many decimals as there are digits behind the point: at least one, where Python writes no exponent. */
+const char *wk__number_text(wk_number_text *text, double value) {
+    int digits = 1;
+    while (snprintf(text->bytes, sizeof text->bytes, "%.*e", digits - 1, value), strtod(text->bytes, NULL) != value)
+        if (isnan(value) || ++digits > 17) break;
+    const int exponent = value != 0 ? (int)floor(log10(fabs(value))) : 0;
+    if (isfinite(value) && exponent >= -4 && exponent < 16) {
+        const int decimals = digits - 1 - exponent;
+        snprintf(text->bytes, sizeof text->bytes, "%.*f", decimals > 0 ? decimals : 1, value);
+    } else {
+        snprintf(text->bytes, sizeof text->bytes, "%.*g", digits, value);
+    }
+    return text->bytes;
+}
+
+bool wk__layer_probability(double p, const char *what, const char *function) {
+    if (p >= 0 && p <= 1) return true;
+    wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %g, not a probability", what, p);
+    return false;
 }
 
 bool wk__layer_size(int64_t count, const char *what, const char *function) {

@@ -20,6 +20,15 @@ wk_module *wk__layer_made(wk_module *m, wk_module *parent);
 /* True when t has this shape; else records that `what` has another. */
 bool wk__layer_shape(const wk_tensor *t, const char *what, int32_t ndim, const int64_t *dims, const char *function);
 
+/* A number as Python prints it: with the fewest digits that give it back, and a point or an exponent. */
+typedef struct wk_number_text {
+    char bytes[32];
+} wk_number_text;
+const char *wk__number_text(wk_number_text *text, double value);
+
+/* True when 0 <= p <= 1; else records that p is no probability. */
+bool wk__layer_probability(double p, const char *what, const char *function);
+
 /* True when count > 0; else records that a size must be positive. */
 bool wk__layer_size(int64_t count, const char *what, const char *function);
 

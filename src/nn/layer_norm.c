@@ -13,14 +13,15 @@ typedef struct layer_norm {
     wk_tensor *weight, *bias;
 } layer_norm;
 
-/* Python writes a tuple of one with a comma, and 1e-05. */
+/* Python writes a tuple of one with a comma. */
 static void describe(const wk_module *m, char *text, size_t nbytes) {
     const layer_norm *self = wk_module_self(m);
+    wk_number_text eps;
     char dims[WK_MAX_DIMS * 22] = "";
     for (int32_t d = 0; d < self->ndim; d++)
         snprintf(dims + strlen(dims), sizeof dims - strlen(dims), "%s%" PRId64, d > 0 ? ", " : "", self->dims[d]);
-    snprintf(text, nbytes, "(%s%s), eps=%g, elementwise_affine=%s", dims, self->ndim == 1 ? "," : "", self->eps,
-             self->weight != NULL ? "True" : "False");
+    snprintf(text, nbytes, "(%s%s), eps=%s, elementwise_affine=%s", dims, self->ndim == 1 ? "," : "",
+             wk__number_text(&eps, self->eps), self->weight != NULL ? "True" : "False");
 }
 
 static const wk_module_class layer_norm_class = {

@@ -25,10 +25,12 @@ static void release(wk_module *m) { free(((rnn *)wk_module_self(m))->each); }
 static void describe(const wk_module *m, char *text, size_t nbytes) {
     const rnn *self = wk_module_self(m);
     const wk_rnn_options *o = &self->options;
-    char layers[32] = "";
+    char layers[32] = "", dropout[48] = "";
+    wk_number_text p;
     if (o->num_layers != 1) snprintf(layers, sizeof layers, ", num_layers=%d", (int)o->num_layers);
-    snprintf(text, nbytes, "%lld, %lld%s%s%s%s", (long long)self->input_size, (long long)self->hidden_size, layers,
-             o->bias ? "" : ", bias=False", o->batch_first ? ", batch_first=True" : "",
+    if (o->dropout != 0) snprintf(dropout, sizeof dropout, ", dropout=%s", wk__number_text(&p, o->dropout));
+    snprintf(text, nbytes, "%lld, %lld%s%s%s%s%s", (long long)self->input_size, (long long)self->hidden_size, layers,
+             o->bias ? "" : ", bias=False", o->batch_first ? ", batch_first=True" : "", dropout,
              o->bidirectional ? ", bidirectional=True" : "");
 }
 
@@ -74,13 +76,16 @@ static weights weights_new(wk_module *m, int64_t input_size, const char *suffix)
 static bool check(const wk_rnn_options *o, const wk_module_class *cls, int64_t input_size, int64_t hidden_size,
                   const char *function) {
     if (!wk__layer_size(input_size, "input_size", function) || !wk__layer_size(hidden_size, "hidden_size", function) ||
-        !wk__layer_size(o->num_layers, "num_layers", function))
+        !wk__layer_size(o->num_layers, "num_layers", function) ||
+        !wk__layer_probability(o->dropout, "dropout", function))
         return false;
     if (o->nonlinearity != WK_RNN_TANH && o->nonlinearity != WK_RNN_RELU)
         wk__fail(wk__ctx(), WK_EINVAL, function, "nonlinearity is %d, neither WK_RNN_TANH nor WK_RNN_RELU",
                  (int)o->nonlinearity);
     if (cls == &cell_class && (o->num_layers != 1 || o->bidirectional))
         wk__fail(wk__ctx(), WK_EINVAL, function, "a cell has one layer in one direction");
+    if (cls == &cell_class && o->dropout != 0)
+        wk__fail(wk__ctx(), WK_EINVAL, function, "dropout is %g, but a cell has no layers to drop between", o->dropout);
     return wk_ok();
 }
 
@@ -144,7 +149,13 @@ static wk_tensor *run_layer(const rnn *self, int32_t layer, wk_tensor *x, wk_ten
     return self->directions == 1 ? wk_list_at(sides, 0) : wk_cat(sides, 2);
 }
 
-static wk_tensor *run_layers(const rnn *self, wk_tensor *x, wk_tensor *h0, wk_tensor **hn) {
+/* Drawn step by step, as PyTorch does. x (N,T,*) */
+static wk_tensor *drop(wk_tensor *x, double p) {
+    return wk_transpose(wk_dropout(wk_transpose(x, 0, 1), p, true), 0, 1);
+}
+
+/* dropout: the probability in this call, which is 0 in evaluation. */
+static wk_tensor *run_layers(const rnn *self, double dropout, wk_tensor *x, wk_tensor *h0, wk_tensor **hn) {
     const int32_t count = state_count(self);
     if (count == 1) return run(self, 0, x, h0, hn);
     if (h0 != NULL && (wk_ndim(h0) != 3 || wk_dim(h0, 0) != count)) {
@@ -154,7 +165,10 @@ static wk_tensor *run_layers(const rnn *self, wk_tensor *x, wk_tensor *h0, wk_te
         return NULL;
     }
     wk_list *last = wk_list_new();
-    for (int32_t layer = 0; layer < self->options.num_layers; layer++) x = run_layer(self, layer, x, h0, last);
+    for (int32_t layer = 0; layer < self->options.num_layers; layer++) {
+        if (layer > 0 && dropout > 0) x = drop(x, dropout);
+        x = run_layer(self, layer, x, h0, last);
+    }
     if (hn != NULL) *hn = wk_cat(last, 0);
     return x;
 }
@@ -164,8 +178,9 @@ wk_tensor *wk_rnn_forward(wk_module *m, wk_tensor *x, wk_tensor *h0, wk_tensor *
     if (hn != NULL) *hn = NULL;
     const rnn *self = wk__layer_self(m, &rnn_class, "rnn_forward");
     if (self == NULL) return NULL;
-    if (self->options.batch_first) return run_layers(self, x, h0, hn);
-    return wk_transpose(run_layers(self, wk_transpose(x, 0, 1), h0, hn), 0, 1);
+    const double dropout = wk_module_training(m) ? self->options.dropout : 0;
+    if (self->options.batch_first) return run_layers(self, dropout, x, h0, hn);
+    return wk_transpose(run_layers(self, dropout, wk_transpose(x, 0, 1), h0, hn), 0, 1);
 }
 
 wk_tensor *wk_rnn_cell_forward(wk_module *m, wk_tensor *x, wk_tensor *h) {

@@ -152,35 +152,60 @@ wk_tensor *wk_index_add(wk_tensor *x, int32_t dim, wk_tensor *index, wk_tensor *
 
 enum { INPUT, WEIGHT };
 
+typedef struct embedding_attrs {
+    int64_t padding_idx;
+} embedding_attrs;
+
+static const wk_attr_field embedding_fields[] = {{"padding_idx", 'i', offsetof(embedding_attrs, padding_idx), -1}};
+
+static int64_t padding_of(const void *attrs) { return ((const embedding_attrs *)attrs)->padding_idx; }
+
 static bool embedding_shape(wk_call *c) {
     const wk_tensor *weight = c->in[WEIGHT];
+    const int64_t padding = padding_of(c->attrs);
     wk_shape_text text;
     if (!wk__check_index_type(c, INPUT, "input")) return false;
     if (weight->a.ndim != 2)
         return wk__refuse(c, WK_ESHAPE, "weight is %s and must be (V,D)", wk__dims_text(&text, weight));
+    if (padding < -1 || padding >= weight->a.dims[0])
+        return wk__refuse(c, WK_EINVAL, "padding_idx is %lld and must be -1, or a row of weight %s", (long long)padding,
+                          wk__dims_text(&text, weight));
     return declare_slices(c, 0, weight, c->in[INPUT]);
 }
 
 static void embedding_forward(wk_call *c) { forward_slices(c, c->in[WEIGHT], c->in[INPUT], 0, false); }
 
-static bool embedding_grad(wk_backprop *b) { return add_slices(b, WEIGHT, INPUT, 0); }
+/* What lies in the row of the padding stays there: vjp. */
+static bool embedding_grad(wk_backprop *b) { return padding_of(b->node->attrs) < 0 && add_slices(b, WEIGHT, INPUT, 0); }
 
 static wk_tensor *sum_of_slices(const wk_backprop *b, int32_t x, wk_tensor *index) {
     return wk__put_slices(nothing_like(b, x), index, b->gy[0], true);
 }
 
 static void embedding_vjp(const wk_backprop *b, wk_tensor **gx) {
+    const int64_t padding = padding_of(b->node->attrs);
     gx[WEIGHT] = sum_of_slices(b, WEIGHT, b->node->in[INPUT].saved);
+    if (padding < 0) return;
+    wk_tensor *row = wk_full(WK_SHAPE(1), (double)padding, WK_I64);
+    wk_tensor *nothing = wk_zeros(WK_SHAPE(1, wk_dim(gx[WEIGHT], 1)), b->gy[0]->a.dtype);
+    gx[WEIGHT] = wk__put_slices(gx[WEIGHT], row, nothing, false);
 }
 
 const wk_op wk__op_embedding = {
-    WK_ROW(embedding), .in_count = 2, .out_count = 1, .in_names = "input weight",
+    WK_ROW(embedding),
+    .in_count = 2,
+    .out_count = 1,
+    .in_names = "input weight",
+    WK_ATTRS(embedding_attrs, embedding_fields),
     .reads = {[WEIGHT] = WK_READS_IN(INPUT)},
-    .shape = embedding_shape, .forward = embedding_forward, .grad = embedding_grad, .vjp = embedding_vjp,
+    .shape = embedding_shape,
+    .forward = embedding_forward,
+    .grad = embedding_grad,
+    .vjp = embedding_vjp,
 };
 
-wk_tensor *wk_embedding(wk_tensor *input, wk_tensor *weight) {
-    return wk__apply2(&wk__op_embedding, input, weight, NULL);
+wk_tensor *wk_embedding(wk_tensor *input, wk_tensor *weight, int64_t padding_idx) {
+    return wk__apply2(&wk__op_embedding, input, weight, &(embedding_attrs){padding_idx});
 }
 
 /* --------------------------------------------------------------------------------------------- index, index_put --- */
