@@ -40,6 +40,7 @@ static void asking_of_null(void **state) {
     assert_null(wk_strides(NULL));
     assert_int_equal(wk_numel(NULL), 0);
     assert_int_equal(wk_dtype_of(NULL), -1);
+    assert_int_equal(wk_device_of(NULL), -1);
     assert_false(wk_is_contiguous(NULL));
     assert_false(wk_requires_grad(NULL));
     assert_null(wk_grad_of(NULL));
@@ -127,6 +128,7 @@ static void tensors_of_null(void **state) {
     refuses(wk_data(NULL));
     refuses(wk_data_mut(NULL));
     refuses(wk_item(NULL));
+    refuses(wk_to_device(NULL, WK_CPU));
     refuses(wk_get_f64(NULL, two));
     refuses(wk_get_f64(x, NULL));
     refuses(wk_put_f64(NULL, two, 1));

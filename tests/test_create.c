@@ -145,6 +145,33 @@ static void whole_numbers_and_bytes(void **state) {
     assert_fails(WK_EINDEX, "get_i64: index 3 of dimension 0 is out of range for t (3)");
 }
 
-WK_TEST_MAIN("create", cmocka_unit_test(ranges_as_pytorch), cmocka_unit_test(ranges_refused),
+static wk_device device_inside(void) {
+    WK_DEVICE(WK_CPU);
+    WK_SCOPE;
+    return wk_device_of(wk_zeros(WK_SHAPE(2), WK_F32));
+}
+
+static void devices(void **state) {
+    (void)state;
+    WK_SCOPE;
+    assert_string_equal(wk_device_name(WK_CPU), "cpu");
+    assert_null(wk_device_name(1));
+    assert_int_equal(device_inside(), WK_CPU);
+    wk_tensor *x = wk_requires_grad_(wk_ones(WK_SHAPE(2), WK_F32), true);
+    wk_tensor *moved = wk_to_device(x, WK_CPU);
+    wk_backward(wk_sum(moved));
+    assert_close(wk_item(wk_sum(wk_grad_of(x))), 2, 0, "moving hands the gradient back");
+    assert_ok();
+    assert_null(wk_to_device(x, 7));
+    assert_fails(WK_EDEVICE, "to_device: there is no device 7: this build has WK_CPU, which is 0");
+    {
+        WK_DEVICE(-2);
+        assert_fails(WK_EDEVICE, "set_device: there is no device -2: this build has WK_CPU, which is 0");
+    }
+    assert_int_equal(wk_current_device(), WK_CPU);
+    assert_ok();
+}
+
+WK_TEST_MAIN("create", cmocka_unit_test(devices), cmocka_unit_test(ranges_as_pytorch), cmocka_unit_test(ranges_refused),
              cmocka_unit_test(like_others), cmocka_unit_test(wrapped_memory),
              cmocka_unit_test(whole_numbers_and_bytes))

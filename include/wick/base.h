@@ -82,6 +82,15 @@ enum {
 WK_API const char *wk_dtype_name(wk_dtype dtype);
 WK_API size_t wk_dtype_nbytes(wk_dtype dtype);
 
+/* ------------------------------------------------------------------------------------------------------ devices --- */
+
+/* Where elements lie and are computed with. The numbers do not change. */
+typedef int32_t wk_device;
+enum { WK_CPU = 0 };
+
+/* "cpu"; NULL for a number that stands for no device of this build. */
+WK_API const char *wk_device_name(wk_device device);
+
 /* ------------------------------------------------------------------------------------------------------ failure --- */
 
 /* WK_OK is 0, failures are negative: see status.def. */

@@ -110,30 +110,7 @@ WK_API wk_tensor *wk_scalar(double value, wk_dtype dtype);
  * tensor is not empty. */
 WK_API wk_tensor *wk_from_data(const void *data, int32_t ndim, const int64_t *dims, wk_dtype dtype);
 
-/* ------------------------------------------------------------------------------------------------------ sharing --- */
-
-/* NOTE [Threads]. A tensor belongs to the context that made it, and only that may use it, with two ways out:
- *
- *     shared = wk_share(weights);            // any thread may read it, all at once; nobody may write it
- *     queue_put(q, wk_send(batch));          // it goes to one other thread:  batch = wk_adopt(queue_get(q));
- *
- * Both return a copy of the values, without history, name or gradient, that no scope owns: the caller holds it and lets
- * go of it with wk_release, wk_keep keeps it for others as it keeps any tensor, and the last to let go frees it, in any
- * thread. The queue is the caller's; its lock is what orders memory between the threads. A model is shared as a whole
- * by wk_module_share. */
-
-/* A copy that every context may read, and none change (ESTATE). */
-WK_API wk_tensor *wk_share(wk_tensor *t);
-WK_API bool wk_is_shared(const wk_tensor *t); /* false of NULL */
-
-/* A copy on its way to another context, which no call but wk_adopt and wk_release takes. */
-WK_API wk_tensor *wk_send(wk_tensor *t);
-
-/* Gives what wk_send returned to the innermost scope of the current context, and returns it. EINVAL for any other
- * tensor, and the second time. */
-WK_API wk_tensor *wk_adopt(wk_tensor *t);
-
-/* The same, of the shape and type of t. */
+/* As above, of the shape and type of t. */
 WK_API wk_tensor *wk_zeros_like(const wk_tensor *t);
 WK_API wk_tensor *wk_ones_like(const wk_tensor *t);
 WK_API wk_tensor *wk_full_like(const wk_tensor *t, double value);
@@ -157,6 +134,55 @@ WK_API wk_tensor *wk_eye(int64_t rows, int64_t cols, wk_dtype dtype);
  * when wk_wrap fails. Errors: EINVAL (data is NULL or not aligned), and as above. */
 WK_API wk_tensor *wk_wrap(void *data, int32_t ndim, const int64_t *dims, wk_dtype dtype,
                           void (*release)(void *data, void *user), void *user);
+
+/* ------------------------------------------------------------------------------------------------------ devices --- */
+
+/* NOTE [Devices]. Tensors are made on the current device of their context, WK_CPU unless set: by every function that
+ * makes them, layers and optimisers included, as under torch.set_default_device. What is made from another tensor lies
+ * where that does. Inside a block:
+ *
+ *     WK_DEVICE(WK_CPU);                  // until this block is left, by any road
+ *     wk_tensor *x = wk_zeros(WK_SHAPE(64, 10), WK_F32);
+ *
+ * The CPU is the only device that wick has today; programs that name their devices are ready for others. */
+
+/* Sets the current device and returns the one that was; -1, and nothing is set, on failure. Errors: EDEVICE. */
+WK_API wk_device wk_set_device(wk_device device);
+WK_API wk_device wk_current_device(void);
+WK_API wk_device wk_device_of(const wk_tensor *t); /* -1 of NULL */
+
+WK_API void wk__device_cleanup(const wk_device *was);
+#ifdef WK_CLEANUP
+#define WK_DEVICE(device) \
+    WK_CLEANUP(wk__device_cleanup) wk_device WK__JOIN(wk__device_, __LINE__) = wk_set_device(device)
+#endif
+
+/* t on that device, with a gradient that comes back to where t is: t itself when it is there already.
+ * Errors: EDEVICE. https://pytorch.org/docs/stable/generated/torch.Tensor.to.html */
+WK_API wk_tensor *wk_to_device(wk_tensor *t, wk_device device);
+
+/* ------------------------------------------------------------------------------------------------------ sharing --- */
+
+/* NOTE [Threads]. A tensor belongs to the context that made it, and only that may use it, with two ways out:
+ *
+ *     shared = wk_share(weights);            // any thread may read it, all at once; nobody may write it
+ *     queue_put(q, wk_send(batch));          // it goes to one other thread:  batch = wk_adopt(queue_get(q));
+ *
+ * Both return a copy of the values, without history, name or gradient, that no scope owns: the caller holds it and lets
+ * go of it with wk_release, wk_keep keeps it for others as it keeps any tensor, and the last to let go frees it, in any
+ * thread. The queue is the caller's; its lock is what orders memory between the threads. A model is shared as a whole
+ * by wk_module_share. */
+
+/* A copy that every context may read, and none change (ESTATE). */
+WK_API wk_tensor *wk_share(wk_tensor *t);
+WK_API bool wk_is_shared(const wk_tensor *t); /* false of NULL */
+
+/* A copy on its way to another context, which no call but wk_adopt and wk_release takes. */
+WK_API wk_tensor *wk_send(wk_tensor *t);
+
+/* Gives what wk_send returned to the innermost scope of the current context, and returns it. EINVAL for any other
+ * tensor, and the second time. */
+WK_API wk_tensor *wk_adopt(wk_tensor *t);
 
 /* ------------------------------------------------------------------------------------------------------- asking --- */
 /* These work while a failure is pending, and say 0, NULL or -1 of NULL. */

@@ -64,6 +64,7 @@ struct wk_ctx {
     const char *at_file; /* where the current call stands, under WK_TRACE; else NULL */
     int32_t at_line;
     bool grad_enabled;
+    wk_device device; /* where tensors are made; 0 is the CPU */
     wk_heap heap;
 
     struct wk_tensor **handles; /* tensors that scopes own, in the order of making; NULL where one has gone */
