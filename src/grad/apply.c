@@ -1,4 +1,6 @@
-/* apply.c -- one call of a row: check, shape, memory, forward, record. */
+/* apply.c -- one call of a row (NOTE [Steps of a call] in apply.h). */
+#include "grad/apply.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,18 +13,29 @@
 
 static bool out_of_memory(wk_call *c) { return wk__refuse(c, WK_ENOMEM, "out of memory"); }
 
+/* What is to get its elements later looks at nothing yet; its shape is that of the view. */
+WK_NOINLINE static bool declare_later(wk_call *c, wk_tensor *y) {
+    wk_array x = c->in[0]->a;
+    if (x.data == NULL) x.data = y; /* an address to count from, which nobody reads */
+    const bool declared = c->op->view(c->attrs, &x, &y->a);
+    wk__use_own_storage(y, NULL);
+    y->live = WK__PROMISED;
+    return declared;
+}
+
 /* The view function writes straight into the new handle. */
 bool wk__declare_view(wk_call *c, bool *declared) {
     wk_tensor *x = c->in[0], *y = wk__view_new(c->ctx);
     if (wk_unlikely(y == NULL)) return out_of_memory(c);
-    *declared = c->op->view(c->attrs, &x->a, &y->a);
-    if (wk_likely(*declared)) {
+    *declared = wk_likely(!c->later) ? c->op->view(c->attrs, &x->a, &y->a) : declare_later(c, y);
+    if (wk_likely(*declared && !c->later))
         wk__tensor_share(y, x);
-        c->out[0] = y;
-    } else {
+    else if (!*declared && !c->later)
         wk__use_own_storage(y, NULL);
+    if (wk_likely(*declared))
+        c->out[0] = y;
+    else
         wk__unref(y);
-    }
     return true;
 }
 
@@ -62,7 +75,6 @@ WK_NOINLINE static bool check_list(wk_call *c) {
     return true;
 }
 
-/* Are all inputs there, alive and of this context? Finds out what the gradients that they need will read. */
 static inline bool check_inputs(wk_call *c) {
     const wk_op *op = c->op;
     uint32_t reads = 0;
@@ -82,15 +94,11 @@ static inline bool check_inputs(wk_call *c) {
     return true;
 }
 
-/* Is this call to be recorded? */
-static bool records(const wk_call *c) {
-    return c->needs_grad && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
-}
+bool wk__call_check(wk_call *c) { return check_inputs(c); }
 
 /* ------------------------------------------------------------------------------------------------------ outputs --- */
 
-/* Releases what was declared; returns NULL for the caller to return. */
-static wk_tensor *abandon(wk_call *c) {
+wk_tensor *wk__call_abandon(wk_call *c) {
     for (int32_t k = 0; k < WK__MAX_OUTPUTS; k++) {
         wk__unref(c->out[k]);
         c->out[k] = NULL;
@@ -98,8 +106,7 @@ static wk_tensor *abandon(wk_call *c) {
     return NULL;
 }
 
-/* The outputs go to the innermost scope. When that fails for one, those given before stay with the scope. */
-static bool give_outputs(wk_call *c) {
+static inline bool give_outputs(wk_call *c) {
     for (int32_t k = 0; k < c->op->out_count; k++) {
         if (wk_likely(wk__give_to_scope(c->out[k]) != NULL)) continue;
         for (int32_t j = k + 1; j < c->op->out_count; j++) wk__unref(c->out[j]);
@@ -107,6 +114,8 @@ static bool give_outputs(wk_call *c) {
     }
     return true;
 }
+
+bool wk__call_give(wk_call *c) { return give_outputs(c); }
 
 static void write_outputs(const wk_call *c, wk_tensor **outs) {
     for (int32_t k = 0; k < c->op->out_count; k++) outs[k] = c->out[k];
@@ -126,10 +135,8 @@ static inline wk_tensor *run(wk_call *c, wk_tensor **outs) {
         if (outs != NULL) outs[0] = y;
         return y;
     }
-    if (wk_unlikely(!c->op->shape(c))) return abandon(c), c->retype ? run_retyped(c, outs) : NULL;
-    if (!(c->out[0]->flags & WK__VIEW)) c->op->forward(c);
-    if (wk_unlikely(c->ctx->failure.status != WK_OK)) return abandon(c); /* no scratch memory for forward */
-    if (records(c) && wk_unlikely(!wk__tape_record(c))) return out_of_memory(c), abandon(c);
+    if (wk_unlikely(!wk__call_declare(c))) return wk__call_abandon(c), c->retype ? run_retyped(c, outs) : NULL;
+    if (wk_unlikely(!wk__call_fill(c) || !wk__call_record(c))) return wk__call_abandon(c);
     if (wk_unlikely(!give_outputs(c))) return NULL;
     if (wk_unlikely(outs != NULL)) write_outputs(c, outs);
     return c->out[0];

@@ -47,6 +47,7 @@ typedef struct wk_call {
     int32_t in_count;
     void *attrs;          /* op->attrs_nbytes bytes, or NULL; a shape rule may write defaults worked out */
     bool needs_grad;      /* some input does */
+    bool later;           /* outputs are declared without elements (NOTE [Promises] in tensor/tensor.h) */
     bool retype;          /* the inputs are to be cast first (NOTE [Types]) */
     uint32_t reads;       /* what the gradients that are needed read (NOTE [Reads]) */
     wk_tensor *out[WK__MAX_OUTPUTS];
@@ -140,7 +141,8 @@ const char *wk__input_name(const wk_op *op, int32_t i, char *buffer, size_t nbyt
 
 /* For shape rules: declares output k. False when memory is out (recorded). */
 static inline bool wk__declare(wk_call *c, int32_t k, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
-    c->out[k] = wk__tensor_make(c->ctx, dtype, ndim, dims);
+    c->out[k] = wk_likely(!c->later) ? wk__tensor_make(c->ctx, dtype, ndim, dims)
+                                     : wk__tensor_promise(c->ctx, dtype, ndim, dims);
     return wk_likely(c->out[k] != NULL) || wk__refuse(c, WK_ENOMEM, "out of memory");
 }
 

@@ -4,6 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+wk_tensor *wk__tensor_promise(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
+    wk_tensor *t = wk__view_new(ctx);
+    if (t == NULL) return NULL;
+    t->a.dtype = dtype;
+    t->live = WK__PROMISED;
+    wk__use_own_storage(t, NULL);
+    if (wk__array_set_dims(&t->a, ndim, dims)) return t;
+    wk__unref(t);
+    return NULL;
+}
+
 wk_tensor *wk__tensor_piece(wk_tensor *owner, void *data, int32_t ndim, const int64_t *dims, const char *name) {
     wk_tensor *t = wk__handle_new(owner->ctx, wk__heap_class(sizeof *t + sizeof(wk_storage_piece)));
     if (t == NULL) return NULL;

@@ -23,7 +23,12 @@
  * even its handle but for the counts, which are atomic then: no gradient, no name, no version, no scope. What
  * wk_share and wk_send give lies in a block of the C library, so that whoever lets go of it last may free it; a shared
  * parameter lies in its module's slab, and its module outlives the threads that read it. Views of a shared tensor are
- * shared too, though their handles belong to the context that took them. */
+ * shared too, though their handles belong to the context that took them.
+ *
+ * NOTE [Promises]. A promised tensor has shape and type, but no elements yet: its block is that of a view, its own
+ * storage looks at nothing, and its live word is another. Whoever looks at a tensor's elements asks first whether it is
+ * usable (wk__usable, or the check of a call), which compares the live word; so a promise is found on the road of
+ * refusals, and the usual road does not pay for it. There its elements are asked for. */
 #ifndef WK_TENSOR_TENSOR_H
 #define WK_TENSOR_TENSOR_H
 
@@ -62,9 +67,10 @@ typedef struct wk_storage_wrap {
 enum {
     WK__FEW_NBYTES = 8, /* elements that fit beside the storage */
     WK__NAME_NBYTES = 128,
-    WK__LIVE = 0x7e4504, /* the live word of a tensor; anything else means that it is gone */
+    WK__LIVE = 0x7e4504,     /* the live word of a tensor; anything else means that it is gone */
+    WK__PROMISED = 0x7e4505, /* or that it has no elements yet (NOTE [Promises]) */
     WK__NO_HANDLE = -1,
-    WK__NO_CLASS = -1,   /* the block is not of a heap but of the C library */
+    WK__NO_CLASS = -1, /* the block is not of a heap but of the C library */
 };
 
 /* What only leaves and named tensors have. */
@@ -177,6 +183,12 @@ static inline wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t nd
     wk__use_own_storage(t, few ? t->few : (char *)(t + 1));
     return t;
 }
+
+/* The same without elements (NOTE [Promises]). */
+wk_tensor *wk__tensor_promise(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims);
+
+/* Is t there, with elements or without? */
+static inline bool wk__is_there(const wk_tensor *t) { return t->live == WK__LIVE || t->live == WK__PROMISED; }
 
 static inline bool wk__needs_grad(const wk_tensor *t) { return t->way.kind != WK__TO_NONE; }
 
