@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := all
-.PHONY: all run test test-quick asan bench amalgamation format install uninstall clean help
+.PHONY: all run test test-quick asan bench bench-peers amalgamation format install uninstall clean help
 
 all: ## build everything (this is what `make` does)
 	@test -f $(BUILD)/CMakeCache.txt || cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
@@ -26,6 +26,10 @@ asan: ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 bench: all ## measure, against an installed library; figures go to build/bench.csv too
 	@cmake --install $(BUILD) --prefix $(BUILD)/stage --component Unspecified > $(BUILD)/stage.log
 	@sh bench/run.sh $(BUILD)
+
+bench-peers: all ## measure wick beside PyTorch, JAX, TensorFlow and DyNet, which are installed into build/peers
+	@cmake --install $(BUILD) --prefix $(BUILD)/stage --component Unspecified > $(BUILD)/stage.log
+	@sh bench/peers.sh $(BUILD)
 
 amalgamation: all ## build/amalgamation/wick.c and wick.h: all of wick, to be compiled into a program (needs python3)
 	@python3 tools/amalgamate.py . $(BUILD) $(BUILD)/amalgamation

@@ -6,38 +6,11 @@
 #include <dynet/expr.h>
 #include <dynet/training.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <cstdio>
-#include <ctime>
-#include <functional>
-#include <string>
-#include <vector>
+
+#include "rows.hpp"
 
 namespace {
-
-double wall() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-double cpu() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
-
-// Median over blocks of the time per unit of work, of which a block has `count`.
-void row(std::FILE *csv, const std::string &name, const std::function<void()> &block, int count, double scale,
-         const char *unit) {
-    block();
-    std::vector<double> times;
-    const double cpu_begin = cpu(), wall_begin = wall();
-    for (int i = 0; i < 41; i++) {
-        const double begin = wall();
-        block();
-        times.push_back((wall() - begin) / count * scale);
-    }
-    const double load = (cpu() - cpu_begin) / (wall() - wall_begin);
-    std::sort(times.begin(), times.end());
-    std::printf("  %-34s %9.2f %-3s  %7.2f .. %-7.2f  cpu/wall %.2f%s\n", ("dynet " + name).c_str(), times[20], unit,
-                times[10], times[30], load, load > 1.05 ? "  VOID: more than one thread" : "");
-    if (csv != nullptr && load <= 1.05) std::fprintf(csv, "dynet %s,%.6g,%s\n", name.c_str(), times[20], unit);
-}
 
 struct Net {
     dynet::ParameterCollection all;
@@ -80,7 +53,7 @@ void chain(Net &net) {
     graph.backward(y);
 }
 
-}  // namespace
+} // namespace
 
 int main(int argc, char **argv) {
     std::FILE *csv = argc > 1 ? std::fopen(argv[1], "a") : nullptr;
@@ -106,8 +79,9 @@ int main(int argc, char **argv) {
         for (int i = 0; i < 240; i++) step(net, adam, waves[static_cast<size_t>(i) % 3], state);
     };
     Net scalar;
-    row(csv, "op", [&] { chain(scalar); }, 2000, 1e9, "ns");
-    row(csv, "tutorial_ops", train, 240, 1e6, "us");
+    rows::time(
+        csv, "dynet op", [&] { chain(scalar); }, 41, 2000, 1e9, "ns");
+    rows::time(csv, "dynet tutorial_ops", train, 41, 240, 1e6, "us");
     if (csv != nullptr) std::fclose(csv);
     return 0;
 }

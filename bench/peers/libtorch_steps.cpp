@@ -3,36 +3,9 @@
 //     libtorch_steps [CSV]     prints a row each; appends "libtorch name,value,unit" to the file
 #include <torch/torch.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <ctime>
-#include <functional>
-#include <string>
-#include <vector>
+#include "rows.hpp"
 
 namespace {
-
-double wall() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-double cpu() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
-
-// Median over blocks of the time per unit of work, of which a block has `count`.
-void row(std::FILE *csv, const std::string &name, const std::function<void()> &block, int count, double scale, const char *unit) {
-    block();
-    std::vector<double> times;
-    const double cpu_begin = cpu(), wall_begin = wall();
-    for (int i = 0; i < 11; i++) {
-        const double begin = wall();
-        block();
-        times.push_back((wall() - begin) / count * scale);
-    }
-    const double load = (cpu() - cpu_begin) / (wall() - wall_begin);
-    std::sort(times.begin(), times.end());
-    std::printf("  %-34s %9.2f %-3s  %7.2f .. %-7.2f  cpu/wall %.2f%s\n", ("libtorch " + name).c_str(), times[5], unit, times.front(),
-                times.back(), load, load > 1.05 ? "  VOID: more than one thread" : "");
-    if (csv != nullptr && load <= 1.05) std::fprintf(csv, "libtorch %s,%.6g,%s\n", name.c_str(), times[5], unit);
-}
 
 struct Net : torch::nn::Module {
     torch::nn::RNN rnn{nullptr};
@@ -85,9 +58,11 @@ int main(int argc, char **argv) {
         auto at = torch::arange(steps) * 0.314159265f;
         data.emplace_back(at.sin().view({1, -1, 1}), at.cos().view({1, -1, 1}));
     }
-    row(csv, "op", chain, 2000, 1e9, "ns");
-    row(csv, "tutorial_as_written", [&] { train(data, false); }, 60, 1e6, "us");
-    row(csv, "tutorial_fused", [&] { train(data, true); }, 60, 1e6, "us");
+    rows::time(csv, "libtorch op", chain, 11, 2000, 1e9, "ns");
+    rows::time(
+        csv, "libtorch tutorial_as_written", [&] { train(data, false); }, 11, 60, 1e6, "us");
+    rows::time(
+        csv, "libtorch tutorial_fused", [&] { train(data, true); }, 11, 60, 1e6, "us");
     if (csv != nullptr) std::fclose(csv);
     return 0;
 }
