@@ -1,10 +1,9 @@
-/* ops_file.h -- reading tests/data/ops.txt and opinfo/, whose format tools/torch_ops.py and torch_opinfo.py tell. */
+/* ops_file.h -- reading tests/data/ops/, opinfo/ and modules.txt, whose format tools/oracle/text.py tells. */
 #ifndef WK_TESTS_OPS_FILE_H
 #define WK_TESTS_OPS_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "wick.h"
 
@@ -16,9 +15,8 @@ typedef struct ops_array {
     int64_t dims[OPS_MAX_DIMS], numel;
     bool is_strided; /* the elements are to lie with these strides; else row-major */
     int64_t strides[OPS_MAX_DIMS];
-    char type[8];                  /* "" for the floating type of the run */
+    char type[8]; /* "" for the floating type of the run */
     double *values;
-    bool whole; /* integers: no gradient */
 } ops_array;
 
 typedef struct ops_attr {
@@ -39,12 +37,22 @@ typedef struct ops_case {
     ops_array output[OPS_MAX_OUTPUTS], cotangent[OPS_MAX_OUTPUTS];
 } ops_case;
 
-/* Reads the next case; false at the end of the file, or where it is not what it should be (then `broken` says
- * where). */
-bool ops_case_read(FILE *file, ops_case *c, const char **broken);
-void ops_case_free(ops_case *c);
+/* Calls `each` with every case of FOLDER/NAME, a file or a folder of .txt files, and returns how many there were; -1
+ * if a file is not what it should be, which is printed. */
+int ops_each_case(const char *folder, const char *name, void (*each)(const ops_case *c, void *user), void *user);
 
 /* The attributes as wk_op_call takes them; they point into c. */
 void ops_case_attrs(const ops_case *c, wk_attr attrs[OPS_MAX_ATTRS]);
+
+/* The element type of an array where the run's is `floating`; whether it is the run's. */
+wk_dtype ops_dtype(const ops_array *a, wk_dtype floating);
+bool ops_is_floating(const ops_array *a);
+
+/* An array as a tensor, contiguous; the elements of a tensor in row-major order. */
+wk_tensor *ops_tensor(const ops_array *a, wk_dtype floating);
+void ops_values(const wk_tensor *t, double *values);
+
+/* Calls an operation on the case's attributes; `in` has a tensor, or NULL, for each of its inputs. */
+wk_status ops_call(const ops_case *c, wk_tensor *const *in, wk_tensor **out);
 
 #endif

@@ -1,5 +1,5 @@
 /* test_gradcheck.c -- gradients of every row of ops.def, and gradients of those, against central differences in f64, by
- * the public wk_gradcheck and wk_gradgradcheck; and that those see a mistake. The calls are the cases of ops.txt.
+ * the public wk_gradcheck and wk_gradgradcheck; and that those see a mistake. The calls are the cases of ops/.
  * Inputs lie as every second element of a buffer whose other half is NaN, so that a kernel which reads or writes beside
  * its input shows. */
 #include <stdlib.h>
@@ -26,22 +26,13 @@ static wk_tensor *buffer_of(const ops_array *a) {
     return wk_requires_grad_(buffer, true);
 }
 
-static wk_tensor *whole_numbers(const ops_array *a) {
-    wk_tensor *t = wk_empty(a->ndim, a->dims, WK_I64);
-    int64_t *data = wk_data_mut(t);
-    for (int64_t e = 0; e < a->numel; e++) data[e] = (int64_t)a->values[e];
-    return t;
-}
-
 /* The call of a case, on the values in the buffers; whole numbers come as they are. */
 static bool call(void *user, wk_tensor *const *buffers, wk_tensor **out) {
-    const ops_case *c = user;
-    wk_attr attrs[OPS_MAX_ATTRS];
+    const ops_case *c = *(const ops_case **)user;
     wk_tensor *in[OPS_MAX_INPUTS];
-    ops_case_attrs(c, attrs);
     for (int i = 0; i < c->input_count; i++)
-        in[i] = buffers[i] != NULL && !c->input[i].whole ? wk_select(buffers[i], -1, 1) : buffers[i];
-    return wk_op_call(wk_op_find(c->op), attrs, c->attr_count, in, c->input_count, out) == WK_OK;
+        in[i] = buffers[i] != NULL && ops_is_floating(&c->input[i]) ? wk_select(buffers[i], -1, 1) : buffers[i];
+    return ops_call(c, in, out) == WK_OK;
 }
 
 static int64_t element_count(const ops_case *c) {
@@ -54,16 +45,16 @@ static int64_t element_count(const ops_case *c) {
 typedef wk_status checker(wk_function *f, void *user, wk_tensor *const *inputs, int32_t input_count,
                           int32_t output_count, const wk_gradcheck_options *options);
 
-static void check_case(ops_case *c, checker *check) {
+static void check_case(const ops_case *c, checker *check) {
     WK_SCOPE;
     wk_tensor *buffers[OPS_MAX_INPUTS] = {NULL};
     wk_error e;
     for (int i = 0; i < c->input_count; i++)
         if (c->input[i].values != NULL)
-            buffers[i] = c->input[i].whole ? whole_numbers(&c->input[i]) : buffer_of(&c->input[i]);
+            buffers[i] = ops_is_floating(&c->input[i]) ? buffer_of(&c->input[i]) : ops_tensor(&c->input[i], WK_F64);
     int32_t floating = 0; /* indices come last */
-    while (floating < c->output_count && !c->output[floating].whole) floating++;
-    check(call, c, buffers, c->input_count, floating, &strict);
+    while (floating < c->output_count && ops_is_floating(&c->output[floating])) floating++;
+    check(call, &c, buffers, c->input_count, floating, &strict);
     if (wk_check(&e)) fail_msg("%s %s: %s", c->op, c->label, e.message);
     for (int i = 0; i < c->input_count; i++) assert_null(wk_grad_of(buffers[i]));
 }
@@ -88,22 +79,18 @@ static bool is_smooth(const char *label) {
     return true;
 }
 
+static char seen[16384]; /* the rows that had a case, between blanks */
+
+static void check_if_small(const ops_case *c, void *user) {
+    const bool small = element_count(c) <= MAX_ELEMENTS;
+    if (c->cotangent[0].values == NULL || !small || !is_smooth(c->label) || !has_gradient(c->op)) return;
+    check_case(c, *(checker **)user);
+    snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s ", c->op);
+}
+
 static void cases_against_differences(checker *check) {
-    char path[512], seen[16384] = " ";
-    const char *broken;
-    ops_case c;
-    snprintf(path, sizeof path, "%s/ops.txt", wk_test_data);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    for (; ops_case_read(file, &c, &broken); ops_case_free(&c)) {
-        const bool small = element_count(&c) <= MAX_ELEMENTS;
-        if (c.cotangent[0].values != NULL && small && is_smooth(c.label) && has_gradient(c.op)) {
-            check_case(&c, check);
-            snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s ", c.op);
-        }
-    }
-    fclose(file);
-    assert_null(broken);
+    strcpy(seen, " ");
+    assert_true(ops_each_case(wk_test_data, "ops", check_if_small, &check) > 0);
     for (int32_t row = 0; row < wk_op_count(); row++) {
         char word[64];
         snprintf(word, sizeof word, " %s ", wk_op_name(wk_op_at(row)));

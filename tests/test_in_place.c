@@ -1,4 +1,4 @@
-/* test_in_place.c -- every row that is also there in place (op and op_), on every case of ops.txt: the same bits,
+/* test_in_place.c -- every row that is also there in place (op and op_), on every case of ops/: the same bits,
  * written into the first argument, and the same gradients, unless one of them reads what was overwritten, which
  * backward must refuse. And what a write in place refuses. */
 #include <stdio.h>
@@ -13,26 +13,19 @@ typedef struct call {
     wk_tensor *y;
 } call;
 
-static wk_tensor *tensor_of(const ops_array *a) {
-    wk_tensor *x = wk_empty(a->ndim, a->dims, WK_F64);
-    if (a->numel > 0) memcpy(wk_data_mut(x), a->values, (size_t)a->numel * sizeof(double));
-    return x;
-}
-
 /* Calls `op` on fresh leaves; the first goes through an op, since a leaf itself may not be overwritten. */
 static call run(const wk_op *op, const ops_case *c) {
     call r = {.c = c};
     wk_attr attrs[OPS_MAX_ATTRS];
     wk_tensor *in[OPS_MAX_INPUTS], *out[OPS_MAX_OUTPUTS] = {NULL};
-    for (int a = 0; a < c->attr_count; a++)
-        attrs[a] = (wk_attr){c->attrs[a].name, c->attrs[a].i, c->attrs[a].f, NULL, 0};
-    for (int i = 0; i < c->input_count; i++) in[i] = r.x[i] = wk_requires_grad_(tensor_of(&c->input[i]), true);
+    ops_case_attrs(c, attrs);
+    for (int i = 0; i < c->input_count; i++) in[i] = r.x[i] = wk_requires_grad_(ops_tensor(&c->input[i], WK_F64), true);
     in[0] = wk_mul_scalar(r.x[0], 1);
     wk_op_call(op, attrs, c->attr_count, in, c->input_count, out);
     r.y = out[0];
     if (r.y == NULL) return r;
     if (op->flags & WK__OP_IN_PLACE) assert_ptr_equal(r.y, in[0]);
-    r.loss = wk_sum(wk_mul(r.y, tensor_of(&c->cotangent[0])));
+    r.loss = wk_sum(wk_mul(r.y, ops_tensor(&c->cotangent[0], WK_F64)));
     return r;
 }
 
@@ -64,25 +57,20 @@ static void check_case(const wk_op *op, const wk_op *in_place, const ops_case *c
         compare(wk_grad_of(apart.x[i]), wk_grad_of(written.x[i]), what);
 }
 
+static void check_if_in_place(const ops_case *c, void *checked) {
+    char name[64];
+    snprintf(name, sizeof name, "%s_", c->op);
+    const wk_op *in_place = wk_op_find(name);
+    if (in_place == NULL) return;
+    check_case(wk_op_find(c->op), in_place, c);
+    ++*(int *)checked;
+}
+
 static void every_row(void **state) {
     (void)state;
-    char path[512], name[64];
-    const char *broken;
-    ops_case c;
-    int cases = 0;
-    snprintf(path, sizeof path, "%s/ops.txt", wk_test_data);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    for (; ops_case_read(file, &c, &broken); ops_case_free(&c)) {
-        snprintf(name, sizeof name, "%s_", c.op);
-        const wk_op *in_place = wk_op_find(name);
-        if (in_place == NULL) continue;
-        check_case(wk_op_find(c.op), in_place, &c);
-        cases++;
-    }
-    fclose(file);
-    assert_null(broken);
-    assert_true(cases >= 200);
+    int checked = 0;
+    assert_true(ops_each_case(wk_test_data, "ops", check_if_in_place, &checked) > 0);
+    assert_true(checked >= 200);
 }
 
 static void memory_seen_twice(void **state) {

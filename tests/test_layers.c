@@ -90,16 +90,6 @@ enum { LAYERS = sizeof layers / sizeof *layers };
 
 /* ---------------------------------------------------------------------------------------------------- comparing --- */
 
-static wk_tensor *tensor_of(const ops_array *a, wk_dtype dtype) {
-    wk_tensor *t = wk_empty(a->ndim, a->dims, a->whole ? WK_I64 : dtype);
-    void *data = wk_data_mut(t);
-    for (int64_t i = 0; i < a->numel; i++)
-        if (a->whole) ((int64_t *)data)[i] = (int64_t)a->values[i];
-        else if (dtype == WK_F32) ((float *)data)[i] = (float)a->values[i];
-        else ((double *)data)[i] = a->values[i];
-    return t;
-}
-
 /* As in test_ops.c; what is added up here goes through up to three layers, whose errors grow by some ten. */
 static double tolerance(wk_dtype dtype, const ops_array *expected) {
     double most = 1;
@@ -114,16 +104,15 @@ static void compare(wk_tensor *t, const ops_array *expected, wk_dtype dtype, con
     snprintf(where, sizeof where, "%s: %s %d", doing, what, number);
     assert_true(expected->numel <= 4096);
     assert_true(t == NULL || wk_numel(t) == expected->numel);
-    float narrow[4096];
-    if (t != NULL && dtype == WK_F64) wk_read(t, values, (size_t)expected->numel * sizeof *values);
-    if (t != NULL && dtype == WK_F32) wk_read(t, narrow, (size_t)expected->numel * sizeof *narrow);
-    for (int64_t i = 0; t != NULL && dtype == WK_F32 && i < expected->numel; i++) values[i] = (double)narrow[i];
+    if (t != NULL) ops_values(t, values);
     for (int64_t i = 0; i < expected->numel; i++)
         assert_close(values[i], expected->values[i], tolerance(dtype, expected), where);
 }
 
-static void run_case(const ops_case *c, wk_dtype dtype) {
+static void run_case(const ops_case *c, void *user) {
     WK_SCOPE;
+    const wk_dtype dtype = *(const wk_dtype *)user;
+    snprintf(doing, sizeof doing, "%s %s, %s, %s", c->op, c->label, wk_dtype_name(dtype), wk_isa());
     int kind = 0;
     while (kind < LAYERS && strcmp(layers[kind].name, c->op) != 0) kind++;
     assert_true(kind < LAYERS);
@@ -132,18 +121,18 @@ static void run_case(const ops_case *c, wk_dtype dtype) {
     wk_module *m = layers[kind].make(c, dtype);
     assert_int_equal(wk_module_parameter_count(m), c->input_count - inputs);
     for (int i = 0; i < inputs; i++) {
-        if (c->input[i].values != NULL) in[i] = tensor_of(&c->input[i], dtype);
-        if (in[i] != NULL && !c->input[i].whole) wk_requires_grad_(in[i], true);
+        if (c->input[i].values != NULL) in[i] = ops_tensor(&c->input[i], dtype);
+        if (in[i] != NULL && ops_is_floating(&c->input[i])) wk_requires_grad_(in[i], true);
     }
     for (int i = inputs; i < c->input_count; i++) {
         WK_NO_GRAD;
         in[i] = wk_module_parameter_at(m, i - inputs);
-        wk_copy_(in[i], tensor_of(&c->input[i], dtype));
+        wk_copy_(in[i], ops_tensor(&c->input[i], dtype));
     }
     wk_manual_seed(DRAWS);
     layers[kind].forward(m, in, out);
     for (int k = 0; k < c->output_count; k++)
-        loss = wk_add(loss, wk_sum(wk_mul(out[k], tensor_of(&c->cotangent[k], dtype))));
+        loss = wk_add(loss, wk_sum(wk_mul(out[k], ops_tensor(&c->cotangent[k], dtype))));
     wk_backward(loss);
     for (int k = 0; k < c->output_count; k++) compare(out[k], &c->output[k], dtype, "output", k);
     for (int i = 0; i < c->input_count; i++)
@@ -154,20 +143,7 @@ static void run_case(const ops_case *c, wk_dtype dtype) {
 
 static void all_cases(wk_dtype dtype, const char *isa) {
     if (!wk__kernels_select(isa)) skip_test("this machine lacks the instruction set");
-    char path[512];
-    const char *broken;
-    ops_case c;
-    int count = 0;
-    snprintf(path, sizeof path, "%s/modules.txt", wk_test_data);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    for (; ops_case_read(file, &c, &broken); ops_case_free(&c), count++) {
-        snprintf(doing, sizeof doing, "%s %s, %s, %s", c.op, c.label, wk_dtype_name(dtype), isa);
-        run_case(&c, dtype);
-    }
-    fclose(file);
-    assert_null(broken);
-    assert_true(count >= 36);
+    assert_true(ops_each_case(wk_test_data, "modules.txt", run_case, &dtype) >= 36);
     wk__kernels_select(NULL);
 }
 

@@ -1,10 +1,6 @@
 /* test_opinfo.c -- PyTorch's own test samples (OpInfo; tools/torch_opinfo.py) through the call by name: values and
  * gradients in f32 with each kernel table and in f64, where the gradient by ops (vjp) is held to that by kernels too;
- * inputs with the strides that the samples have; calls that must fail. With WK_OPINFO_COUNTS in the environment it
- * prints how many samples each file has. */
-#include <dirent.h>
-#include <stdlib.h>
-
+ * inputs with the strides that the samples have; calls that must fail. */
 #include "kernel/kernel.h"
 #include "ops_file.h"
 #include "support.h"
@@ -41,13 +37,6 @@ static bool fine(run *r, const char *what) {
 
 /* ------------------------------------------------------------------------------------------------------- inputs --- */
 
-static wk_dtype type_named(const char *name, wk_dtype floating) {
-    wk_dtype dtype = 0;
-    if (name[0] == '\0') return floating;
-    while (dtype < WK_DTYPE_COUNT && strcmp(wk_dtype_name(dtype), name) != 0) dtype++;
-    return dtype;
-}
-
 /* Where the element with this number in row-major order lies. */
 static int64_t offset_of(const ops_array *a, int64_t element) {
     int64_t offset = 0;
@@ -74,25 +63,15 @@ static const int64_t *index_of(const wk_tensor *t, int64_t number, int64_t index
     return index;
 }
 
-static wk_tensor *input_of(const ops_array *a, wk_dtype floating) {
-    const wk_dtype dtype = type_named(a->type, floating);
-    int64_t index[WK_MAX_DIMS] = {0};
-    if (a->is_strided) return strided(a, dtype);
-    wk_tensor *t = wk_empty(a->ndim, a->dims, dtype);
-    for (int64_t i = 0; i < a->numel; i++) wk_put_f64(t, index_of(t, i, index), a->values[i]);
-    return t;
-}
-
 static void call(run *r) {
     const ops_case *c = r->c;
-    wk_attr attrs[OPS_MAX_ATTRS];
-    ops_case_attrs(c, attrs);
     for (int i = 0; i < c->input_count; i++) {
         if (c->input[i].values == NULL) continue;
-        r->in[i] = input_of(&c->input[i], r->dtype);
+        const ops_array *a = &c->input[i];
+        r->in[i] = a->is_strided ? strided(a, ops_dtype(a, r->dtype)) : ops_tensor(a, r->dtype);
         if (c->gradient[i].values != NULL) wk_requires_grad_(r->in[i], true);
     }
-    if (fine(r, "inputs")) wk_op_call(wk_op_find(c->op), attrs, c->attr_count, r->in, c->input_count, r->out);
+    if (fine(r, "inputs")) ops_call(c, r->in, r->out);
 }
 
 /* ---------------------------------------------------------------------------------------------------- comparing --- */
@@ -139,7 +118,7 @@ static bool same_shape(const wk_tensor *t, const ops_array *a) {
 }
 
 static void compare(run *r, const wk_tensor *t, const ops_array *expected, const char *what) {
-    if (t == NULL || !same_shape(t, expected) || wk_dtype_of(t) != type_named(expected->type, r->dtype)) {
+    if (t == NULL || !same_shape(t, expected) || wk_dtype_of(t) != ops_dtype(expected, r->dtype)) {
         complain(r, "%s has another shape or type", what);
         return;
     }
@@ -159,7 +138,7 @@ static wk_tensor *loss_of(run *r) {
     wk_tensor *loss = NULL;
     for (int k = 0; k < r->c->output_count; k++) {
         if (r->c->cotangent[k].values == NULL) continue;
-        wk_tensor *part = wk_sum(wk_mul(r->out[k], input_of(&r->c->cotangent[k], r->dtype)));
+        wk_tensor *part = wk_sum(wk_mul(r->out[k], ops_tensor(&r->c->cotangent[k], r->dtype)));
         loss = loss != NULL ? wk_add(loss, part) : part;
     }
     return loss;
@@ -215,9 +194,9 @@ static void check_refused(run *r) {
     }
 }
 
-static bool run_case(const ops_case *c, wk_dtype dtype) {
+static void run_case(const ops_case *c, void *dtype) {
     wk_memory before, after;
-    run r = {.c = c, .dtype = dtype};
+    run r = {.c = c, .dtype = *(const wk_dtype *)dtype};
     if (wk_op_find(c->op) == NULL) complain(&r, "no such row");
     wk_memory_stats(&before);
     {
@@ -232,49 +211,24 @@ static bool run_case(const ops_case *c, wk_dtype dtype) {
     }
     wk_memory_stats(&after);
     if (after.nbytes != before.nbytes) complain(&r, "%d bytes stay", (int)(after.nbytes - before.nbytes));
-    return !r.failed;
 }
 
-/* -------------------------------------------------------------------------------------------------------- files --- */
+/* -------------------------------------------------------------------------------------------------------- tests --- */
 
-static int run_file(const char *path, const char *name, wk_dtype dtype) {
-    const char *broken;
-    ops_case c;
-    int count = 0, failed = 0;
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    for (; ops_case_read(file, &c, &broken); ops_case_free(&c), count++) failed += !run_case(&c, dtype);
-    fclose(file);
-    assert_null(broken);
-    if (failed > 0 || getenv("WK_OPINFO_COUNTS") != NULL)
-        print_message("# %s: %d samples, %d failed\n", name, count, failed);
-    return count;
-}
-
-static void all_files(wk_dtype dtype, const char *isa) {
+static void all_cases(wk_dtype dtype, const char *isa) {
     if (!wk__kernels_select(isa)) skip_test("this machine lacks the instruction set");
-    char folder[400], path[800];
-    int count = 0;
-    snprintf(folder, sizeof folder, "%s/opinfo", wk_test_data);
-    DIR *files = opendir(folder);
-    assert_non_null(files);
     complaints = 0;
-    for (struct dirent *entry; (entry = readdir(files)) != NULL;) {
-        if (strstr(entry->d_name, ".txt") == NULL) continue;
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        count += run_file(path, entry->d_name, dtype);
-    }
-    closedir(files);
+    const int count = ops_each_case(wk_test_data, "opinfo", run_case, &dtype);
     wk__kernels_select(NULL);
     print_message("# %d samples\n", count);
     assert_int_equal(complaints, 0);
-    assert_true(count >= 300);
+    assert_true(count >= 1489);
 }
 
-static void f32_ref(void **state) { (void)state, all_files(WK_F32, "ref"); }
-static void f32_avx2(void **state) { (void)state, all_files(WK_F32, "avx2"); }
-static void f32_avx512(void **state) { (void)state, all_files(WK_F32, "avx512"); }
-static void f64(void **state) { (void)state, all_files(WK_F64, "ref"); }
+static void f32_ref(void **state) { (void)state, all_cases(WK_F32, "ref"); }
+static void f32_avx2(void **state) { (void)state, all_cases(WK_F32, "avx2"); }
+static void f32_avx512(void **state) { (void)state, all_cases(WK_F32, "avx512"); }
+static void f64(void **state) { (void)state, all_cases(WK_F64, "ref"); }
 
 WK_TEST_MAIN("opinfo", cmocka_unit_test(f32_ref), cmocka_unit_test(f32_avx2), cmocka_unit_test(f32_avx512),
              cmocka_unit_test(f64))

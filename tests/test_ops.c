@@ -1,4 +1,4 @@
-/* test_ops.c -- every case of ops.txt, called by name: values, gradients by kernels, gradients by ops (vjp, compose)
+/* test_ops.c -- every case of ops/, called by name: values, gradients by kernels, gradients by ops (vjp, compose)
  * and gradients of gradients, against PyTorch's; in f32 with each kernel table and in f64; contiguous, transposed,
  * and as every second element of a larger tensor. */
 #include "kernel/kernel.h"
@@ -13,19 +13,10 @@ static char doing[256]; /* for messages: the case and what of it */
 
 /* ------------------------------------------------------------------------------------------------------ tensors --- */
 
-static wk_tensor *tensor_of(const ops_array *a, wk_dtype dtype) {
-    wk_tensor *t = wk_empty(a->ndim, a->dims, dtype);
-    void *data = wk_data_mut(t);
-    for (int64_t i = 0; i < a->numel; i++)
-        if (dtype == WK_F32) ((float *)data)[i] = (float)a->values[i];
-        else if (dtype == WK_I64) ((int64_t *)data)[i] = (int64_t)a->values[i];
-        else ((double *)data)[i] = a->values[i];
-    return t;
-}
-
 /* The same values under another layout: what is filled is a leaf, of which the result is a view. */
-static wk_tensor *leaf_and_view(const ops_array *a, wk_dtype dtype, layout how, wk_tensor **view) {
-    wk_tensor *values = tensor_of(a, dtype), *leaf = values;
+static wk_tensor *leaf_and_view(const ops_array *a, wk_dtype floating, layout how, wk_tensor **view) {
+    const wk_dtype dtype = ops_dtype(a, floating);
+    wk_tensor *values = ops_tensor(a, floating), *leaf = values;
     if (how == TRANSPOSED && a->ndim >= 2) {
         int64_t dims[OPS_MAX_DIMS];
         for (int d = 0; d < a->ndim; d++) dims[d] = a->dims[d];
@@ -40,7 +31,7 @@ static wk_tensor *leaf_and_view(const ops_array *a, wk_dtype dtype, layout how, 
     WK_NO_GRAD;
     if (leaf != values && how == TRANSPOSED) wk_copy_(wk_transpose(leaf, 0, 1), values);
     if (leaf != values && how == EVERY_SECOND) wk_copy_(wk_select(leaf, -1, 1), values);
-    wk_requires_grad_(leaf, dtype != WK_I64);
+    wk_requires_grad_(leaf, ops_is_floating(a));
     wk_set_grad_enabled(true);
     *view = leaf;
     if (leaf != values) *view = how == TRANSPOSED ? wk_transpose(leaf, 0, 1) : wk_select(leaf, -1, 1);
@@ -83,17 +74,7 @@ static void compare(wk_tensor *t, const ops_array *expected, const char *what) {
     assert_int_equal(wk_ndim(t), expected->ndim);
     for (int d = 0; d < expected->ndim; d++) assert_int_equal(wk_dim(t, d), expected->dims[d]);
     assert_true(expected->numel <= 4096);
-    if (wk_dtype_of(t) == WK_I64) {
-        int64_t whole[4096];
-        wk_read(t, whole, (size_t)expected->numel * sizeof *whole);
-        for (int64_t i = 0; i < expected->numel; i++) actual[i] = (double)whole[i];
-    } else if (wk_dtype_of(t) == WK_F64) {
-        wk_read(t, actual, (size_t)expected->numel * sizeof *actual);
-    } else {
-        float narrow[4096];
-        wk_read(t, narrow, (size_t)expected->numel * sizeof *narrow);
-        for (int64_t i = 0; i < expected->numel; i++) actual[i] = (double)narrow[i];
-    }
+    ops_values(t, actual);
     assert_ok();
     for (int64_t i = 0; i < expected->numel; i++)
         assert_close(actual[i], expected->values[i], tolerance(wk_dtype_of(t), expected), where);
@@ -113,18 +94,14 @@ typedef struct run {
 
 static void call(run *r) {
     const ops_case *c = r->c;
-    wk_attr attrs[OPS_MAX_ATTRS];
-    ops_case_attrs(c, attrs);
     for (int i = 0; i < c->input_count; i++) {
         if (c->input[i].values == NULL) continue;
-        r->leaf[i] = leaf_and_view(&c->input[i], c->input[i].whole ? WK_I64 : r->dtype, r->how, &r->in[i]);
-        if (c->input[i].whole) continue;
+        r->leaf[i] = leaf_and_view(&c->input[i], r->dtype, r->how, &r->in[i]);
+        if (!ops_is_floating(&c->input[i])) continue;
         r->at[r->present_count] = i;
         r->present[r->present_count++] = r->in[i];
     }
-    const wk_op *op = wk_op_find(c->op);
-    assert_non_null(op);
-    wk_op_call(op, attrs, c->attr_count, r->in, c->input_count, r->out);
+    ops_call(c, r->in, r->out);
     assert_ok();
 }
 
@@ -133,7 +110,7 @@ static wk_tensor *inner_product(wk_tensor *const *ts, const ops_array *weights, 
                                 wk_dtype dtype) {
     wk_tensor *total = NULL;
     for (int i = 0; i < count; i++) {
-        wk_tensor *part = wk_sum(wk_mul(ts[i], tensor_of(&weights[at != NULL ? at[i] : i], dtype)));
+        wk_tensor *part = wk_sum(wk_mul(ts[i], ops_tensor(&weights[at != NULL ? at[i] : i], dtype)));
         total = total != NULL ? wk_add(total, part) : part;
     }
     return total;
@@ -151,7 +128,7 @@ static void check_second(run *r, wk_tensor *const *gx) {
     }
 }
 
-static void run_case(const ops_case *c, wk_dtype dtype, layout how) {
+static void run_in_layout(const ops_case *c, wk_dtype dtype, layout how) {
     WK_SCOPE;
     run r = {.c = c, .dtype = dtype, .how = how};
     wk_tensor *gx[OPS_MAX_INPUTS] = {NULL};
@@ -175,21 +152,16 @@ static void run_case(const ops_case *c, wk_dtype dtype, layout how) {
 
 /* -------------------------------------------------------------------------------------------------------- tests --- */
 
+static void run_case(const ops_case *c, void *user) {
+    const wk_dtype *dtype = user;
+    for (layout how = CONTIGUOUS; how < LAYOUTS; how++) run_in_layout(c, *dtype, how);
+}
+
 static void all_cases(wk_dtype dtype, const char *isa) {
     if (!wk__kernels_select(isa)) skip_test("this machine lacks the instruction set");
-    char path[512];
-    const char *broken;
-    ops_case c;
-    int cases = 0;
-    snprintf(path, sizeof path, "%s/ops.txt", wk_test_data);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
     comparisons = 0;
-    for (; ops_case_read(file, &c, &broken); ops_case_free(&c), cases++)
-        for (layout how = CONTIGUOUS; how < LAYOUTS; how++) run_case(&c, dtype, how);
-    fclose(file);
-    assert_null(broken);
-    assert_true(cases >= 90);
+    const int cases = ops_each_case(wk_test_data, "ops", run_case, &dtype);
+    assert_true(cases >= 900);
     print_message("# %d cases, %d arrays compared\n", cases, comparisons);
     wk__kernels_select(NULL);
 }

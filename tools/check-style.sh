@@ -10,8 +10,6 @@ long_functions='
 # FILE  REASON
 long_files='
 ./include/wick/ops.def  the list of operations is their manual, and one file
-./tools/torch_ops.py  a table of cases
-./tools/torch_opinfo.py  a table of rows, and what is made of it
 '
 
 excepted() {

@@ -3,16 +3,17 @@
 
 Usage: torch_modules.py FILE        needs python3-torch; made with 1.13.1
 
-The format is that of torch_ops.py, the OP of a case being the name of the class. Its inputs are those of forward, then
-the parameters in the order of named_parameters(); its attributes are what the layer is made with.
+The format is told in oracle/text.py, the OP of a case being the name of the class. Its inputs are those of forward,
+then the parameters in the order of named_parameters(); its attributes are what the layer is made with.
 """
 import sys
 
-import torch
+from oracle import torch
+from oracle.case import Case
+from oracle.text import label_word, text_of
+
 from torch import nn
 from torch.nn.utils.stateless import functional_call
-
-from torch_ops import Case, label_word
 
 
 def module_case(make, inputs, outputs=("y",), label=None, **attributes):
@@ -79,13 +80,11 @@ def normalization():
 
 
 def main():
-    torch.set_num_threads(1)
     with open(sys.argv[1], "w") as file:
-        print(f"# made by tools/torch_modules.py, which tells the format, with PyTorch {torch.__version__}", file=file)
+        print(f"# made by tools/torch_modules.py with PyTorch {torch.__version__}", file=file)
         for family in (recurrent, pointwise, embeddings, normalization):
             for case in family():
-                for line in case.lines():
-                    print(*line, file=file)
+                file.write(text_of(case.lines()))
 
 
 if __name__ == "__main__":

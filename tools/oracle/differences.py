@@ -1,0 +1,25 @@
+"""The samples of PyTorch (OpInfo) on which wick differs on purpose, each with the reason."""
+import numpy as np
+import torch
+
+# What torch takes and wick refuses: row, which calls, why. The tests hold wick to it, so an entry that is out of date
+# fails and has to go.
+REFUSED = (
+    ("transpose", lambda call: any(x.dim() == 0 for x in call.inputs.values()), "a 0-d tensor has no dimension 0"),
+    ("gather", lambda call: call.inputs["x"].dim() != call.inputs["index"].dim(),
+     "x and index have one number of dimensions, also where x is 0-d"),
+    ("gather", lambda call: call.inputs["index"].dtype != torch.int64, "indices are i64"),
+    ("expand", lambda call: -1 in call.attributes["dims"], "sizes are given in full, never as -1"),
+)
+
+# Where torch's own number is worse than wick's: row, which calls, why.
+WORSE = (
+    ("silu", lambda call: torch.isinf(call.inputs["x"]).any(), "silu of -infinity is 0, which torch has as NaN"),
+    ("layer_norm", lambda call: call.inputs["x"].numel() > 0 and np.prod(call.attributes["dims"]) == 1,
+     "one element less its mean is 0, which torch has with the mean's rounding"),
+)
+
+
+def reason(table, call):
+    """Why the call differs, by one of the tables above; None if it does not."""
+    return next((why for name, applies, why in table if name == call.name and applies(call)), None)

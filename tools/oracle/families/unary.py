@@ -1,0 +1,67 @@
+"""Functions of one variable, element by element."""
+import torch
+import torch.nn.functional as F
+
+from oracle.case import Case
+from oracle.inputs import INF, away_from_zero, floats, inside, off_steps, positive
+
+SAMPLES = """
+    neg abs sign exp log sqrt rsqrt square     =    x
+    floor ceil round                           =    x
+    sin cos tan asin acos atan sinh cosh tanh  =    x
+    erf expm1 log1p sigmoid reciprocal         =    x
+    relu silu                                  nn.  x
+    leaky_relu                                 nn.  x negative_slope
+    elu                                        nn.  x alpha
+    gelu                                       nn.  x approximate=none
+    softplus                                   nn.  x beta threshold
+    hardtanh                                   nn.  x min_val max_val
+    clamp                                      =    x:0 min:1 max:2
+"""
+
+
+def gelu(x, tanh):
+    return F.gelu(x, approximate="tanh" if tanh else "none")
+
+
+# Where they have derivatives that are not too large, and values for the corners.
+SIMPLE = {
+    torch.exp: None, torch.expm1: None, torch.sin: None, torch.cos: None, torch.atan: None, torch.sinh: None,
+    torch.cosh: None, torch.erf: None, torch.square: None, torch.sigmoid: None, F.silu: None,
+    torch.log: positive, torch.sqrt: positive, torch.rsqrt: positive, torch.log1p: positive,
+    torch.asin: inside, torch.acos: inside, torch.tan: inside,
+    torch.reciprocal: away_from_zero, torch.abs: away_from_zero, torch.sign: away_from_zero,
+    torch.round: off_steps, torch.floor: off_steps, torch.ceil: off_steps, torch.relu: away_from_zero,
+}
+WITH_NUMBERS = (
+    ("pow_scalar", torch.pow, positive, {"exponent": (2.0, -1.5, 0.0, 1.0, 0.5, 3.0)}),
+    ("leaky_relu", F.leaky_relu, away_from_zero, {"negative_slope": (0.25, 0.0)}),
+    ("elu", F.elu, away_from_zero, {"alpha": (1.0, 0.5)}),
+    ("hardtanh", F.hardtanh, off_steps, {"min_val": (-1.0, -2.0), "max_val": (1.0, 0.0)}),
+    ("clamp", torch.clamp, off_steps, {"min": (-1.0, -INF), "max": (1.0, 0.0)}),
+    ("softplus", F.softplus, None, {"beta": (1.0, 2.0), "threshold": (20.0, 1.0)}),
+    ("gelu", gelu, None, {"tanh": (0, 1)}),
+)
+
+
+def cases():
+    corners = floats(0, -0.0, 0.5, -0.5, 1, -1, 1.5, 2.5, -2.5, 7)
+    for function, domain in SIMPLE.items():
+        move = {"x": domain} if domain else {}
+        for shape in ((), (2, 3), (0, 3), (37,)):
+            yield Case(function.__name__, function, {"x": shape}, second=True).moved(**move)
+        if domain not in (positive, inside, away_from_zero) or function in (torch.abs, torch.sign, torch.relu):
+            yield Case(function.__name__, function, {"x": corners}, label="corners")
+    for name, function, domain, numbers in WITH_NUMBERS:
+        for values in zip(*numbers.values()):
+            attributes, move = dict(zip(numbers, values)), {"x": domain} if domain else {}
+            yield Case(name, function, {"x": (2, 3)}, second=True, **attributes).moved(**move)
+            yield Case(name, function, {"x": (37,)}, **attributes).moved(**move)
+            if domain != positive or values[0] > 1:
+                yield Case(name, function, {"x": corners}, label="corners_" + "_".join(map(str, values)), **attributes)
+    for shape, scale in (((), 1.0), ((2, 3), 0.3), ((70,), 4.0), ((0,), 1.0)):
+        yield Case("tanh", torch.tanh, {"x": shape}, second=True, scale=scale)
+    extremes = floats(0.0, -0.0, 1e-30, -1e-6, 9.0, -20.0, 100.0)
+    yield Case("tanh", torch.tanh, {"x": extremes}, label="extremes", second=True)
+    f64 = 1  # WK_F64
+    yield Case("cast", lambda x, dtype: x.double(), {"x": (2, 3)}, second=True, dtype=f64)
