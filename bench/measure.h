@@ -28,14 +28,22 @@ typedef struct measurement {
 /* One block of work; returns the seconds that count, per unit of work. */
 typedef double block_function(void *user);
 
-static inline measurement measure(block_function *block, void *user) {
+/* Of `count` blocks, BLOCKS at most. */
+static inline measurement measure_blocks(block_function *block, void *user, int count) {
     double times[BLOCKS];
     block(user); /* warm */
     const double cpu = seconds(CLOCK_PROCESS_CPUTIME_ID), wall = seconds(CLOCK_MONOTONIC);
-    for (int i = 0; i < BLOCKS; i++) times[i] = block(user);
+    for (int i = 0; i < count; i++) times[i] = block(user);
     const double load = (seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (seconds(CLOCK_MONOTONIC) - wall);
-    qsort(times, BLOCKS, sizeof *times, by_size);
-    return (measurement){times[BLOCKS / 2], times[BLOCKS / 4], times[3 * BLOCKS / 4], load};
+    qsort(times, (size_t)count, sizeof *times, by_size);
+    return (measurement){times[count / 2], times[count / 4], times[3 * count / 4], load};
+}
+
+static inline measurement measure(block_function *block, void *user) { return measure_blocks(block, user, BLOCKS); }
+
+/* What was measured as a rate: so much work per second. */
+static inline measurement measured_rate(measurement m, double work) {
+    return (measurement){work / m.median, work / m.high, work / m.low, m.load};
 }
 
 /* Prints a row and appends it to the CSV file: name,value,unit. A row of more than one thread is void. */

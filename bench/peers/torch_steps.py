@@ -2,51 +2,19 @@
 """The rows of steps.c, infer.c and start.c in PyTorch, eager, on one thread.
 
     torch_steps.py [CSV]     prints a row each; appends "torch name,value,unit" to the file
-
-The settings are PyTorch's best on this machine: its AVX-512 kernels where there are some, and OpenBLAS free to choose
-its own.
 """
-import os
-import statistics
 import subprocess
 import sys
-import time
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
-for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
-    os.environ.pop(name, None)
-with open("/proc/cpuinfo", encoding="ascii", errors="replace") as info:
-    os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx512" if "avx512f" in info.read() else "avx2")
+from torch_rows import heading, row
+import torch
+from torch import nn
 
 FIRST_GRADIENT = """
 import torch
 w = torch.full((1, 32), .1, requires_grad=True)
 (torch.ones(4, 32) @ w.T).tanh().mean().backward()
 """
-
-import torch  # noqa: E402  (after the environment is set)
-from torch import nn  # noqa: E402
-
-torch.set_num_threads(1)
-csv = open(sys.argv[1], "a", encoding="ascii") if len(sys.argv) > 1 else None
-
-
-def row(name, block, count, scale, unit, blocks=11):
-    """Median over blocks of the time per unit of work, of which a block has `count`."""
-    block()
-    times, cpu, wall = [], time.process_time(), time.perf_counter()
-    for _ in range(blocks):
-        begin = time.perf_counter()
-        block()
-        times.append((time.perf_counter() - begin) / count * scale)
-    load = (time.process_time() - cpu) / (time.perf_counter() - wall)
-    value = statistics.median(times)
-    note = "  VOID: more than one thread" if load > 1.05 else ""
-    spread = f"{min(times):7.2f} .. {max(times):<7.2f}"
-    print(f"  {'torch ' + name:<34} {value:9.2f} {unit:<3}  {spread}  cpu/wall {load:.2f}{note}", flush=True)
-    if csv and not note:
-        csv.write(f"torch {name},{value:.6g},{unit}\n")
 
 
 class Net(nn.Module):
@@ -123,7 +91,7 @@ def start():
     subprocess.run([sys.executable, "-c", FIRST_GRADIENT], check=True)
 
 
-print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} thread, kernels {os.environ['ATEN_CPU_CAPABILITY']}")
+heading()
 row("op", chain, 2000, 1e9, "ns")
 for way in ("ops", "as_written", "fused"):
     row("tutorial_" + way, training(way), 60, 1e6, "us")
