@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "grad/in_place.h"
+#include "grad/record.h"
 #include "grad/scope.h"
 #include "grad/watch.h"
 
@@ -13,29 +14,33 @@
 
 static bool out_of_memory(wk_call *c) { return wk__refuse(c, WK_ENOMEM, "out of memory"); }
 
+/* The view does not exist. */
+static void take_back(wk_tensor *y) {
+    wk__use_own_storage(y, NULL);
+    wk__unref(y);
+}
+
 /* What is to get its elements later looks at nothing yet; its shape is that of the view. */
-WK_NOINLINE static bool declare_later(wk_call *c, wk_tensor *y) {
+WK_NOINLINE static bool declare_view_later(wk_call *c, wk_tensor *y, bool *declared) {
     wk_array x = c->in[0]->a;
     if (x.data == NULL) x.data = y; /* an address to count from, which nobody reads */
-    const bool declared = c->op->view(c->attrs, &x, &y->a);
+    *declared = c->op->view(c->attrs, &x, &y->a);
+    if (!*declared) return take_back(y), true;
     wk__use_own_storage(y, NULL);
     y->live = WK__PROMISED;
-    return declared;
+    c->out[0] = y;
+    return true;
 }
 
 /* The view function writes straight into the new handle. */
 bool wk__declare_view(wk_call *c, bool *declared) {
     wk_tensor *x = c->in[0], *y = wk__view_new(c->ctx);
     if (wk_unlikely(y == NULL)) return out_of_memory(c);
-    *declared = wk_likely(!c->later) ? c->op->view(c->attrs, &x->a, &y->a) : declare_later(c, y);
-    if (wk_likely(*declared && !c->later))
-        wk__tensor_share(y, x);
-    else if (!*declared && !c->later)
-        wk__use_own_storage(y, NULL);
-    if (wk_likely(*declared))
-        c->out[0] = y;
-    else
-        wk__unref(y);
+    if (wk_unlikely(c->later)) return declare_view_later(c, y, declared);
+    *declared = c->op->view(c->attrs, &x->a, &y->a);
+    if (wk_unlikely(!*declared)) return take_back(y), true;
+    wk__tensor_share(y, x);
+    c->out[0] = y;
     return true;
 }
 
@@ -75,12 +80,11 @@ WK_NOINLINE static bool check_list(wk_call *c) {
     return true;
 }
 
-static inline bool check_inputs(wk_call *c) {
+WK_INLINE bool check_inputs(wk_call *c, int32_t in_count) {
     const wk_op *op = c->op;
     uint32_t reads = 0;
     bool needs_grad = false;
-    if (wk_unlikely(op->in_count == WK__ANY_NUMBER)) return check_list(c);
-    for (int32_t i = 0; i < op->in_count; i++) {
+    for (int32_t i = 0; i < in_count; i++) {
         const wk_tensor *x = c->in[i];
         if (x == NULL && (op->optional >> i & 1)) continue;
         if (wk_unlikely(x == NULL || x->live != WK__LIVE || x->ctx != c->ctx) && !wk__is_shared(x))
@@ -94,11 +98,13 @@ static inline bool check_inputs(wk_call *c) {
     return true;
 }
 
-bool wk__call_check(wk_call *c) { return check_inputs(c); }
+bool wk__call_check(wk_call *c) {
+    return c->op->in_count == WK__ANY_NUMBER ? check_list(c) : check_inputs(c, c->op->in_count);
+}
 
 /* ------------------------------------------------------------------------------------------------------ outputs --- */
 
-wk_tensor *wk__call_abandon(wk_call *c) {
+WK_NOINLINE wk_tensor *wk__call_abandon(wk_call *c) {
     for (int32_t k = 0; k < WK__MAX_OUTPUTS; k++) {
         wk__unref(c->out[k]);
         c->out[k] = NULL;
@@ -106,7 +112,7 @@ wk_tensor *wk__call_abandon(wk_call *c) {
     return NULL;
 }
 
-static inline bool give_outputs(wk_call *c) {
+WK_INLINE bool give_outputs(wk_call *c) {
     for (int32_t k = 0; k < c->op->out_count; k++) {
         if (wk_likely(wk__give_to_scope(c->out[k]) != NULL)) continue;
         for (int32_t j = k + 1; j < c->op->out_count; j++) wk__unref(c->out[j]);
@@ -118,55 +124,74 @@ static inline bool give_outputs(wk_call *c) {
 bool wk__call_give(wk_call *c) { return give_outputs(c); }
 
 static void write_outputs(const wk_call *c, wk_tensor **outs) {
-    for (int32_t k = 0; k < c->op->out_count; k++) outs[k] = c->out[k];
+    for (int32_t k = 0; outs != NULL && k < c->op->out_count; k++) outs[k] = c->out[k];
 }
 
-/* The call starts again with inputs that were cast (NOTE [Types]). */
-WK_NOINLINE static wk_tensor *run_retyped(wk_call *c, wk_tensor **outs) {
-    wk__apply_retyped(c, c->out);
-    if (outs != NULL) write_outputs(c, outs);
-    return c->out[0];
+/* ------------------------------------------------------------------------------------------------------- a call --- */
+
+/* The shape rule did not declare anything: the call is refused, or starts again with inputs that were cast
+ * (NOTE [Types]). */
+WK_NOINLINE static wk_tensor *undeclared(wk_call *c) {
+    wk__call_abandon(c);
+    return c->retype ? wk__apply_retyped(c, c->out) : NULL;
 }
 
 /* A call whose inputs are in order. */
-static inline wk_tensor *run(wk_call *c, wk_tensor **outs) {
-    if (wk_unlikely(c->op->flags & WK__OP_IN_PLACE)) {
-        wk_tensor *y = wk__apply_in_place(c);
-        if (outs != NULL) outs[0] = y;
-        return y;
-    }
-    if (wk_unlikely(!wk__call_declare(c))) return wk__call_abandon(c), c->retype ? run_retyped(c, outs) : NULL;
-    if (wk_unlikely(!wk__call_fill(c) || !wk__call_record(c))) return wk__call_abandon(c);
-    if (wk_unlikely(!give_outputs(c))) return NULL;
-    if (wk_unlikely(outs != NULL)) write_outputs(c, outs);
-    return c->out[0];
+WK_INLINE wk_tensor *run(wk_call *c, int32_t in_count) {
+    if (wk_unlikely(!wk__call_declare(c))) return undeclared(c);
+    if (wk_unlikely(!wk__call_fill(c) || !wk__call_record(c, in_count))) return wk__call_abandon(c);
+    return wk_likely(give_outputs(c)) ? c->out[0] : NULL;
+}
+
+WK_NOINLINE static wk_tensor *run_as_it_may_be(wk_call *c) {
+    return c->op->flags & WK__OP_IN_PLACE ? wk__apply_in_place(c) : run(c, c->in_count);
 }
 
 /* The same with eyes on it (watch.h). */
-WK_NOINLINE static wk_tensor *run_watched(wk_call *c, wk_tensor **outs) {
+WK_NOINLINE static wk_tensor *run_watched(wk_call *c) {
     if ((c->ctx->watch & WK__WATCH_REWRITES) && !wk__no_stale_view(c)) return NULL;
     wk__watch_begins(c);
-    wk_tensor *y = wk_ok() ? run(c, outs) : NULL;
+    wk_tensor *y = wk_ok() ? run_as_it_may_be(c) : NULL;
     if (wk__watch_ends(c, y != NULL)) return y;
     for (int32_t k = 0; k < WK__MAX_OUTPUTS; k++) c->out[k] = NULL;
-    if (outs != NULL) write_outputs(c, outs);
     return NULL;
 }
 
 wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {
     wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
-    if (wk_unlikely(outs != NULL)) write_outputs(&c, outs);
-    if (wk_unlikely(!wk__ready(c.ctx) || !check_inputs(&c))) return NULL;
-    return wk_likely(c.ctx->watch == 0) ? run(&c, outs) : run_watched(&c, outs);
+    write_outputs(&c, outs);
+    if (wk_unlikely(!wk__ready(c.ctx))) return NULL;
+    if (wk_unlikely(!wk__call_check(&c))) return NULL;
+    wk_tensor *y;
+    if (wk_unlikely(c.ctx->watch != 0)) y = run_watched(&c);
+    else y = op->flags & WK__OP_IN_PLACE ? wk__apply_in_place(&c) : run(&c, in_count);
+    if (y != NULL) write_outputs(&c, outs);
+    return y;
+}
+
+/* The same with one output and a number of inputs that the compiler knows. */
+WK_INLINE wk_tensor *apply_few(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs) {
+    wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
+    if (wk_unlikely(!wk__ready(c.ctx)) || wk_unlikely(!check_inputs(&c, in_count))) return NULL;
+    if (wk_unlikely(c.ctx->watch != 0)) return run_watched(&c);
+    return op->flags & WK__OP_IN_PLACE ? wk__apply_in_place(&c) : run(&c, in_count);
+}
+
+wk_tensor *wk__apply1(const wk_op *op, wk_tensor *x, void *attrs) {
+    return apply_few(op, (wk_tensor *const[]){x}, 1, attrs);
+}
+
+wk_tensor *wk__apply2(const wk_op *op, wk_tensor *a, wk_tensor *b, void *attrs) {
+    return apply_few(op, (wk_tensor *const[]){a, b}, 2, attrs);
 }
 
 wk_tensor *wk__compose(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {
     wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
-    if (outs != NULL) write_outputs(&c, outs);
-    if (!wk__ready(c.ctx) || !check_inputs(&c) || !op->shape(&c)) return NULL;
+    write_outputs(&c, outs);
+    if (!wk__ready(c.ctx) || !wk__call_check(&c) || !op->shape(&c)) return NULL;
     WK_SCOPE;
     op->compose(attrs, in, c.out);
     for (int32_t k = 0; k < op->out_count; k++) c.out[k] = wk_yield(c.out[k]);
-    if (outs != NULL) write_outputs(&c, outs);
+    write_outputs(&c, outs);
     return c.out[0];
 }

@@ -27,8 +27,16 @@ static inline bool wk__wants(const wk_backprop *b, int32_t i) { return b->node->
  * tensor describes it. NULL when memory is out or the input's history is cut (recorded): the walk has failed then. */
 const wk_array *wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add);
 
+/* The same, for the last input that a row attends to. Where every element of the gradient depends on that element of
+ * gy[0] alone, and nobody else holds gy[0], the place may be gy's own: a chain of element-wise ops goes back in one
+ * buffer. The row is done with gy[0] then, which is NULL; `g` still says where it lay. */
+const wk_array *wk__slot_in_gy(wk_backprop *b, int32_t i, wk_array *room, bool *add);
+
 /* The gradient of input i is g itself, a contiguous tensor of the input's shape. */
 void wk__pass(wk_backprop *b, int32_t i, wk_tensor *g);
+
+/* It is gy[0], and the row is done with that. */
+void wk__pass_on(wk_backprop *b, int32_t i);
 
 /* The saved values that the row declared in `reads`. */
 static inline const wk_array *wk__saved_in(const wk_backprop *b, int32_t i) { return &b->node->in[i].saved->a; }

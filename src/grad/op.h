@@ -49,9 +49,17 @@ typedef struct wk_call {
     bool needs_grad;      /* some input does */
     bool later;           /* outputs are declared without elements (NOTE [Promises] in tensor/tensor.h) */
     bool retype;          /* the inputs are to be cast first (NOTE [Types]) */
+    uint8_t alike;        /* WK__SAME_DIMS, WK__FLAT: what the shape rule found */
     uint32_t reads;       /* what the gradients that are needed read (NOTE [Reads]) */
     wk_tensor *out[WK__MAX_OUTPUTS];
 } wk_call;
+
+/* NOTE [Alike]. Most element-wise calls have inputs of one shape, without gaps. The shape rule finds that out once; the
+ * loops and the gradient go by what it found. */
+enum {
+    WK__SAME_DIMS = 1, /* the inputs have the dims of output 0 */
+    WK__FLAT = 2,      /* and all are contiguous */
+};
 
 /* An attribute in the row's plain struct: where, what kind ('i' int64_t, 'f' double, 'd' wk_dims), and its default. */
 typedef struct wk_attr_field {
@@ -125,13 +133,9 @@ wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, vo
 /* Runs a row that is only its composition: checks, and then the other rows, which are what is recorded. */
 wk_tensor *wk__compose(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs);
 
-static inline wk_tensor *wk__apply1(const wk_op *op, wk_tensor *x, void *attrs) {
-    return wk__apply(op, &x, 1, attrs, NULL);
-}
-
-static inline wk_tensor *wk__apply2(const wk_op *op, wk_tensor *a, wk_tensor *b, void *attrs) {
-    return wk__apply(op, (wk_tensor *const[]){a, b}, 2, attrs, NULL);
-}
+/* The same for rows of one or two inputs and one output. */
+wk_tensor *wk__apply1(const wk_op *op, wk_tensor *x, void *attrs);
+wk_tensor *wk__apply2(const wk_op *op, wk_tensor *a, wk_tensor *b, void *attrs);
 
 /* Records a failure of this call; returns false, so that shape rules can `return wk__refuse(...)`. */
 bool wk__refuse(wk_call *c, wk_status status, const char *format, ...) WK_PRINTF(3, 4);
@@ -148,7 +152,9 @@ static inline bool wk__declare(wk_call *c, int32_t k, wk_dtype dtype, int32_t nd
 
 /* For shape rules: output k has the shape and type of x. */
 static inline bool wk__declare_like(wk_call *c, int32_t k, const wk_tensor *x) {
-    return wk__declare(c, k, x->a.dtype, x->a.ndim, x->a.dims);
+    if (wk_unlikely(c->later)) return wk__declare(c, k, x->a.dtype, x->a.ndim, x->a.dims);
+    c->out[k] = wk__tensor_like(c->ctx, x);
+    return wk_likely(c->out[k] != NULL) || wk__refuse(c, WK_ENOMEM, "out of memory");
 }
 
 /* For shape rules of views: output 0 is op->view of input 0. When the view does not exist (a reshape of strides that

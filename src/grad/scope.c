@@ -80,7 +80,7 @@ static void release_handles(wk_ctx *ctx, const wk_scope_frame *frame) {
         wk_tensor *t = ctx->handles[i];
         if (t == NULL || t->depth < ctx->depth || !(t->flags & WK__OWNED)) continue;
         t->flags &= (uint8_t)~WK__OWNED;
-        wk__unref(t);
+        if (wk__count_down(&t->refs, t->flags)) wk__tensor_destroy_here(t);
     }
 }
 

@@ -176,6 +176,22 @@ const wk_array *wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add) {
     return region != NULL ? region : edge_slot(walk, edge, false, 0, room, add);
 }
 
+/* Does g, of the input's shape and held by nobody else, become what waits for the node behind the edge? */
+static inline bool moves_on(const wk_walk *walk, const wk_edge *edge, const wk_tensor *g) {
+    if (edge->way.kind != WK__TO_NODE || walk->careful || g->refs != 1) return false;
+    return edge->to.node->op->view == NULL && edge->to.node->out[edge->way.output].pending == NULL;
+}
+
+const wk_array *wk__slot_in_gy(wk_backprop *b, int32_t i, wk_array *room, bool *add) {
+    wk_edge *edge = &b->node->in[i];
+    wk_tensor *g = b->gy[0];
+    if (wk_unlikely(b->node->alike == 0 || !moves_on(b->walk, edge, g))) return wk__slot(b, i, room, add);
+    pend(b->walk, edge->to.node, &edge->to.node->out[edge->way.output], g);
+    b->gy[0] = NULL;
+    *add = false;
+    return &g->a;
+}
+
 /* ----------------------------------------------------------------------------------------------------- delivery --- */
 
 /* A walk that creates graph adds with a recorded op; what gathers are then tensors with a history. */
@@ -222,3 +238,14 @@ bool wk__deliver(wk_walk *walk, wk_edge *edge, wk_tensor *g) {
 }
 
 void wk__pass(wk_backprop *b, int32_t i, wk_tensor *g) { wk__deliver(b->walk, &b->node->in[i], g); }
+
+void wk__pass_on(wk_backprop *b, int32_t i) {
+    wk_edge *edge = &b->node->in[i];
+    wk_tensor *g = b->gy[0];
+    if (wk_unlikely(!moves_on(b->walk, edge, g))) {
+        wk__deliver(b->walk, edge, g);
+        return;
+    }
+    pend(b->walk, edge->to.node, &edge->to.node->out[edge->way.output], g);
+    b->gy[0] = NULL;
+}

@@ -47,11 +47,15 @@ typedef struct wk_node {
     uint32_t needed_by;   /* wk_grad: the latest walk that has a target below */
     uint8_t out_count;
     uint8_t pending;      /* outputs that have a gradient in the running walk */
+    uint8_t alike;        /* of the call (NOTE [Alike]) */
     bool hooked;          /* some of ctx->hooks is for the gradient of an output */
     bool saves;           /* some edge or output holds a value */
+    bool holds_leaf;      /* some edge holds where it leads to */
     bool has_site;        /* under WK_TRACE: where it was called stands at the end of the piece */
     wk_edge in[];
 } wk_node;
+
+_Static_assert(sizeof(wk_node) == WK__LINE, "one cache line, and then the edges");
 
 /* Where a traced node was called; NULL when that is not known. */
 static inline const struct wk_site *wk__node_site(const wk_node *node) {
@@ -83,6 +87,9 @@ static inline int64_t wk__edge_numel(const wk_edge *edge) {
 
 /* Appends a node for a finished call, and makes it the history of its outputs. False when memory is out. */
 bool wk__tape_record(wk_call *c);
+
+/* Makes room for nbytes in one piece at the top. False when memory is out. */
+bool wk__tape_grow(wk_ctx *ctx, size_t nbytes);
 
 /* Removes the nodes after `last` (NULL: all), letting go of all they hold. */
 void wk__tape_cut(wk_ctx *ctx, wk_node *last);

@@ -38,7 +38,7 @@ WK_NOINLINE static bool refuse_version(wk_walk *walk, const wk_node *node, const
     return false;
 }
 
-static bool check_versions(wk_walk *walk, const wk_node *node) {
+WK_INLINE bool check_versions(wk_walk *walk, const wk_node *node) {
     for (int32_t i = 0; i < node->in_count; i++) {
         const wk_tensor *saved = node->in[i].saved;
         if (saved != NULL && wk_unlikely(saved->storage->version != node->in[i].version))
@@ -63,7 +63,7 @@ static bool wanted(const wk_walk *walk, const wk_edge *edge) {
 
 /* Which inputs get a gradient in this walk? In a plain walk all that can, which is how a node begins. */
 static void find_wanted(wk_walk *walk, wk_node *node) {
-    if (wk_likely(walk->targets == NULL && node->needed_by == 0)) return;
+    if (walk->targets == NULL && node->needed_by == 0) return;
     for (int32_t i = 0; i < node->in_count; i++) {
         wk_edge *edge = &node->in[i];
         edge->wanted = wanted(walk, edge);
@@ -71,7 +71,7 @@ static void find_wanted(wk_walk *walk, wk_node *node) {
 }
 
 /* Takes the gradients out of the node. */
-static void take_pending(wk_walk *walk, wk_node *node, wk_backprop *b) {
+WK_INLINE void take_pending(wk_walk *walk, wk_node *node, wk_backprop *b) {
     for (int32_t k = 0; k < node->out_count; k++) {
         b->gy[k] = node->out[k].pending;
         node->out[k].pending = NULL;
@@ -171,9 +171,10 @@ static void call_hooks(wk_walk *walk, const wk_node *node, wk_backprop *b) {
         if (b->gy[k] != NULL) b->gy[k] = wk__hooks_run(walk, NULL, node, k, b->gy[k]);
 }
 
-static void backprop(wk_backprop *b) {
-    const bool by_kernels = b->node->op->grad != NULL && !(b->walk->flags & WK_CREATE_GRAPH);
-    if (!(by_kernels && b->node->op->grad(b))) backprop_vjp(b);
+/* By the row's kernels where nobody will differentiate the result and the row does not leave the case to its vjp. */
+WK_INLINE void backprop(wk_backprop *b) {
+    bool (*const grad)(wk_backprop *) = b->node->op->grad;
+    if (wk_unlikely(grad == NULL || (b->walk->flags & WK_CREATE_GRAPH)) || !grad(b)) backprop_vjp(b);
 }
 
 /* With hooks, targets, and somebody who watches. */
@@ -189,7 +190,12 @@ WK_NOINLINE static void backprop_carefully(wk_backprop *b) {
     wk__watch_grad_ends(b, watch);
 }
 
-static inline bool process(wk_walk *walk, wk_node *node, bool carefully) {
+/* A gradient that has been passed on has one holder less, usually none. */
+WK_INLINE void gradient_used(wk_tensor *g) {
+    if (g != NULL && wk__count_down(&g->refs, g->flags)) wk__tensor_destroy_here(g);
+}
+
+WK_INLINE bool process(wk_walk *walk, wk_node *node, bool carefully) {
     if (wk_unlikely(node->consumed_by != 0)) return refuse_consumed(walk, node);
     if (node->saves && !check_versions(walk, node)) return false;
     wk_backprop b;
@@ -200,10 +206,10 @@ static inline bool process(wk_walk *walk, wk_node *node, bool carefully) {
     if (carefully) {
         backprop_carefully(&b);
     } else {
-        find_wanted(walk, node);
+        if (wk_unlikely(node->needed_by != 0)) find_wanted(walk, node);
         backprop(&b);
     }
-    for (int32_t k = 0; k < node->out_count; k++) wk__unref(b.gy[k]);
+    for (int32_t k = 0; k < node->out_count; k++) gradient_used(b.gy[k]);
     if (!(walk->flags & (WK_RETAIN_GRAPH | WK_CREATE_GRAPH))) {
         if (node->saves) wk__node_release_saved(node);
         node->consumed_by = walk->number;

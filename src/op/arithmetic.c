@@ -13,19 +13,20 @@
 
 /* Every wanted gradient without broadcasting? */
 static bool plain(const wk_backprop *b) {
+    if (wk_likely(b->node->alike != 0)) return true;
     return (!wk__wants(b, 0) || wk__is_unstretched(b, 0)) && (!wk__wants(b, 1) || wk__is_unstretched(b, 1));
 }
 
 static void forward(const wk_call *c, wk_binary_loop *kernel) {
-    wk__binary_rows(kernel, &c->out[0]->a, &c->in[0]->a, &c->in[1]->a);
+    wk__binary_alike(c->alike, kernel, &c->out[0]->a, &c->in[0]->a, &c->in[1]->a);
 }
 
-/* gx (+)= s g */
+/* gx (+)= s g, which is done with then */
 static void scaled(wk_backprop *b, int32_t i, double s) {
     const wk_array *g = &b->gy[0]->a;
     wk_array room;
     bool add;
-    const wk_array *gx = wk__slot(b, i, &room, &add);
+    const wk_array *gx = wk__slot_in_gy(b, i, &room, &add);
     if (gx != NULL) wk__scale_rows(add ? wk__kernels->scale_add[g->dtype] : wk__kernels->scale[g->dtype], gx, g, s);
 }
 
@@ -35,8 +36,9 @@ static void add_forward(wk_call *c) { forward(c, wk__kernels->add[c->out[0]->a.d
 
 static bool add_grad(wk_backprop *b) {
     if (!plain(b)) return false;
-    if (wk__wants(b, 0)) wk__pass(b, 0, b->gy[0]);
-    if (wk__wants(b, 1)) wk__pass(b, 1, b->gy[0]);
+    const bool both = wk__wants(b, 0) && wk__wants(b, 1);
+    if (both) wk__pass(b, 0, b->gy[0]);
+    wk__pass_on(b, wk__wants(b, 1) ? 1 : 0);
     return true;
 }
 
@@ -80,19 +82,23 @@ wk_tensor *wk_sub_(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_sub_,
 
 static void mul_forward(wk_call *c) { forward(c, wk__kernels->mul[c->out[0]->a.dtype]); }
 
-/* gx (+)= g * other */
-static void mul_grad_input(wk_backprop *b, int32_t i, const wk_array *other) {
+/* gx (+)= g * other, in the slot that slot_of finds */
+static void mul_grad_input(wk_backprop *b, int32_t i, const wk_array *other,
+                           const wk_array *(*slot_of)(wk_backprop *, int32_t, wk_array *, bool *)) {
     const wk_array *g = &b->gy[0]->a;
     wk_array room;
     bool add;
-    const wk_array *gx = wk__slot(b, i, &room, &add);
-    if (gx != NULL) wk__binary_rows(add ? wk__kernels->mul_add[g->dtype] : wk__kernels->mul[g->dtype], gx, g, other);
+    const wk_array *gx = slot_of(b, i, &room, &add);
+    wk_binary_loop *kernel = add ? wk__kernels->mul_add[g->dtype] : wk__kernels->mul[g->dtype];
+    if (gx != NULL) wk__binary_alike(wk__slot_alike(b, gx, &room), kernel, gx, g, other);
 }
 
 static bool mul_grad(wk_backprop *b) {
     if (!plain(b)) return false;
-    if (wk__wants(b, 0)) mul_grad_input(b, 0, wk__saved_in(b, 1));
-    if (wk__wants(b, 1)) mul_grad_input(b, 1, wk__saved_in(b, 0));
+    const bool both = wk__wants(b, 0) && wk__wants(b, 1);
+    if (both) mul_grad_input(b, 0, wk__saved_in(b, 1), wk__slot);
+    const int32_t last = wk__wants(b, 1) ? 1 : 0;
+    mul_grad_input(b, last, wk__saved_in(b, 1 - last), wk__slot_in_gy);
     return true;
 }
 
@@ -111,7 +117,7 @@ wk_tensor *wk_mul_(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_mul_,
 /* ---------------------------------------------------------------------------------------------------------- neg --- */
 
 static void neg_forward(wk_call *c) {
-    wk__unary_rows(wk__kernels->neg[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a);
+    wk__unary_alike(c->alike, wk__kernels->neg[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a);
 }
 
 static bool neg_grad(wk_backprop *b) { return scaled(b, 0, -1), true; }
@@ -157,7 +163,7 @@ wk_tensor *wk_mul_scalar_(wk_tensor *x, double s) { return wk__apply1(&wk__op_mu
 
 static void add_scalar_forward(wk_call *c) { wk__map_forward(c, wk__kernels->add_scalar); }
 
-static bool add_scalar_grad(wk_backprop *b) { return wk__pass(b, 0, b->gy[0]), true; }
+static bool add_scalar_grad(wk_backprop *b) { return wk__pass_on(b, 0), true; }
 
 static void add_scalar_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = b->gy[0]; }
 

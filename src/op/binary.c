@@ -9,7 +9,8 @@
 /* The row `name`, in place too, from the gradients of a and b in ops and what they read. */
 #define BINARY(name, reads_a, ga, reads_b, gb)                                                                       \
     static void name##_forward(wk_call *c) {                                                                         \
-        wk__binary_rows(wk__kernels->name[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a, &c->in[1]->a);           \
+        wk__binary_alike(c->alike, wk__kernels->name[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a,               \
+                         &c->in[1]->a);                                                                              \
     }                                                                                                                \
     static void name##_vjp(const wk_backprop *back, wk_tensor **gx) {                                                \
         wk_tensor *g = back->gy[0], *a = back->node->in[0].saved, *b = back->node->in[1].saved;                      \

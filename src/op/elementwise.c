@@ -60,7 +60,14 @@ void wk__sum_to(const wk_array *y, const wk_array *x, bool add) {
     sum_to_walk(y, x);
 }
 
-bool wk__unary_shape(wk_call *c) { return wk__check_float(c) && wk__declare_like(c, 0, c->in[0]); }
+/* An output like x, in a call whose inputs all have the dims of x, and these flags in common. How elements will lie
+ * that come later is not known. */
+static inline bool declare_alike(wk_call *c, const wk_tensor *x, uint8_t flags) {
+    c->alike = (flags & WK__CONTIGUOUS) && !c->later ? WK__SAME_DIMS | WK__FLAT : WK__SAME_DIMS;
+    return wk__declare_like(c, 0, x);
+}
+
+bool wk__unary_shape(wk_call *c) { return wk__check_float(c) && declare_alike(c, c->in[0], c->in[0]->flags); }
 
 WK_NOINLINE static bool broadcast_shape(wk_call *c) {
     const wk_tensor *a = c->in[0], *b = c->in[1];
@@ -74,11 +81,13 @@ WK_NOINLINE static bool broadcast_shape(wk_call *c) {
 
 bool wk__binary_shape(wk_call *c) {
     const wk_tensor *a = c->in[0], *b = c->in[1];
-    if (!wk__check_float(c)) return false;
-    return wk_likely(wk__same_dims(&a->a, &b->a)) ? wk__declare_like(c, 0, a) : broadcast_shape(c);
+    if (wk_likely(a->a.dtype == b->a.dtype && wk__takes(c->op, a->a.dtype) && wk__same_dims(&a->a, &b->a)))
+        return declare_alike(c, a, a->flags & b->flags);
+    return wk__check_float(c) && broadcast_shape(c);
 }
 
 bool wk__is_unstretched(const wk_backprop *b, int32_t i) {
+    if (wk_likely(b->node->alike != 0)) return true;
     const wk_array *g = &b->gy[0]->a;
     int32_t ndim;
     const int64_t *dims = wk__edge_dims(&b->node->in[i], &ndim);

@@ -7,6 +7,19 @@
 #include "tensor/iterate.h"
 
 void wk__binary_rows(wk_binary_loop *kernel, const wk_array *y, const wk_array *a, const wk_array *b);
+
+/* The same where y, a and b are what a call or its gradient works on, of which its shape rule knew more (NOTE [Alike]).
+ * The gradient's y is a slot. */
+static inline void wk__binary_alike(uint8_t alike, wk_binary_loop *kernel, const wk_array *y, const wk_array *a,
+                                    const wk_array *b) {
+    if (wk_likely(alike & WK__FLAT)) kernel(y->numel, y->data, 1, a->data, 1, b->data, 1);
+    else wk__binary_rows(kernel, y, a, b);
+}
+static inline void wk__unary_alike(uint8_t alike, wk_unary_loop *kernel, const wk_array *y, const wk_array *x) {
+    if (wk_likely(alike & WK__FLAT)) kernel(y->numel, y->data, 1, x->data, 1);
+    else wk__unary_rows(kernel, y, x);
+}
+
 void wk__scale_rows(wk_scale_loop *kernel, const wk_array *y, const wk_array *x, double s);
 
 /* y = 0 */
@@ -28,6 +41,11 @@ bool wk__unary_shape(wk_call *c);
 bool wk__check_number_slow(wk_call *c, double s);
 static inline bool wk__check_number(wk_call *c, double s) {
     return wk_likely(wk__dtype_is_floating(c->in[0]->a.dtype)) || wk__check_number_slow(c, s);
+}
+
+/* What is known of a gradient whose slot was described in `room`, or is a whole tensor: without gaps. */
+static inline uint8_t wk__slot_alike(const wk_backprop *b, const wk_array *slot, const wk_array *room) {
+    return slot != room ? b->node->alike : 0;
 }
 
 /* Did input i have the shape of the output? */

@@ -3,16 +3,16 @@
 #include "op/rows.h"
 
 static void forward(wk_call *c) {
-    wk__unary_rows(wk__kernels->tanh[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a);
+    wk__unary_alike(c->alike, wk__kernels->tanh[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a);
 }
 
 static bool grad(wk_backprop *b) {
     const wk_array *g = &b->gy[0]->a;
     wk_array room;
     bool add;
-    const wk_array *gx = wk__slot(b, 0, &room, &add);
+    const wk_array *gx = wk__slot_in_gy(b, 0, &room, &add);
     wk_binary_loop *kernel = add ? wk__kernels->tanh_grad_add[g->dtype] : wk__kernels->tanh_grad[g->dtype];
-    if (gx != NULL) wk__binary_rows(kernel, gx, g, wk__saved_out(b, 0));
+    if (gx != NULL) wk__binary_alike(wk__slot_alike(b, gx, &room), kernel, gx, g, wk__saved_out(b, 0));
     return true;
 }
 

@@ -59,7 +59,7 @@ void wk__map_forward(wk_call *c, wk_map_loop *const *kernel) {
     const wk_map_attrs *attrs = c->attrs != NULL ? c->attrs : &none;
     wk_rows rows;
     const wk_array *const arrays[] = {y, x};
-    if (wk_likely(wk__flat(y, x))) {
+    if (wk_likely(c->alike & WK__FLAT)) {
         kernel[y->dtype](y->numel, y->data, 1, x->data, 1, attrs->s, attrs->t);
         return;
     }
@@ -73,8 +73,12 @@ bool wk__map_grad(wk_backprop *b, wk_map_grad_loop *const *kernel) {
     const wk_map_attrs *attrs = node->attrs != NULL ? node->attrs : &none;
     wk_array room;
     bool add;
-    const wk_array *gx = wk__slot(b, 0, &room, &add);
+    const wk_array *gx = wk__slot_in_gy(b, 0, &room, &add);
     if (gx == NULL) return true;
+    if (wk_likely(wk__slot_alike(b, gx, &room) & WK__FLAT)) {
+        kernel[g->dtype](g->numel, gx->data, 1, g->data, 1, xy->data, 1, attrs->s, attrs->t, add);
+        return true;
+    }
     wk_rows rows;
     const wk_array *const arrays[] = {gx, g, xy};
     for (bool more = wk__rows_begin(&rows, 3, arrays); more; more = wk__rows_next(&rows))

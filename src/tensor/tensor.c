@@ -21,7 +21,7 @@ wk_tensor *wk__tensor_piece(wk_tensor *owner, void *data, int32_t ndim, const in
     t->a.dtype = owner->a.dtype;
     wk__array_set_dims(&t->a, ndim, dims);
     wk__use_own_storage(t, data);
-    t->own.is_piece = true;
+    t->own.bytes_of = WK__OF_SLAB;
     *wk__storage_piece(&t->own) = (wk_storage_piece){.owner = owner->storage, .name = name};
     owner->storage->refs++;
     return t;
@@ -46,9 +46,9 @@ WK_NOINLINE static void give_back(const wk_storage *s) {
 /* The last holder of a storage has gone, so its block goes. A piece goes with its hold on the slab's storage, which is
  * no piece itself, so this ends. */
 static void storage_destroy(wk_storage *s) {
-    wk_storage *owner = s->is_piece ? wk__storage_piece(s)->owner : NULL;
+    wk_storage *owner = s->bytes_of == WK__OF_SLAB ? wk__storage_piece(s)->owner : NULL;
     wk_tensor *home = wk__storage_home(s);
-    if (wk_unlikely(s->is_wrapped)) give_back(s);
+    if (s->bytes_of == WK__OF_CALLER) give_back(s);
     if (wk_likely(home->size_class != WK__NO_CLASS)) wk__heap_free(&home->ctx->heap, home, home->size_class);
     else free(home);
     if (wk_unlikely(owner != NULL) && --owner->refs == 0) storage_destroy(owner);
@@ -69,20 +69,24 @@ WK_NOINLINE static void meta_destroy(wk_tensor *t) {
     wk__heap_free(&t->ctx->heap, t->meta, wk__heap_class(sizeof *t->meta));
 }
 
-void wk__tensor_destroy(wk_tensor *t) {
-    wk_storage *storage = t->storage, *own = &t->own;
+void wk__tensor_destroy_in_parts(wk_tensor *t) {
+    wk_storage *storage = t->storage;
     const uint8_t flags = t->flags;
     if (t->handle != WK__NO_HANDLE) t->ctx->handles[t->handle] = NULL;
     if (wk_unlikely(t->meta != NULL)) meta_destroy(t);
     t->live = 0;
-    if (storage != own) wk__heap_free(&t->ctx->heap, t, t->size_class);
+    if (storage != &t->own) wk__heap_free(&t->ctx->heap, t, t->size_class);
     if (wk__count_down(&storage->refs, flags)) storage_destroy(storage);
 }
+
+void wk__tensor_destroy(wk_tensor *t) { wk__tensor_destroy_here(t); }
 
 wk_meta *wk__tensor_meta(wk_tensor *t) {
     if (t->meta != NULL) return t->meta;
     wk_meta *meta = wk__heap_alloc(&t->ctx->heap, wk__heap_class(sizeof *meta));
-    if (meta != NULL) memset(meta, 0, sizeof *meta);
+    if (meta == NULL) return NULL;
+    memset(meta, 0, sizeof *meta);
+    t->flags &= (uint8_t)~WK__ONE_BLOCK;
     return t->meta = meta;
 }
 

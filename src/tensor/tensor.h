@@ -48,9 +48,15 @@ typedef struct wk_storage {
     int32_t refs;
     uint32_t version;           /* counts writes in place */
     uint32_t epoch;             /* counts recorded writes in place: views made before the last one are stale */
-    bool is_piece;              /* of a parameter slab: the bytes are the slab's */
-    bool is_wrapped;            /* the bytes are the caller's */
+    uint8_t bytes_of;           /* WK__OF_... */
 } wk_storage;
+
+/* Whose bytes they are. */
+enum {
+    WK__OF_BLOCK, /* of the block that the storage lies in, or of the C library's, where the tensor is shared */
+    WK__OF_SLAB,  /* of a slab of parameters: wk_storage_piece */
+    WK__OF_CALLER /* wk_storage_wrap */
+};
 
 /* A piece has no elements of its own; in their place stands whose its bytes are. */
 typedef struct wk_storage_piece {
@@ -90,6 +96,7 @@ enum {
     WK__OWNED = 2, /* the handle list of its scope counts as a holder */
     WK__VIEW = 4,  /* made as a view of another tensor */
     WK__SHARED = 16,  /* NOTE [Sharing] */
+    WK__ONE_BLOCK = 32, /* its bytes lie in its own block, that in the heap of its context; it has no wk_meta */
     WK__DETACHED = 8, /* that view, or one on its way, was detach: its history is not that of the storage's owner */
 };
 
@@ -160,8 +167,7 @@ static inline void wk__use_own_storage(wk_tensor *t, void *data) {
     s->refs = 1;
     s->version = 0;
     s->epoch = 0;
-    s->is_piece = false;
-    s->is_wrapped = false;
+    s->bytes_of = WK__OF_BLOCK;
     t->storage = s;
 }
 
@@ -176,11 +182,27 @@ static inline wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t nd
     const bool few = nbytes <= WK__FEW_NBYTES;
     wk_tensor *t = wk__handle_new(ctx, wk__heap_class(few ? sizeof *t : sizeof *t + nbytes));
     if (wk_unlikely(t == NULL)) return NULL;
+    t->flags = WK__CONTIGUOUS | WK__ONE_BLOCK;
     t->a.numel = numel;
     t->a.dtype = dtype;
     t->a.ndim = ndim;
     wk__array_row_major(&t->a, dims);
     wk__use_own_storage(t, few ? t->few : (char *)(t + 1));
+    return t;
+}
+
+/* The same for the shape and type of x. Where x is one block, its twin is another of the kind, and nothing about it
+ * has to be worked out again. */
+static inline wk_tensor *wk__tensor_like(wk_ctx *ctx, const wk_tensor *x) {
+    if (wk_unlikely(!(x->flags & WK__ONE_BLOCK))) return wk__tensor_make(ctx, x->a.dtype, x->a.ndim, x->a.dims);
+    wk_tensor *t = wk__handle_new(ctx, x->size_class);
+    if (wk_unlikely(t == NULL)) return NULL;
+    t->flags = WK__CONTIGUOUS | WK__ONE_BLOCK;
+    t->a.numel = x->a.numel;
+    t->a.dtype = x->a.dtype;
+    t->a.ndim = x->a.ndim;
+    for (int32_t d = 0; d < x->a.ndim; d++) t->a.dims[d] = x->a.dims[d], t->a.strides[d] = x->a.strides[d];
+    wk__use_own_storage(t, (char *)t + ((const char *)x->own.data - (const char *)x));
     return t;
 }
 
@@ -225,7 +247,18 @@ wk_tensor *wk__tensor_piece(wk_tensor *owner, void *data, int32_t ndim, const in
 /* Sets every element of a contiguous tensor to zero, which has all bits zero in every type. */
 void wk__tensor_zero(wk_tensor *t);
 
-void wk__tensor_destroy(wk_tensor *t);
+/* Nobody holds t any more. Usually handle, storage and elements go together, as they came. */
+void wk__tensor_destroy_in_parts(wk_tensor *t);
+static inline void wk__tensor_destroy_here(wk_tensor *t) {
+    if (wk_unlikely(!(t->flags & WK__ONE_BLOCK) || t->own.refs != 1)) {
+        wk__tensor_destroy_in_parts(t);
+        return;
+    }
+    if (t->handle != WK__NO_HANDLE) t->ctx->handles[t->handle] = NULL;
+    t->live = 0;
+    wk__heap_free(&t->ctx->heap, t, t->size_class);
+}
+void wk__tensor_destroy(wk_tensor *t); /* the same, for everyone */
 
 static inline wk_tensor *wk__retain(wk_tensor *t) {
     wk__count_up(&t->refs, t->flags);
@@ -253,7 +286,7 @@ static inline wk_storage_wrap *wk__storage_wrap(const wk_storage *s) {
 
 /* The name of the parameter whose piece this is, or NULL. */
 static inline const char *wk__storage_name(const wk_storage *s) {
-    return s->is_piece ? wk__storage_piece(s)->name : NULL;
+    return s->bytes_of == WK__OF_SLAB ? wk__storage_piece(s)->name : NULL;
 }
 
 /* Notes that op (NULL: the user) wrote this storage in place. */

@@ -19,7 +19,7 @@ wk_tensor *wk_wrap(void *data, int32_t ndim, const int64_t *dims, wk_dtype dtype
         t->a.dtype = dtype;
         wk__array_set_dims(&t->a, ndim, dims);
         wk__use_own_storage(t, data);
-        t->own.is_wrapped = true;
+        t->own.bytes_of = WK__OF_CALLER;
         *wk__storage_wrap(&t->own) = (wk_storage_wrap){NULL, NULL};
         t = wk__give_to_scope(t);
     }

@@ -1,0 +1,108 @@
+/* record.h -- appending a node to the tape. Part of every call, so it is inlined where calls are made, and where their
+ * number of inputs is known it is straight code. */
+#ifndef WK_GRAD_RECORD_H
+#define WK_GRAD_RECORD_H
+
+#include <string.h>
+
+#include "grad/tape.h"
+
+/* Attributes are a few words, for which a call of memcpy costs more than the copying. */
+static inline void wk__copy_words(void *to, const void *from, size_t nbytes) {
+    const char *source = from;
+    for (size_t at = 0; at < nbytes; at += 8) memcpy((char *)to + at, source + at, 8);
+}
+
+/* The place of a node on the tape: | wk_node | edges ... | outputs | attributes | dims of the outputs | site | */
+WK_INLINE wk_node *wk__node_new(const wk_call *c, int32_t in_count) {
+    const wk_op *op = c->op;
+    wk_tape *tape = &c->ctx->tape;
+    const bool traced = c->ctx->at_file != NULL;
+    const size_t outputs = sizeof(wk_node) + (size_t)in_count * sizeof(wk_edge);
+    const size_t attrs = outputs + (size_t)op->out_count * sizeof(wk_node_output);
+    size_t nbytes = attrs + op->attrs_nbytes + (size_t)c->out[0]->a.ndim * sizeof(int64_t);
+    for (int32_t k = 1; k < op->out_count; k++) nbytes += (size_t)c->out[k]->a.ndim * sizeof(int64_t);
+    if (wk_unlikely(traced)) nbytes += sizeof(struct wk_site);
+    if (wk_unlikely((size_t)(tape->end - tape->top) < nbytes) && !wk__tape_grow(c->ctx, nbytes)) return NULL;
+    wk_node *node = (wk_node *)(void *)tape->top;
+    tape->top += nbytes;
+    node->nbytes = (uint32_t)nbytes;
+    node->out = (wk_node_output *)(void *)((char *)node + outputs);
+    node->attrs = (char *)node + attrs;
+    wk__copy_words(node->attrs, c->attrs, op->attrs_nbytes);
+    node->has_site = traced;
+    if (wk_unlikely(traced))
+        ((struct wk_site *)(void *)tape->top)[-1] = (struct wk_site){c->ctx->at_file, c->ctx->at_line};
+    return node;
+}
+
+/* The edge to x: where its gradient goes, and its value if that is read. */
+WK_INLINE void wk__edge_set(wk_node *node, int32_t i, wk_tensor *x, bool saved) {
+    wk_edge *edge = &node->in[i];
+    edge->way = x->way;
+    edge->wanted = x->way.kind != WK__TO_NONE;
+    edge->saved = NULL;
+    if (wk_likely(x->way.kind == WK__TO_NODE)) {
+        edge->to.node = x->node;
+    } else if (x->way.kind == WK__TO_NONE) {
+        edge->to.numel = x->a.numel;
+    } else {
+        edge->to.leaf = wk__retain(x);
+        node->holds_leaf = true;
+    }
+    if (saved) {
+        edge->saved = wk__retain(x);
+        edge->version = x->storage->version;
+    }
+}
+
+WK_INLINE void wk__output_set(wk_node *node, int32_t k, wk_tensor *y, int64_t *dims, bool saved) {
+    wk_node_output *out = &node->out[k];
+    out->saved = NULL;
+    out->pending = NULL;
+    out->dims = dims;
+    out->ndim = y->a.ndim;
+    out->dtype = y->a.dtype;
+    out->target = 0;
+    for (int32_t d = 0; d < y->a.ndim; d++) dims[d] = y->a.dims[d];
+    if (saved) {
+        out->saved = wk__retain(y);
+        out->version = y->storage->version;
+    }
+    if (wk_unlikely(!wk__dtype_is_floating(y->a.dtype))) return; /* indices, which have no gradient */
+    y->node = node;
+    y->way = (wk_way){WK__TO_NODE, (uint8_t)k};
+}
+
+/* wk__tape_record for a call of in_count inputs. */
+WK_INLINE bool wk__record(const wk_call *c, int32_t in_count) {
+    wk_tape *tape = &c->ctx->tape;
+    wk_node *node = wk__node_new(c, in_count);
+    if (wk_unlikely(node == NULL)) return false;
+    node->op = c->op;
+    node->prev = tape->last;
+    node->serial = ++tape->serial;
+    node->in_count = in_count;
+    node->consumed_by = 0;
+    node->needed_by = 0;
+    node->out_count = (uint8_t)c->op->out_count;
+    node->pending = 0;
+    node->alike = c->alike;
+    node->hooked = false;
+    node->saves = c->reads != 0;
+    node->holds_leaf = false;
+    uint32_t reads = c->reads; /* none in variadic rows, which may have more inputs than there are bits */
+    for (int32_t i = 0; i < in_count; i++, reads >>= 1) {
+        if (wk_likely(c->in[i] != NULL)) wk__edge_set(node, i, c->in[i], reads & 1);
+        else node->in[i] = (wk_edge){.way = {WK__TO_NONE, 0}};
+    }
+    int64_t *dims = (int64_t *)(void *)((char *)node->attrs + c->op->attrs_nbytes);
+    for (int32_t k = 0; k < c->op->out_count; k++) {
+        wk__output_set(node, k, c->out[k], dims, c->reads & WK_READS_OUT(k));
+        dims += node->out[k].ndim;
+    }
+    tape->last = node;
+    return true;
+}
+
+#endif
