@@ -27,12 +27,14 @@
 #include "kernels/layer_norm.inc"
 #include "kernels/optim.inc"
 #include "kernels/types.inc"
+#include "kernels/truths.inc"
 
 static void test_table_complete(void) {
 #define HAS_FLOAT(name) (table->name[WK_F32] && table->name[WK_F64])
 #define HAS(kernel, NAME, name, ctype, category) &&table->kernel[WK_##NAME]
 #define HAS_PLAIN HAS_FLOAT
 #define HAS_ANY(kernel) (true WK_DTYPES(HAS, kernel))
+#define HAS_EVERY HAS_ANY
 #define WK_KERNEL(name, type, dtypes) CHECK(HAS_##dtypes(name), "%s has empty slots", #name);
 #include "kernel/kernels.def"
 #undef WK_KERNEL
@@ -64,6 +66,7 @@ static void test_table(const char *data) {
     test_sgd();
     test_whole_arithmetic();
     test_halves();
+    test_truths();
     test_rmsprop();
 }
 

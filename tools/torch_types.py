@@ -5,7 +5,7 @@ Usage: torch_types.py FILE        needs python3-torch; made with 1.13.1
 
 Each line is a call and its result. TENSOR is: TYPE NDIM VALUE*(1 or 3), values in exact hexadecimal.
 
-    add TENSOR TENSOR = TENSOR      and sub, mul
+    add TENSOR TENSOR = TENSOR      and sub, mul, comparisons; where chooses from the first, the second, the first
     neg TENSOR = TENSOR             and tanh, sum, mean
     cast TENSOR = TENSOR            the operand as the result's type
     ... = refused                   torch raises an exception
@@ -41,8 +41,13 @@ def result(function, *operands):
         return "refused"
 
 
+def where(a, b):
+    return torch.where(torch.tensor((True, False, True)), a, b)
+
+
 def binary():
-    for op in (torch.add, torch.sub, torch.mul):
+    comparisons = torch.eq, torch.lt, torch.ge, torch.logical_and, torch.logical_xor
+    for op in (torch.add, torch.sub, torch.mul, *comparisons, where):
         for a in TYPES:
             for b in TYPES:
                 if op is torch.sub and (a == "bool") != (b == "bool"):

@@ -36,6 +36,11 @@ WK_API wk_tensor *wk_masked_fill(wk_tensor *x, wk_tensor *mask, double value);
 WK_API wk_tensor *wk_sort(wk_tensor *x, int32_t dim, bool descending, wk_tensor **indices);
 WK_API wk_tensor *wk_topk(wk_tensor *x, int64_t k, int32_t dim, bool largest, wk_tensor **indices);
 
+/* Reads, as wk_item is: are all elements of a near to those of b (wk_isclose)? Have a and b one shape and equal
+ * elements? false on failure, too. https://pytorch.org/docs/stable/generated/torch.allclose.html, torch.equal.html */
+WK_API bool wk_allclose(wk_tensor *a, wk_tensor *b, double rtol, double atol, bool equal_nan);
+WK_API bool wk_equal(wk_tensor *a, wk_tensor *b);
+
 /* ------------------------------------------------------------------------------------------ losses with options --- */
 
 /* Each loss has a short form in ops.def, with PyTorch's defaults, and one that takes options (NULL: the defaults):

@@ -106,6 +106,7 @@ struct wk_op {
     int32_t row;                 /* place in ops.def, or -1: a row of a layer above, such as an optimiser's step */
     int32_t in_count, out_count; /* in_count WK__ANY_NUMBER: variadic */
     uint32_t optional;           /* bit i: input i may be NULL */
+    uint32_t own_type;           /* bit i: input i, a condition or an index, has nothing to do with NOTE [Types] */
     uint32_t flags;
     uint32_t types;              /* what it computes in beside f32 and f64 (NOTE [Types]) */
     const char *in_names;        /* "a b": for messages */
@@ -168,7 +169,7 @@ static inline bool wk__takes(const wk_op *op, wk_dtype dtype) {
 
 /* For shape rules, before all else: are the inputs of one type that the row takes? False also when the call is to start
  * again with other inputs (NOTE [Types]). */
-bool wk__check_float_slow(wk_call *c);
+bool wk__check_float_slow(wk_call *c); /* the one for rows with types of their own among the inputs */
 static inline bool wk__check_float(wk_call *c) {
     const wk_dtype dtype = c->in[0]->a.dtype;
     bool fine = wk__takes(c->op, dtype);

@@ -17,12 +17,17 @@ static wk_dtype promoted(wk_dtype a, wk_dtype b) {
     return wk__dtype_nbytes[a] > wk__dtype_nbytes[b] ? a : b;
 }
 
+/* Does input i, if it is there, have a say in the type? */
+static bool counts(const wk_call *c, int32_t i) {
+    return c->in[i] != NULL && !(c->op->in_count != WK__ANY_NUMBER && c->op->own_type >> i & 1);
+}
+
 /* The type of several inputs together, as torch.result_type has it: a 0-d tensor counts only where it is of a higher
  * rank than all that have dimensions. */
 static wk_dtype common_type(const wk_call *c) {
     wk_dtype most = -1, zero_dim = -1;
     for (int32_t i = 0; i < c->in_count; i++) {
-        if (c->in[i] == NULL) continue;
+        if (!counts(c, i)) continue;
         wk_dtype *kind = c->in[i]->a.ndim > 0 ? &most : &zero_dim;
         *kind = promoted(*kind, c->in[i]->a.dtype);
     }
@@ -32,7 +37,7 @@ static wk_dtype common_type(const wk_call *c) {
 
 static bool of_one_type(const wk_call *c, wk_dtype dtype) {
     bool same = true;
-    for (int32_t i = 0; i < c->in_count; i++) same &= c->in[i] == NULL || c->in[i]->a.dtype == dtype;
+    for (int32_t i = 0; i < c->in_count; i++) same &= !counts(c, i) || c->in[i]->a.dtype == dtype;
     return same;
 }
 
@@ -57,22 +62,26 @@ static bool refuse_type(wk_call *c, int32_t i) {
 }
 
 static bool refuse(wk_call *c) {
-    const wk_tensor *first = c->in[0];
-    for (int32_t i = 0; i < c->in_count; i++) {
+    int32_t from = 0;
+    while (!counts(c, from)) from++;
+    const wk_tensor *first = c->in[from];
+    for (int32_t i = from; i < c->in_count; i++) {
         const wk_tensor *x = c->in[i];
-        if (x == NULL) continue;
+        if (!counts(c, i)) continue;
         if (!wk__takes(c->op, x->a.dtype) && !wk__dtype_is_floating(x->a.dtype)) return refuse_type(c, i);
         if (x->a.dtype == first->a.dtype) continue;
         char name[24], other[24];
-        return wk__refuse(c, WK_EDTYPE, "%s has type %s and %s has %s", wk__input_name(c->op, 0, other, sizeof other),
-                          wk_dtype_name(first->a.dtype), wk__input_name(c->op, i, name, sizeof name),
-                          wk_dtype_name(x->a.dtype));
+        return wk__refuse(c, WK_EDTYPE, "%s has type %s and %s has %s",
+                          wk__input_name(c->op, from, other, sizeof other), wk_dtype_name(first->a.dtype),
+                          wk__input_name(c->op, i, name, sizeof name), wk_dtype_name(x->a.dtype));
     }
-    return refuse_type(c, 0);
+    return refuse_type(c, from);
 }
 
 WK_NOINLINE bool wk__check_float_slow(wk_call *c) {
-    c->retype = computed_in(c, common_type(c)) >= 0;
+    const wk_dtype common = common_type(c);
+    if (wk__takes(c->op, common) && of_one_type(c, common)) return true; /* an input of another type has its own */
+    c->retype = computed_in(c, common) >= 0;
     return c->retype ? false : refuse(c);
 }
 
@@ -90,8 +99,7 @@ static void outputs_to_half(const wk_op *op, wk_dtype half, wk_tensor **outs) {
 WK_NOINLINE wk_tensor *wk__apply_retyped(const wk_call *c, wk_tensor **outs) {
     wk_tensor *in[WK__MAX_FIXED_INPUTS] = {NULL}, *room[WK__MAX_OUTPUTS] = {NULL};
     const wk_dtype common = common_type(c), computed = computed_in(c, common);
-    for (int32_t i = 0; i < c->in_count; i++)
-        if (c->in[i] != NULL) in[i] = wk__cast(c->in[i], computed);
+    for (int32_t i = 0; i < c->in_count; i++) in[i] = counts(c, i) ? wk__cast(c->in[i], computed) : c->in[i];
     if (outs == NULL) outs = room;
     wk__apply(c->op, in, c->in_count, c->attrs, outs);
     for (int32_t i = 0; i < c->in_count; i++)

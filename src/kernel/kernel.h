@@ -20,6 +20,10 @@ typedef void wk_scale_loop(int64_t n, void *y, int64_t sy, const void *x, int64_
 typedef void wk_scaled_diff_loop(int64_t n, void *y, int64_t sy, const void *a, int64_t sa, const void *b, int64_t sb,
                                  double s, double beta);
 
+/* y = a where the condition, a bool, holds, else b. */
+typedef void wk_where_loop(int64_t n, void *y, int64_t sy, const uint8_t *condition, int64_t sc, const void *a,
+                           int64_t sa, const void *b, int64_t sb);
+
 /* y = f(x, s, t), and gx = its gradient (add: gx += it), where the formula in maps.def reads g and x or y. gx is not
  * repeated. */
 typedef void wk_map_loop(int64_t n, void *y, int64_t sy, const void *x, int64_t sx, double s, double t);

@@ -3,7 +3,7 @@
  *
  *   scalar        the element type
  *   number        what is computed in: VALUE(x) is an element as one, ELEMENT(v) the element nearest to one
- *   ORDER(x)      an element as it compares with others
+ *   ORDER(x)      an element as it compares with others, which is of type `ordered`
  *   wide          the type in which sums are kept
  *   NUMBER(s)     a double as one of these
  *   FMA(a, b, c)  a b + c
@@ -17,6 +17,8 @@
 #include "kernel/ref_math.h"
 #include "kernel/rnn_work.h"
 
+#define LINKAGE
+
 /* An index that counts from the end when it is negative. */
 static inline int64_t at_index(int64_t index, int64_t size) {
     return index < 0 ? index + size : index;
@@ -27,6 +29,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #define wide double
 #define FMA(a, b, c) fma(a, b, c)
 #define NUMBER(s) (number)(s)
+#define ordered number
 #define ORDER(x) VALUE(x)
 
 #define VALUE(x) (x)
@@ -38,6 +41,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_move.inc"
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
+#include "kernel/truths.inc"
 #include "kernel/ref_loops.inc"
 #include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
@@ -56,6 +60,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_move.inc"
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
+#include "kernel/truths.inc"
 #include "kernel/ref_loops.inc"
 #include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
@@ -80,6 +85,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_move.inc"
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
+#include "kernel/truths.inc"
 #undef KERNEL
 #undef ELEMENT
 #undef VALUE
@@ -92,6 +98,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_move.inc"
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
+#include "kernel/truths.inc"
 #undef KERNEL
 #undef ELEMENT
 #undef VALUE
@@ -99,6 +106,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 
 #undef number
 #undef ORDER
+#undef ordered
 #undef NUMBER
 #undef FMA
 #undef wide
@@ -110,6 +118,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #define wide uint64_t
 #define FMA(a, b, c) ((a) * (b) + (c))
 #define NUMBER(s) (number)(int64_t)(s)
+#define ordered scalar
 #define ORDER(x) (x)
 
 #define scalar int64_t
@@ -119,6 +128,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_move.inc"
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
+#include "kernel/truths.inc"
 #undef KERNEL
 #undef ELEMENT
 #undef VALUE
@@ -131,6 +141,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_move.inc"
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
+#include "kernel/truths.inc"
 #undef KERNEL
 #undef ELEMENT
 #undef VALUE
@@ -143,10 +154,14 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_move.inc"
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
+#include "kernel/truths.inc"
 #undef KERNEL
 #undef ELEMENT
 #undef VALUE
 #undef scalar
+
+#undef ORDER
+#define ORDER(x) ((x) != 0)
 
 #define scalar uint8_t
 #define VALUE(x) (number)((x) != 0)
@@ -155,12 +170,14 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_move.inc"
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
+#include "kernel/truths.inc"
 #undef KERNEL
 #undef ELEMENT
 #undef VALUE
 #undef scalar
 
 #undef ORDER
+#undef ordered
 #undef NUMBER
 #undef FMA
 #undef wide
@@ -176,6 +193,7 @@ int64_t wk__rnn_work(int64_t T, int64_t B, int64_t I, int64_t H) {
 #define SLOTS_FLOAT(kernel) {[WK_F32] = wk__ref_##kernel##_f32, [WK_F64] = wk__ref_##kernel##_f64}
 #define SLOTS_PLAIN SLOTS_FLOAT
 #define SLOTS_ANY(kernel) {WK_DTYPES(SLOT, kernel)}
+#define SLOTS_EVERY SLOTS_ANY
 
 const wk_kernels wk__kernels_ref = {
     .isa = "ref",

@@ -9,9 +9,11 @@
 #define WK_AND_OF(kernel, NAME, name, ctype, category) , wk__ref_##kernel##_##name
 #define WK_DECLARE_ANY(name, type) extern type wk__ref_##name##_f32 WK_DTYPES_BUT_F32(WK_AND_OF, name);
 #define WK_DECLARE_PLAIN WK_DECLARE_FLOAT
+#define WK_DECLARE_EVERY WK_DECLARE_ANY
 #define WK_KERNEL(name, type, dtypes) WK_DECLARE_##dtypes(name, type)
 #include "kernel/kernels.def"
 #undef WK_KERNEL
+#undef WK_DECLARE_EVERY
 #undef WK_DECLARE_PLAIN
 #undef WK_DECLARE_ANY
 #undef WK_AND_OF

@@ -69,11 +69,11 @@ static inline bool declare_alike(wk_call *c, const wk_tensor *x, uint8_t flags) 
 
 bool wk__unary_shape(wk_call *c) { return wk__check_float(c) && declare_alike(c, c->in[0], c->in[0]->flags); }
 
-WK_NOINLINE static bool broadcast_shape(wk_call *c) {
+WK_NOINLINE static bool broadcast_shape(wk_call *c, wk_dtype dtype) {
     const wk_tensor *a = c->in[0], *b = c->in[1];
     int32_t ndim;
     int64_t dims[WK_MAX_DIMS];
-    if (wk__broadcast_dims(&a->a, &b->a, &ndim, dims)) return wk__declare(c, 0, a->a.dtype, ndim, dims);
+    if (wk__broadcast_dims(&a->a, &b->a, &ndim, dims)) return wk__declare(c, 0, dtype, ndim, dims);
     wk_shape_text ta, tb;
     return wk__refuse(c, WK_ESHAPE, "shapes a %s and b %s do not broadcast", wk__dims_text(&ta, a),
                       wk__dims_text(&tb, b));
@@ -83,8 +83,10 @@ bool wk__binary_shape(wk_call *c) {
     const wk_tensor *a = c->in[0], *b = c->in[1];
     if (wk_likely(a->a.dtype == b->a.dtype && wk__takes(c->op, a->a.dtype) && wk__same_dims(&a->a, &b->a)))
         return declare_alike(c, a, a->flags & b->flags);
-    return wk__check_float(c) && broadcast_shape(c);
+    return wk__check_float(c) && broadcast_shape(c, a->a.dtype);
 }
+
+bool wk__relation_shape(wk_call *c) { return wk__check_float(c) && broadcast_shape(c, WK_BOOL); }
 
 bool wk__is_unstretched(const wk_backprop *b, int32_t i) {
     if (wk_likely(b->node->alike != 0)) return true;

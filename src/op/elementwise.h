@@ -33,8 +33,9 @@ static inline void wk__set_or_add(const wk_array *y, const wk_array *x, bool add
 /* y (+)= x summed over the dimensions in which y is stretched to x's shape. */
 void wk__sum_to(const wk_array *y, const wk_array *x, bool add);
 
-/* The shape rule of y = f(a, b) with broadcasting, and of y = f(x). */
+/* The shape rule of y = f(a, b) with broadcasting, in their type or as bools, and of y = f(x). */
 bool wk__binary_shape(wk_call *c);
+bool wk__relation_shape(wk_call *c);
 bool wk__unary_shape(wk_call *c);
 
 /* For shape rules of rows with a number: can s be a number of input 0's type? Whole numbers take whole ones. */

@@ -82,8 +82,7 @@ wk_tensor *wk_masked_select(wk_tensor *x, wk_tensor *mask) {
 wk_tensor *wk_masked_fill(wk_tensor *x, wk_tensor *mask, double value) {
     wk_dims_attr to;
     if (!common_shape("masked_fill", x, mask, &to)) return NULL;
-    wk_tensor *y = wk__put_slices(flat(x, &to), kept(mask, &to), wk_scalar(value, x->a.dtype), false);
-    return wk_reshape(y, to.ndim, to.dims);
+    return wk_where(wk_cast(mask, WK_BOOL), wk_scalar(value, x->a.dtype), x);
 }
 
 /* ------------------------------------------------------------------------------------------------------ one_hot --- */

@@ -30,7 +30,8 @@ static void merge_dims(wk_rows *rows, const wk_array *expanded) {
 }
 
 bool wk__rows_begin(wk_rows *rows, int32_t count, const wk_array *const *arrays) {
-    wk_array expanded[WK__ROWS_ARRAYS] = {{0}};
+    wk_array expanded[WK__ROWS_ARRAYS];
+    expanded[0].ndim = 0;
     if (arrays[0]->numel == 0) return false;
     rows->count = count;
     for (int32_t a = 0; a < count; a++) {

@@ -1,4 +1,4 @@
-/* iterate.h -- one walk over up to three arrays of one shape, for every element-wise kernel.
+/* iterate.h -- one walk over up to four arrays of one shape, for every element-wise kernel.
  *
  * The walk hands out rows: runs along the innermost dimension, with a stride for each array. Neighbouring dimensions
  * that lie on from one another in all arrays are merged first, so contiguous arrays of any shape are a single row.
@@ -12,7 +12,7 @@
 #include "kernel/kernel.h"
 #include "tensor/array.h"
 
-enum { WK__ROWS_ARRAYS = 3 };
+enum { WK__ROWS_ARRAYS = 4 };
 
 typedef struct wk_rows {
     int64_t n;                        /* elements in this row */

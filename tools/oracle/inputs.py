@@ -14,6 +14,10 @@ def whole(*numbers, shape=None):
     return x if shape is None else x.reshape(shape)
 
 
+def truths(*values):
+    return torch.tensor(values).bool()
+
+
 def away_from_zero(x):
     return torch.where(x < 0, x - 0.5, x + 0.5)
 
