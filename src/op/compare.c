@@ -6,7 +6,7 @@
 #include "op/elementwise.h"
 #include "op/rows.h"
 
-/* ------------------------------------------------------------------------------------------------ of two tensors --- */
+/* ---------------------------------------------------------------------------------------------- of two tensors --- */
 
 #define RELATION(name)                                                                                              \
     static void name##_forward(wk_call *c) {                                                                        \
@@ -22,7 +22,7 @@ RELATION(logical_and)
 RELATION(logical_or)
 RELATION(logical_xor)
 
-/* ----------------------------------------------------------------------------------------- of a tensor and a number --- */
+/* ------------------------------------------------------------------------------------ of a tensor and a number --- */
 
 typedef struct number_attrs { double s; } number_attrs;
 
@@ -83,7 +83,7 @@ RELATIONS(le)
 RELATIONS(gt)
 RELATIONS(ge)
 
-/* ------------------------------------------------------------------------------------------------- of one tensor --- */
+/* ----------------------------------------------------------------------------------------------- of one tensor --- */
 
 #define PROPERTY(name)                                                                                              \
     static void name##_forward(wk_call *c) {                                                                        \

@@ -1,6 +1,6 @@
 /* where.c -- one of two by a condition.
  *
- *     y = c ? a : b       ga += c ? g : 0        gb += c ? 0 : g          summed where broadcasting stretched an input */
+ *     y = c ? a : b       ga += c ? g : 0        gb += c ? 0 : g        summed where broadcasting stretched an input */
 #include "op/elementwise.h"
 #include "op/rows.h"
 
