@@ -88,7 +88,27 @@ static void options(void **state) {
     assert_true(isnan(wk_item(wk_nll_loss_options(zeros(WK_SHAPE(2, 3)), wk_zeros(WK_SHAPE(2), WK_I64), &o))));
     o.size = 1;
     wk_l1_loss_options(x, t, &o);
-    assert_fails(WK_EINVAL, "l1_loss: options of size 1: begin with WK_LOSS_OPTIONS");
+    assert_fails(WK_EINVAL, "l1_loss: the options have no size: begin them with the WK_..._OPTIONS macro");
+}
+
+/* A caller who knows fewer options, and one who knows more. */
+static void losses_of_other_versions(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = row((const float[]){1, 2, 4}, 3), *t = row((const float[]){0, 0, 1}, 3);
+    struct {
+        wk_loss_options known;
+        int64_t later;
+    } o = {WK_LOSS_OPTIONS, 0};
+    o.known.reduction = WK_REDUCTION_SUM;
+    o.known.beta = 0.5; /* lies behind the size that follows */
+    o.known.size = offsetof(wk_loss_options, beta);
+    assert_close(wk_item(wk_smooth_l1_loss_options(x, t, &o.known)), 4.5, 0, "0.5 + 1.5 + 2.5, beta 1");
+    o.known.size = sizeof o;
+    assert_close(wk_item(wk_smooth_l1_loss_options(x, t, &o.known)), 5.25, 0, "0.75 + 1.75 + 2.75, beta 0.5");
+    o.later = 1;
+    assert_null(wk_mse_loss_options(x, t, &o.known));
+    assert_fails(WK_EINVAL, "mse_loss: the options use a field that this version of wick does not know");
 }
 
 static void nan_wins(void **state) {
@@ -138,5 +158,5 @@ static void dropout(void **state) {
 }
 
 WK_TEST_MAIN("reductions", cmocka_unit_test(of_nothing), cmocka_unit_test(wrong_arguments),
-             cmocka_unit_test(wrong_targets), cmocka_unit_test(options), cmocka_unit_test(nan_wins),
-             cmocka_unit_test(long_sums), cmocka_unit_test(dropout))
+             cmocka_unit_test(wrong_targets), cmocka_unit_test(options), cmocka_unit_test(losses_of_other_versions),
+             cmocka_unit_test(nan_wins), cmocka_unit_test(long_sums), cmocka_unit_test(dropout))

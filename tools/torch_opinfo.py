@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Write tests/data/opinfo/ROW.txt: PyTorch's own test samples (OpInfo) of every operation that wick has too.
 
-Usage: torch_opinfo.py OPS_DEF FOLDER [ROW...]        needs python3-torch; made with 1.13.1
+Usage: torch_opinfo.py WICK FOLDER [ROW...]        needs python3-torch; made with 1.13.1
 
 A sample gives shapes, strides, arguments and numbers; PyTorch's float64 gives results and gradients. How samples become
 calls is told in oracle/opinfo.py, the format in oracle/text.py. A file begins with what was left out of it, and why.
-Samples of rows that OPS_DEF, include/wick/ops.def, does not have are printed as left out.
+Samples of rows that WICK, the command line program, does not know are printed as left out.
 """
 import collections
 import os
@@ -23,10 +23,6 @@ from oracle.text import text_of
 
 MOST_BYTES = 32_000     # of one file
 MOST_ALIKE = 2          # samples of the same shapes, strides and attributes
-
-# Rows some of whose samples differ (NaN and infinities, 0-d, f32 near a pole, p of the norm rounded to f32, optional
-# weights), and nobody has judged yet how each should: they are not written.
-UNJUDGED = {"acos", "asin", "cross_entropy", "elu", "hardtanh", "nll_loss", "norm", "relu", "roll", "unfold"}
 
 
 def shape_of_case(lines):
@@ -78,12 +74,12 @@ def write(path, cases, left_out):
 
 
 def main():
-    path, folder, *wanted = sys.argv[1:]
+    program, folder, *wanted = sys.argv[1:]
     warnings.simplefilter("ignore")
-    table, missing, count = rows(path), [], 0
+    table, missing, count = rows(program), [], 0
     os.makedirs(folder, exist_ok=True)
     for name, pairs in calls(getattr(family, "SAMPLES", "") for family in families().values()).items():
-        if name in UNJUDGED or wanted and name not in wanted:
+        if wanted and name not in wanted:
             continue
         if name not in table:
             missing.append(name)

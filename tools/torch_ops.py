@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
 """Write tests/data/ops/FAMILY.txt: operations with gradients, first and second, as PyTorch has them in float64.
 
-Usage: torch_ops.py OPS_DEF FOLDER [FAMILY...]        needs python3-torch; made with 1.13.1
+Usage: torch_ops.py WICK FOLDER [FAMILY...]        needs python3-torch; made with 1.13.1
 
-OPS_DEF is include/wick/ops.def: a case is written when the operation has a row there with the case's attributes as
-parameters; the others are printed as left out. The cases are those of oracle/families, all or the named ones; the
+WICK is the command line program, which knows the rows: a case is written when there is a row of its name with its
+attributes; the others are printed as left out. The cases are those of oracle/families, all or the named ones; the
 format is told in oracle/text.py.
 """
 import os
 import sys
 
 import oracle
-from oracle.rows import LOSS_OPTIONS, families, rows
+from oracle.rows import families, rows
 from oracle.text import text_of
 
 
 def main():
-    path, folder, *wanted = sys.argv[1:]
-    table, left_out, count = rows(path), set(), 0
+    program, folder, *wanted = sys.argv[1:]
+    table, left_out, count = rows(program), set(), 0
     os.makedirs(folder, exist_ok=True)
     for name, family in families().items():
         if not hasattr(family, "cases") or wanted and name not in wanted:
@@ -25,7 +25,7 @@ def main():
         with open(f"{folder}/{name}.txt", "w") as file:
             print(f"# made by tools/torch_ops.py with PyTorch {oracle.torch.__version__}", file=file)
             for case in family.cases():
-                if case.op in table and set(case.attributes) <= {*table[case.op].attributes, *LOSS_OPTIONS}:
+                if case.op in table and set(case.attributes) <= set(table[case.op].attributes):
                     count += 1
                     file.write(text_of(case.lines()))
                 else:

@@ -1,34 +1,32 @@
 /* activation.c -- the functions between the layers of a network, each with its gradient, as in unary.c. At a bend the
- * gradient is PyTorch's. The sign of a relu, 0 or 1, says in ops on which side of a bend x lies. */
+ * gradient is PyTorch's. */
 #include "op/unary.h"
 
 #define X WK_READS_IN(0)
 #define Y WK_READS_OUT(0)
 
-/* 1 where x > bend, else 0 */
-static wk_tensor *above(wk_tensor *x, double bend) { return wk_sign(wk_relu(wk_add_scalar(x, -bend))); }
-
-/* low + (high - low) p: low where p is 0, high where p is 1 */
-static wk_tensor *between(wk_tensor *low, wk_tensor *high, wk_tensor *p) {
-    return wk_add(low, wk_mul(wk_sub(high, low), p));
+/* g where x lies above the bend, else other */
+static wk_tensor *above(wk_tensor *x, double bend, wk_tensor *g, wk_tensor *other) {
+    return wk_where(wk_gt_scalar(x, bend), g, other);
 }
 
 WK_UNARY(sigmoid, Y, wk_mul(g, wk_sub(y, wk_square(y))))
-WK_UNARY(relu, Y, wk_mul(g, wk_sign(y)))
+WK_UNARY(relu, Y, wk__zero_where(wk_le_scalar(y, 0), g))
 
-WK_UNARY_S(leaky_relu, negative_slope, 0.01, X, between(wk_mul_scalar(g, attrs->s), g, above(x, 0)))
+WK_UNARY_S(leaky_relu, negative_slope, 0.01, X, above(x, 0, g, wk_mul_scalar(g, attrs->s)))
 
 /* alpha e^x below 0; the exponent is bounded so that nothing overflows above */
-WK_UNARY_S(elu, alpha, 1, X,
-           between(wk_mul(g, wk_mul_scalar(wk_exp(wk_clamp(x, -INFINITY, 0)), attrs->s)), g, above(x, 0)))
+WK_UNARY_S(elu, alpha, 1, X, above(x, 0, g, wk_mul(g, wk_mul_scalar(wk_exp(wk_clamp(x, -INFINITY, 0)), attrs->s))))
 
-/* min < x < max */
+/* 1 between the bounds, but not on them */
 WK_UNARY_ST(hardtanh, min_val, -1, max_val, 1, X,
-            wk_mul(g, wk_mul(above(x, attrs->s), above(wk_neg(x), -attrs->t))))
+            wk__zero_where(wk_logical_or(wk_le_scalar(x, attrs->s), wk_ge_scalar(x, attrs->t)), g))
 
-WK_UNARY_ST(softplus, beta, 1, threshold, 20, X,
-            between(wk_mul(g, wk_sigmoid(wk_mul_scalar(x, attrs->s))), g,
-                    above(wk_mul_scalar(x, attrs->s), attrs->t)))
+static wk_tensor *softplus_gradient(wk_tensor *g, wk_tensor *scaled, double threshold) {
+    return above(scaled, threshold, g, wk_mul(g, wk_sigmoid(scaled)));
+}
+
+WK_UNARY_ST(softplus, beta, 1, threshold, 20, X, softplus_gradient(g, wk_mul_scalar(x, attrs->s), attrs->t))
 
 /* x p for a p = p(x) with derivative q: g (p + x q) */
 static wk_tensor *gated(wk_tensor *g, wk_tensor *x, wk_tensor *p, wk_tensor *q) {

@@ -3,13 +3,16 @@
  *     smooth_l1     d = |x - t| < beta ? (x - t)^2 / (2 beta) : |x - t| - beta/2
  *                                                          gx += g clamp((x - t) / beta, -1, 1)
  *     nll           y(j) = -w[t(j)] x(j, t(j))     gx(j, t(j)) -= g w[t(j)]
+ *                   y(j) = -sum_c w[c] t(j, c) x(j, c)   where targets are chances
  *
  * Which targets count is a row of its own, which also looks whether they are in range. A loss of N targets needs
  * nothing of the size of all classes but log_softmax itself. */
 #include <math.h>
 #include <string.h>
 
+#include "base/options.h"
 #include "op/elementwise.h"
+#include "op/losses.h"
 #include "op/powers.h"
 #include "op/reduction.h"
 
@@ -153,27 +156,48 @@ static wk_tensor *nll(wk_tensor *x, wk_tensor *target, wk_tensor *weight, const 
         losses = wk_add(wk_mul_scalar(losses, 1 - smoothing),
                         wk_mul_scalar(wk_mul(shared_loss(x, weights), counted), smoothing));
     if (a->reduction != WK_REDUCTION_MEAN) return reduced(losses, a->reduction);
-    return wk_mul(wk_sum(losses), wk__abs_power(wk_sum(share), -1)); /* NaN when all are ignored */
+    return wk_div(wk_sum(losses), wk_sum(share)); /* NaN when all are ignored */
+}
+
+/* Targets t that are chances, in x's shape: a target for each class, counted so often. */
+static wk_tensor *expected_nll(wk_tensor *x, wk_tensor *t, wk_tensor *weight, const loss_attrs *a) {
+    const int64_t dim = class_dim(x);
+    const double smoothing = a->label_smoothing;
+    if (smoothing > 0) t = wk_add_scalar(wk_mul_scalar(t, 1 - smoothing), smoothing / (double)wk_dim(x, (int32_t)dim));
+    wk_tensor *of_classes = wk_mul(x, t);
+    if (weight != NULL) of_classes = wk_mul(of_classes, over_classes(weight, x));
+    return reduced(wk_neg(wk_sum_dims(of_classes, 1, &dim, false)), a->reduction);
 }
 
 /* ----------------------------------------------------------------------------------------------------- checking --- */
 
+bool wk__check_reduction(wk_call *c, int64_t reduction) {
+    if (reduction >= WK_REDUCTION_NONE && reduction <= WK_REDUCTION_SUM) return true;
+    return wk__refuse(c, WK_EINVAL, "%lld is no reduction", (long long)reduction);
+}
+
+bool wk__check_pair(wk_call *c) {
+    const wk_tensor *x = c->in[0], *t = c->in[1];
+    wk_shape_text tx, tt;
+    if (!wk__check_float(c)) return false;
+    if (wk_likely(wk__same_dims(&x->a, &t->a))) return true;
+    return wk__refuse(c, WK_ESHAPE, "x %s and target %s differ: give both one shape", wk__dims_text(&tx, x),
+                      wk__dims_text(&tt, t));
+}
+
 static bool attrs_fine(wk_call *c) {
     const loss_attrs *a = c->attrs;
-    if (a->reduction < WK_REDUCTION_NONE || a->reduction > WK_REDUCTION_SUM)
-        return wk__refuse(c, WK_EINVAL, "%lld is no reduction", (long long)a->reduction);
+    if (!wk__check_reduction(c, a->reduction)) return false;
     if (!(a->beta >= 0)) return wk__refuse(c, WK_EINVAL, "beta is %g, below 0", a->beta);
     if (a->label_smoothing >= 0 && a->label_smoothing <= 1) return true;
     return wk__refuse(c, WK_EINVAL, "label_smoothing is %g, not from 0 to 1", a->label_smoothing);
 }
 
-static bool pair_shape(wk_call *c) {
-    const wk_tensor *x = c->in[0], *t = c->in[1];
-    wk_shape_text tx, tt;
-    if (!attrs_fine(c) || !wk__check_float(c)) return false;
-    if (wk__same_dims(&x->a, &t->a)) return true;
-    return wk__refuse(c, WK_ESHAPE, "x %s and target %s differ: give both one shape", wk__dims_text(&tx, x),
-                      wk__dims_text(&tt, t));
+static bool pair_shape(wk_call *c) { return attrs_fine(c) && wk__check_pair(c); }
+
+static bool huber_shape(wk_call *c) {
+    if (((const loss_attrs *)c->attrs)->beta != 0) return pair_shape(c);
+    return wk__refuse(c, WK_EINVAL, "beta is 0, with which every loss is 0: give a positive one, or take l1_loss");
 }
 
 /* target has x's shape without its dimension of classes. */
@@ -183,6 +207,14 @@ static bool target_fits(const wk_array *x, const wk_array *t) {
     bool fits = true;
     for (int32_t d = 0; d < t->ndim; d++) fits &= t->dims[d] == x->dims[d + (d >= dim)];
     return fits;
+}
+
+static bool weight_fits(wk_call *c) {
+    const wk_tensor *x = c->in[0], *w = c->in[2];
+    wk_shape_text tx, tw;
+    if (w == NULL || (w->a.ndim == 1 && w->a.numel == x->a.dims[class_dim(x)])) return true;
+    return wk__refuse(c, WK_ESHAPE, "scores %s and weights %s: one weight for each class", wk__dims_text(&tx, x),
+                      wk__dims_text(&tw, w));
 }
 
 static bool class_shape(wk_call *c) {
@@ -196,9 +228,14 @@ static bool class_shape(wk_call *c) {
     if (!target_fits(&x->a, &t->a))
         return wk__refuse(c, WK_ESHAPE, "scores %s and targets %s: targets have the shape of (N,C,...) without C",
                           wk__dims_text(&tx, x), wk__dims_text(&tt, t));
-    if (w == NULL || (w->a.ndim == 1 && w->a.numel == x->a.dims[class_dim(x)])) return true;
-    return wk__refuse(c, WK_ESHAPE, "scores %s and weights %s: one weight for each class", wk__dims_text(&tx, x),
-                      wk__dims_text(&tt, w));
+    return weight_fits(c);
+}
+
+/* Targets as numbers of classes, or as chances. */
+static bool cross_entropy_shape(wk_call *c) {
+    const wk_array *x = &c->in[0]->a, *t = &c->in[1]->a;
+    if (x->ndim == 0 || !wk__dtype_is_float[t->dtype] || !wk__same_dims(x, t)) return class_shape(c);
+    return attrs_fine(c) && wk__check_pair(c) && weight_fits(c);
 }
 
 /* --------------------------------------------------------------------------------------------------------- rows --- */
@@ -243,7 +280,8 @@ static void nll_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out
 }
 
 static void cross_entropy_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    out[0] = nll(wk_log_softmax(in[0], class_dim(in[0])), in[1], in[2], attrs, true);
+    wk_tensor *x = wk_log_softmax(in[0], class_dim(in[0])), *t = in[1];
+    out[0] = wk_dtype_of(t) == WK_I64 ? nll(x, t, in[2], attrs, true) : expected_nll(x, t, in[2], attrs);
 }
 
 static const wk_attr_field fields[] = {
@@ -264,43 +302,17 @@ static const wk_attr_field fields[] = {
         return with_options(&wk__op_##loss, x, target, options);                                             \
     }
 
-/* The options of a caller who may know fewer of them; false, recorded, when there are more than are known here. */
-static bool read_options(const wk_op *op, const wk_loss_options *given, wk_loss_options *o) {
-    wk_ctx *ctx = wk__ctx();
-    *o = (wk_loss_options)WK_LOSS_OPTIONS;
-    if (given == NULL) return true;
-    if (given->size >= sizeof given->size && given->size <= sizeof *o) {
-        memcpy(o, given, given->size);
-        return true;
-    }
-    if (wk__ready(ctx))
-        wk__fail(ctx, WK_EINVAL, op->name, "options of size %zu: begin with WK_LOSS_OPTIONS", given->size);
-    return false;
-}
-
 static wk_tensor *with_options(const wk_op *op, wk_tensor *x, wk_tensor *target, const wk_loss_options *options) {
     wk_loss_options o;
-    if (!read_options(op, options, &o)) return NULL;
+    if (!wk__options(&o, &(wk_loss_options)WK_LOSS_OPTIONS, options, sizeof o, op->name)) return NULL;
     loss_attrs attrs = {o.reduction, o.ignore_index, o.beta, o.label_smoothing};
     return wk__compose(op, (wk_tensor *const[]){x, target, o.weight, o.pos_weight}, op->in_count, &attrs, NULL);
 }
 
 LOSS(l1_loss, 2, "x target", pair_shape, l1_compose)
 LOSS(smooth_l1_loss, 2, "x target", pair_shape, smooth_l1_compose)
-LOSS(huber_loss, 2, "x target", pair_shape, huber_compose)
+LOSS(huber_loss, 2, "x target", huber_shape, huber_compose)
 LOSS(binary_cross_entropy, 3, "x target weight", pair_shape, bce_compose)
 LOSS(binary_cross_entropy_with_logits, 4, "x target weight pos_weight", pair_shape, bce_logits_compose)
 LOSS(nll_loss, 3, "log_probs target weight", class_shape, nll_compose)
-LOSS(cross_entropy, 3, "logits target weight", class_shape, cross_entropy_compose)
-
-/* mse_loss is a row by itself for the mean, which is what it is used with. */
-wk_tensor *wk_mse_loss_options(wk_tensor *x, wk_tensor *target, const wk_loss_options *options) {
-    wk_loss_options o;
-    if (!read_options(&wk__op_mse_loss, options, &o)) return NULL;
-    if (o.reduction == WK_REDUCTION_MEAN) return wk_mse_loss(x, target);
-    WK_SCOPE;
-    wk_call c = {.op = &wk__op_mse_loss, .ctx = wk__ctx(), .in = (wk_tensor *const[]){x, target}, .in_count = 2,
-                 .attrs = &(loss_attrs){.reduction = o.reduction}};
-    wk_tensor *d = wk_sub(x, target);
-    return d != NULL && pair_shape(&c) ? wk_yield(reduced(wk_mul(d, d), o.reduction)) : NULL;
-}
+LOSS(cross_entropy, 3, "logits target weight", cross_entropy_shape, cross_entropy_compose)

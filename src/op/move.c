@@ -73,16 +73,25 @@ static const wk_attr_field roll_fields[] = {
     {"dims", 'd', offsetof(roll_attrs, dims), 0},
 };
 
-/* Shifts become steps to the right, fewer than there are elements. */
+/* One shift without a dimension rolls x as if it were flat. */
+static bool is_flat(const roll_attrs *r) { return r->shifts.ndim == 1 && r->dims.ndim == 0; }
+
+/* The shift as steps to the right, fewer than there are elements. */
+static int64_t shift_within(int64_t shift, int64_t size) {
+    if (size > 0) shift %= size;
+    return size == 0 ? 0 : shift < 0 ? shift + size : shift;
+}
+
 static bool roll_shape(wk_call *c) {
     roll_attrs *r = c->attrs;
     const wk_tensor *x = c->in[0];
-    if (r->shifts.ndim != r->dims.ndim)
+    if (is_flat(r))
+        r->shifts.dims[0] = shift_within(r->shifts.dims[0], x->a.numel);
+    else if (r->shifts.ndim != r->dims.ndim || r->shifts.ndim == 0)
         return wk__refuse(c, WK_EINVAL, "%d shifts for %d dimensions", (int)r->shifts.ndim, (int)r->dims.ndim);
     for (int32_t i = 0; i < r->dims.ndim; i++) {
         if (!wk__check_dim(c, &r->dims.dims[i])) return false;
-        const int64_t size = x->a.dims[r->dims.dims[i]], shift = size > 0 ? r->shifts.dims[i] % size : 0;
-        r->shifts.dims[i] = shift < 0 ? shift + size : shift;
+        r->shifts.dims[i] = shift_within(r->shifts.dims[i], x->a.dims[r->dims.dims[i]]);
     }
     return wk__declare_like(c, 0, x);
 }
@@ -96,38 +105,65 @@ static void total_shifts(const roll_attrs *r, const wk_array *x, bool back, int6
     }
 }
 
-/* y (+)= x rolled along dimension d and those after it. Each dimension that moves is two stretches, which change
- * places. */
+typedef struct stretch {
+    wk_array to, from;
+} stretch;
+
+/* Dimension d moved by `shift` is two stretches, which change places: those from the front, and those from behind. */
+static void two_stretches(int32_t d, int64_t shift, const wk_array *y, const wk_array *x, stretch part[2]) {
+    const int64_t rest = x->dims[d] - shift;
+    wk__array_narrow(y, d, shift, rest, 1, &part[0].to);
+    wk__array_narrow(x, d, 0, rest, 1, &part[0].from);
+    wk__array_narrow(y, d, 0, shift, 1, &part[1].to);
+    wk__array_narrow(x, d, rest, shift, 1, &part[1].from);
+}
+
+/* y (+)= x rolled along dimension d and those after it. */
 static void roll_from(int32_t d, const int64_t *shifts, const wk_array *y, const wk_array *x, bool add) {
     while (d < x->ndim && shifts[d] == 0) d++;
     if (d == x->ndim) {
         wk__set_or_add(y, x, add);
         return;
     }
-    const int64_t last = shifts[d], first = x->dims[d] - last;
-    wk_array to, from;
-    wk__array_narrow(y, d, last, first, 1, &to);
-    wk__array_narrow(x, d, 0, first, 1, &from);
-    roll_from(d + 1, shifts, &to, &from, add);
-    wk__array_narrow(y, d, 0, last, 1, &to);
-    wk__array_narrow(x, d, first, last, 1, &from);
-    roll_from(d + 1, shifts, &to, &from, add);
+    stretch part[2];
+    two_stretches(d, shifts[d], y, x, part);
+    for (int i = 0; i < 2; i++) roll_from(d + 1, shifts, &part[i].to, &part[i].from, add);
 }
 
-static void roll_forward(wk_call *c) {
-    int64_t shifts[WK_MAX_DIMS];
-    total_shifts(c->attrs, &c->in[0]->a, false, shifts);
-    roll_from(0, shifts, &c->out[0]->a, &c->in[0]->a, false);
+/* y (+)= x rolled as if its first ndim dimensions were one. What leaves the last of them goes on one step further along
+ * the others. */
+static void roll_flat(int32_t ndim, int64_t shift, const wk_array *y, const wk_array *x, bool add) {
+    if (shift == 0 || ndim == 0) {
+        wk__set_or_add(y, x, add);
+        return;
+    }
+    const int32_t d = ndim - 1;
+    int64_t others = 1;
+    for (int32_t i = 0; i < d; i++) others *= x->dims[i];
+    stretch part[2];
+    two_stretches(d, shift % x->dims[d], y, x, part);
+    for (int i = 0; i < 2; i++) roll_flat(d, (shift / x->dims[d] + i) % others, &part[i].to, &part[i].from, add);
 }
+
+/* y (+)= x rolled, or rolled back. */
+static void roll(const roll_attrs *r, bool back, const wk_array *y, const wk_array *x, bool add) {
+    int64_t shifts[WK_MAX_DIMS];
+    if (x->numel == 0) return;
+    if (is_flat(r)) {
+        roll_flat(x->ndim, back ? (x->numel - r->shifts.dims[0]) % x->numel : r->shifts.dims[0], y, x, add);
+        return;
+    }
+    total_shifts(r, x, back, shifts);
+    roll_from(0, shifts, y, x, add);
+}
+
+static void roll_forward(wk_call *c) { roll(c->attrs, false, &c->out[0]->a, &c->in[0]->a, false); }
 
 static bool roll_grad(wk_backprop *b) {
-    const wk_array *g = &b->gy[0]->a;
-    int64_t shifts[WK_MAX_DIMS];
     wk_array room;
     bool add;
     const wk_array *gx = wk__slot(b, 0, &room, &add);
-    total_shifts(b->node->attrs, g, true, shifts);
-    if (gx != NULL) roll_from(0, shifts, gx, g, add);
+    if (gx != NULL) roll(b->node->attrs, true, gx, &b->gy[0]->a, add);
     return true;
 }
 
@@ -143,11 +179,8 @@ const wk_op wk__op_roll = {
     .shape = roll_shape, .forward = roll_forward, .grad = roll_grad, .vjp = roll_vjp,
 };
 
-/* One shift without a dimension rolls x as if it were flat. */
 wk_tensor *wk_roll(wk_tensor *x, int32_t shift_count, const int64_t *shifts, int32_t dim_count, const int64_t *dims) {
     roll_attrs attrs;
-    if (shift_count == 1 && dim_count == 0)
-        return wk_reshape(wk_roll(wk_reshape(x, WK_SHAPE(-1)), 1, shifts, WK_SHAPE(0)), wk_ndim(x), wk_dims(x));
     const bool fine = wk__dims_attr_set(&attrs.shifts, shift_count, shifts, "roll") &&
                       wk__dims_attr_set(&attrs.dims, dim_count, dims, "roll");
     return fine ? wk__apply1(&wk__op_roll, x, &attrs) : NULL;

@@ -1,20 +1,37 @@
-/* mse_loss.c -- y = sum (x - t)^2 / N over N elements;  gx += 2 g (x - t) / N,  gt -= the same. */
+/* mse_loss.c -- y = s sum (x - t)^2, with s = 1/N for the mean of N elements;  gx += 2 s g (x - t),  gt -= the same.
+ * Without a reduction, s is 1 and there is no sum. */
+#include "base/options.h"
 #include "op/elementwise.h"
-#include "op/rows.h"
+#include "op/losses.h"
+
+typedef struct mse_attrs {
+    int64_t reduction;
+} mse_attrs;
+
+static const wk_attr_field fields[] = {{"reduction", 'i', offsetof(mse_attrs, reduction), WK_REDUCTION_MEAN}};
+
+static int64_t reduction_of(const void *attrs) { return ((const mse_attrs *)attrs)->reduction; }
+
+static double divisor_of(const void *attrs, int64_t count) {
+    return reduction_of(attrs) == WK_REDUCTION_MEAN ? (double)count : 1;
+}
 
 static bool shape(wk_call *c) {
-    const wk_tensor *x = c->in[0], *t = c->in[1];
-    wk_shape_text tx, tt;
-    if (!wk__check_float(c)) return false;
-    if (wk_likely(wk__same_dims(&x->a, &t->a))) return wk__declare(c, 0, x->a.dtype, 0, NULL);
-    return wk__refuse(c, WK_ESHAPE, "x %s and target %s differ: give both one shape", wk__dims_text(&tx, x),
-                      wk__dims_text(&tt, t));
+    const wk_array *x = &c->in[0]->a;
+    const int64_t reduction = reduction_of(c->attrs);
+    if (!wk__check_reduction(c, reduction) || !wk__check_pair(c)) return false;
+    return wk__declare(c, 0, x->dtype, reduction == WK_REDUCTION_NONE ? x->ndim : 0, x->dims);
 }
 
 static void forward(wk_call *c) {
     const wk_tensor *x = c->in[0], *t = c->in[1];
     const wk_array *y = &c->out[0]->a;
     const wk_array *const arrays[] = {&x->a, &t->a};
+    if (reduction_of(c->attrs) == WK_REDUCTION_NONE) {
+        wk__binary_rows(wk__kernels->sub[y->dtype], y, &x->a, &t->a);
+        wk__binary_rows(wk__kernels->mul[y->dtype], y, y, y);
+        return;
+    }
     wk__zero(y);
     wk_rows rows;
     for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows)) {
@@ -23,7 +40,7 @@ static void forward(wk_call *c) {
                                                rows.stride[1]);
         wk__kernels->accumulate[y->dtype](1, y->data, 1, &row_sum, 1);
     }
-    wk__kernels->scale[y->dtype](1, y->data, 1, y->data, 1, 1.0 / (double)x->a.numel);
+    wk__kernels->scale[y->dtype](1, y->data, 1, y->data, 1, 1 / divisor_of(c->attrs, x->a.numel));
 }
 
 /* gx (+)= s (a - b) */
@@ -35,7 +52,7 @@ static void scaled_difference(wk_backprop *b, int32_t i, const wk_array *minuend
     const wk_array *gx = wk__slot(b, i, &room, &add);
     if (gx == NULL) return;
     const wk_array *const arrays[] = {gx, minuend, subtrahend};
-    const double s = 2 * gy / (double)gx->numel;
+    const double s = 2 * gy / divisor_of(b->node->attrs, gx->numel);
     wk_rows rows;
     for (bool more = wk__rows_begin(&rows, 3, arrays); more; more = wk__rows_next(&rows))
         wk__kernels->scaled_diff[g->dtype](rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1],
@@ -44,6 +61,7 @@ static void scaled_difference(wk_backprop *b, int32_t i, const wk_array *minuend
 
 static bool grad(wk_backprop *b) {
     const wk_array *x = wk__saved_in(b, 0), *t = wk__saved_in(b, 1);
+    if (reduction_of(b->node->attrs) == WK_REDUCTION_NONE) return false;
     if (wk__wants(b, 0)) scaled_difference(b, 0, x, t);
     if (wk__wants(b, 1)) scaled_difference(b, 1, t, x);
     return true;
@@ -51,7 +69,7 @@ static bool grad(wk_backprop *b) {
 
 static void vjp(const wk_backprop *b, wk_tensor **gx) {
     wk_tensor *x = b->node->in[0].saved, *t = b->node->in[1].saved;
-    wk_tensor *gx0 = wk_mul(wk_mul_scalar(wk_sub(x, t), 2.0 / (double)wk_numel(x)), b->gy[0]);
+    wk_tensor *gx0 = wk_mul(wk_mul_scalar(wk_sub(x, t), 2 / divisor_of(b->node->attrs, wk_numel(x))), b->gy[0]);
     if (wk__wants(b, 0)) gx[0] = gx0;
     if (wk__wants(b, 1)) gx[1] = wk_neg(gx0);
 }
@@ -59,8 +77,19 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
 #define BOTH (WK_READS_IN(0) | WK_READS_IN(1))
 
 const wk_op wk__op_mse_loss = {
-    WK_ROW(mse_loss), .in_count = 2, .out_count = 1, .in_names = "x target", .reads = {BOTH, BOTH},
-    .shape = shape, .forward = forward, .grad = grad, .vjp = vjp,
+    WK_ROW(mse_loss),      .in_count = 2,
+    .out_count = 1,        .in_names = "x target",
+    .reads = {BOTH, BOTH}, WK_ATTRS(mse_attrs, fields),
+    .shape = shape,        .forward = forward,
+    .grad = grad,          .vjp = vjp,
 };
 
-wk_tensor *wk_mse_loss(wk_tensor *x, wk_tensor *target) { return wk__apply2(&wk__op_mse_loss, x, target, NULL); }
+wk_tensor *wk_mse_loss(wk_tensor *x, wk_tensor *target) {
+    return wk__apply2(&wk__op_mse_loss, x, target, &(mse_attrs){WK_REDUCTION_MEAN});
+}
+
+wk_tensor *wk_mse_loss_options(wk_tensor *x, wk_tensor *target, const wk_loss_options *options) {
+    wk_loss_options o;
+    if (!wk__options(&o, &(wk_loss_options)WK_LOSS_OPTIONS, options, sizeof o, "mse_loss")) return NULL;
+    return wk__apply2(&wk__op_mse_loss, x, target, &(mse_attrs){o.reduction});
+}

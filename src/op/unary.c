@@ -28,8 +28,8 @@ WK_UNARY_S(pow_scalar, exponent, 1, X,
 WK_UNARY(sin, X, wk_mul(g, wk_cos(x)))
 WK_UNARY(cos, X, wk_neg(wk_mul(g, wk_sin(x))))
 WK_UNARY(tan, Y, wk_mul(g, one_plus(wk_square(y))))
-WK_UNARY(asin, X, wk_mul(g, wk_rsqrt(one_minus(wk_square(x)))))
-WK_UNARY(acos, X, wk_neg(wk_mul(g, wk_rsqrt(one_minus(wk_square(x))))))
+WK_UNARY(asin, X, wk_mul(g, wk_rsqrt(wk_mul(one_minus(x), one_plus(x)))))
+WK_UNARY(acos, X, wk_neg(wk_mul(g, wk_rsqrt(wk_mul(one_minus(x), one_plus(x))))))
 WK_UNARY(atan, X, wk_div(g, one_plus(wk_square(x))))
 WK_UNARY(sinh, X, wk_mul(g, wk_cosh(x)))
 WK_UNARY(cosh, X, wk_mul(g, wk_sinh(x)))
@@ -43,12 +43,13 @@ WK_UNARY_STEP(round)
 WK_UNARY_STEP(floor)
 WK_UNARY_STEP(ceil)
 
-/* 1 within the bounds and on them, else 0: where clamping changes nothing */
-static wk_tensor *kept(wk_tensor *x, const wk_map_attrs *bounds) {
-    return one_minus(wk_abs(wk_sign(wk_sub(x, wk_clamp(x, bounds->s, bounds->t)))));
+wk_tensor *wk__zero_where(wk_tensor *condition, wk_tensor *g) {
+    return wk_where(condition, wk_scalar(0, wk_dtype_of(g)), g);
 }
 
-WK_UNARY_ST(clamp, min, -INFINITY, max, INFINITY, X, wk_mul(g, kept(x, attrs)))
+/* 1 within the bounds and on them */
+WK_UNARY_ST(clamp, min, -INFINITY, max, INFINITY, X,
+            wk__zero_where(wk_logical_or(wk_lt_scalar(x, attrs->s), wk_gt_scalar(x, attrs->t)), g))
 
 /* -------------------------------------------------------------------------------------- how the rows are called --- */
 

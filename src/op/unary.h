@@ -17,6 +17,9 @@ typedef struct wk_map_attrs {
     double s, t;
 } wk_map_attrs;
 
+/* A gradient with zeros where the condition holds. */
+wk_tensor *wk__zero_where(wk_tensor *condition, wk_tensor *g);
+
 void wk__map_forward(wk_call *c, wk_map_loop *const *kernel);
 bool wk__map_grad(wk_backprop *b, wk_map_grad_loop *const *kernel);
 

@@ -248,15 +248,23 @@ static const wk_attr_field unfold_fields[] = {
     {"step", 'i', offsetof(unfold_attrs, step), 1},
 };
 
+/* A 0-d x is one element in a dimension that is not seen: its window has no place among others. */
+static int64_t unfolded_size(const wk_array *x, const unfold_attrs *u) { return x->ndim > 0 ? x->dims[u->dim] : 1; }
+
+static void unfolded_dims(const wk_array *x, const unfold_attrs *u, int64_t *dims) {
+    for (int32_t d = 0; d < x->ndim; d++) dims[d] = x->dims[d];
+    if (x->ndim > 0) dims[u->dim] = (x->dims[u->dim] - u->size) / u->step + 1;
+    dims[x->ndim] = u->size;
+}
+
 /* From window to window it is `step` elements; within one they lie as in x. */
 static bool unfold_view(const void *attrs, const wk_array *x, wk_array *y) {
     const unfold_attrs *u = attrs;
     wk__array_alias(y, x);
     y->ndim = x->ndim + 1;
-    y->dims[u->dim] = (x->dims[u->dim] - u->size) / u->step + 1;
-    y->strides[u->dim] = u->step * x->strides[u->dim];
-    y->dims[x->ndim] = u->size;
-    y->strides[x->ndim] = x->strides[u->dim];
+    unfolded_dims(x, u, y->dims);
+    y->strides[x->ndim] = x->ndim > 0 ? x->strides[u->dim] : 1;
+    if (x->ndim > 0) y->strides[u->dim] *= u->step;
     y->numel = 1;
     for (int32_t d = 0; d < y->ndim; d++) y->numel *= y->dims[d];
     return true;
@@ -266,24 +274,27 @@ static bool unfold_view(const void *attrs, const wk_array *x, wk_array *y) {
 static bool check_unfolded(wk_call *c, const unfold_attrs *u) {
     const wk_array *x = &c->in[0]->a;
     int64_t dims[WK_MAX_DIMS];
-    for (int32_t d = 0; d < x->ndim; d++) dims[d] = x->dims[d];
-    dims[u->dim] = (x->dims[u->dim] - u->size) / u->step + 1;
-    dims[x->ndim] = u->size;
+    unfolded_dims(x, u, dims);
     return wk__check_shape(c->ctx, c->op->name, x->ndim + 1, dims, x->dtype);
 }
 
 static bool unfold_shape(wk_call *c) {
     unfold_attrs *u = c->attrs;
     const wk_tensor *x = c->in[0];
+    const bool is_0d = x->a.ndim == 0;
     wk_shape_text text;
-    if (!wk__check_dim(c, &u->dim)) return false;
+    if (is_0d && (u->dim == 0 || u->dim == -1))
+        u->dim = 0;
+    else if (!wk__check_dim(c, &u->dim))
+        return false;
+    const int64_t length = unfolded_size(&x->a, u);
     if (x->a.ndim == WK_MAX_DIMS)
         return wk__refuse(c, WK_ESHAPE, "x %s has no room for another dimension", wk__dims_text(&text, x));
     if (u->step <= 0) return wk__refuse(c, WK_EINVAL, "step is %lld and must be positive", (long long)u->step);
-    if (u->size < 0 || u->size > x->a.dims[u->dim])
+    if (u->size < 0 || u->size > length)
         return wk__refuse(c, WK_EINVAL, "windows of size %lld do not fit dimension %d of x %s", (long long)u->size,
                           (int)u->dim, wk__dims_text(&text, x));
-    const int64_t farthest = x->a.dims[u->dim] - u->size;
+    const int64_t farthest = length - u->size;
     if (u->step > farthest) u->step = farthest + 1; /* a single window */
     return check_unfolded(c, u) && wk__view_shape(c);
 }

@@ -1,12 +1,11 @@
-"""The rows of ops.def, and the families of oracle/families that have cases and samples for them."""
+"""The rows of wick, as `wick ops --json` prints them, and the families of oracle/families that know them."""
 import importlib
+import json
 import pkgutil
-import re
+import subprocess
 import types
 
 import oracle.families
-
-LOSS_OPTIONS = {"reduction", "ignore_index", "beta", "label_smoothing"}  # of wk_loss_options in ops.h
 
 
 def families():
@@ -15,20 +14,9 @@ def families():
     return {name: importlib.import_module(f"oracle.families.{name}") for name in names}
 
 
-def rows(path):
-    """The rows of ops.def: name -> row."""
-    found = re.findall(r'WK_OP\((\w+),\s*"[^"]*",\s*\(([^)]*)\)\)', open(path).read())
-    return {name: row_of(parameters) for name, parameters in found}
-
-
-def row_of(parameters):
-    """A row's parameters: names of its inputs and outputs, and attributes: name -> is a shape."""
-    row = types.SimpleNamespace(inputs=[], outputs=["y"], attributes={}, is_list="wk_list" in parameters)
-    for kind, name in re.findall(r"([^,]*?)(\w+)(?:,|$)", parameters):
-        if "**" in kind:
-            row.outputs.append(name)
-        elif "*" in kind and "int64_t" not in kind:
-            row.inputs.append(name)
-        else:
-            row.attributes[name] = "*" in kind
-    return row
+def rows(program):
+    """Name -> names of inputs and outputs, whether the inputs are a list, and attributes: name -> is a shape."""
+    table = json.loads(subprocess.run([program, "ops", "--json"], stdout=subprocess.PIPE, check=True).stdout)
+    return {row["name"]: types.SimpleNamespace(
+        inputs=row["inputs"], is_list=row["variadic"], outputs=[f"y{k}" if k else "y" for k in range(row["outputs"])],
+        attributes={a["name"]: a["kind"] == "dims" for a in row["attributes"]}) for row in table}

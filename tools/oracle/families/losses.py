@@ -5,13 +5,13 @@ from oracle.case import Case
 from oracle.text import label_word
 
 SAMPLES = """
-    mse_loss l1_loss  nn.                                  x target reduction=mean
-    smooth_l1_loss    nn.                                  x target beta reduction=mean
-    huber_loss        nn.                                  x target delta reduction=mean
-    nll_loss          nn.                                  x target weight ignore_index reduction=mean
-    cross_entropy     nn.                                  x target weight ignore_index label_smoothing reduction=mean
-    bce               nn.binary_cross_entropy              x target weight reduction=mean
-    bce_with_logits   nn.binary_cross_entropy_with_logits  x target weight reduction=mean pos_weight
+    mse_loss l1_loss                  nn.  x target reduction=mean
+    smooth_l1_loss                    nn.  x target beta reduction=mean
+    huber_loss                        nn.  x target delta:beta reduction=mean
+    nll_loss                          nn.  x target weight:2 ignore_index reduction=mean
+    cross_entropy                     nn.  x target weight:2 ignore_index label_smoothing reduction=mean
+    binary_cross_entropy              nn.  x target weight:2 reduction=mean
+    binary_cross_entropy_with_logits  nn.  x target weight:2 reduction=mean pos_weight:3
 """
 
 
@@ -87,6 +87,10 @@ def cases():
         yield from loss_cases("binary_cross_entropy_with_logits", bce_with_logits, {
             "x": (2, 3), "target": (2, 3), "weight": weight, "pos_weight": pos_weight})
     weights = torch.tensor([0.5, 2.0, 1.25]).double()
+    for shape, weight in (((3,), None), ((2, 3, 2), None), ((4, 3), weights)):
+        for more in ({}, {"label_smoothing": 0.25}):
+            yield from loss_cases("cross_entropy", f.cross_entropy, {"x": shape, "target": shape, "weight": weight},
+                                  **more)
     for shape, target in (((4, 3), [0, 2, 1, 2]), ((3,), 1), ((2, 3, 2), [[0, 1], [2, 0]])):
         target = torch.tensor(target)
         for ignore in (-100, 1):
