@@ -18,6 +18,7 @@ int command_info(int argc, char **argv) {
     printf("kernels   %s%s%s\n", wk_isa(), isa != NULL ? ", asked for by WK_ISA=" : ", the best that this machine runs",
            isa != NULL ? isa : "");
     printf("products  by wick's own kernels; no BLAS is used\n");
+    printf("debug     %d%s\n", (int)wk_debug_level(), wk_debug_level() > 0 ? ", asked for by WK_DEBUG" : "");
     print_types();
     printf("ops       %d (`wick ops` lists them)\n", (int)wk_op_count());
     return DONE;

@@ -206,7 +206,8 @@ static void contexts_do_not_meet(void **state) {
     wk_tensor *mine = wk_scalar(1, WK_F64);
     wk_ctx *before = wk_ctx_use(other);
     wk_neg(mine);
-    assert_fails(WK_ECONTEXT, "neg: x belongs to another context than the current one");
+    assert_fails(WK_ECONTEXT, "neg: x belongs to another context than the current one: "
+                              "wk_ctx_use that, or wk_share or wk_send x there");
     wk_matmul(NULL, NULL); /* fails here, in the other context only */
     wk_ctx_use(before);
     assert_true(wk_ok());

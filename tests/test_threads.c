@@ -165,7 +165,7 @@ static void tensors_from_a_loader_thread(void **state) {
     WK_SCOPE;
     wk_tensor *sent = wk_send(wk_scalar(1, WK_F32));
     wk_neg(sent);
-    assert_fails(WK_ECONTEXT, "neg: x belongs to another context than the current one");
+    assert_fails(WK_ECONTEXT, "neg: x was made by wk_send and belongs to no context yet: wk_adopt it");
     wk_adopt(sent);
     wk_adopt(sent);
     assert_fails(WK_EINVAL, "adopt: t is not a tensor that wk_send gave, or was adopted before");

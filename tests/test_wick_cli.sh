@@ -39,6 +39,8 @@ check "ops lists every row" lists
 check "one op" sh -c 'test "$("$0" ops linear | wc -l)" -eq 2' "$wick"
 if command -v python3 > /dev/null; then check "ops as JSON" json; fi
 check "info names the kernels" sh -c 'WK_ISA=ref "$0" info | grep -q "^kernels   ref, asked for by WK_ISA=ref"' "$wick"
+check "info tells the level of WK_DEBUG" \
+    sh -c 'WK_DEBUG=2 "$0" info | grep -q "^debug     2, asked for by WK_DEBUG"' "$wick"
 check "an unknown op" exits 2 "$wick" ops nothing
 check "an unknown op is named" says 'no operation nothing' "$wick" ops nothing
 check "an unknown command" exits 2 "$wick" swim

@@ -48,6 +48,10 @@ WK_API const char *wk_version(void);
  * environment variable WK_ISA names another. */
 WK_API const char *wk_isa(void);
 
+/* 0 to 2: what the environment variable WK_DEBUG asked for. From 1 on calls on tensors of other contexts and of closed
+ * scopes are found by every function, at some cost of time and memory; docs/environment.md has the levels. */
+WK_API int32_t wk_debug_level(void);
+
 /* ------------------------------------------------------------------------------------------------ element types --- */
 
 enum { WK_MAX_DIMS = 8 }; /* a tensor has 0 to 8 dimensions */

@@ -20,4 +20,21 @@
 #define WK_TLS _Thread_local
 #endif
 
+/* Under AddressSanitizer memory that wick has, but nobody should touch, is hidden: reading it is then reported. */
+#if defined(__SANITIZE_ADDRESS__)
+#define WK_ASAN
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WK_ASAN
+#endif
+#endif
+#ifdef WK_ASAN
+#include <sanitizer/asan_interface.h>
+#define WK_HIDE(block, nbytes) ASAN_POISON_MEMORY_REGION(block, nbytes)
+#define WK_SHOW(block, nbytes) ASAN_UNPOISON_MEMORY_REGION(block, nbytes)
+#else
+#define WK_HIDE(block, nbytes) ((void)0)
+#define WK_SHOW(block, nbytes) ((void)0)
+#endif
+
 #endif

@@ -63,6 +63,7 @@ struct wk_ctx {
     wk_error failure; /* status WK_OK: none */
     const char *at_file; /* where the current call stands, under WK_TRACE; else NULL */
     int32_t at_line;
+    uint64_t number; /* contexts count from 1 */
     bool grad_enabled;
     wk_device device; /* where tensors are made; 0 is the CPU */
     wk_heap heap;

@@ -22,7 +22,31 @@ enum {
     CHUNK_NBYTES = 128 * 1024, /* small blocks are cut from chunks of this size */
     CUT_NBYTES = 16 * 1024,    /* blocks above this get a chunk of their own */
     HUGE_NBYTES = 2 << 20,     /* from here huge pages spare a fault (0.4 us) for every 4 KB */
+    QUARANTINE_NBYTES = 64 << 20,
 };
+
+#define LINES(n) (n) * WK__LINE, (n + 1) * WK__LINE, (n + 2) * WK__LINE, (n + 3) * WK__LINE
+#define DOUBLING(log2) (size_t)5 << (log2), (size_t)6 << (log2), (size_t)7 << (log2), (size_t)8 << (log2)
+#define DOUBLINGS(log2) \
+    DOUBLING(log2), DOUBLING(log2 + 1), DOUBLING(log2 + 2), DOUBLING(log2 + 3), DOUBLING(log2 + 4), DOUBLING(log2 + 5)
+
+const size_t wk__class_nbytes[WK__HEAP_CLASSES] = {
+    LINES(1),      LINES(5),      LINES(9),      LINES(13),     DOUBLINGS(8), DOUBLINGS(14),
+    DOUBLINGS(20), DOUBLINGS(26), DOUBLINGS(32), DOUBLINGS(38), DOUBLING(44), DOUBLING(45),
+};
+
+int32_t wk__debug;
+
+int32_t wk_debug_level(void) { return wk__debug; }
+
+/* At load, like WK_ISA, so that nobody has to look for it later. What is no number counts as 0. */
+#if defined(__GNUC__)
+__attribute__((constructor)) static void read_debug_level(void) {
+    const char *level = getenv("WK_DEBUG");
+    if (level != NULL && level[0] >= '0' && level[0] <= '9' && level[1] == '\0')
+        wk__debug = level[0] > '2' ? 2 : level[0] - '0';
+}
+#endif
 
 void wk__heap_init(wk_heap *heap) {
     memset(heap, 0, sizeof *heap);
@@ -44,6 +68,7 @@ void wk__heap_system_free(wk_heap *heap, void *block, size_t nbytes) {
 void wk__heap_destroy(wk_heap *heap) {
     for (wk_heap_chunk *chunk = heap->chunks, *next; chunk != NULL; chunk = next) {
         next = chunk->next;
+        WK_SHOW(chunk, chunk->nbytes);
         wk__heap_system_free(heap, chunk, chunk->nbytes);
     }
     wk__heap_init(heap);
@@ -65,7 +90,10 @@ static char *chunk_new(wk_heap *heap, size_t nbytes) {
     heap->stats.reserved_nbytes += (int64_t)whole;
     heap->stats.system_calls++;
     if (heap->grown != NULL) heap->grown(heap);
-    return (char *)chunk + WK__LINE;
+    char *blocks = (char *)chunk + WK__LINE;
+    if (wk__debug >= 2) memset(blocks, 0xff, whole - WK__LINE);
+    WK_HIDE(blocks, whole - WK__LINE);
+    return blocks;
 }
 
 /* What is left of the old chunk when a new one is begun goes to the free lists, so nothing is lost. */
@@ -73,9 +101,10 @@ static void spend_rest(wk_heap *heap) {
     while (heap->bump_end - heap->bump >= WK__LINE) {
         int32_t size_class = wk__heap_class((size_t)(heap->bump_end - heap->bump));
         while (wk__heap_class_nbytes(size_class) > (size_t)(heap->bump_end - heap->bump)) size_class--;
-        void *block = heap->bump;
+        wk_free_block *block = (wk_free_block *)(void *)heap->bump;
         heap->bump += wk__heap_class_nbytes(size_class);
-        *(void **)block = heap->free[size_class];
+        WK_SHOW(block, sizeof *block);
+        block->next = heap->free[size_class];
         heap->free[size_class] = block;
     }
 }
@@ -94,4 +123,26 @@ WK_NOINLINE void *wk__heap_refill(wk_heap *heap, int32_t size_class) {
     void *block = heap->bump;
     heap->bump += nbytes;
     return block;
+}
+
+static void leave_quarantine(wk_heap *heap) {
+    wk_free_block *block = heap->oldest;
+    heap->oldest = block->next;
+    heap->quarantined_nbytes -= wk__heap_class_nbytes(block->size_class);
+    block->next = heap->free[block->size_class];
+    heap->free[block->size_class] = block;
+}
+
+WK_NOINLINE void wk__heap_quarantine(wk_heap *heap, wk_free_block *block, int32_t size_class) {
+    const size_t nbytes = wk__heap_class_nbytes(size_class);
+    *block = (wk_free_block){.size_class = size_class};
+    if (wk__debug >= 2) memset(block + 1, 0xff, nbytes - sizeof *block);
+    WK_HIDE(block + 1, nbytes - sizeof *block);
+    if (heap->oldest != NULL)
+        heap->newest->next = block;
+    else
+        heap->oldest = block;
+    heap->newest = block;
+    heap->quarantined_nbytes += nbytes;
+    while (heap->quarantined_nbytes > QUARANTINE_NBYTES && heap->oldest != heap->newest) leave_quarantine(heap);
 }

@@ -6,7 +6,13 @@
  *     class      0    1    2        15    16    17    18    19    20 ...
  *     bytes     64  128  192 ...  1024  1280  1536  1792  2048  2560 ...      four classes per doubling above 1 KB
  *
- * Every block is 64-byte aligned: a cache line, and the widest vector. */
+ * Every block is 64-byte aligned: a cache line, and the widest vector.
+ *
+ * NOTE [Free blocks]. A free block begins with this, and keeps the rest of what it held. Handles and lists have their
+ * live word there, of which no address and no size class is the value, so one that has gone is recognised as long as
+ * its block is not another's. With WK_DEBUG a block that is given back does not go to the free list but joins the end
+ * of a queue, the quarantine, and leaves it when enough others came after it. Under AddressSanitizer all but the
+ * beginning is hidden. */
 #ifndef WK_BASE_HEAP_H
 #define WK_BASE_HEAP_H
 
@@ -23,15 +29,25 @@ enum {
     WK__HEAP_CLASSES = 16 + 4 * 38,       /* up to 2^48 bytes */
 };
 
+typedef struct wk_free_block {
+    struct wk_free_block *next; /* in the free list, or in the quarantine */
+    int32_t size_class;         /* set in the quarantine only */
+} wk_free_block;
+
 typedef struct wk_heap {
-    void *free[WK__HEAP_CLASSES]; /* each free block begins with the address of the next */
+    wk_free_block *free[WK__HEAP_CLASSES];
     char *bump, *bump_end;        /* the rest of the newest chunk */
     struct wk_heap_chunk *chunks;      /* all that came from the system, newest first */
+    wk_free_block *oldest, *newest;    /* the quarantine */
+    size_t quarantined_nbytes;
     wk_memory stats;
     wk_allocator allocator;
     void (*grown)(struct wk_heap *heap); /* called when there is a new chunk; NULL: nobody asks */
     int64_t fail_after;           /* tests only: allocations left until they fail; negative: never */
 } wk_heap;
+
+/* The level that the environment variable WK_DEBUG asked for when the library was loaded; see docs/environment.md. */
+extern int32_t wk__debug __attribute__((visibility("hidden")));
 
 void wk__heap_init(wk_heap *heap);
 /* Memory from the allocator and back. alignment: a power of 2, at least a line. */
@@ -40,6 +56,9 @@ void wk__heap_system_free(wk_heap *heap, void *block, size_t nbytes);
 
 void wk__heap_destroy(wk_heap *heap); /* gives every chunk back to the system */
 void *wk__heap_refill(wk_heap *heap, int32_t size_class);
+void wk__heap_quarantine(wk_heap *heap, wk_free_block *block, int32_t size_class);
+
+extern const size_t wk__class_nbytes[WK__HEAP_CLASSES] __attribute__((visibility("hidden")));
 
 static inline int32_t wk__heap_class(size_t nbytes) {
     if (wk_likely(nbytes <= 1024)) return nbytes == 0 ? 0 : (int32_t)((nbytes - 1) / WK__LINE);
@@ -47,26 +66,23 @@ static inline int32_t wk__heap_class(size_t nbytes) {
     return WK__SMALL_CLASSES + 4 * (log2 - 10) + (int32_t)(((nbytes - 1) >> (log2 - 2)) & 3);
 }
 
-static inline size_t wk__heap_class_nbytes(int32_t size_class) {
-    if (size_class < WK__SMALL_CLASSES) return (size_t)(size_class + 1) * WK__LINE;
-    const int32_t step = size_class - WK__SMALL_CLASSES;
-    return ((size_t)(5 + step % 4)) << (8 + step / 4);
-}
+static inline size_t wk__heap_class_nbytes(int32_t size_class) { return wk__class_nbytes[size_class]; }
 
 /* A block of the class, or NULL. Its content is whatever was there; with WK_POISON it is filled with 0xff, a NaN in
  * every float, so that reading it before writing it shows. */
 static inline void *wk__heap_alloc(wk_heap *heap, int32_t size_class) {
-    void *block = heap->free[size_class];
+    wk_free_block *block = heap->free[size_class];
 #ifdef WK_POISON
     if (heap->fail_after >= 0 && heap->fail_after-- == 0) return NULL;
 #endif
     if (wk_likely(block != NULL)) {
-        heap->free[size_class] = *(void **)block;
+        heap->free[size_class] = block->next;
     } else if ((block = wk__heap_refill(heap, size_class)) == NULL) {
         return NULL;
     }
     heap->stats.nbytes += (int64_t)wk__heap_class_nbytes(size_class);
     if (heap->stats.nbytes > heap->stats.peak_nbytes) heap->stats.peak_nbytes = heap->stats.nbytes;
+    WK_SHOW(block, wk__heap_class_nbytes(size_class));
 #ifdef WK_POISON
     memset(block, 0xff, wk__heap_class_nbytes(size_class));
 #endif
@@ -78,8 +94,14 @@ static inline void wk__heap_free(wk_heap *heap, void *block, int32_t size_class)
     memset(block, 0xff, wk__heap_class_nbytes(size_class));
 #endif
     heap->stats.nbytes -= (int64_t)wk__heap_class_nbytes(size_class);
-    *(void **)block = heap->free[size_class];
-    heap->free[size_class] = block;
+    wk_free_block *gone = block;
+    if (wk_unlikely(wk__debug > 0)) {
+        wk__heap_quarantine(heap, gone, size_class);
+        return;
+    }
+    gone->next = heap->free[size_class];
+    heap->free[size_class] = gone;
+    WK_HIDE(gone + 1, wk__heap_class_nbytes(size_class) - sizeof *gone);
 }
 
 #endif

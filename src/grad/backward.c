@@ -39,7 +39,7 @@ wk_tensor *wk_requires_grad_(wk_tensor *t, bool requires_grad) {
     return t;
 }
 
-bool wk_requires_grad(const wk_tensor *t) { return t != NULL && t->live == WK__LIVE && wk__needs_grad(t); }
+bool wk_requires_grad(const wk_tensor *t) { return wk__live(t, "requires_grad") && wk__needs_grad(t); }
 
 wk_tensor *wk_grad_of(const wk_tensor *t) {
     if (t == NULL || t->live != WK__LIVE || t->meta == NULL || !t->meta->has_grad) return NULL;

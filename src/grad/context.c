@@ -29,7 +29,8 @@ wk_ctx *wk_ctx_new(void) {
     wk__heap_init(&ctx->heap);
     ctx->grad_enabled = true;
     ctx->root_warning = INT64_C(256) << 20;
-    ctx->next_mark = atomic_fetch_add(&contexts_made, 1) << 40; /* so that a mark of one context is none of another */
+    ctx->number = atomic_fetch_add(&contexts_made, 1) + 1;
+    ctx->next_mark = ctx->number << 40; /* so that a mark of one context is none of another */
     if (wk__scopes_init(ctx)) return ctx;
     free(ctx);
     return NULL;

@@ -230,6 +230,7 @@ void wk_keep(wk_tensor **slot, wk_tensor *t) {
 void wk_release(wk_tensor **slot) {
     if (slot == NULL) return;
     wk_tensor *old = *slot;
+    if (wk_unlikely(wk__debug > 0) && old != NULL && !wk__live_debug(old, "release")) return;
     *slot = NULL;
     wk__unref(old);
 }

@@ -1,16 +1,34 @@
 /* check.c -- the public edge: is this tensor usable here, is this shape legal? */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "tensor/tensor.h"
+
+/* With WK_DEBUG the two contexts are told by their numbers, in the order of their making from 1 on. */
+static void refuse_foreign(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument) {
+    char which[64] = "";
+    if (wk__debug > 0) snprintf(which, sizeof which, " (%" PRIu64 ", not %" PRIu64 ")", t->ctx->number, ctx->number);
+    wk__fail(ctx, WK_ECONTEXT, op,
+             "%s belongs to another context than the current one%s: wk_ctx_use that, or wk_share or wk_send %s there",
+             argument, which, argument);
+}
 
 WK_NOINLINE static bool refuse(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument) {
     if (t == NULL)
         wk__fail(ctx, WK_EINVAL, op, "%s is NULL", argument);
     else if (t->live != WK__LIVE)
         wk__fail(ctx, WK_ECLOSED, op, "%s is used after its scope closed: wk_yield or wk_keep it", argument);
+    else if (t->ctx == NULL)
+        wk__fail(ctx, WK_ECONTEXT, op, "%s was made by wk_send and belongs to no context yet: wk_adopt it", argument);
     else
-        wk__fail(ctx, WK_ECONTEXT, op, "%s belongs to another context than the current one", argument);
+        refuse_foreign(ctx, t, op, argument);
     return false;
+}
+
+bool wk__live_debug(const wk_tensor *t, const char *op) {
+    wk_ctx *ctx = wk__ctx();
+    if (t == NULL || ctx == NULL) return false;
+    return (t->live == WK__LIVE && t->ctx == NULL) || wk__usable(ctx, t, op, "t");
 }
 
 bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument) {

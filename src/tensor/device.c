@@ -29,7 +29,7 @@ void wk__device_cleanup(const wk_device *was) {
     if (*was >= 0) wk_set_device(*was);
 }
 
-wk_device wk_device_of(const wk_tensor *t) { return t != NULL && t->live == WK__LIVE ? WK_CPU : -1; }
+wk_device wk_device_of(const wk_tensor *t) { return wk__live(t, "device_of") ? WK_CPU : -1; }
 
 wk_tensor *wk_to_device(wk_tensor *t, wk_device device) {
     wk_ctx *ctx = wk__ctx();

@@ -8,18 +8,16 @@
 #include "tensor/iterate.h"
 #include "tensor/tensor.h"
 
-static bool live(const wk_tensor *t) { return t != NULL && t->live == WK__LIVE; }
-
-int32_t wk_ndim(const wk_tensor *t) { return live(t) ? t->a.ndim : 0; }
-int64_t wk_numel(const wk_tensor *t) { return live(t) ? t->a.numel : 0; }
-const int64_t *wk_dims(const wk_tensor *t) { return live(t) ? t->a.dims : NULL; }
-const int64_t *wk_strides(const wk_tensor *t) { return live(t) ? t->a.strides : NULL; }
-wk_dtype wk_dtype_of(const wk_tensor *t) { return live(t) ? t->a.dtype : -1; }
-bool wk_is_contiguous(const wk_tensor *t) { return live(t) && (t->flags & WK__CONTIGUOUS) != 0; }
-const char *wk_name(const wk_tensor *t) { return live(t) && t->meta != NULL ? t->meta->name : ""; }
+int32_t wk_ndim(const wk_tensor *t) { return wk__live(t, "ndim") ? t->a.ndim : 0; }
+int64_t wk_numel(const wk_tensor *t) { return wk__live(t, "numel") ? t->a.numel : 0; }
+const int64_t *wk_dims(const wk_tensor *t) { return wk__live(t, "dims") ? t->a.dims : NULL; }
+const int64_t *wk_strides(const wk_tensor *t) { return wk__live(t, "strides") ? t->a.strides : NULL; }
+wk_dtype wk_dtype_of(const wk_tensor *t) { return wk__live(t, "dtype_of") ? t->a.dtype : -1; }
+bool wk_is_contiguous(const wk_tensor *t) { return wk__live(t, "is_contiguous") && (t->flags & WK__CONTIGUOUS) != 0; }
+const char *wk_name(const wk_tensor *t) { return wk__live(t, "name") && t->meta != NULL ? t->meta->name : ""; }
 
 int64_t wk_dim(const wk_tensor *t, int32_t dim) {
-    const int32_t d = live(t) ? wk__wrap_dim(dim, t->a.ndim) : -1;
+    const int32_t d = wk__live(t, "dim") ? wk__wrap_dim(dim, t->a.ndim) : -1;
     return d >= 0 ? t->a.dims[d] : 0;
 }
 

@@ -93,8 +93,8 @@ typedef struct wk_meta {
 /* Bits of wk_tensor.flags */
 enum {
     WK__CONTIGUOUS = 1,
-    WK__OWNED = 2, /* the handle list of its scope counts as a holder */
-    WK__VIEW = 4,  /* made as a view of another tensor */
+    WK__OWNED = 2,    /* the handle list of its scope counts as a holder */
+    WK__VIEW = 4,     /* made as a view of another tensor */
     WK__SHARED = 16,  /* NOTE [Sharing] */
     WK__ONE_BLOCK = 32, /* its bytes lie in its own block, that in the heap of its context; it has no wk_meta */
     WK__DETACHED = 8, /* that view, or one on its way, was detach: its history is not that of the storage's owner */
@@ -321,6 +321,14 @@ static inline bool wk__is_shared(const wk_tensor *t) {
 
 /* From now on shared, where it lies. */
 void wk__share_forever(wk_tensor *t);
+
+/* The public edge of functions that only ask about a tensor: false of NULL, and of one that has gone. With WK_DEBUG,
+ * asking about what has gone or is another context's is recorded as a failure. */
+bool wk__live_debug(const wk_tensor *t, const char *op);
+static inline bool wk__live(const wk_tensor *t, const char *op) {
+    if (wk_unlikely(wk__debug > 0)) return wk__live_debug(t, op);
+    return t != NULL && t->live == WK__LIVE;
+}
 
 /* The public edge of every function that reads a tensor: true when ctx may do so. Else records why. */
 bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument);
