@@ -20,7 +20,8 @@ STATIC = re.compile(r'^(?:\w+ )*?(?:static|INLINE|NOINLINE)\b[^;=(]*?\b(\w+)(?=\
 DEFINE = re.compile(r'^[ \t]*#[ \t]*define[ \t]+(\w+)', re.M)
 
 
-PRIVATE = ('kernel/vec_', 'kernel/ref_math.h')  # headers of one section: others mean something else by their names
+# Headers of one section: others mean something else by their names.
+PRIVATE = ('kernel/vec_', 'kernel/ref_math.h', 'kernel/ref_whole.h')
 
 
 class Tree:

@@ -6,7 +6,7 @@ Usage: torch_types.py FILE        needs python3-torch; made with 1.13.1
 Each line is a call and its result. TENSOR is: TYPE NDIM VALUE*(1 or 3), values in exact hexadecimal.
 
     add TENSOR TENSOR = TENSOR      and sub, mul, comparisons; where chooses from the first, the second, the first
-    neg TENSOR = TENSOR             and tanh, sum, mean
+    neg TENSOR = TENSOR             and other operations of one tensor; a number after ":" is the other argument
     cast TENSOR = TENSOR            the operand as the result's type
     ... = refused                   torch raises an exception
 """
@@ -47,25 +47,50 @@ def where(a, b):
 
 def binary():
     comparisons = torch.eq, torch.lt, torch.ge, torch.logical_and, torch.logical_xor
-    for op in (torch.add, torch.sub, torch.mul, *comparisons, where):
+    arithmetic = torch.add, torch.sub, torch.mul, torch.div, torch.pow, torch.maximum, torch.minimum
+    for op in (*arithmetic, *comparisons, where):
         for a in TYPES:
             for b in TYPES:
                 if op is torch.sub and (a == "bool") != (b == "bool"):
                     continue  # refused there, computed in the other type here
+                if op is torch.pow and not {a, b} <= {"i64", "i32", "u8", "bool"}:
+                    continue  # of floating numbers: rounded otherwise
                 for ndims in ((1, 1), (0, 1), (1, 0), (0, 0)):
                     x, y = tensor(a, ndims[0]), tensor(b, ndims[1])
                     yield op.__name__, words(x), words(y), "=", result(op, x, y)
 
 
+ONE = (torch.neg, torch.abs, torch.sign, torch.round, torch.floor, torch.ceil, torch.square, torch.relu, torch.exp,
+       torch.log, torch.sqrt, torch.rsqrt, torch.reciprocal, torch.sin, torch.atan, torch.erf, torch.tanh,
+       torch.sigmoid, torch.sum, torch.mean, torch.prod, torch.max, torch.min, torch.argmax, torch.argmin, torch.isnan,
+       torch.logical_not)
+ALONG = (torch.cumsum, torch.cumprod)
+NUMBER = {"add_scalar": torch.add, "sub_scalar": torch.sub, "rsub_scalar": torch.rsub, "mul_scalar": torch.mul,
+          "div_scalar": torch.div, "rdiv_scalar": lambda x, s: s / x, "pow_scalar": torch.pow, "lt_scalar": torch.lt,
+          "eq_scalar": torch.eq}
+
+
+def of_half(op):
+    """Of halves torch's CPU has few functions; they are what f32 gives, rounded."""
+    def call(x, *numbers):
+        y = op(x.float(), *numbers)
+        return y.to(x.dtype) if y.is_floating_point() else y
+    return call
+
+
 def unary():
     for name in TYPES:
         x = tensor(name, 1)
-        yield "neg", words(x), "=", result(torch.neg, x)
-        yield "sum", words(x), "=", result(torch.sum, x)
-        # Of halves torch's CPU has no mean and tanh; they are what f32 gives, rounded.
-        half = name in ("f16", "bf16")
-        for op in (torch.tanh, torch.mean):
-            yield op.__name__, words(x), "=", result(lambda x, op=op: op(x.float()).to(x.dtype) if half else op(x), x)
+        wrapped = of_half if name in ("f16", "bf16") else lambda op: op
+        for op in ONE:  # argmax of bools is refused there, and computed here
+            if name != "bool" or op not in (torch.argmax, torch.argmin):
+                yield op.__name__, words(x), "=", result(wrapped(op), x)
+        for op in ALONG:
+            yield op.__name__, words(x), "=", result(wrapped(lambda x: op(x, 0)), x)
+        for op, function in NUMBER.items():
+            # beside bytes torch takes -2 for 254; wick compares numbers
+            for s in (3, 0, -2) if name in ("i64", "i32") else (3, 0) if name == "u8" else (3,):
+                yield f"{op}:{s}", words(x), "=", result(wrapped(function), x, s)
 
 
 def casts():

@@ -188,7 +188,8 @@ wk_tensor *wk__apply2(const wk_op *op, wk_tensor *a, wk_tensor *b, void *attrs) 
 wk_tensor *wk__compose(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {
     wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
     write_outputs(&c, outs);
-    if (!wk__ready(c.ctx) || !wk__call_check(&c) || !op->shape(&c)) return NULL;
+    if (!wk__ready(c.ctx) || !wk__call_check(&c)) return NULL;
+    if (!op->shape(&c)) return c.retype ? wk__apply_retyped(&c, outs) : NULL;
     WK_SCOPE;
     op->compose(attrs, in, c.out);
     for (int32_t k = 0; k < op->out_count; k++) c.out[k] = wk_yield(c.out[k]);

@@ -99,6 +99,7 @@ enum {
 /* For wk_op.types */
 #define WK__TYPE(NAME) (1u << WK_##NAME)
 #define WK__EVERY_TYPE (~0u)
+#define WK__WHOLE_NUMBERS (WK__TYPE(I64) | WK__TYPE(I32) | WK__TYPE(U8))
 
 struct wk_op {
     size_t size; /* sizeof(wk_op) */
@@ -130,6 +131,9 @@ struct wk_op {
 /* Runs a row: checks, shape, memory, forward, recording. outs (room for op->out_count) may be NULL for rows of one
  * output. Returns output 0, owned by the innermost scope, or NULL after recording why. */
 wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs);
+
+/* Is it nothing but its composition? */
+static inline bool wk__is_composed(const wk_op *op) { return op->forward == NULL && op->view == NULL; }
 
 /* Runs a row that is only its composition: checks, and then the other rows, which are what is recorded. */
 wk_tensor *wk__compose(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs);

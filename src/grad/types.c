@@ -91,17 +91,26 @@ WK_NOINLINE bool wk__check_float_slow(wk_call *c) {
 static void outputs_to_half(const wk_op *op, wk_dtype half, wk_tensor **outs) {
     for (int32_t k = 0; k < op->out_count; k++) {
         wk_tensor *wide = outs[k];
+        if (wide != NULL && !wk__dtype_is_floating(wide->a.dtype)) continue; /* indices */
         outs[k] = wide != NULL ? wk__cast(wide, half) : NULL;
         wk_drop(wide);
     }
 }
 
+/* By way of a common half, so that x has no digits that it would not have there. */
+static wk_tensor *as_computed(wk_tensor *x, wk_dtype common, wk_dtype computed) {
+    wk_tensor *y = wk__dtype_is_floating(common) ? wk__cast(x, common) : x, *z = wk__cast(y, computed);
+    if (y != x && y != z) wk_drop(y);
+    return z;
+}
+
 WK_NOINLINE wk_tensor *wk__apply_retyped(const wk_call *c, wk_tensor **outs) {
     wk_tensor *in[WK__MAX_FIXED_INPUTS] = {NULL}, *room[WK__MAX_OUTPUTS] = {NULL};
     const wk_dtype common = common_type(c), computed = computed_in(c, common);
-    for (int32_t i = 0; i < c->in_count; i++) in[i] = counts(c, i) ? wk__cast(c->in[i], computed) : c->in[i];
+    for (int32_t i = 0; i < c->in_count; i++)
+        in[i] = counts(c, i) ? as_computed(c->in[i], common, computed) : c->in[i];
     if (outs == NULL) outs = room;
-    wk__apply(c->op, in, c->in_count, c->attrs, outs);
+    (wk__is_composed(c->op) ? wk__compose : wk__apply)(c->op, in, c->in_count, c->attrs, outs);
     for (int32_t i = 0; i < c->in_count; i++)
         if (in[i] != c->in[i]) wk_drop(in[i]);
     if (wk__dtype_category[common] == WK__HALF && computed != common) outputs_to_half(c->op, common, outs);

@@ -5,15 +5,9 @@
 
 #include "kernel/half.h"
 
-static inline int64_t whole_of(double v) {
-    if (v >= 0x1p63) return INT64_MAX;
-    if (v < -0x1p63) return INT64_MIN;
-    return v == v ? (int64_t)v : 0;
-}
-
 static inline int64_t same_whole(int64_t v) { return v; }
 
-#define WHOLE(v) _Generic((v), double: whole_of, int64_t: same_whole)(v)
+#define WHOLE(v) _Generic((v), double: wk__whole_of, int64_t: same_whole)(v)
 
 #define TO_f32(v) (float)(v)
 #define TO_f64(v) (double)(v)

@@ -14,6 +14,13 @@
 
 extern wk_unary_loop *const wk__convert[WK_DTYPE_COUNT][WK_DTYPE_COUNT];
 
+/* The whole number that a double becomes. */
+static inline int64_t wk__whole_of(double v) {
+    if (v >= 0x1p63) return INT64_MAX;
+    if (v < -0x1p63) return INT64_MIN;
+    return v == v ? (int64_t)v : 0;
+}
+
 /* One number to an element of a type, and back. */
 static inline void wk__put_number(wk_dtype dtype, void *y, double value) {
     wk__convert[WK_F64][dtype](1, y, 1, &value, 1);

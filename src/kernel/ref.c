@@ -6,6 +6,7 @@
  *   ORDER(x)      an element as it compares with others, which is of type `ordered`
  *   wide          the type in which sums are kept
  *   NUMBER(s)     a double as one of these
+ *   LESS(a, b)    is a below b? LOWEST and HIGHEST are what nothing is below and above
  *   FMA(a, b, c)  a b + c
  *   KERNEL(k)     the name of kernel k for this type */
 #include "kernel/ref.h"
@@ -13,6 +14,7 @@
 #include <tgmath.h> /* tanh, fma and sqrt of the type they are given */
 #undef I             /* the imaginary unit; here it counts input features */
 
+#include "kernel/convert.h"
 #include "kernel/half.h"
 #include "kernel/ref_math.h"
 #include "kernel/rnn_work.h"
@@ -29,6 +31,9 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #define wide double
 #define FMA(a, b, c) fma(a, b, c)
 #define NUMBER(s) (number)(s)
+#define LESS(a, b) ((a) < (b))
+#define LOWEST -INFINITY
+#define HIGHEST INFINITY
 #define ordered number
 #define ORDER(x) VALUE(x)
 
@@ -48,6 +53,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_rnn.inc"
 #include "kernel/ref_layer_norm.inc"
 #include "kernel/ref_optim.inc"
+#include "kernel/ref_folds.inc"
 #include "kernel/ref_fibres.inc"
 #include "kernel/ref_losses.inc"
 #undef KERNEL
@@ -67,6 +73,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_rnn.inc"
 #include "kernel/ref_layer_norm.inc"
 #include "kernel/ref_optim.inc"
+#include "kernel/ref_folds.inc"
 #include "kernel/ref_fibres.inc"
 #include "kernel/ref_losses.inc"
 #undef KERNEL
@@ -107,6 +114,9 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #undef number
 #undef ORDER
 #undef ordered
+#undef HIGHEST
+#undef LOWEST
+#undef LESS
 #undef NUMBER
 #undef FMA
 #undef wide
@@ -114,10 +124,15 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 /* ------------------------------------------------------------------------------------------------ whole numbers --- */
 /* Unsigned arithmetic wraps around without being undefined, and its low bits are those of the signed one. */
 
+#include "kernel/ref_whole.h"
+
 #define number uint64_t
 #define wide uint64_t
 #define FMA(a, b, c) ((a) * (b) + (c))
-#define NUMBER(s) (number)(int64_t)(s)
+#define NUMBER(s) (number)wk__whole_of(s)
+#define LESS(a, b) ((int64_t)(a) < (int64_t)(b))
+#define LOWEST INT64_MIN
+#define HIGHEST INT64_MAX
 #define ordered scalar
 #define ORDER(x) (x)
 
@@ -129,6 +144,8 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
 #include "kernel/truths.inc"
+#include "kernel/ref_whole.inc"
+#include "kernel/ref_folds.inc"
 #undef KERNEL
 #undef ELEMENT
 #undef VALUE
@@ -142,6 +159,8 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
 #include "kernel/truths.inc"
+#include "kernel/ref_whole.inc"
+#include "kernel/ref_folds.inc"
 #undef KERNEL
 #undef ELEMENT
 #undef VALUE
@@ -155,6 +174,8 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
 #include "kernel/truths.inc"
+#include "kernel/ref_whole.inc"
+#include "kernel/ref_folds.inc"
 #undef KERNEL
 #undef ELEMENT
 #undef VALUE
@@ -171,6 +192,8 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
 #include "kernel/truths.inc"
+#include "kernel/ref_whole.inc"
+#include "kernel/ref_folds.inc"
 #undef KERNEL
 #undef ELEMENT
 #undef VALUE
@@ -178,6 +201,9 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 
 #undef ORDER
 #undef ordered
+#undef HIGHEST
+#undef LOWEST
+#undef LESS
 #undef NUMBER
 #undef FMA
 #undef wide
@@ -193,7 +219,14 @@ int64_t wk__rnn_work(int64_t T, int64_t B, int64_t I, int64_t H) {
 #define SLOTS_FLOAT(kernel) {[WK_F32] = wk__ref_##kernel##_f32, [WK_F64] = wk__ref_##kernel##_f64}
 #define SLOTS_PLAIN SLOTS_FLOAT
 #define SLOTS_ANY(kernel) {WK_DTYPES(SLOT, kernel)}
-#define SLOTS_EVERY SLOTS_ANY
+#define SLOTS_PLAIN_ANY SLOTS_ANY
+#define SLOT_OF(kernel, NAME, name, ctype, category) SLOT_##category([WK_##NAME] = wk__ref_##kernel##_##name)
+#define SLOT_FLOAT(slot) slot,
+#define SLOT_INTEGER SLOT_FLOAT
+#define SLOT_BOOLEAN SLOT_FLOAT
+#define SLOT_HALF(slot)
+#define SLOTS_NUMBER(kernel) {WK_DTYPES(SLOT_OF, kernel)}
+#define SLOTS_PLAIN_NUMBER SLOTS_NUMBER
 
 const wk_kernels wk__kernels_ref = {
     .isa = "ref",

@@ -8,13 +8,27 @@
 #define WK_DECLARE_FLOAT(name, type) extern type wk__ref_##name##_f32, wk__ref_##name##_f64;
 #define WK_AND_OF(kernel, NAME, name, ctype, category) , wk__ref_##kernel##_##name
 #define WK_DECLARE_ANY(name, type) extern type wk__ref_##name##_f32 WK_DTYPES_BUT_F32(WK_AND_OF, name);
+#define WK_AND_NUMBER(kernel, NAME, name, ctype, category) WK_AND_##category(wk__ref_##kernel##_##name)
+#define WK_AND_FLOAT(slot) , slot
+#define WK_AND_INTEGER WK_AND_FLOAT
+#define WK_AND_BOOLEAN WK_AND_FLOAT
+#define WK_AND_HALF(slot)
+#define WK_DECLARE_NUMBER(name, type) extern type wk__ref_##name##_f32 WK_DTYPES_BUT_F32(WK_AND_NUMBER, name);
+#define WK_DECLARE_PLAIN_NUMBER WK_DECLARE_NUMBER
 #define WK_DECLARE_PLAIN WK_DECLARE_FLOAT
-#define WK_DECLARE_EVERY WK_DECLARE_ANY
+#define WK_DECLARE_PLAIN_ANY WK_DECLARE_ANY
 #define WK_KERNEL(name, type, dtypes) WK_DECLARE_##dtypes(name, type)
 #include "kernel/kernels.def"
 #undef WK_KERNEL
-#undef WK_DECLARE_EVERY
+#undef WK_DECLARE_PLAIN_ANY
 #undef WK_DECLARE_PLAIN
+#undef WK_DECLARE_PLAIN_NUMBER
+#undef WK_DECLARE_NUMBER
+#undef WK_AND_HALF
+#undef WK_AND_BOOLEAN
+#undef WK_AND_INTEGER
+#undef WK_AND_FLOAT
+#undef WK_AND_NUMBER
 #undef WK_DECLARE_ANY
 #undef WK_AND_OF
 #undef WK_DECLARE_FLOAT

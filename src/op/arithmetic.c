@@ -1,11 +1,15 @@
-/* arithmetic.c -- add, sub, mul, neg, mul_scalar, add_scalar. g is the gradient of y.
+/* arithmetic.c -- sums, differences and products of two tensors or of a tensor and a number; x / s. g is the gradient
+ * of y.
  *
  *     y = a + b      ga += g          gb += g
  *     y = a - b      ga += g          gb -= g
  *     y = a * b      ga += g b        gb += g a
  *     y = -x         gx -= g
  *     y = s x        gx += s g
+ *     y = x / s      gx += g / s
  *     y = x + s      gx += g
+ *     y = x - s      gx += g
+ *     y = s - x      gx -= g
  *
  * A gradient has the shape of its input: where broadcasting stretched the input, it is summed (sum_to_size). The
  * kernels below do the plain case, in which nothing was stretched, and leave the other to vjp. */
@@ -133,7 +137,7 @@ wk_tensor *wk_neg_(wk_tensor *x) { return wk__apply1(&wk__op_neg_, x, NULL); }
 
 /* --------------------------------------------------------------------------------------------------- mul_scalar --- */
 
-static bool mul_scalar_shape(wk_call *c) {
+static bool number_shape(wk_call *c) {
     return wk__check_float(c) && wk__check_number(c, ((const wk_map_attrs *)c->attrs)->s) &&
            wk__declare_like(c, 0, c->in[0]);
 }
@@ -153,23 +157,34 @@ static const wk_attr_field scalar_fields[] = {{"s", 'f', offsetof(wk_map_attrs, 
 
 WK_ROW_AND_IN_PLACE(mul_scalar, WK__OP_TO_I64, .in_count = 1, .out_count = 1, .in_names = "x",
                     WK_ATTRS(wk_map_attrs, scalar_fields), .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL),
-                    .shape = mul_scalar_shape, .forward = mul_scalar_forward, .grad = mul_scalar_grad,
+                    .shape = number_shape, .forward = mul_scalar_forward, .grad = mul_scalar_grad,
                     .vjp = mul_scalar_vjp);
 
 wk_tensor *wk_mul_scalar(wk_tensor *x, double s) { return wk__apply1(&wk__op_mul_scalar, x, &(wk_map_attrs){s, 0}); }
 wk_tensor *wk_mul_scalar_(wk_tensor *x, double s) { return wk__apply1(&wk__op_mul_scalar_, x, &(wk_map_attrs){s, 0}); }
 
-/* --------------------------------------------------------------------------------------------------- add_scalar --- */
+/* ------------------------------------------------------------------------------------------- rows with a number --- */
 
-static void add_scalar_forward(wk_call *c) { wk__map_forward(c, wk__kernels->add_scalar); }
+static bool passed_grad(wk_backprop *b) { return wk__pass_on(b, 0), true; }
 
-static bool add_scalar_grad(wk_backprop *b) { return wk__pass_on(b, 0), true; }
+static void passed_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = b->gy[0]; }
 
-static void add_scalar_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = b->gy[0]; }
+static double over(const wk_backprop *b) { return 1 / ((const wk_map_attrs *)b->node->attrs)->s; }
 
-WK_ROW_AND_IN_PLACE(add_scalar, 0, .in_count = 1, .out_count = 1, .in_names = "x",
-                    WK_ATTRS(wk_map_attrs, scalar_fields), .shape = wk__unary_shape, .forward = add_scalar_forward,
-                    .grad = add_scalar_grad, .vjp = add_scalar_vjp);
+static bool div_scalar_grad(wk_backprop *b) { return scaled(b, 0, over(b)), true; }
 
-wk_tensor *wk_add_scalar(wk_tensor *x, double s) { return wk__apply1(&wk__op_add_scalar, x, &(wk_map_attrs){s, 0}); }
-wk_tensor *wk_add_scalar_(wk_tensor *x, double s) { return wk__apply1(&wk__op_add_scalar_, x, &(wk_map_attrs){s, 0}); }
+static void div_scalar_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = wk_mul_scalar(b->gy[0], over(b)); }
+
+#define WITH_NUMBER(name, takes, shape_rule, gradient)                                                            \
+    static void name##_forward(wk_call *c) { wk__map_forward(c, wk__kernels->name); }                             \
+    WK_ROW_AND_IN_PLACE(name, WK_FLAGS_OF(WK_TAKES_##takes), .in_count = 1, .out_count = 1, .in_names = "x",      \
+                        WK_ATTRS(wk_map_attrs, scalar_fields), .types = WK_TYPES_OF(WK_TAKES_##takes),            \
+                        .shape = shape_rule, .forward = name##_forward, .grad = gradient##_grad,                  \
+                        .vjp = gradient##_vjp);                                                                   \
+    wk_tensor *wk_##name(wk_tensor *x, double s) { return wk__apply1(&wk__op_##name, x, &(wk_map_attrs){s, 0}); } \
+    wk_tensor *wk_##name##_(wk_tensor *x, double s) { return wk__apply1(&wk__op_##name##_, x, &(wk_map_attrs){s, 0}); }
+
+WITH_NUMBER(add_scalar, TRUTHS_AS_I64, number_shape, passed)
+WITH_NUMBER(sub_scalar, WHOLE, number_shape, passed)
+WITH_NUMBER(rsub_scalar, WHOLE, number_shape, neg)
+WITH_NUMBER(div_scalar, AS_FLOAT, wk__unary_shape, div_scalar)

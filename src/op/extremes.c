@@ -8,6 +8,9 @@
 #include "op/powers.h"
 #include "op/reduction.h"
 
+/* Every type, but halves as f32. */
+#define TYPES WK_TYPES_OF(WK_TAKES_TRUTHS)
+
 static bool not_empty(wk_call *c) {
     const wk_reduction *r = c->attrs;
     wk_shape_text text;
@@ -30,11 +33,12 @@ static bool dims_shape(wk_call *c) { return wk__reduce_dims_shape(c) && not_empt
 
 static const wk_attr_field no_fields[] = {{"", 'i', 0, 0}};
 
-#define SHARED_ROW(row, shape_rule, forward_function, list, count)                                          \
-    const wk_op wk__op_##row = {                                                                            \
-        WK_ROW(row), .in_count = 1, .out_count = 1, .in_names = "x", .reads = {WK_READS_IN(0) | WK_READS_OUT(0)}, \
-        .attrs_nbytes = sizeof(wk_reduction), .fields = (list), .field_count = (count),                      \
-        .shape = (shape_rule), .forward = (forward_function), .vjp = shared_vjp,                             \
+#define SHARED_ROW(row, shape_rule, forward_function, list, count)                         \
+    const wk_op wk__op_##row = {                                                           \
+        WK_ROW(row), .in_count = 1, .out_count = 1, .in_names = "x", .types = TYPES,       \
+        .reads = {WK_READS_IN(0) | WK_READS_OUT(0)}, .attrs_nbytes = sizeof(wk_reduction), \
+        .fields = (list), .field_count = (count),                                          \
+        .shape = (shape_rule), .forward = (forward_function), .vjp = shared_vjp,           \
     };
 SHARED_ROW(max, all_shape, forward_max, no_fields, 0)
 SHARED_ROW(min, all_shape, forward_min, no_fields, 0)
@@ -88,9 +92,9 @@ static bool index_shape(wk_call *c) {
     return wk__check_float(c) && wk__reduced_dim(c) && not_empty(c) && wk__declare_reduced(c, 0, WK_I64);
 }
 
-#define INDEX_ROW(row, shape_rule, list, count)                                                              \
-    const wk_op wk__op_##row = {                                                                             \
-        WK_ROW(row), .in_count = 1, .out_count = 1, .in_names = "x", .flags = WK__OP_NO_GRAD,                \
+#define INDEX_ROW(row, shape_rule, list, count)                                                               \
+    const wk_op wk__op_##row = {                                                                              \
+        WK_ROW(row), .in_count = 1, .out_count = 1, .in_names = "x", .types = TYPES, .flags = WK__OP_NO_GRAD, \
         .attrs_nbytes = sizeof(wk_reduction), .fields = (list), .field_count = (count),                       \
         .shape = (shape_rule), .forward = forward_##row,                                                      \
     };
@@ -133,11 +137,11 @@ static void both_vjp(const wk_backprop *b, wk_tensor **gx) {
     if (b->gy[0] != NULL) gx[0] = wk__place(b->gy[0], b->node->out[1].saved, r->dim, ndim, dims);
 }
 
-#define BOTH_ROW(row)                                                                                        \
-    const wk_op wk__op_##row = {                                                                             \
-        WK_ROW(row), .in_count = 1, .out_count = 2, .in_names = "x", .reads = {WK_READS_OUT(1)},             \
-        WK_ATTRS(wk_reduction, wk__reduce_dim_fields),                                                       \
-        .shape = both_shape, .forward = forward_##row, .vjp = both_vjp,                                      \
+#define BOTH_ROW(row)                                                                                            \
+    const wk_op wk__op_##row = {                                                                                 \
+        WK_ROW(row), .in_count = 1, .out_count = 2, .in_names = "x", .types = TYPES, .reads = {WK_READS_OUT(1)}, \
+        WK_ATTRS(wk_reduction, wk__reduce_dim_fields),                                                           \
+        .shape = both_shape, .forward = forward_##row, .vjp = both_vjp,                                          \
     };
 BOTH_ROW(max_dim)
 BOTH_ROW(min_dim)

@@ -109,8 +109,7 @@ wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, 
     if (op->in_count != WK__ANY_NUMBER && input_count != op->in_count)
         return wk__fail(ctx, WK_EINVAL, op->name, "%d inputs given, %d taken", (int)input_count, (int)op->in_count);
     if (fill_attrs(ctx, op, attrs, attr_count, &room) != WK_OK) return ctx->failure.status;
-    const bool composed = op->forward == NULL && op->view == NULL;
-    if (composed) wk__compose(op, inputs, input_count, &room, outputs);
+    if (wk__is_composed(op)) wk__compose(op, inputs, input_count, &room, outputs);
     else outputs[0] = wk__apply(op, inputs, input_count, &room, outputs); /* in place, only the return value says it */
     return ctx->failure.status;
 }

@@ -38,7 +38,7 @@ static void sum_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = stretched(b)
 
 const wk_op wk__op_sum = {
     WK_ROW(sum), .in_count = 1, .out_count = 1, .in_names = "x",
-    .types = WK__TYPE(I64), .flags = WK__OP_TO_I64,
+    WK_IN_I64,
     .shape = scalar_shape, .forward = sum_forward, .grad = sum_grad, .vjp = sum_vjp,
 };
 
@@ -80,7 +80,7 @@ static bool sum_to_size_shape(wk_call *c) {
 
 const wk_op wk__op_sum_to_size = {
     WK_ROW(sum_to_size), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(wk_dims_attr, wk__dims_fields),
-    .types = WK__TYPE(I64), .flags = WK__OP_TO_I64,
+    WK_IN_I64,
     .shape = sum_to_size_shape, .forward = sum_forward, .grad = sum_grad, .vjp = sum_vjp,
 };
 

@@ -64,7 +64,8 @@ static void mean_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_sum_dims = {
-    WK_ROW(sum_dims), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(wk_reduction, wk__reduce_dims_fields),
+    WK_ROW(sum_dims), .in_count = 1, .out_count = 1, .in_names = "x", WK_IN_I64,
+    WK_ATTRS(wk_reduction, wk__reduce_dims_fields),
     .shape = wk__reduce_dims_shape, .forward = sum_forward, .grad = sum_grad, .vjp = sum_vjp,
 };
 

@@ -27,6 +27,20 @@ enum {
     const wk_op wk__op_##op = {WK_ROW(op), .flags = (flags_), __VA_ARGS__};\
     const wk_op wk__op_##op##_ = {WK_ROW(op##_), .flags = (flags_) | WK__OP_IN_PLACE, __VA_ARGS__}
 
+/* What an element-wise row takes beside floating numbers: flags and types, handed through macros as one word. */
+#define WK_TAKES_FLOATING 0, 0                                  /* nothing */
+#define WK_TAKES_AS_FLOAT WK__OP_TO_FLOAT, 0                    /* anything, as f32 */
+#define WK_TAKES_WHOLE 0, WK__WHOLE_NUMBERS                     /* whole numbers */
+#define WK_TAKES_TRUTHS 0, WK__WHOLE_NUMBERS | WK__TYPE(BOOL)   /* and bools */
+#define WK_TAKES_TRUTHS_AS_I64 WK__OP_TO_I64, WK__WHOLE_NUMBERS /* and bools as i64 */
+#define WK__FIRST(flags, types) flags
+#define WK__SECOND(flags, types) types
+#define WK_FLAGS_OF(takes) (WK__FIRST(takes))
+#define WK_TYPES_OF(takes) (WK__SECOND(takes))
+
+/* The fields for a row that takes whole numbers and bools, all as i64. */
+#define WK_IN_I64 .types = WK__TYPE(I64), .flags = WK__OP_TO_I64
+
 /* The same for a row that only other rows call, and that is not in ops.def. */
 #define WK_INNER_ROW(op) .size = sizeof(wk_op), .name = #op, .row = -1
 

@@ -114,7 +114,7 @@ static void cumsum_back_vjp(const wk_backprop *b, wk_tensor **gx) {
 INNER_ROW(cumsum_back, 1, "x", .reads = {0})
 
 const wk_op wk__op_cumsum = {
-    WK_ROW(cumsum), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(wk_reduction, wk__along_fields),
+    WK_ROW(cumsum), .in_count = 1, .out_count = 1, .in_names = "x", WK_IN_I64, WK_ATTRS(wk_reduction, wk__along_fields),
     .shape = wk__along_shape, .forward = cumsum_forward, .vjp = cumsum_vjp,
 };
 
@@ -135,7 +135,8 @@ static void cumprod_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_cumprod = {
-    WK_ROW(cumprod), .in_count = 1, .out_count = 1, .in_names = "x", .reads = {WK_READS_IN(0) | WK_READS_OUT(0)},
+    WK_ROW(cumprod), .in_count = 1, .out_count = 1, .in_names = "x", WK_IN_I64,
+    .reads = {WK_READS_IN(0) | WK_READS_OUT(0)},
     WK_ATTRS(wk_reduction, wk__along_fields),
     .shape = wk__along_shape, .forward = cumprod_forward, .vjp = cumprod_vjp,
 };
@@ -159,14 +160,14 @@ static void prod_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_prod = {
-    WK_ROW(prod), .in_count = 1, .out_count = 1, .in_names = "x", .reads = {WK_READS_IN(0)},
+    WK_ROW(prod), .in_count = 1, .out_count = 1, .in_names = "x", WK_IN_I64, .reads = {WK_READS_IN(0)},
     .attrs_nbytes = sizeof(wk_reduction), .shape = wk__reduce_all_shape, .forward = prod_forward, .vjp = prod_vjp,
 };
 
 wk_tensor *wk_prod(wk_tensor *x) { return wk__apply1(&wk__op_prod, x, &(wk_reduction){.dim = 0}); }
 
 const wk_op wk__op_prod_dim = {
-    WK_ROW(prod_dim), .in_count = 1, .out_count = 1, .in_names = "x", .reads = {WK_READS_IN(0)},
+    WK_ROW(prod_dim), .in_count = 1, .out_count = 1, .in_names = "x", WK_IN_I64, .reads = {WK_READS_IN(0)},
     WK_ATTRS(wk_reduction, wk__reduce_dim_fields),
     .shape = wk__reduce_dim_shape, .forward = prod_forward, .vjp = prod_dim_vjp,
 };

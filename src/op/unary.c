@@ -10,45 +10,65 @@ static wk_tensor *one_minus(wk_tensor *x) { return wk_add_scalar(wk_neg(x), 1); 
 
 /* ------------------------------------------------------------------------------------------ powers, logarithms --- */
 
-WK_UNARY(exp, Y, wk_mul(g, y))
-WK_UNARY(expm1, Y, wk_mul(g, one_plus(y)))
-WK_UNARY(log, X, wk_div(g, x))
-WK_UNARY(log1p, X, wk_div(g, one_plus(x)))
-WK_UNARY(sqrt, Y, wk_mul_scalar(wk_div(g, y), 0.5))
-WK_UNARY(rsqrt, Y, wk_mul_scalar(wk_mul(g, wk_mul(wk_square(y), y)), -0.5))
-WK_UNARY(square, X, wk_mul(g, wk_mul_scalar(x, 2)))
-WK_UNARY(reciprocal, Y, wk_neg(wk_mul(g, wk_square(y))))
+WK_UNARY(exp, AS_FLOAT, Y, wk_mul(g, y))
+WK_UNARY(expm1, AS_FLOAT, Y, wk_mul(g, one_plus(y)))
+WK_UNARY(log, AS_FLOAT, X, wk_div(g, x))
+WK_UNARY(log1p, AS_FLOAT, X, wk_div(g, one_plus(x)))
+WK_UNARY(sqrt, AS_FLOAT, Y, wk_mul_scalar(wk_div(g, y), 0.5))
+WK_UNARY(rsqrt, AS_FLOAT, Y, wk_mul_scalar(wk_mul(g, wk_mul(wk_square(y), y)), -0.5))
+WK_UNARY(square, TRUTHS_AS_I64, X, wk_mul(g, wk_mul_scalar(x, 2)))
+WK_UNARY(reciprocal, AS_FLOAT, Y, wk_neg(wk_mul(g, wk_square(y))))
+
+WK_UNARY_S(rdiv_scalar, AS_FLOAT, wk__unary_shape, s, 1, X,
+           wk_neg(wk_mul(g, wk_rdiv_scalar(wk_square(x), attrs->s))))
+
+/* Whole numbers to powers that keep them whole. */
+static bool pow_scalar_shape(wk_call *c) {
+    const double exponent = ((const wk_map_attrs *)c->attrs)->s;
+    if (!wk__unary_shape(c) || wk__dtype_is_floating(c->in[0]->a.dtype)) return c->out[0] != NULL;
+    if (!wk__check_number(c, exponent)) return false;
+    return exponent >= 0 || wk__refuse(c, WK_EDTYPE, "x has type %s, which does not hold its power %g: wk_cast it to a "
+                                       "floating one", wk_dtype_name(c->in[0]->a.dtype), exponent);
+}
 
 /* x^s;  at s = 0 a constant, whatever x */
-WK_UNARY_S(pow_scalar, exponent, 1, X,
+WK_UNARY_S(pow_scalar, TRUTHS_AS_I64, pow_scalar_shape, exponent, 1, X,
            attrs->s == 0 ? NULL : wk_mul(g, wk_mul_scalar(wk_pow_scalar(x, attrs->s - 1), attrs->s)))
 
 /* ------------------------------------------------------------------------------------------------------- angles --- */
 
-WK_UNARY(sin, X, wk_mul(g, wk_cos(x)))
-WK_UNARY(cos, X, wk_neg(wk_mul(g, wk_sin(x))))
-WK_UNARY(tan, Y, wk_mul(g, one_plus(wk_square(y))))
-WK_UNARY(asin, X, wk_mul(g, wk_rsqrt(wk_mul(one_minus(x), one_plus(x)))))
-WK_UNARY(acos, X, wk_neg(wk_mul(g, wk_rsqrt(wk_mul(one_minus(x), one_plus(x))))))
-WK_UNARY(atan, X, wk_div(g, one_plus(wk_square(x))))
-WK_UNARY(sinh, X, wk_mul(g, wk_cosh(x)))
-WK_UNARY(cosh, X, wk_mul(g, wk_sinh(x)))
+WK_UNARY(sin, AS_FLOAT, X, wk_mul(g, wk_cos(x)))
+WK_UNARY(cos, AS_FLOAT, X, wk_neg(wk_mul(g, wk_sin(x))))
+WK_UNARY(tan, AS_FLOAT, Y, wk_mul(g, one_plus(wk_square(y))))
+WK_UNARY(asin, AS_FLOAT, X, wk_mul(g, wk_rsqrt(wk_mul(one_minus(x), one_plus(x)))))
+WK_UNARY(acos, AS_FLOAT, X, wk_neg(wk_mul(g, wk_rsqrt(wk_mul(one_minus(x), one_plus(x))))))
+WK_UNARY(atan, AS_FLOAT, X, wk_div(g, one_plus(wk_square(x))))
+WK_UNARY(sinh, AS_FLOAT, X, wk_mul(g, wk_cosh(x)))
+WK_UNARY(cosh, AS_FLOAT, X, wk_mul(g, wk_sinh(x)))
 
 /* ---------------------------------------------------------------------------------------------- steps and bends --- */
 
-WK_UNARY(abs, X, wk_mul(g, wk_sign(x)))
-WK_UNARY(erf, X, wk_mul_scalar(wk_mul(g, wk_exp(wk_neg(wk_square(x)))), 1.12837916709551257390)) /* 2 / sqrt(pi) */
-WK_UNARY_STEP(sign)
-WK_UNARY_STEP(round)
-WK_UNARY_STEP(floor)
-WK_UNARY_STEP(ceil)
+WK_UNARY(abs, WHOLE, X, wk_mul(g, wk_sign(x)))
+WK_UNARY(erf, AS_FLOAT, X, /* 2 / sqrt(pi) e^(-x^2) */
+         wk_mul_scalar(wk_mul(g, wk_exp(wk_neg(wk_square(x)))), 1.12837916709551257390))
+WK_UNARY_STEP(sign, TRUTHS)
+WK_UNARY_STEP(round, WHOLE)
+WK_UNARY_STEP(floor, WHOLE)
+WK_UNARY_STEP(ceil, WHOLE)
 
 wk_tensor *wk__zero_where(wk_tensor *condition, wk_tensor *g) {
     return wk_where(condition, wk_scalar(0, wk_dtype_of(g)), g);
 }
 
+/* A bound that does not bound is no number of a whole type. */
+static bool clamp_shape(wk_call *c) {
+    const wk_map_attrs *bounds = c->attrs;
+    return wk__check_float(c) && (bounds->s == -INFINITY || wk__check_number(c, bounds->s)) &&
+           (bounds->t == INFINITY || wk__check_number(c, bounds->t)) && wk__unary_shape(c);
+}
+
 /* 1 within the bounds and on them */
-WK_UNARY_ST(clamp, min, -INFINITY, max, INFINITY, X,
+WK_UNARY_ST(clamp, TRUTHS_AS_I64, clamp_shape, min, -INFINITY, max, INFINITY, X,
             wk__zero_where(wk_logical_or(wk_lt_scalar(x, attrs->s), wk_gt_scalar(x, attrs->t)), g))
 
 /* -------------------------------------------------------------------------------------- how the rows are called --- */

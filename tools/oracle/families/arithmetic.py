@@ -14,7 +14,9 @@ SAMPLES = """
     add_scalar       add                   x s alpha=1
     sub_scalar       sub                   x s alpha=1
     mul_scalar       mul                   x s
+    rsub_scalar      rsub                  x s alpha=1
     div_scalar       div/no_rounding_mode  x s
+    rdiv_scalar      __rdiv__              x s
     pow_scalar       pow                   x s
     maximum minimum  =                     a b
 """
@@ -37,6 +39,11 @@ def cases():
     for s in (float(np.float32(0.1)), -3.0, 0.0):
         yield Case("mul_scalar", torch.mul, {"x": (2, 3)}, s=s)
         yield Case("add_scalar", torch.add, {"x": (2, 3)}, s=s)
+        yield Case("sub_scalar", torch.sub, {"x": (2, 3)}, s=s)
+        yield Case("rsub_scalar", torch.rsub, {"x": (2, 3)}, s=s)
+        yield Case("rdiv_scalar", lambda x, s: s / x, {"x": (2, 3)}, s=s, second=True).moved(x=away_from_zero)
+        if s != 0:
+            yield Case("div_scalar", torch.div, {"x": (2, 3)}, s=s)
     yield Case("pow", torch.pow, {"a": floats(0, 0, 2, -2, 0, 1), "b": floats(0, 2, 0, 2, 1.5, -1)}, label="edges")
     for op in (torch.maximum, torch.minimum):
         yield Case(op.__name__, op, {"a": floats(0, -0.0, 2, -INF), "b": floats(0, 0, 2, -INF)}, label="edges")
