@@ -24,7 +24,8 @@
 #include <stdint.h>
 
 enum {
-    WK_GEMM_DEPTH = 256,    /* terms that are summed in registers before they are added to C */
+    WK_GEMM_DEPTH = 256,    /* terms that are summed before they are added to C: NOTE [Sums of a product] in gemm.inc */
+    WK_GEMM_PARTS = 8,      /* partial sums of these where columns of B are contiguous */
     WK_GEMM_A_LANES = 256,
     WK_GEMM_B_LANES = 2048,
     WK_GEMM_PANEL = 32,     /* columns of the widest panel of B */

@@ -89,10 +89,26 @@ INLINE float v_sum(vec a) {
     return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
 }
 
-/* Lane i of the result is the sum of the lanes of rows[i]. */
-INLINE vec v_sum_rows(const vec rows[W]) {
-    const vec low = _mm256_hadd_ps(_mm256_hadd_ps(rows[0], rows[1]), _mm256_hadd_ps(rows[2], rows[3]));
-    const vec high = _mm256_hadd_ps(_mm256_hadd_ps(rows[4], rows[5]), _mm256_hadd_ps(rows[6], rows[7]));
+/* ---- octets: eight lanes, one vector; where a vector has two, vec_avx512.h says how they are arranged ---- */
+
+INLINE vec v_octets(const float *p, int64_t step) {
+    (void)step;
+    return v_load(p);
+}
+
+INLINE vec v_octets_first(const float *p, int64_t step, int64_t n) {
+    (void)step;
+    return v_load_first(p, first_lanes(n));
+}
+
+INLINE int v_octet_row(int i) {
+    return i;
+}
+
+/* Lane i is the sum ((0+1)+(2+3)) + ((4+5)+(6+7)) of x[i]. */
+INLINE vec v_sum_octets(const vec x[8]) {
+    const vec low = _mm256_hadd_ps(_mm256_hadd_ps(x[0], x[1]), _mm256_hadd_ps(x[2], x[3]));
+    const vec high = _mm256_hadd_ps(_mm256_hadd_ps(x[4], x[5]), _mm256_hadd_ps(x[6], x[7]));
     return v_add(_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31));
 }
 

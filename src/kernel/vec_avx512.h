@@ -90,22 +90,37 @@ INLINE float v_sum(vec a) {
     return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
 }
 
-/* Lane i of the result is the sum of the lanes of rows[i]. Each stage adds halves and so halves the vectors:
+/* ---- octets: eight lanes, of which a vector has two ---- */
+
+/* The eight elements at p, and those at p + step; the first n of them, zeros behind. */
+INLINE vec v_octets(const float *p, int64_t step) {
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(p)), _mm256_loadu_ps(p + step), 1);
+}
+
+INLINE vec v_octets_first(const float *p, int64_t step, int64_t n) {
+    const __mmask8 some = (__mmask8)((1u << n) - 1);
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_maskz_loadu_ps(some, p)),
+                              _mm256_maskz_loadu_ps(some, p + step), 1);
+}
+
+/* Lanes r and r + 4 of v_sum_octets are the sums ((0+1)+(2+3)) + ((4+5)+(6+7)) of the octets of the i-th vector, which
+ * is the one for r = v_octet_row(i).
  *
- *     a0 a0 a0 a0 | ...        a0 a1 a0 a1 | ...        a0 a1 a2 a3 | ...
- *     a1 a1 a1 a1 | ...   ->                       ->                       -> ... over the four 128-bit parts */
-INLINE vec v_sum_rows(const vec rows[W]) {
-    vec pairs[8], quads[4], halves[2];
-    UNROLL for (int i = 0; i < 8; i++) pairs[i] =
-        v_add(_mm512_unpacklo_ps(rows[2 * i], rows[2 * i + 1]), _mm512_unpackhi_ps(rows[2 * i], rows[2 * i + 1]));
-    UNROLL for (int i = 0; i < 4; i++) {
-        const __m512d a = _mm512_castps_pd(pairs[2 * i]), b = _mm512_castps_pd(pairs[2 * i + 1]);
-        quads[i] = v_add(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)), _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
-    }
+ *     a0 a1 a2 a3 | a4 ..         a01 a23 b01 b23 | a45 ..         a0123 b0123 c0123 d0123 | a4567 ..
+ *     b0 b1 b2 b3 | b4 ..   ->    c01 c23 d01 d23 | c45 ..   ->                                         -> ... */
+INLINE int v_octet_row(int i) {
+    return i / 4 * 8 + i % 4;
+}
+
+INLINE vec v_sum_octets(const vec x[8]) {
+    vec pairs[4], quads[2];
+    UNROLL for (int i = 0; i < 4; i++)
+        pairs[i] = v_add(_mm512_shuffle_ps(x[2 * i], x[2 * i + 1], 0x88),
+                         _mm512_shuffle_ps(x[2 * i], x[2 * i + 1], 0xdd));
     UNROLL for (int i = 0; i < 2; i++)
-        halves[i] = v_add(_mm512_shuffle_f32x4(quads[2 * i], quads[2 * i + 1], 0x88),
-                          _mm512_shuffle_f32x4(quads[2 * i], quads[2 * i + 1], 0xdd));
-    return v_add(_mm512_shuffle_f32x4(halves[0], halves[1], 0x88), _mm512_shuffle_f32x4(halves[0], halves[1], 0xdd));
+        quads[i] = v_add(_mm512_shuffle_ps(pairs[2 * i], pairs[2 * i + 1], 0x88),
+                         _mm512_shuffle_ps(pairs[2 * i], pairs[2 * i + 1], 0xdd));
+    return v_add(_mm512_shuffle_f32x4(quads[0], quads[1], 0x88), _mm512_shuffle_f32x4(quads[0], quads[1], 0xdd));
 }
 
 /* ---- choosing lanes: by a mask register ---- */
