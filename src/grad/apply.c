@@ -80,14 +80,16 @@ WK_NOINLINE static bool check_list(wk_call *c) {
     return true;
 }
 
+/* The numbers of inputs and outputs are often known to the compiler, which then makes straight code of the loops. */
 WK_INLINE bool check_inputs(wk_call *c, int32_t in_count) {
     const wk_op *op = c->op;
+    const wk_ctx *ctx = c->ctx;
     uint32_t reads = 0;
     bool needs_grad = false;
     for (int32_t i = 0; i < in_count; i++) {
         const wk_tensor *x = c->in[i];
         if (x == NULL && (op->optional >> i & 1)) continue;
-        if (wk_unlikely(x == NULL || x->live != WK__LIVE || x->ctx != c->ctx) && !wk__is_shared(x))
+        if (wk_unlikely(x == NULL || x->live != WK__LIVE || x->ctx != ctx) && !wk__is_shared(x))
             return refuse_input(c, i);
         if (!wk__needs_grad(x)) continue;
         needs_grad = true;
@@ -112,16 +114,16 @@ WK_NOINLINE wk_tensor *wk__call_abandon(wk_call *c) {
     return NULL;
 }
 
-WK_INLINE bool give_outputs(wk_call *c) {
-    for (int32_t k = 0; k < c->op->out_count; k++) {
+WK_INLINE bool give_outputs(wk_call *c, int32_t out_count) {
+    for (int32_t k = 0; k < out_count; k++) {
         if (wk_likely(wk__give_to_scope(c->out[k]) != NULL)) continue;
-        for (int32_t j = k + 1; j < c->op->out_count; j++) wk__unref(c->out[j]);
+        for (int32_t j = k + 1; j < out_count; j++) wk__unref(c->out[j]);
         return out_of_memory(c);
     }
     return true;
 }
 
-bool wk__call_give(wk_call *c) { return give_outputs(c); }
+bool wk__call_give(wk_call *c) { return give_outputs(c, c->op->out_count); }
 
 static void write_outputs(const wk_call *c, wk_tensor **outs) {
     for (int32_t k = 0; outs != NULL && k < c->op->out_count; k++) outs[k] = c->out[k];
@@ -136,15 +138,18 @@ WK_NOINLINE static wk_tensor *undeclared(wk_call *c) {
     return c->retype ? wk__apply_retyped(c, c->out) : NULL;
 }
 
+WK_NOINLINE static wk_tensor *unrecorded(wk_call *c) { return out_of_memory(c), wk__call_abandon(c); }
+
 /* A call whose inputs are in order. */
-WK_INLINE wk_tensor *run(wk_call *c, int32_t in_count) {
+WK_INLINE wk_tensor *run(wk_call *c, int32_t in_count, int32_t out_count) {
     if (wk_unlikely(!wk__call_declare(c))) return undeclared(c);
-    if (wk_unlikely(!wk__call_fill(c) || !wk__call_record(c, in_count))) return wk__call_abandon(c);
-    return wk_likely(give_outputs(c)) ? c->out[0] : NULL;
+    if (wk_unlikely(!wk__call_fill(c))) return wk__call_abandon(c);
+    if (wk__call_records(c) && wk_unlikely(!wk__record(c, in_count, out_count))) return unrecorded(c);
+    return wk_likely(give_outputs(c, out_count)) ? c->out[0] : NULL;
 }
 
 WK_NOINLINE static wk_tensor *run_as_it_may_be(wk_call *c) {
-    return c->op->flags & WK__OP_IN_PLACE ? wk__apply_in_place(c) : run(c, c->in_count);
+    return c->op->flags & WK__OP_IN_PLACE ? wk__apply_in_place(c) : run(c, c->in_count, c->op->out_count);
 }
 
 /* The same with eyes on it (watch.h). */
@@ -164,7 +169,7 @@ wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, vo
     if (wk_unlikely(!wk__call_check(&c))) return NULL;
     wk_tensor *y;
     if (wk_unlikely(c.ctx->watch != 0)) y = run_watched(&c);
-    else y = op->flags & WK__OP_IN_PLACE ? wk__apply_in_place(&c) : run(&c, in_count);
+    else y = op->flags & WK__OP_IN_PLACE ? wk__apply_in_place(&c) : run(&c, in_count, op->out_count);
     if (y != NULL) write_outputs(&c, outs);
     return y;
 }
@@ -174,7 +179,7 @@ WK_INLINE wk_tensor *apply_few(const wk_op *op, wk_tensor *const *in, int32_t in
     wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
     if (wk_unlikely(!wk__ready(c.ctx)) || wk_unlikely(!check_inputs(&c, in_count))) return NULL;
     if (wk_unlikely(c.ctx->watch != 0)) return run_watched(&c);
-    return op->flags & WK__OP_IN_PLACE ? wk__apply_in_place(&c) : run(&c, in_count);
+    return op->flags & WK__OP_IN_PLACE ? wk__apply_in_place(&c) : run(&c, in_count, 1);
 }
 
 wk_tensor *wk__apply1(const wk_op *op, wk_tensor *x, void *attrs) {
@@ -183,6 +188,10 @@ wk_tensor *wk__apply1(const wk_op *op, wk_tensor *x, void *attrs) {
 
 wk_tensor *wk__apply2(const wk_op *op, wk_tensor *a, wk_tensor *b, void *attrs) {
     return apply_few(op, (wk_tensor *const[]){a, b}, 2, attrs);
+}
+
+wk_tensor *wk__apply3(const wk_op *op, wk_tensor *a, wk_tensor *b, wk_tensor *c, void *attrs) {
+    return apply_few(op, (wk_tensor *const[]){a, b, c}, 3, attrs);
 }
 
 wk_tensor *wk__compose(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {

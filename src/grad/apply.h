@@ -13,7 +13,7 @@
 #ifndef WK_GRAD_APPLY_H
 #define WK_GRAD_APPLY_H
 
-#include "grad/record.h"
+#include "grad/tape.h"
 
 /* False, recorded, when an input is missing, gone, or of another context. Sets needs_grad and reads. */
 bool wk__call_check(wk_call *c);
@@ -32,11 +32,9 @@ static inline bool wk__call_records(const wk_call *c) {
     return c->needs_grad && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
 }
 
-/* Records the call if it is to be; the number of its inputs may be known to the compiler. False, with a failure, when
- * memory is out. */
-WK_INLINE bool wk__call_record(wk_call *c, int32_t in_count) {
-    if (!wk__call_records(c) || wk_likely(wk__record(c, in_count))) return true;
-    return wk__refuse(c, WK_ENOMEM, "out of memory");
+/* Records the call if it is to be. False, recorded as a failure, when memory is out. */
+static inline bool wk__call_record(wk_call *c) {
+    return !wk__call_records(c) || wk_likely(wk__tape_record(c)) || wk__refuse(c, WK_ENOMEM, "out of memory");
 }
 
 /* False, recorded, when memory is out; then the scope keeps the outputs that it has got, and the others are gone. */

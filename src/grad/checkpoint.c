@@ -97,7 +97,7 @@ static void save_inputs(wk_node *node, const wk_reads *reads) {
         node->in[i].saved = wk__retain(reads->items[i]);
         node->in[i].version = reads->items[i]->storage->version;
     }
-    node->saves = true;
+    node->saves = WK__SAVES_ANY;
 }
 
 /* ------------------------------------------------------------------------------------------------ the first run --- */

@@ -94,6 +94,7 @@ enum {
     WK__OP_PROMOTE = 8,    /* inputs of several types are cast to their common one: torch.result_type */
     WK__OP_TO_FLOAT = 16,  /* whole numbers and bools become f32, as in torch.tanh */
     WK__OP_TO_I64 = 32,    /* those that the row does not take become i64, as in torch.sum */
+    WK__OP_OVERLAPS = 64,  /* a view several of whose elements may be one element of what it looks at */
 };
 
 /* For wk_op.types */
@@ -138,9 +139,10 @@ static inline bool wk__is_composed(const wk_op *op) { return op->forward == NULL
 /* Runs a row that is only its composition: checks, and then the other rows, which are what is recorded. */
 wk_tensor *wk__compose(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs);
 
-/* The same for rows of one or two inputs and one output. */
+/* The same for rows of one to three inputs and one output. */
 wk_tensor *wk__apply1(const wk_op *op, wk_tensor *x, void *attrs);
 wk_tensor *wk__apply2(const wk_op *op, wk_tensor *a, wk_tensor *b, void *attrs);
+wk_tensor *wk__apply3(const wk_op *op, wk_tensor *a, wk_tensor *b, wk_tensor *c, void *attrs);
 
 /* Records a failure of this call; returns false, so that shape rules can `return wk__refuse(...)`. */
 bool wk__refuse(wk_call *c, wk_status status, const char *format, ...) WK_PRINTF(3, 4);

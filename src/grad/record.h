@@ -14,25 +14,25 @@ static inline void wk__copy_words(void *to, const void *from, size_t nbytes) {
 }
 
 /* The place of a node on the tape: | wk_node | edges ... | outputs | attributes | dims of the outputs | site | */
-WK_INLINE wk_node *wk__node_new(const wk_call *c, int32_t in_count) {
-    const wk_op *op = c->op;
-    wk_tape *tape = &c->ctx->tape;
-    const bool traced = c->ctx->at_file != NULL;
+WK_INLINE wk_node *wk__node_new(const wk_call *c, int32_t in_count, int32_t out_count) {
+    wk_ctx *ctx = c->ctx;
+    wk_tape *tape = &ctx->tape;
+    const size_t attrs_nbytes = c->op->attrs_nbytes;
+    const bool traced = ctx->at_file != NULL;
     const size_t outputs = sizeof(wk_node) + (size_t)in_count * sizeof(wk_edge);
-    const size_t attrs = outputs + (size_t)op->out_count * sizeof(wk_node_output);
-    size_t nbytes = attrs + op->attrs_nbytes + (size_t)c->out[0]->a.ndim * sizeof(int64_t);
-    for (int32_t k = 1; k < op->out_count; k++) nbytes += (size_t)c->out[k]->a.ndim * sizeof(int64_t);
+    const size_t attrs = outputs + (size_t)out_count * sizeof(wk_node_output);
+    size_t nbytes = attrs + attrs_nbytes;
+    for (int32_t k = 0; k < out_count; k++) nbytes += (size_t)c->out[k]->a.ndim * sizeof(int64_t);
     if (wk_unlikely(traced)) nbytes += sizeof(struct wk_site);
-    if (wk_unlikely((size_t)(tape->end - tape->top) < nbytes) && !wk__tape_grow(c->ctx, nbytes)) return NULL;
+    if (wk_unlikely((size_t)(tape->end - tape->top) < nbytes) && !wk__tape_grow(ctx, nbytes)) return NULL;
     wk_node *node = (wk_node *)(void *)tape->top;
     tape->top += nbytes;
     node->nbytes = (uint32_t)nbytes;
     node->out = (wk_node_output *)(void *)((char *)node + outputs);
     node->attrs = (char *)node + attrs;
-    wk__copy_words(node->attrs, c->attrs, op->attrs_nbytes);
+    wk__copy_words(node->attrs, c->attrs, attrs_nbytes);
     node->has_site = traced;
-    if (wk_unlikely(traced))
-        ((struct wk_site *)(void *)tape->top)[-1] = (struct wk_site){c->ctx->at_file, c->ctx->at_line};
+    if (wk_unlikely(traced)) ((struct wk_site *)(void *)tape->top)[-1] = (struct wk_site){ctx->at_file, ctx->at_line};
     return node;
 }
 
@@ -56,6 +56,12 @@ WK_INLINE void wk__edge_set(wk_node *node, int32_t i, wk_tensor *x, bool saved) 
     }
 }
 
+/* There is no input i. */
+static inline void wk__edge_none(wk_node *node, int32_t i) {
+    node->in[i] = (wk_edge){.way = {WK__TO_NONE, 0}};
+    if (i < WK__SAVES_OUT) node->saves &= (uint8_t)~(1u << i);
+}
+
 WK_INLINE void wk__output_set(wk_node *node, int32_t k, wk_tensor *y, int64_t *dims, bool saved) {
     wk_node_output *out = &node->out[k];
     out->saved = NULL;
@@ -74,32 +80,33 @@ WK_INLINE void wk__output_set(wk_node *node, int32_t k, wk_tensor *y, int64_t *d
     y->way = (wk_way){WK__TO_NODE, (uint8_t)k};
 }
 
-/* wk__tape_record for a call of in_count inputs. */
-WK_INLINE bool wk__record(const wk_call *c, int32_t in_count) {
+/* wk__tape_record for a call of so many inputs and outputs. */
+WK_INLINE bool wk__record(const wk_call *c, int32_t in_count, int32_t out_count) {
     wk_tape *tape = &c->ctx->tape;
-    wk_node *node = wk__node_new(c, in_count);
+    wk_node *node = wk__node_new(c, in_count, out_count);
     if (wk_unlikely(node == NULL)) return false;
+    uint32_t reads = c->reads; /* none in variadic rows, which may have more inputs than there are bits */
+    int64_t *dims = (int64_t *)(void *)((char *)node->attrs + c->op->attrs_nbytes);
     node->op = c->op;
     node->prev = tape->last;
     node->serial = ++tape->serial;
     node->in_count = in_count;
     node->consumed_by = 0;
     node->needed_by = 0;
-    node->out_count = (uint8_t)c->op->out_count;
+    node->out_count = (uint8_t)out_count;
     node->pending = 0;
-    node->alike = c->alike;
     node->hooked = false;
-    node->saves = c->reads != 0;
     node->holds_leaf = false;
-    uint32_t reads = c->reads; /* none in variadic rows, which may have more inputs than there are bits */
+    node->alike = c->alike;
+    node->saves = (uint8_t)(reads | reads >> (16 - WK__SAVES_OUT));
+    /* Inputs first: in place, one of them is the output. */
     for (int32_t i = 0; i < in_count; i++, reads >>= 1) {
         if (wk_likely(c->in[i] != NULL)) wk__edge_set(node, i, c->in[i], reads & 1);
-        else node->in[i] = (wk_edge){.way = {WK__TO_NONE, 0}};
+        else wk__edge_none(node, i);
     }
-    int64_t *dims = (int64_t *)(void *)((char *)node->attrs + c->op->attrs_nbytes);
-    for (int32_t k = 0; k < c->op->out_count; k++) {
+    for (int32_t k = 0; k < out_count; k++) {
         wk__output_set(node, k, c->out[k], dims, c->reads & WK_READS_OUT(k));
-        dims += node->out[k].ndim;
+        dims += c->out[k]->a.ndim;
     }
     tape->last = node;
     return true;

@@ -51,21 +51,27 @@ WK_NOINLINE static bool make_room(wk_tensor *leaf) {
     return meta->grad != NULL;
 }
 
-static const wk_array *leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add) {
+WK_NOINLINE static const wk_array *first_leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add);
+
+WK_INLINE const wk_array *leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add) {
     wk_meta *meta = leaf->meta;
-    if (wk_unlikely(meta == NULL || meta->grad == NULL)) {
-        if (!make_room(leaf)) return out_of_memory(walk), NULL;
-        meta = leaf->meta;
-    }
+    if (wk_unlikely(meta == NULL || meta->grad == NULL || (partial && !meta->has_grad)))
+        return first_leaf_slot(walk, leaf, partial, add);
     meta->walk = walk->number;
-    if (partial && !meta->has_grad) {
-        wk__tensor_zero(meta->grad);
-        meta->has_grad = true;
-    }
     *add = meta->has_grad;
     meta->has_grad = true;
     wk__storage_written(meta->grad->storage, NULL);
     return &meta->grad->a;
+}
+
+/* Where something has to be made ready before. */
+WK_NOINLINE static const wk_array *first_leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add) {
+    if (!make_room(leaf)) return out_of_memory(walk), NULL;
+    if (partial && !leaf->meta->has_grad) {
+        wk__tensor_zero(leaf->meta->grad);
+        leaf->meta->has_grad = true;
+    }
+    return leaf_slot(walk, leaf, partial, add);
 }
 
 /* The gradient of a leaf with hooks, which are to see what this walk brings and no more. */
@@ -108,7 +114,7 @@ static void pend(wk_walk *walk, wk_node *node, wk_node_output *out, wk_tensor *g
     walk->pending++;
 }
 
-static const wk_array *node_slot(wk_walk *walk, wk_node *node, int32_t k, bool partial, bool *add) {
+WK_APART const wk_array *node_slot(wk_walk *walk, wk_node *node, int32_t k, bool partial, bool *add) {
     wk_node_output *out = &node->out[k];
     *add = out->pending != NULL;
     if (out->pending != NULL) {
@@ -125,6 +131,11 @@ static const wk_array *node_slot(wk_walk *walk, wk_node *node, int32_t k, bool p
 
 static const wk_array *edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int depth, wk_array *room, bool *add);
 
+/* Each element of the view, which lies in a region of a slot, has a place of its own there. */
+static inline bool is_region(const wk_op *view, const wk_array *room) {
+    return wk_likely(!(view->flags & WK__OP_OVERLAPS)) || wk__array_is_injective(room);
+}
+
 /* The slot of a view's output: the region of its base's slot. False when that region does not exist. */
 static bool view_slot(wk_walk *walk, wk_node *node, int depth, wk_array *room, bool *failed) {
     wk_array base_room;
@@ -132,7 +143,7 @@ static bool view_slot(wk_walk *walk, wk_node *node, int depth, wk_array *room, b
     if (depth >= MAX_VIEW_CHAIN) return false;
     const wk_array *base = edge_slot(walk, &node->in[0], true, depth + 1, &base_room, &add);
     *failed = base == NULL;
-    return !*failed && node->op->view(node->attrs, base, room) && wk__array_is_injective(room);
+    return !*failed && node->op->view(node->attrs, base, room) && is_region(node->op, room);
 }
 
 /* `partial`: only a part of the slot will be written, so it has to be zero where it is new. */
@@ -155,12 +166,16 @@ static const wk_array *edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int
 }
 
 /* The usual view looks at something whose gradient has begun; then its region is all there is to find. */
-static inline const wk_array *region_of_begun(const wk_node *view, wk_array *room) {
+WK_APART const wk_array *region_slot(wk_walk *walk, wk_edge *edge, wk_array *room, bool *add) {
+    const wk_node *view = edge->to.node;
     const wk_edge *base = &view->in[0];
-    if (base->way.kind != WK__TO_NODE || view->consumed_by != 0) return NULL;
-    const wk_tensor *pending = base->to.node->out[base->way.output].pending;
-    if (pending == NULL || pending->refs > 1 || !view->op->view(view->attrs, &pending->a, room)) return NULL;
-    return wk__array_is_injective(room) ? room : NULL;
+    const bool may_have_begun = base->way.kind == WK__TO_NODE && view->consumed_by == 0;
+    const wk_tensor *pending = may_have_begun ? base->to.node->out[base->way.output].pending : NULL;
+    *add = true;
+    if (pending != NULL && pending->refs == 1 && view->op->view(view->attrs, &pending->a, room) &&
+        is_region(view->op, room))
+        return room;
+    return edge_slot(walk, edge, false, 0, room, add);
 }
 
 /* In a plain walk there are three ways, and each is taken at once; edge_slot knows all the others. */
@@ -171,9 +186,7 @@ const wk_array *wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add) {
         return edge_slot(walk, edge, false, 0, room, add);
     if (edge->way.kind == WK__TO_LEAF) return leaf_slot(walk, edge->to.leaf, false, add);
     if (edge->to.node->op->view == NULL) return node_slot(walk, edge->to.node, edge->way.output, false, add);
-    *add = true;
-    const wk_array *region = region_of_begun(edge->to.node, room);
-    return region != NULL ? region : edge_slot(walk, edge, false, 0, room, add);
+    return region_slot(walk, edge, room, add);
 }
 
 /* Does g, of the input's shape and held by nobody else, become what waits for the node behind the edge? */

@@ -33,7 +33,18 @@ WK_NOINLINE bool wk__tape_grow(wk_ctx *ctx, size_t nbytes) {
     return true;
 }
 
-bool wk__tape_record(wk_call *c) { return wk__record(c, c->in_count); }
+bool wk__tape_record(wk_call *c) { return wk__record(c, c->in_count, c->op->out_count); }
+
+void wk__node_release_any(wk_node *node) {
+    for (int32_t i = 0; i < node->in_count; i++) {
+        wk__unref(node->in[i].saved);
+        node->in[i].saved = NULL;
+    }
+    for (int32_t k = 0; k < node->out_count; k++) {
+        wk__unref(node->out[k].saved);
+        node->out[k].saved = NULL;
+    }
+}
 
 /* Lets go of all a node holds. A node that was used up has let go of its values already. */
 static inline void node_remove(wk_node *node) {
@@ -41,7 +52,7 @@ static inline void node_remove(wk_node *node) {
         for (int32_t i = 0; i < node->in_count; i++)
             if (node->in[i].way.kind >= WK__TO_LEAF) wk__unref(node->in[i].to.leaf);
     if (wk_likely(node->consumed_by != 0)) return;
-    if (node->saves) wk__node_release_saved(node);
+    wk__node_release_saved(node);
     if (node->pending != 0)
         for (int32_t k = 0; k < node->out_count; k++) wk__unref(node->out[k].pending);
 }

@@ -34,6 +34,11 @@ typedef struct wk_node_output {
     int32_t target;     /* wk_grad: 1 + number of the target that this output is, or 0 */
 } wk_node_output;
 
+/* NOTE [Saves]. In wk_node.saves bit i stands for the value of input i, and bit WK__SAVES_OUT + k for that of output k.
+ * With WK__SAVES_ANY it is not known which there are, as there may be more inputs than bits. */
+enum { WK__SAVES_OUT = WK__MAX_FIXED_INPUTS, WK__SAVES_ANY = 0xff };
+_Static_assert(WK__MAX_FIXED_INPUTS + WK__MAX_OUTPUTS <= 8, "NOTE [Saves]");
+
 /* One recorded call. Behind it lie, in one piece: edges | outputs | attributes | dims of the outputs | site */
 typedef struct wk_node {
     const wk_op *op;
@@ -47,10 +52,10 @@ typedef struct wk_node {
     uint32_t needed_by;   /* wk_grad: the latest walk that has a target below */
     uint8_t out_count;
     uint8_t pending;      /* outputs that have a gradient in the running walk */
-    uint8_t alike;        /* of the call (NOTE [Alike]) */
     bool hooked;          /* some of ctx->hooks is for the gradient of an output */
-    bool saves;           /* some edge or output holds a value */
     bool holds_leaf;      /* some edge holds where it leads to */
+    uint8_t alike;        /* of the call (NOTE [Alike]) */
+    uint8_t saves;        /* which edges and outputs hold a value (NOTE [Saves]) */
     bool has_site;        /* under WK_TRACE: where it was called stands at the end of the piece */
     wk_edge in[];
 } wk_node;
@@ -100,14 +105,17 @@ void wk__tape_free(wk_ctx *ctx);
 void wk__hooks_cut(wk_ctx *ctx);
 
 /* Lets go of the values that a node saved. */
+void wk__node_release_any(wk_node *node);
 static inline void wk__node_release_saved(wk_node *node) {
-    for (int32_t i = 0; i < node->in_count; i++) {
-        wk__unref(node->in[i].saved);
-        node->in[i].saved = NULL;
+    if (wk_unlikely(node->saves == WK__SAVES_ANY)) {
+        wk__node_release_any(node);
+        return;
     }
-    for (int32_t k = 0; k < node->out_count; k++) {
-        wk__unref(node->out[k].saved);
-        node->out[k].saved = NULL;
+    for (uint32_t bits = node->saves; bits != 0; bits &= bits - 1) {
+        const int i = __builtin_ctz(bits);
+        wk_tensor **saved = i < WK__SAVES_OUT ? &node->in[i].saved : &node->out[i - WK__SAVES_OUT].saved;
+        wk__unref(*saved);
+        *saved = NULL;
     }
 }
 

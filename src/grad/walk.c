@@ -38,16 +38,26 @@ WK_NOINLINE static bool refuse_version(wk_walk *walk, const wk_node *node, const
     return false;
 }
 
+/* Is what the node saved as it was? */
+static inline bool as_it_was(const wk_tensor *saved, uint32_t version) {
+    return saved == NULL || wk_likely(saved->storage->version == version);
+}
+
+WK_NOINLINE static bool check_any_versions(wk_walk *walk, const wk_node *node) {
+    for (int32_t i = 0; i < node->in_count; i++)
+        if (!as_it_was(node->in[i].saved, node->in[i].version)) return refuse_version(walk, node, node->in[i].saved);
+    for (int32_t k = 0; k < node->out_count; k++)
+        if (!as_it_was(node->out[k].saved, node->out[k].version)) return refuse_version(walk, node, node->out[k].saved);
+    return true;
+}
+
 WK_INLINE bool check_versions(wk_walk *walk, const wk_node *node) {
-    for (int32_t i = 0; i < node->in_count; i++) {
-        const wk_tensor *saved = node->in[i].saved;
-        if (saved != NULL && wk_unlikely(saved->storage->version != node->in[i].version))
-            return refuse_version(walk, node, saved);
-    }
-    for (int32_t k = 0; k < node->out_count; k++) {
-        const wk_tensor *saved = node->out[k].saved;
-        if (saved != NULL && wk_unlikely(saved->storage->version != node->out[k].version))
-            return refuse_version(walk, node, saved);
+    if (wk_unlikely(node->saves == WK__SAVES_ANY)) return check_any_versions(walk, node);
+    for (uint32_t bits = node->saves; bits != 0; bits &= bits - 1) {
+        const int i = __builtin_ctz(bits);
+        const wk_tensor *saved = i < WK__SAVES_OUT ? node->in[i].saved : node->out[i - WK__SAVES_OUT].saved;
+        const uint32_t version = i < WK__SAVES_OUT ? node->in[i].version : node->out[i - WK__SAVES_OUT].version;
+        if (!as_it_was(saved, version)) return refuse_version(walk, node, saved);
     }
     return true;
 }
@@ -172,9 +182,9 @@ static void call_hooks(wk_walk *walk, const wk_node *node, wk_backprop *b) {
 }
 
 /* By the row's kernels where nobody will differentiate the result and the row does not leave the case to its vjp. */
-WK_INLINE void backprop(wk_backprop *b) {
+WK_INLINE void backprop(wk_backprop *b, bool differentiable) {
     bool (*const grad)(wk_backprop *) = b->node->op->grad;
-    if (wk_unlikely(grad == NULL || (b->walk->flags & WK_CREATE_GRAPH)) || !grad(b)) backprop_vjp(b);
+    if (wk_unlikely(grad == NULL || differentiable) || !grad(b)) backprop_vjp(b);
 }
 
 /* With hooks, targets, and somebody who watches. */
@@ -186,35 +196,32 @@ WK_NOINLINE static void backprop_carefully(wk_backprop *b) {
     find_wanted(walk, node);
     if (walk->targets != NULL) share(walk, node, b);
     const uint8_t watch = wk__watch_grad_begins(b);
-    if (wk_ok()) backprop(b);
+    if (wk_ok()) backprop(b, walk->flags & WK_CREATE_GRAPH);
     wk__watch_grad_ends(b, watch);
 }
 
 /* A gradient that has been passed on has one holder less, usually none. */
-WK_INLINE void gradient_used(wk_tensor *g) {
+static inline void gradient_used(wk_tensor *g) {
     if (g != NULL && wk__count_down(&g->refs, g->flags)) wk__tensor_destroy_here(g);
 }
 
-WK_INLINE bool process(wk_walk *walk, wk_node *node, bool carefully) {
+/* `plain`: nobody looks on, and nothing is retained. */
+WK_INLINE bool process(wk_walk *walk, wk_node *node, bool plain) {
     if (wk_unlikely(node->consumed_by != 0)) return refuse_consumed(walk, node);
-    if (node->saves && !check_versions(walk, node)) return false;
+    if (!check_versions(walk, node)) return false;
     wk_backprop b;
     b.ctx = walk->ctx;
     b.node = node;
     b.walk = walk;
     take_pending(walk, node, &b);
-    if (carefully) {
-        backprop_carefully(&b);
-    } else {
-        if (wk_unlikely(node->needed_by != 0)) find_wanted(walk, node);
-        backprop(&b);
-    }
+    if (plain && wk_likely(node->needed_by == 0)) backprop(&b, false);
+    else backprop_carefully(&b);
     for (int32_t k = 0; k < node->out_count; k++) gradient_used(b.gy[k]);
-    if (!(walk->flags & (WK_RETAIN_GRAPH | WK_CREATE_GRAPH))) {
-        if (node->saves) wk__node_release_saved(node);
+    if (plain || !(walk->flags & (WK_RETAIN_GRAPH | WK_CREATE_GRAPH))) {
+        wk__node_release_saved(node);
         node->consumed_by = walk->number;
     }
-    return walk->ctx->failure.status == WK_OK;
+    return wk_likely(walk->ctx->failure.status == WK_OK);
 }
 
 /* ----------------------------------------------------------------------------------------------------- the walk --- */
@@ -249,13 +256,13 @@ static void clean_up(wk_walk *walk, wk_node *newest) {
 
 static bool sweep(wk_walk *walk, wk_node *newest) {
     for (wk_node *node = newest; node != NULL && walk->pending > 0; node = node->prev)
-        if (node->pending > 0 && !process(walk, node, false)) return false;
+        if (node->pending > 0 && !process(walk, node, true)) return false;
     return true;
 }
 
 WK_NOINLINE static bool sweep_carefully(wk_walk *walk, wk_node *newest) {
     for (wk_node *node = newest; node != NULL && walk->pending > 0; node = node->prev) {
-        if (node->pending > 0 && !process(walk, node, true)) return false;
+        if (node->pending > 0 && !process(walk, node, false)) return false;
         if (walk->waits != NULL && !wk__waits_pass(walk, node->serial)) return false;
     }
     return wk__waits_pass(walk, 0);
@@ -288,7 +295,7 @@ static bool walk_down(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_ten
     if (!marked) wk__fail(ctx, WK_ENOMEM, walk->op, "out of memory");
     const bool enabled = wk_set_grad_enabled((walk->flags & WK_CREATE_GRAPH) != 0);
     const bool fine = marked && seed(walk, count, ys, gys) &&
-                      (walk->careful ? sweep_carefully(walk, newest) : sweep(walk, newest));
+                      (walk->careful || walk->flags != 0 ? sweep_carefully(walk, newest) : sweep(walk, newest));
     if (fine && walk->targets != NULL && !walk->inner && ctx->hooks != NULL) wk__hooks_of_targets(walk);
     if (!fine) clean_up(walk, newest);
     wk_set_grad_enabled(enabled);

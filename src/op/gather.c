@@ -147,9 +147,9 @@ const wk_op wk__op_scatter_add = {
 };
 
 wk_tensor *wk_scatter(wk_tensor *x, int32_t dim, wk_tensor *index, wk_tensor *src) {
-    return wk__apply(&wk__op_scatter, (wk_tensor *const[]){x, index, src}, 3, &(along_attrs){dim}, NULL);
+    return wk__apply3(&wk__op_scatter, x, index, src, &(along_attrs){dim});
 }
 
 wk_tensor *wk_scatter_add(wk_tensor *x, int32_t dim, wk_tensor *index, wk_tensor *src) {
-    return wk__apply(&wk__op_scatter_add, (wk_tensor *const[]){x, index, src}, 3, &(along_attrs){dim}, NULL);
+    return wk__apply3(&wk__op_scatter_add, x, index, src, &(along_attrs){dim});
 }

@@ -145,7 +145,7 @@ const wk_op wk__op_index_add = {
 };
 
 wk_tensor *wk_index_add(wk_tensor *x, int32_t dim, wk_tensor *index, wk_tensor *source) {
-    return wk__apply(&wk__op_index_add, (wk_tensor *const[]){x, index, source}, 3, &(slices_attrs){dim}, NULL);
+    return wk__apply3(&wk__op_index_add, x, index, source, &(slices_attrs){dim});
 }
 
 /* ---------------------------------------------------------------------------------------------------- embedding --- */

@@ -7,10 +7,15 @@
 
 enum { X, W, B };
 
-static bool shape(wk_call *c) {
+/* Do x, w and b fit one another? */
+static inline bool fits(const wk_array *x, const wk_array *w, const wk_tensor *b) {
+    return w->ndim == 2 && x->ndim >= 1 && x->dims[x->ndim - 1] == w->dims[1] &&
+           (b == NULL || (b->a.ndim == 1 && b->a.dims[0] == w->dims[0]));
+}
+
+WK_NOINLINE static bool refuse(wk_call *c) {
     const wk_tensor *x = c->in[X], *w = c->in[W], *b = c->in[B];
     wk_shape_text tx, tw;
-    if (!wk__check_float(c)) return false;
     if (w->a.ndim != 2 || x->a.ndim < 1)
         return wk__refuse(c, WK_ESHAPE, "x %s and w %s: x has at least one dimension, w has two", wk__dims_text(&tx, x),
                           wk__dims_text(&tw, w));
@@ -18,13 +23,18 @@ static bool shape(wk_call *c) {
     if (in != w->a.dims[1])
         return wk__refuse(c, WK_ESHAPE, "x %s and w %s: x has %lld features, w takes %lld", wk__dims_text(&tx, x),
                           wk__dims_text(&tw, w), (long long)in, (long long)w->a.dims[1]);
-    if (b != NULL && (b->a.ndim != 1 || b->a.dims[0] != w->a.dims[0]))
-        return wk__refuse(c, WK_ESHAPE, "w %s and b %s: b must be (%lld)", wk__dims_text(&tw, w), wk__dims_text(&tx, b),
-                          (long long)w->a.dims[0]);
+    return wk__refuse(c, WK_ESHAPE, "w %s and b %s: b must be (%lld)", wk__dims_text(&tw, w), wk__dims_text(&tx, b),
+                      (long long)w->a.dims[0]);
+}
+
+static bool shape(wk_call *c) {
+    const wk_array *x = &c->in[X]->a, *w = &c->in[W]->a;
+    if (wk_unlikely(!wk__check_float(c))) return false;
+    if (wk_unlikely(!fits(x, w, c->in[B]))) return refuse(c);
     int64_t dims[WK_MAX_DIMS];
-    for (int32_t d = 0; d < x->a.ndim; d++) dims[d] = x->a.dims[d];
-    dims[x->a.ndim - 1] = w->a.dims[0];
-    return wk__declare(c, 0, x->a.dtype, x->a.ndim, dims);
+    for (int32_t d = 0; d < x->ndim - 1; d++) dims[d] = x->dims[d];
+    dims[x->ndim - 1] = w->dims[0];
+    return wk__declare(c, 0, x->dtype, x->ndim, dims);
 }
 
 /* An array as rows of its last dimension. One matrix when the other dimensions can be walked with one stride; else
@@ -47,9 +57,9 @@ static inline bool as_rows(const wk_array *a, wk_mat *m) {
 
 typedef void each_matrix(void *user, const wk_mat *x, const wk_mat *y);
 
-/* Rows of x and y that are no matrices: the outermost dimension is split off until the rest is. */
 static void for_matrices(const wk_array *x, const wk_array *y, each_matrix *each, void *user);
 
+/* Rows of x and y that are no matrices: the outermost dimension is split off until the rest is. */
 WK_NOINLINE static void split_matrices(const wk_array *x, const wk_array *y, each_matrix *each, void *user) {
     wk_array sx = *x, sy = *y;
     for (int32_t d = 1; d < x->ndim; d++) {
@@ -64,12 +74,16 @@ WK_NOINLINE static void split_matrices(const wk_array *x, const wk_array *y, eac
     }
 }
 
-/* Calls `each` for matrices that together cover the rows of x and y, usually for one. */
-static void for_matrices(const wk_array *x, const wk_array *y, each_matrix *each, void *user) {
+/* Calls `each` for matrices that together cover the rows of x and y, usually for one; then it is inlined here. */
+WK_INLINE void over_matrices(const wk_array *x, const wk_array *y, each_matrix *each, void *user) {
     wk_mat mx, my;
     if (x->numel == 0 && y->numel == 0) return;
     if (wk_likely(as_rows(x, &mx) && as_rows(y, &my))) each(user, &mx, &my);
     else split_matrices(x, y, each, user);
+}
+
+static void for_matrices(const wk_array *x, const wk_array *y, each_matrix *each, void *user) {
+    over_matrices(x, y, each, user);
 }
 
 /* ------------------------------------------------------------------------------------------------------ forward --- */
@@ -85,7 +99,7 @@ static void set_rows(const wk_mat *y, const wk_array *b) {
         copy(y->cols, (char *)y->data + r * y->row * wk__dtype_nbytes[y->dtype], y->col, b->data, b->strides[0]);
 }
 
-static void forward_rows(void *user, const wk_mat *x, const wk_mat *y) {
+WK_INLINE void forward_rows(void *user, const wk_mat *x, const wk_mat *y) {
     const wk_call *c = user;
     const wk_tensor *b = c->in[B];
     const wk_mat w = wk__matrix_of(&c->in[W]->a), wt = wk__transposed(&w);
@@ -93,7 +107,7 @@ static void forward_rows(void *user, const wk_mat *x, const wk_mat *y) {
     wk__gemm(c->ctx, x, &wt, y, b != NULL);
 }
 
-static void forward(wk_call *c) { for_matrices(&c->in[X]->a, &c->out[0]->a, forward_rows, c); }
+static void forward(wk_call *c) { over_matrices(&c->in[X]->a, &c->out[0]->a, forward_rows, c); }
 
 /* ----------------------------------------------------------------------------------------------------- backward --- */
 
@@ -104,13 +118,13 @@ typedef struct weights {
     bool add;
 } weights;
 
-static void grad_x_rows(void *user, const wk_mat *gx, const wk_mat *g) {
+WK_INLINE void grad_x_rows(void *user, const wk_mat *gx, const wk_mat *g) {
     const weights *weight = user;
     const wk_mat w = wk__matrix_of(weight->array);
     wk__gemm(weight->ctx, g, &w, gx, weight->add);
 }
 
-static void grad_w_rows(void *user, const wk_mat *x, const wk_mat *g) {
+WK_INLINE void grad_w_rows(void *user, const wk_mat *x, const wk_mat *g) {
     weights *slot = user;
     const wk_mat gw = wk__matrix_of(slot->array), gt = wk__transposed(g);
     wk__gemm(slot->ctx, &gt, x, &gw, slot->add);
@@ -126,13 +140,13 @@ static void single_row(const wk_array *slot, const wk_array *row, const wk_array
 
 static void grad_x(wk_ctx *ctx, const wk_array *slot, const wk_array *w, const wk_array *g, bool add) {
     if (g->numel == 1) single_row(slot, w, g, add);
-    else for_matrices(slot, g, grad_x_rows, &(weights){ctx, w, add});
+    else over_matrices(slot, g, grad_x_rows, &(weights){ctx, w, add});
 }
 
 static void grad_w(wk_ctx *ctx, const wk_array *slot, const wk_array *x, const wk_array *g, bool add) {
     if (g->numel == 0 && !add) wk__zero(slot);
     if (g->numel == 1) single_row(slot, x, g, add);
-    else for_matrices(x, g, grad_w_rows, &(weights){ctx, slot, add});
+    else over_matrices(x, g, grad_w_rows, &(weights){ctx, slot, add});
 }
 
 static bool grad(wk_backprop *b) {
@@ -174,5 +188,5 @@ const wk_op wk__op_linear = {
 };
 
 wk_tensor *wk_linear(wk_tensor *x, wk_tensor *w, wk_tensor *b) {
-    return wk__apply(&wk__op_linear, (wk_tensor *const[]){x, w, b}, 3, NULL, NULL);
+    return wk__apply3(&wk__op_linear, x, w, b, NULL);
 }

@@ -301,6 +301,7 @@ static bool unfold_shape(wk_call *c) {
 
 const wk_op wk__op_unfold = {
     WK_ROW(unfold), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(unfold_attrs, unfold_fields),
+    .flags = WK__OP_OVERLAPS,
     .shape = unfold_shape, .view = unfold_view, WK_VIEW_GRADIENT,
 };
 
@@ -343,6 +344,7 @@ static void expand_vjp(const wk_backprop *b, wk_tensor **gx) {
 
 const wk_op wk__op_expand = {
     WK_ROW(expand), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(wk_dims_attr, wk__dims_fields),
+    .flags = WK__OP_OVERLAPS,
     .shape = expand_shape, .view = expand_view, .grad = expand_grad, .vjp = expand_vjp,
 };
 
