@@ -36,7 +36,7 @@ static void used_after_close(void **state) {
     wk_neg(gone);
     assert_fails(WK_ECLOSED, "neg: x is used after its scope closed: wk_yield or wk_keep it");
     wk_list_push(list, some());
-    assert_fails(WK_ECLOSED, "list_push: list is used after its scope closed");
+    assert_fails(WK_ECLOSED, "list_push: list is used after its scope closed: make it in the scope that uses it");
     assert_int_equal(wk_dim(gone, 0), 0);
     assert_fails(WK_ECLOSED, "dim: t is used after its scope closed: wk_yield or wk_keep it");
     wk_release(&gone);

@@ -27,45 +27,6 @@ static void a_failure_sticks_and_is_taken_once(void **state) {
     assert_ok();
 }
 
-static void shapes_types_and_indices(void **state) {
-    (void)state;
-    WK_SCOPE;
-    wk_tensor *m = zeros(WK_SHAPE(2, 3)), *v = zeros(WK_SHAPE(4)), *d = wk_zeros(WK_SHAPE(2, 3), WK_F64);
-    wk_tensor *i = wk_zeros(WK_SHAPE(2, 3), WK_I64);
-    wk_add(m, v);
-    assert_fails(WK_ESHAPE, "add: shapes a (2,3) and b (4) do not broadcast");
-    wk_mse_loss(m, d);
-    assert_fails(WK_EDTYPE, "mse_loss: x has type f32 and target has f64");
-    wk_mean(i);
-    assert_fails(WK_EDTYPE, "mean: x has type i64, not a floating one");
-    wk_mse_loss(zeros(WK_SHAPE(4, 1)), v);
-    assert_fails(WK_ESHAPE, "mse_loss: x (4,1) and target (4) differ: give both one shape");
-    wk_select(m, 1, 3);
-    assert_fails(WK_EINDEX, "select: index 3 is out of range for dimension 1 of (2,3)");
-    wk_select(m, 2, 0);
-    assert_fails(WK_EINDEX, "select: x (2,3) has no dimension 2");
-    wk_reshape(m, WK_SHAPE(4, -1));
-    assert_fails(WK_ESHAPE, "reshape: x (2,3) has 6 elements and does not fit (4,-1)");
-    wk_expand(m, WK_SHAPE(2, 4));
-    assert_fails(WK_ESHAPE, "expand: x (2,3) does not stretch to (2,4)");
-    wk_linear(m, zeros(WK_SHAPE(5, 4)), NULL);
-    assert_fails(WK_ESHAPE, "linear: x (2,3) and w (5,4): x has 3 features, w takes 4");
-    wk_stack(wk_list_new(), 0);
-    assert_fails(WK_EINVAL, "stack: the list is empty");
-    wk_item(m);
-    assert_fails(WK_ESHAPE, "item: t (2,3) has 6 elements, not one");
-    wk_get_f64(m, (const int64_t[]){0, -4});
-    assert_fails(WK_EINDEX, "get_f64: index -4 of dimension 1 is out of range for t (2,3)");
-    zeros(WK_SHAPE(2, -1));
-    assert_fails(WK_ESHAPE, "zeros: shape (2,-1) has a negative size");
-    zeros(WK_SHAPE(INT64_C(1) << 40, INT64_C(1) << 40));
-    assert_fails(WK_ENOMEM, "zeros: shape (1099511627776,1099511627776) has too many elements");
-    wk_uniform(2, 1, WK_SCALAR, WK_F32);
-    assert_fails(WK_EINVAL, "uniform: low 2 and high 1 are no range");
-    wk_add(NULL, m);
-    assert_fails(WK_EINVAL, "add: a is NULL");
-}
-
 static void backward_refuses(void **state) {
     (void)state;
     WK_SCOPE;
@@ -75,7 +36,8 @@ static void backward_refuses(void **state) {
     wk_backward(wk_expand(y, WK_SHAPE(3)));
     assert_fails(WK_ESHAPE, "backward: loss (3) has 3 elements, not one: sum or average it first");
     wk_backward(wk_scalar(1, WK_F32));
-    assert_fails(WK_EGRAD, "backward: loss was not computed from anything that requires a gradient");
+    assert_fails(WK_EGRAD, "backward: loss was not computed from anything that requires a gradient: wk_requires_grad_ "
+                           "a leaf, and record outside of WK_NO_GRAD");
     wk_backward(y);
     assert_ok();
     wk_backward(y);
@@ -139,7 +101,7 @@ static void writing_in_place_refuses_what_would_lose_a_gradient(void **state) {
     assert_fails(WK_EGRAD, "copy_: a recorded write into a view of a tensor that is gone would lose its gradient: "
                            "write into a copy");
     wk_copy_(wk_expand(w, WK_SHAPE(3)), out);
-    assert_fails(WK_EINVAL, "copy_: elements of the tensor overlap and cannot be written in place");
+    assert_fails(WK_EINVAL, "copy_: elements of the tensor overlap and cannot be written in place: wk_clone it");
     wk_copy_(out, wk_mul(w, w)); /* the whole: recorded */
     wk_sum(v);
     assert_fails(WK_EVERSION, "sum: x shares memory that copy_ wrote after it was made: take the view again");
@@ -214,7 +176,7 @@ static void a_failing_loop_keeps_its_state(void **state) {
         wk_keep(&h, wk_detach(y));
     }
     assert_non_null(h);
-    assert_fails(WK_ESHAPE, "matmul: a () and b (): both must have a dimension");
+    assert_fails(WK_ESHAPE, "matmul: a () and b (): both must have a dimension; wk_mul takes numbers");
     assert_close(wk_item(w), at_failure, 0, "nothing moved after the failure");
     wk_release(&h);
     wk_optim_free(adam);
@@ -228,15 +190,14 @@ static void calls_by_name(void **state) {
     assert_null(wk_op_find("no_such_op"));
     wk_op_call(wk_op_find("add"), NULL, 0, &x, 1, out);
     assert_null(out[0]);
-    assert_fails(WK_EINVAL, "add: 1 inputs given, 2 taken");
+    assert_fails(WK_EINVAL, "add: it takes 2 inputs (a b), not 1");
     wk_op_call(wk_op_find("select"), &(wk_attr){.name = "axis"}, 1, &x, 1, out);
-    assert_fails(WK_EINVAL, "select: there is no attribute \"axis\"");
+    assert_fails(WK_EINVAL, "select: there is no attribute \"axis\", but dim, index");
     for (int32_t i = 0; i < wk_op_count(); i++) assert_ptr_equal(wk_op_find(wk_op_name(wk_op_at(i))), wk_op_at(i));
     assert_null(wk_op_at(wk_op_count()));
 }
 
-WK_TEST_MAIN("failures", cmocka_unit_test(a_failure_sticks_and_is_taken_once),
-             cmocka_unit_test(shapes_types_and_indices), cmocka_unit_test(backward_refuses),
+WK_TEST_MAIN("failures", cmocka_unit_test(a_failure_sticks_and_is_taken_once), cmocka_unit_test(backward_refuses),
              cmocka_unit_test(retain_lets_backward_run_again),
              cmocka_unit_test(a_value_that_backward_needs_was_changed),
              cmocka_unit_test(writing_in_place_refuses_what_would_lose_a_gradient),

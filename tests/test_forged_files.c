@@ -107,7 +107,7 @@ static void lengths_that_lie(void **state) {
         spill(scratch("f"), bytes, sizeof bytes);
         assert_null(wk_safetensors_open(scratch("f"), &error));
         assert_reports(WK_EFORMAT, "safetensors_open",
-                       lengths[i] > 100000000 ? "the header would be longer than 100 MB, so this is none"
+                       lengths[i] > 100000000 ? "the header would be longer than 100 MB, so this is no safetensors file"
                                               : "the file ends within its header");
         spill(scratch("f"), bytes, (size_t)i);
         assert_null(wk_safetensors_open(scratch("f"), &error));

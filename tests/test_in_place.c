@@ -97,7 +97,7 @@ static void refusals(void **state) {
     assert_null(wk_add_(wk_zeros(WK_SHAPE(3), WK_F32), wk_zeros(WK_SHAPE(2, 3), WK_F32)));
     assert_fails(WK_ESHAPE, "add_: the result (2,3) does not fit into (3), in place");
     assert_null(wk_exp_(wk_expand(wk_zeros(WK_SHAPE(1), WK_F32), WK_SHAPE(3))));
-    assert_fails(WK_EINVAL, "exp_: elements of the tensor overlap and cannot be written in place");
+    assert_fails(WK_EINVAL, "exp_: elements of the tensor overlap and cannot be written in place: wk_clone it");
 }
 
 /* A saved result that is overwritten later is noticed, too. */

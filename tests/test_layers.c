@@ -164,7 +164,7 @@ static void what_an_rnn_refuses(void **state) {
     o.num_layers = 2;
     o.dropout = -0.5;
     assert_null(wk_rnn_new(NULL, NULL, 2, 3, &o));
-    assert_fails(WK_EINVAL, "rnn_new: dropout is -0.5, not a probability");
+    assert_fails(WK_EINVAL, "rnn_new: dropout is -0.5, not a probability from 0 to 1");
     o.dropout = 0;
     assert_null(wk_rnn_cell_new(NULL, NULL, 2, 3, &o));
     assert_fails(WK_EINVAL, "rnn_cell_new: a cell has one layer in one direction");
@@ -216,7 +216,7 @@ static void dropout_draws_pytorchs_numbers(void **state) {
     assert_memory_equal(wk_data(wk_forward(m, x)), wk_data(x), sizeof expected);
     wk_module_free(m);
     assert_null(wk_dropout_new(NULL, NULL, 1.5));
-    assert_fails(WK_EINVAL, "dropout_new: p is 1.5, not a probability");
+    assert_fails(WK_EINVAL, "dropout_new: p is 1.5, not a probability from 0 to 1");
 }
 
 /* The row of the padding is zero at first, and no gradient reaches it, nor takes away what lies there. */

@@ -196,7 +196,9 @@ static void sequential_counts_and_runs(void **state) {
     assert_memory_equal(wk_data(y), wk_data(by_hand), 4 * sizeof(float));
     wk_rnn_new(net, NULL, 1, 1, NULL);
     assert_null(wk_forward(net, x));
-    assert_fails(WK_EINVAL, "forward: RNN is not a module with one input and one output");
+    assert_fails(
+        WK_EINVAL,
+        "forward: m is RNN, which has no forward with one input and output: call its own function, or its children");
     wk_module_free(net);
     assert_ok();
 }

@@ -24,9 +24,11 @@ static void names_are_pytorchs(void **state) {
     wk_module_new(net, "a.b");
     assert_fails(WK_EINVAL, "module_new: \"a.b\" is no name: it is empty or has a dot");
     wk_linear_forward(rnn, NULL);
-    assert_fails(WK_EINVAL, "linear_forward: the module is RNN, not a Linear");
+    assert_fails(WK_EINVAL, "linear_forward: m is RNN, not a module of class Linear");
     wk_forward(rnn, NULL);
-    assert_fails(WK_EINVAL, "forward: RNN is not a module with one input and one output");
+    assert_fails(
+        WK_EINVAL,
+        "forward: m is RNN, which has no forward with one input and output: call its own function, or its children");
     wk_module_free(rnn);
     assert_fails(WK_ESTATE, "module_free: \"rnn\" belongs to \"net\", which frees it");
     wk_module_free(net);

@@ -32,7 +32,8 @@ wk_tensor *wk_requires_grad_(wk_tensor *t, bool requires_grad) {
         return NULL;
     }
     if (requires_grad && !wk__dtype_is_floating(t->a.dtype)) {
-        wk__fail(ctx, WK_EDTYPE, "requires_grad_", "t has type %s, not a floating one", wk_dtype_name(t->a.dtype));
+        wk__fail(ctx, WK_EDTYPE, "requires_grad_", "t has type %s, not a floating one: wk_cast it",
+                 wk_dtype_name(t->a.dtype));
         return NULL;
     }
     t->way.kind = requires_grad ? WK__TO_LEAF : WK__TO_NONE;
@@ -63,7 +64,11 @@ static bool check_root(wk_ctx *ctx, const wk_tensor *y, const char *op, const ch
         wk__fail(ctx, WK_ESHAPE, op, "%s %s has %" PRId64 " elements, not one: sum or average it first", argument,
                  wk__dims_text(&text, y), y->a.numel);
     else if (!wk__needs_grad(y))
-        wk__fail(ctx, WK_EGRAD, op, "%s was not computed from anything that requires a gradient", argument);
+        wk__fail(ctx, WK_EGRAD, op,
+                 "%s was not computed from anything that requires a gradient: wk_requires_grad_ a leaf, and record "
+                 "outside of "
+                 "WK_NO_GRAD",
+                 argument);
     return ctx->failure.status == WK_OK;
 }
 
@@ -102,7 +107,7 @@ static bool check_targets(wk_ctx *ctx, wk_tensor *const *xs, int32_t count) {
     for (int32_t i = 0; i < count; i++) {
         if (!wk__usable(ctx, xs[i], "grad", "xs")) return false;
         if (wk__needs_grad(xs[i])) continue;
-        wk__fail(ctx, WK_EGRAD, "grad", "xs[%" PRId32 "] does not require a gradient", i);
+        wk__fail(ctx, WK_EGRAD, "grad", "xs[%" PRId32 "] does not require a gradient: wk_requires_grad_ it first", i);
         return false;
     }
     return true;

@@ -122,7 +122,8 @@ wk_tensor *wk__apply_in_place(wk_call *c) {
     const bool record = needs_grad && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
     if (wk_unlikely(y->flags & WK__SHARED)) return refuse_shared(c);
     if (!wk__array_is_injective(&y->a))
-        return wk__refuse(c, WK_EINVAL, "elements of the tensor overlap and cannot be written in place"), NULL;
+        return wk__refuse(c, WK_EINVAL, "elements of the tensor overlap and cannot be written in place: wk_clone it"),
+               NULL;
     if ((record && !check_recorded(c, base)) || !check_shape(c)) return NULL;
     c->out[0] = y;
     if (!record) c->op->forward(c);

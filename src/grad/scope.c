@@ -126,7 +126,7 @@ void wk_scope_close(wk_scope scope) {
     if (ctx == NULL || scope == 0) return;
     const int32_t depth = depth_of(ctx, scope);
     if (depth < 0) {
-        wk__fail(ctx, WK_ESTATE, "scope_close", "scope %" PRIu64 " is not open: it was closed already", scope);
+        wk__fail(ctx, WK_ESTATE, "scope_close", "this scope is not open: it, or one around it, was closed already");
         return;
     }
     while (ctx->depth >= depth) wk__scope_close_innermost(ctx);
@@ -276,7 +276,8 @@ void wk_list_push(wk_list *list, wk_tensor *t) {
 
 bool wk__list_usable(wk_ctx *ctx, const wk_list *list, const char *op, const char *argument) {
     if (list == NULL) wk__fail(ctx, WK_EINVAL, op, "%s is NULL", argument);
-    else if (list->live != WK__LIVE) wk__fail(ctx, WK_ECLOSED, op, "%s is used after its scope closed", argument);
+    else if (list->live != WK__LIVE)
+        wk__fail(ctx, WK_ECLOSED, op, "%s is used after its scope closed: make it in the scope that uses it", argument);
     else if (list->ctx != ctx)
         wk__fail(ctx, WK_ECONTEXT, op, "%s belongs to another context than the current one", argument);
     return ctx->failure.status == WK_OK;

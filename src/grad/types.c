@@ -57,8 +57,8 @@ static wk_dtype computed_in(const wk_call *c, wk_dtype common) {
 static bool refuse_type(wk_call *c, int32_t i) {
     char name[24];
     wk__input_name(c->op, i, name, sizeof name);
-    return wk__refuse(c, WK_EDTYPE, c->op->types == 0 ? "%s has type %s, not a floating one" : "%s cannot have type %s",
-                      name, wk_dtype_name(c->in[i]->a.dtype));
+    return wk__refuse(c, WK_EDTYPE, "%s %s type %s%s: wk_cast it", name, c->op->types == 0 ? "has" : "cannot have",
+                      wk_dtype_name(c->in[i]->a.dtype), c->op->types == 0 ? ", not a floating one" : "");
 }
 
 static bool refuse(wk_call *c) {
@@ -71,7 +71,7 @@ static bool refuse(wk_call *c) {
         if (!wk__takes(c->op, x->a.dtype) && !wk__dtype_is_floating(x->a.dtype)) return refuse_type(c, i);
         if (x->a.dtype == first->a.dtype) continue;
         char name[24], other[24];
-        return wk__refuse(c, WK_EDTYPE, "%s has type %s and %s has %s",
+        return wk__refuse(c, WK_EDTYPE, "%s has type %s and %s has %s: wk_cast one of them",
                           wk__input_name(c->op, from, other, sizeof other), wk_dtype_name(first->a.dtype),
                           wk__input_name(c->op, i, name, sizeof name), wk_dtype_name(x->a.dtype));
     }

@@ -32,9 +32,10 @@ WK_NOINLINE static bool refuse_version(wk_walk *walk, const wk_node *node, const
     if (site != NULL) snprintf(where, sizeof where, " (called at %s:%d)", site->file, (int)site->line);
     wk__fail(walk->ctx, WK_EVERSION, walk->op,
              "%s%s needs %s %s as it was, but %s changed it in place: take the gradients before the change, or change "
-             "a copy",
+             "a copy%s",
              node->op->name, where, name != NULL ? name : "a tensor", wk__dims_text(&text, t),
-             s->writer != NULL ? s->writer->name : "the user (wk_data_mut)");
+             s->writer != NULL ? s->writer->name : "the user (wk_data_mut)",
+             s->epoch > 0 ? "; wk_stack collects parts without changing any" : "");
     return false;
 }
 

@@ -28,7 +28,8 @@ static bool read_header(wk_safetensors *file, int64_t file_nbytes) {
     uint64_t nbytes;
     if (file_nbytes < LENGTH_NBYTES) return refuse(file, "the file is too short to be safetensors");
     if (!wk__file_read(file->file, 0, &nbytes, sizeof nbytes)) return unreadable(file->path);
-    if (nbytes > MOST_HEADER_NBYTES) return refuse(file, "the header would be longer than 100 MB, so this is none");
+    if (nbytes > MOST_HEADER_NBYTES)
+        return refuse(file, "the header would be longer than 100 MB, so this is no safetensors file");
     if (nbytes > (uint64_t)file_nbytes - LENGTH_NBYTES) return refuse(file, "the file ends within its header");
     file->header = malloc((size_t)nbytes + 1);
     if (file->header == NULL) return wk__io_fail(WK_ENOMEM, "out of memory"), false;

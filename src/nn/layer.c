@@ -11,8 +11,8 @@ void *wk__layer_self(const wk_module *m, const wk_module_class *cls, const char 
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return NULL;
     if (wk_likely(m != NULL && wk_module_class_of(m) == cls)) return wk_module_self(m);
-    wk__fail(ctx, WK_EINVAL, function, "the module is %s, not a %s", m != NULL ? wk_module_class_of(m)->name : "NULL",
-             cls->name);
+    wk__fail(ctx, WK_EINVAL, function, "m is %s, not a module of class %s",
+             m != NULL ? wk_module_class_of(m)->name : "NULL", cls->name);
     return NULL;
 }
 
@@ -47,7 +47,7 @@ const char *wk__number_text(wk_number_text *text, double value) {
 
 bool wk__layer_probability(double p, const char *what, const char *function) {
     if (p >= 0 && p <= 1) return true;
-    wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %g, not a probability", what, p);
+    wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %g, not a probability from 0 to 1", what, p);
     return false;
 }
 

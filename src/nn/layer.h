@@ -6,7 +6,8 @@
 #include "wick/nn.h"
 #include "wick/ops.h"
 
-/* The module's data if it is of this class, else NULL, recorded: "rnn_forward: the module is a Linear, not an RNN". */
+/* The module's data if it is of this class, else NULL and a record:
+ * "rnn_forward: m is Linear, not a module of class RNN". */
 void *wk__layer_self(const wk_module *m, const wk_module_class *cls, const char *function);
 
 /* A new parameter of m, uniform in [-bound, bound). */

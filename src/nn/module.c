@@ -156,7 +156,11 @@ wk_tensor *wk_forward(wk_module *m, wk_tensor *x) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return NULL;
     if (m != NULL && m->cls->forward != NULL) return m->cls->forward(m, x);
-    wk__fail(ctx, WK_EINVAL, "forward", "%s is not a module with one input and one output",
-             m != NULL ? m->cls->name : "NULL");
+    if (m == NULL)
+        wk__fail(ctx, WK_EINVAL, "forward", "m is NULL");
+    else
+        wk__fail(ctx, WK_EINVAL, "forward",
+                 "m is %s, which has no forward with one input and output: call its own function, or its children",
+                 m->cls->name);
     return NULL;
 }

@@ -121,7 +121,7 @@ wk_tensor *wk_module_add_parameter(wk_module *m, const char *name, wk_tensor *in
     wk_parameter p;
     if (!may_add(ctx, m, name, init, "init", op)) return NULL;
     if (!wk__dtype_is_float[init->a.dtype]) {
-        wk__fail(ctx, WK_EDTYPE, op, "init has type %s, not a floating one", wk_dtype_name(init->a.dtype));
+        wk__fail(ctx, WK_EDTYPE, op, "init has type %s, not a floating one: wk_cast it", wk_dtype_name(init->a.dtype));
         return NULL;
     }
     if (!place_parameter(m, name, init, &p)) return wk__fail(ctx, WK_ENOMEM, op, "out of memory"), NULL;

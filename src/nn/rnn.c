@@ -178,6 +178,13 @@ wk_tensor *wk_rnn_forward(wk_module *m, wk_tensor *x, wk_tensor *h0, wk_tensor *
     if (hn != NULL) *hn = NULL;
     const rnn *self = wk__layer_self(m, &rnn_class, "rnn_forward");
     if (self == NULL) return NULL;
+    if (wk_dims(x) != NULL && wk_ndim(x) != 3) {
+        wk_shape_text is;
+        wk__fail(wk__ctx(), WK_ESHAPE, "rnn_forward", "x is %s and must be %s with %lld features",
+                 wk__shape_text(&is, wk_ndim(x), wk_dims(x)), self->options.batch_first ? "(N,T,F)" : "(T,N,F)",
+                 (long long)self->input_size);
+        return NULL;
+    }
     const double dropout = wk_module_training(m) ? self->options.dropout : 0;
     if (self->options.batch_first) return run_layers(self, dropout, x, h0, hn);
     return wk_transpose(run_layers(self, dropout, wk_transpose(x, 0, 1), h0, hn), 0, 1);

@@ -14,7 +14,7 @@ static const wk_attr_field fields[] = {
 static bool shape(wk_call *c) {
     const double p = ((const dropout_attrs *)c->attrs)->p;
     if (!wk__check_float(c)) return false;
-    return p >= 0 && p <= 1 ? true : wk__refuse(c, WK_EINVAL, "p is %g, not a probability", p);
+    return p >= 0 && p <= 1 ? true : wk__refuse(c, WK_EINVAL, "p is %g, not a probability from 0 to 1", p);
 }
 
 /* 1 / (1 - p) as PyTorch rounds it: the divisor first, then the quotient, in x's type. */

@@ -75,7 +75,8 @@ void wk__pick_write(const wk_pick *p, bool add) {
 
 bool wk__check_index_type(wk_call *c, int32_t i, const char *name) {
     const wk_dtype dtype = c->in[i]->a.dtype;
-    return dtype == WK_I64 || wk__refuse(c, WK_EDTYPE, "%s has type %s, not i64", name, wk_dtype_name(dtype));
+    return dtype == WK_I64 ||
+           wk__refuse(c, WK_EDTYPE, "%s has type %s, not i64: wk_cast it", name, wk_dtype_name(dtype));
 }
 
 /* The first index of a row that is out of range, or NULL. */

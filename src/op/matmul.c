@@ -52,8 +52,8 @@ static bool batch_shape(wk_call *c) {
     wk_shape_text ta, tb;
     product p;
     if (a->a.ndim == 0 || b->a.ndim == 0)
-        return wk__refuse(c, WK_ESHAPE, "a %s and b %s: both must have a dimension", wk__dims_text(&ta, a),
-                          wk__dims_text(&tb, b));
+        return wk__refuse(c, WK_ESHAPE, "a %s and b %s: both must have a dimension; wk_mul takes numbers",
+                          wk__dims_text(&ta, a), wk__dims_text(&tb, b));
     const int64_t inner_a = a->a.dims[a->a.ndim - 1], inner_b = b->a.dims[b->a.ndim == 1 ? 0 : b->a.ndim - 2];
     if (inner_a != inner_b)
         return wk__refuse(c, WK_ESHAPE, "a %s and b %s: inner sizes %lld and %lld differ", wk__dims_text(&ta, a),

@@ -1,6 +1,7 @@
 /* op_table.c -- the rows of ops.def as a table, and calling one by its name. */
 #include <string.h>
 
+#include "base/writer.h"
 #include "op/custom.h"
 #include "op/rows.h"
 
@@ -84,13 +85,19 @@ static const wk_attr_field *field_of(const wk_op *op, const char *name) {
     return NULL;
 }
 
+static wk_status refuse_attr(wk_ctx *ctx, const wk_op *op, const char *name) {
+    char text[200];
+    wk_writer known = wk__writer(text, sizeof text);
+    for (int32_t f = 0; f < op->field_count; f++) wk__write(&known, "%s%s", f > 0 ? ", " : "", op->fields[f].name);
+    return wk__fail(ctx, WK_EINVAL, op->name, "there is no attribute \"%s\", but %s", name != NULL ? name : "",
+                    op->field_count > 0 ? text : "none at all");
+}
+
 static wk_status fill_attrs(wk_ctx *ctx, const wk_op *op, const wk_attr *attrs, int32_t count, attr_room *room) {
     for (int32_t f = 0; f < op->field_count; f++) set_default(room->bytes, &op->fields[f]);
     for (int32_t i = 0; i < count; i++) {
         const wk_attr_field *field = field_of(op, attrs[i].name);
-        if (field == NULL)
-            return wk__fail(ctx, WK_EINVAL, op->name, "there is no attribute \"%s\"",
-                            attrs[i].name != NULL ? attrs[i].name : "");
+        if (field == NULL) return refuse_attr(ctx, op, attrs[i].name);
         if (!set_value(room->bytes, field, &attrs[i], op->name)) return ctx->failure.status;
     }
     return WK_OK;
@@ -103,11 +110,13 @@ wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, 
     for (int32_t k = 0; op != NULL && outputs != NULL && k < op->out_count; k++) outputs[k] = NULL;
     if (ctx == NULL) return WK_ENOMEM;
     if (!wk__ready(ctx)) return ctx->failure.status;
-    if (op == NULL || outputs == NULL || input_count < 0 || attr_count < 0 || (input_count > 0 && inputs == NULL) ||
+    if (op == NULL) return wk__fail(ctx, WK_EINVAL, "op_call", "op is NULL: wk_op_find knows none of that name");
+    if (outputs == NULL || input_count < 0 || attr_count < 0 || (input_count > 0 && inputs == NULL) ||
         (attr_count > 0 && attrs == NULL))
-        return wk__fail(ctx, WK_EINVAL, "op_call", "op, outputs, inputs or attrs is NULL, or a count is negative");
+        return wk__fail(ctx, WK_EINVAL, "op_call", "outputs, inputs or attrs is NULL, or a count is negative");
     if (op->in_count != WK__ANY_NUMBER && input_count != op->in_count)
-        return wk__fail(ctx, WK_EINVAL, op->name, "%d inputs given, %d taken", (int)input_count, (int)op->in_count);
+        return wk__fail(ctx, WK_EINVAL, op->name, "it takes %d inputs (%s), not %d", (int)op->in_count,
+                        op->in_count > 0 ? op->in_names : "", (int)input_count);
     if (fill_attrs(ctx, op, attrs, attr_count, &room) != WK_OK) return ctx->failure.status;
     if (wk__is_composed(op)) wk__compose(op, inputs, input_count, &room, outputs);
     else outputs[0] = wk__apply(op, inputs, input_count, &room, outputs); /* in place, only the return value says it */

@@ -83,7 +83,7 @@ static bool uniform_shape(wk_call *c) {
 
 static bool bernoulli_shape(wk_call *c) {
     const double p = ((const draw_attrs *)c->attrs)->low;
-    return p >= 0 && p <= 1 ? float_shape(c) : wk__refuse(c, WK_EINVAL, "p is %g, not a probability", p);
+    return p >= 0 && p <= 1 ? float_shape(c) : wk__refuse(c, WK_EINVAL, "p is %g, not a probability from 0 to 1", p);
 }
 
 static bool randint_shape(wk_call *c) {

@@ -18,9 +18,9 @@ static bool shape(wk_call *c) {
                           (long long)s->dim);
     for (int32_t i = 1; i < c->in_count; i++)
         if (!wk__same_dims(&c->in[i]->a, &first->a) || c->in[i]->a.dtype != first->a.dtype)
-            return wk__refuse(c, WK_ESHAPE, "tensor 0 is %s %s and tensor %d is %s %s", wk_dtype_name(first->a.dtype),
-                              wk__dims_text(&tf, first), (int)i, wk_dtype_name(c->in[i]->a.dtype),
-                              wk__dims_text(&ti, c->in[i]));
+            return wk__refuse(c, WK_ESHAPE, "tensor 0 is %s %s and tensor %d is %s %s: all must be alike",
+                              wk_dtype_name(first->a.dtype), wk__dims_text(&tf, first), (int)i,
+                              wk_dtype_name(c->in[i]->a.dtype), wk__dims_text(&ti, c->in[i]));
     int64_t dims[WK_MAX_DIMS];
     for (int32_t d = 0; d < first->a.ndim; d++) dims[d + (d >= dim)] = first->a.dims[d];
     dims[dim] = c->in_count;

@@ -324,7 +324,7 @@ static bool expand_shape(wk_call *c) {
         return false;
     if (declared) return true;
     wk_shape_text tx, tt;
-    return wk__refuse(c, WK_ESHAPE, "x %s does not stretch to %s", wk__dims_text(&tx, x),
+    return wk__refuse(c, WK_ESHAPE, "x %s does not stretch to %s: only sizes of 1 do", wk__dims_text(&tx, x),
                       wk__shape_text(&tt, to->ndim, to->dims));
 }
 

@@ -91,8 +91,11 @@ static bool reshape_shape(wk_call *c) {
     const wk_tensor *x = c->in[0];
     wk_shape_text tx, tt;
     if (complete(x->a.numel, to->ndim, to->dims)) return reshape_to(c);
-    return wk__refuse(c, WK_ESHAPE, "x %s has %lld elements and does not fit %s", wk__dims_text(&tx, x),
-                      (long long)x->a.numel, wk__shape_text(&tt, to->ndim, to->dims));
+    int32_t open = 0;
+    for (int32_t d = 0; d < to->ndim; d++) open += to->dims[d] == -1;
+    return wk__refuse(c, WK_ESHAPE, "x %s has %lld elements and does not fit %s%s", wk__dims_text(&tx, x),
+                      (long long)x->a.numel, wk__shape_text(&tt, to->ndim, to->dims),
+                      open > 1 ? ": only one size can be -1" : "");
 }
 
 const wk_op wk__op_reshape = {

@@ -71,10 +71,11 @@ static wk_optim *make(wk_module *module, double lr, const wk_adam_options *defau
     wk_adam_options o;
     const char *maker = kind->maker;
     if (!wk__options(&o, defaults, given, sizeof o, maker)) return NULL;
-    if (!wk__optim_check(lr >= 0, maker, "lr", lr) || !wk__optim_check(o.eps >= 0, maker, "eps", o.eps) ||
-        !wk__optim_check(o.beta1 >= 0 && o.beta1 < 1, maker, "beta1", o.beta1) ||
-        !wk__optim_check(o.beta2 >= 0 && o.beta2 < 1, maker, "beta2", o.beta2) ||
-        !wk__optim_check(o.weight_decay >= 0, maker, "weight_decay", o.weight_decay))
+    if (!wk__optim_check(lr >= 0, maker, "lr", lr, "at least 0") ||
+        !wk__optim_check(o.eps >= 0, maker, "eps", o.eps, "at least 0") ||
+        !wk__optim_check(o.beta1 >= 0 && o.beta1 < 1, maker, "beta1", o.beta1, "at least 0 and below 1") ||
+        !wk__optim_check(o.beta2 >= 0 && o.beta2 < 1, maker, "beta2", o.beta2, "at least 0 and below 1") ||
+        !wk__optim_check(o.weight_decay >= 0, maker, "weight_decay", o.weight_decay, "at least 0"))
         return NULL;
     wk_optim *optim = wk__optim_new(module, kind, lr, 0);
     if (optim != NULL) optim->options.adam = o;

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-bool wk__optim_check(bool fine, const char *function, const char *what, double value) {
-    if (!fine) wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %g, which is out of range", what, value);
+bool wk__optim_check(bool fine, const char *function, const char *what, double value, const char *range) {
+    if (!fine) wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %g: it must be %s", what, value, range);
     return fine;
 }
 
@@ -241,5 +241,6 @@ wk_status wk_optim_add(wk_optim *optim) {
 double wk_optim_lr(const wk_optim *optim) { return optim != NULL ? optim->lr : 0; }
 
 void wk_optim_set_lr(wk_optim *optim, double lr) {
-    if (usable(optim, "optim_set_lr") && wk__optim_check(lr >= 0, "optim_set_lr", "lr", lr)) optim->lr = lr;
+    if (usable(optim, "optim_set_lr") && wk__optim_check(lr >= 0, "optim_set_lr", "lr", lr, "at least 0"))
+        optim->lr = lr;
 }

@@ -99,6 +99,6 @@ typedef struct wk_optim_attrs {
 } wk_optim_attrs;
 
 /* lr and friends must be numbers that make sense; records which is not. */
-bool wk__optim_check(bool fine, const char *function, const char *what, double value);
+bool wk__optim_check(bool fine, const char *function, const char *what, double value, const char *range);
 
 #endif

@@ -53,11 +53,11 @@ wk_optim *wk_rmsprop_new(wk_module *module, double lr, const wk_rmsprop_options 
     wk_rmsprop_options o;
     const wk_rmsprop_options defaults = WK_RMSPROP_OPTIONS;
     if (!wk__options(&o, &defaults, options, sizeof o, "rmsprop_new")) return NULL;
-    if (!wk__optim_check(lr >= 0, "rmsprop_new", "lr", lr) ||
-        !wk__optim_check(o.alpha >= 0, "rmsprop_new", "alpha", o.alpha) ||
-        !wk__optim_check(o.eps >= 0, "rmsprop_new", "eps", o.eps) ||
-        !wk__optim_check(o.weight_decay >= 0, "rmsprop_new", "weight_decay", o.weight_decay) ||
-        !wk__optim_check(o.momentum >= 0, "rmsprop_new", "momentum", o.momentum))
+    if (!wk__optim_check(lr >= 0, "rmsprop_new", "lr", lr, "at least 0") ||
+        !wk__optim_check(o.alpha >= 0, "rmsprop_new", "alpha", o.alpha, "at least 0") ||
+        !wk__optim_check(o.eps >= 0, "rmsprop_new", "eps", o.eps, "at least 0") ||
+        !wk__optim_check(o.weight_decay >= 0, "rmsprop_new", "weight_decay", o.weight_decay, "at least 0") ||
+        !wk__optim_check(o.momentum >= 0, "rmsprop_new", "momentum", o.momentum, "at least 0"))
         return NULL;
     const uint32_t absent = (uint32_t)(o.centered == 0) << 1 | (uint32_t)(o.momentum == 0) << 2;
     wk_optim *optim = wk__optim_new(module, &rmsprop, lr, absent);

@@ -59,11 +59,11 @@ wk_optim *wk_sgd_new(wk_module *module, double lr, const wk_sgd_options *options
     wk_sgd_options o;
     const wk_sgd_options defaults = WK_SGD_OPTIONS;
     if (!wk__options(&o, &defaults, options, sizeof o, "sgd_new")) return NULL;
-    if (!wk__optim_check(lr >= 0, "sgd_new", "lr", lr) ||
-        !wk__optim_check(o.momentum >= 0, "sgd_new", "momentum", o.momentum) ||
-        !wk__optim_check(o.weight_decay >= 0, "sgd_new", "weight_decay", o.weight_decay) ||
-        !wk__optim_check(!o.nesterov || (o.momentum > 0 && o.dampening == 0), "sgd_new", "momentum (with nesterov)",
-                         o.momentum))
+    if (!wk__optim_check(lr >= 0, "sgd_new", "lr", lr, "at least 0") ||
+        !wk__optim_check(o.momentum >= 0, "sgd_new", "momentum", o.momentum, "at least 0") ||
+        !wk__optim_check(o.weight_decay >= 0, "sgd_new", "weight_decay", o.weight_decay, "at least 0") ||
+        !wk__optim_check(!o.nesterov || (o.momentum > 0 && o.dampening == 0), "sgd_new", "momentum", o.momentum,
+                         "above 0, and dampening 0, with nesterov"))
         return NULL;
     wk_optim *optim = wk__optim_new(module, &sgd, lr, o.momentum == 0);
     if (optim != NULL) optim->options.sgd = o;

@@ -39,16 +39,19 @@ static wk_ctx *reach(const wk_tensor *t, const char *op) {
 
 const void *wk_data(const wk_tensor *t) { return reach(t, "data") != NULL && t->a.numel > 0 ? t->a.data : NULL; }
 
-void *wk_data_mut(wk_tensor *t) {
-    wk_ctx *ctx = reach(t, "data_mut");
-    if (ctx == NULL || !wk__writable(ctx, t, "data_mut", "t") || t->a.numel == 0) return NULL;
+/* The elements of t, to be written by op for the user. */
+static void *reach_to_write(wk_tensor *t, const char *op) {
+    wk_ctx *ctx = reach(t, op);
+    if (ctx == NULL || !wk__writable(ctx, t, op, "t") || t->a.numel == 0) return NULL;
     if (!wk__array_is_injective(&t->a)) {
-        wk__fail(ctx, WK_EINVAL, "data_mut", "elements of t overlap: copy it first");
+        wk__fail(ctx, WK_EINVAL, op, "elements of t overlap: wk_clone it first");
         return NULL;
     }
     wk__storage_written(t->storage, NULL);
     return t->a.data;
 }
+
+void *wk_data_mut(wk_tensor *t) { return reach_to_write(t, "data_mut"); }
 
 static double element_at(const wk_tensor *t, int64_t offset) {
     return wk__get_number(t->a.dtype, wk__array_at(&t->a, offset));
@@ -59,7 +62,8 @@ double wk_item(const wk_tensor *t) {
     if (ctx == NULL) return NAN;
     if (t->a.numel == 1) return element_at(t, 0);
     wk_shape_text text;
-    wk__fail(ctx, WK_ESHAPE, "item", "t %s has %" PRId64 " elements, not one", wk__dims_text(&text, t), t->a.numel);
+    wk__fail(ctx, WK_ESHAPE, "item", "t %s has %" PRId64 " elements, not one: wk_get_f64 reads one of them",
+             wk__dims_text(&text, t), t->a.numel);
     return NAN;
 }
 
@@ -90,7 +94,7 @@ static void get(const wk_tensor *t, const int64_t *index, const char *op, wk_dty
 static void put(wk_tensor *t, const int64_t *index, const char *op, wk_dtype as, const void *from) {
     wk_ctx *ctx = reach(t, op);
     const int64_t offset = ctx != NULL ? offset_of(ctx, t, index, op) : -1;
-    if (offset < 0 || wk_data_mut(t) == NULL) return;
+    if (offset < 0 || reach_to_write(t, op) == NULL) return;
     wk__convert[as][t->a.dtype](1, wk__array_at(&t->a, offset), 1, from, 1);
 }
 
@@ -115,7 +119,9 @@ static bool outside(wk_ctx *ctx, const wk_tensor *t, const void *data, size_t nb
     *a = (wk_array){.data = (void *)(uintptr_t)data, .dtype = t->a.dtype};
     wk__array_set_dims(a, t->a.ndim, t->a.dims);
     if (nbytes == needed && (data != NULL || needed == 0)) return true;
-    wk__fail(ctx, WK_EINVAL, op, "%zu bytes of room for %zu bytes of elements", data != NULL ? nbytes : 0, needed);
+    wk_shape_text text;
+    wk__fail(ctx, WK_EINVAL, op, "data has %zu bytes, but t %s of %s has %zu", data != NULL ? nbytes : 0,
+             wk__dims_text(&text, t), wk_dtype_name(t->a.dtype), needed);
     return false;
 }
 
@@ -131,7 +137,7 @@ wk_status wk_write(wk_tensor *t, const void *data, size_t nbytes) {
     wk_ctx *ctx = reach(t, "write");
     wk_array from;
     if (ctx == NULL || !outside(ctx, t, data, nbytes, "write", &from)) return wk__status(wk__ctx());
-    if (t->a.numel > 0 && wk_data_mut(t) == NULL) return wk__status(ctx);
+    if (t->a.numel > 0 && reach_to_write(t, "write") == NULL) return wk__status(ctx);
     wk__unary_rows(wk__kernels->copy[t->a.dtype], &t->a, &from);
     return WK_OK;
 }
