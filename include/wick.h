@@ -38,8 +38,8 @@
  * ```
  *
  * In the order of need: tensor.h (scopes, tensors), ops.h with ops.def (what one can compute), grad.h (gradients, the
- * graph), nn.h (modules, layers), optim.h, io.h (files), random.h, viz.h (pictures); base.h has failure, contexts and
- * types.
+ * graph), nn.h (modules, layers), optim.h, plan.h (recorded steps), io.h (files), random.h, viz.h (pictures); base.h
+ * has failure, contexts and types.
  *
  * Threads: different contexts may be used by different threads at once; one context by one thread at a time. */
 #ifndef WICK_H
@@ -52,6 +52,7 @@
 #include "wick/custom.h"
 #include "wick/nn.h"
 #include "wick/optim.h"
+#include "wick/plan.h"
 #include "wick/io.h"
 #include "wick/random.h"
 #include "wick/viz.h"

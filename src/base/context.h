@@ -49,6 +49,7 @@ enum {
     WK__WATCH_OPS = 2,      /* there is an op hook */
     WK__WATCH_READS = 8,    /* a checkpoint collects what its function reads */
     WK__WATCH_ANOMALY = 4,  /* numbers that are not finite are refused */
+    WK__WATCH_CAPTURE = 16, /* a plan records what the program does (NOTE [Capture] in capture.h) */
 };
 
 enum { WK__WALKS = 64 };
@@ -94,6 +95,9 @@ struct wk_ctx {
     struct wk_registered *ops; /* what users registered (op/custom.c), newest first */
 
     struct wk_rng *rng; /* made at the first draw */
+
+    struct wk_capture *capture; /* what records the program; usually NULL */
+    double cell;                /* room for one element, for rows that need it between two kernels */
 };
 
 extern WK_TLS wk_ctx *wk__current __attribute__((visibility("hidden")));
@@ -124,6 +128,12 @@ static inline bool wk__ready(wk_ctx *ctx) {
     if (wk_likely(ctx->failure.status == WK_OK)) return true;
     ctx->failure.skipped++;
     return false;
+}
+
+/* Inside a plan's step the call `op` is refused, because of `why`; false where nothing is captured. */
+bool wk__capture_refuse(wk_ctx *ctx, const char *op, const char *why);
+static inline bool wk__capture_refuses(wk_ctx *ctx, const char *op, const char *why) {
+    return wk_unlikely(ctx->capture != NULL) && wk__capture_refuse(ctx, op, why);
 }
 
 /* What a call that could not go on returns: without a context, memory was out. */

@@ -105,3 +105,8 @@ void wk__at(const char *file, int line) {
 }
 
 const char *wk_version(void) { return WK_VERSION_STRING; }
+
+bool wk__capture_refuse(wk_ctx *ctx, const char *op, const char *why) {
+    wk__fail(ctx, WK_ESTATE, op, "not inside a plan's step: %s", why);
+    return true;
+}

@@ -109,7 +109,20 @@ static void spend_rest(wk_heap *heap) {
     }
 }
 
+/* A block of a capture: as if there were none, and then it is told. */
+static void *captured(wk_heap *heap, int32_t size_class) {
+    wk_heap_capture *capture = heap->capture;
+    wk__heap_capture_pause(heap, capture);
+    void *block = wk__heap_alloc(heap, size_class);
+    wk__heap_capture_resume(heap, capture);
+    if (block == NULL) return NULL;
+    heap->stats.nbytes -= (int64_t)wk__heap_class_nbytes(size_class); /* whose call this is counts it, too */
+    capture->took(capture, block, wk__heap_class_nbytes(size_class));
+    return block;
+}
+
 WK_NOINLINE void *wk__heap_refill(wk_heap *heap, int32_t size_class) {
+    if (wk_unlikely(heap->capture != NULL)) return captured(heap, size_class);
     if (size_class >= WK__HEAP_CLASSES) return NULL;
     const size_t nbytes = wk__heap_class_nbytes(size_class);
     if (nbytes > CUT_NBYTES) return chunk_new(heap, nbytes);
@@ -145,4 +158,40 @@ WK_NOINLINE void wk__heap_quarantine(wk_heap *heap, wk_free_block *block, int32_
     heap->newest = block;
     heap->quarantined_nbytes += nbytes;
     while (heap->quarantined_nbytes > QUARANTINE_NBYTES && heap->oldest != heap->newest) leave_quarantine(heap);
+}
+
+/* ---------------------------------------------------------------------- captures (NOTE [Blocks of a capture]) --- */
+
+void wk__heap_capture_pause(wk_heap *heap, wk_heap_capture *capture) {
+    memcpy(heap->free, capture->free, sizeof heap->free);
+    heap->capture = NULL;
+}
+
+void wk__heap_capture_resume(wk_heap *heap, wk_heap_capture *capture) {
+    memcpy(capture->free, heap->free, sizeof heap->free);
+    memset(heap->free, 0, sizeof heap->free);
+    heap->capture = capture;
+}
+
+void wk__heap_capture_begin(wk_heap *heap, wk_heap_capture *capture) {
+    memset(capture->held, 0, sizeof capture->held);
+    wk__heap_capture_resume(heap, capture);
+}
+
+WK_NOINLINE void wk__heap_hold(wk_heap *heap, void *block, int32_t size_class) {
+    wk_heap_capture *capture = heap->capture;
+    wk_free_block *held = block;
+    held->next = capture->held[size_class];
+    capture->held[size_class] = held;
+}
+
+void wk__heap_capture_end(wk_heap *heap, wk_heap_capture *capture) {
+    wk__heap_capture_pause(heap, capture);
+    for (int32_t size_class = 0; size_class < WK__HEAP_CLASSES; size_class++) {
+        for (wk_free_block *block = capture->held[size_class], *next; block != NULL; block = next) {
+            next = block->next;
+            heap->stats.nbytes += (int64_t)wk__heap_class_nbytes(size_class); /* it was given back before */
+            wk__heap_free(heap, block, size_class);
+        }
+    }
 }

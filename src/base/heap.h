@@ -34,6 +34,14 @@ typedef struct wk_free_block {
     int32_t size_class;         /* set in the quarantine only */
 } wk_free_block;
 
+/* NOTE [Blocks of a capture]. While something is captured (base/capture.h), a block that is given back is held until
+ * the end, so that every block of the captured program has an address of its own. */
+typedef struct wk_heap_capture {
+    wk_free_block *free[WK__HEAP_CLASSES]; /* the heap's lists, which are empty for so long */
+    wk_free_block *held[WK__HEAP_CLASSES];
+    void (*took)(struct wk_heap_capture *capture, void *block, size_t nbytes);
+} wk_heap_capture;
+
 typedef struct wk_heap {
     wk_free_block *free[WK__HEAP_CLASSES];
     char *bump, *bump_end;        /* the rest of the newest chunk */
@@ -43,6 +51,7 @@ typedef struct wk_heap {
     wk_memory stats;
     wk_allocator allocator;
     void (*grown)(struct wk_heap *heap); /* called when there is a new chunk; NULL: nobody asks */
+    wk_heap_capture *capture;            /* usually NULL */
     int64_t fail_after;           /* tests only: allocations left until they fail; negative: never */
 } wk_heap;
 
@@ -59,6 +68,13 @@ void *wk__heap_refill(wk_heap *heap, int32_t size_class);
 void wk__heap_quarantine(wk_heap *heap, wk_free_block *block, int32_t size_class);
 
 extern const size_t wk__class_nbytes[WK__HEAP_CLASSES] __attribute__((visibility("hidden")));
+
+/* From now on blocks are those of a capture, until the end; `pause` and `resume` are for what is to outlive it. */
+void wk__heap_capture_begin(wk_heap *heap, wk_heap_capture *capture);
+void wk__heap_capture_end(wk_heap *heap, wk_heap_capture *capture);
+void wk__heap_capture_pause(wk_heap *heap, wk_heap_capture *capture);
+void wk__heap_capture_resume(wk_heap *heap, wk_heap_capture *capture);
+void wk__heap_hold(wk_heap *heap, void *block, int32_t size_class);
 
 static inline int32_t wk__heap_class(size_t nbytes) {
     if (wk_likely(nbytes <= 1024)) return nbytes == 0 ? 0 : (int32_t)((nbytes - 1) / WK__LINE);
@@ -90,10 +106,14 @@ static inline void *wk__heap_alloc(wk_heap *heap, int32_t size_class) {
 }
 
 static inline void wk__heap_free(wk_heap *heap, void *block, int32_t size_class) {
+    heap->stats.nbytes -= (int64_t)wk__heap_class_nbytes(size_class);
+    if (wk_unlikely(heap->capture != NULL)) {
+        wk__heap_hold(heap, block, size_class);
+        return;
+    }
 #ifdef WK_POISON
     memset(block, 0xff, wk__heap_class_nbytes(size_class));
 #endif
-    heap->stats.nbytes -= (int64_t)wk__heap_class_nbytes(size_class);
     wk_free_block *gone = block;
     if (wk_unlikely(wk__debug > 0)) {
         wk__heap_quarantine(heap, gone, size_class);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/capture.h"
 #include "grad/in_place.h"
 #include "grad/record.h"
 #include "grad/scope.h"
@@ -155,6 +156,7 @@ WK_NOINLINE static wk_tensor *run_as_it_may_be(wk_call *c) {
 /* The same with eyes on it (watch.h). */
 WK_NOINLINE static wk_tensor *run_watched(wk_call *c) {
     if ((c->ctx->watch & WK__WATCH_REWRITES) && !wk__no_stale_view(c)) return NULL;
+    if (c->ctx->watch & WK__WATCH_CAPTURE) c->ctx->capture->row(c->ctx->capture, c);
     wk__watch_begins(c);
     wk_tensor *y = wk_ok() ? run_as_it_may_be(c) : NULL;
     if (wk__watch_ends(c, y != NULL)) return y;

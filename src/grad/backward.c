@@ -1,6 +1,7 @@
 /* backward.c -- the public face of differentiation: wk_backward, wk_grad, gradients of leaves. */
 #include <inttypes.h>
 
+#include "base/capture.h"
 #include "grad/scope.h"
 #include "grad/walk.h"
 #include "kernel/convert.h"
@@ -43,13 +44,17 @@ wk_tensor *wk_requires_grad_(wk_tensor *t, bool requires_grad) {
 bool wk_requires_grad(const wk_tensor *t) { return wk__live(t, "requires_grad") && wk__needs_grad(t); }
 
 wk_tensor *wk_grad_of(const wk_tensor *t) {
-    if (t == NULL || t->live != WK__LIVE || t->meta == NULL || !t->meta->has_grad) return NULL;
+    if (t == NULL || t->live != WK__LIVE || t->meta == NULL) return NULL;
+    wk_capture *capture = t->ctx->capture;
+    if (wk_unlikely(capture != NULL)) capture->leaf(capture, (wk_tensor *)(uintptr_t)t, false);
+    if (!t->meta->has_grad) return NULL;
     return t->meta->grad;
 }
 
 void wk_zero_grad(wk_tensor *t) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx) || !wk__usable(ctx, t, "zero_grad", "t") || t->meta == NULL) return;
+    if (wk_unlikely(ctx->capture != NULL)) ctx->capture->leaf(ctx->capture, t, true);
     t->meta->has_grad = false;
     t->meta->grad_invalid = false;
 }
@@ -79,7 +84,8 @@ static wk_tensor *one_like(wk_ctx *ctx, const wk_tensor *y, const char *op) {
         wk__fail(ctx, WK_ENOMEM, op, "out of memory");
         return NULL;
     }
-    wk__put_number(y->a.dtype, one->a.data, 1);
+    const wk_element e = wk__element_of(1, y->a.dtype);
+    wk__kernels->fill[y->a.dtype](1, one->a.data, 1, &e);
     return one;
 }
 

@@ -202,6 +202,7 @@ wk_status wk_checkpoint(wk_function *f, void *user, wk_tensor *const *inputs, in
         if (!f(user, inputs, outputs) && wk_ok()) wk__fail(ctx, WK_EINVAL, r.op, "the function returned false");
         return ctx->failure.status;
     }
+    if (wk__capture_refuses(ctx, r.op, "a plan cannot run the generator back")) return ctx->failure.status;
     wk_initial_seed(); /* so that there is a generator */
     if (wk_ok() && take_inputs(&r)) {
         const wk_rng before = *ctx->rng;

@@ -85,4 +85,4 @@ void wk_memory_reset_peak(void) {
     if (ctx != NULL) ctx->heap.stats.peak_nbytes = ctx->heap.stats.nbytes;
 }
 
-const char *wk_isa(void) { return wk__kernels->isa; }
+const char *wk_isa(void) { return wk__kernels_working()->isa; }

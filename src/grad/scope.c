@@ -216,7 +216,7 @@ void wk_drop(wk_tensor *t) {
 
 void wk_keep(wk_tensor **slot, wk_tensor *t) {
     wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx)) return;
+    if (!wk__ready(ctx) || wk__capture_refuses(ctx, "keep", "make it an output of the step, and keep that")) return;
     if (slot == NULL) {
         wk__fail(ctx, WK_EINVAL, "keep", "slot is NULL");
         return;

@@ -1,6 +1,5 @@
 /* slot.c -- where gradients gather (NOTE [Slots] in backprop.h). */
-#include <string.h>
-
+#include "base/capture.h"
 #include "grad/walk.h"
 #include "kernel/kernel.h"
 #include "tensor/iterate.h"
@@ -54,6 +53,7 @@ WK_NOINLINE static bool make_room(wk_tensor *leaf) {
 WK_NOINLINE static const wk_array *first_leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add);
 
 WK_INLINE const wk_array *leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add) {
+    if (wk_unlikely(walk->ctx->capture != NULL)) walk->ctx->capture->leaf(walk->ctx->capture, leaf, false);
     wk_meta *meta = leaf->meta;
     if (wk_unlikely(meta == NULL || meta->grad == NULL || (partial && !meta->has_grad)))
         return first_leaf_slot(walk, leaf, partial, add);
@@ -102,7 +102,7 @@ static bool own_pending(wk_walk *walk, wk_node_output *out) {
     if (shared->refs == 1) return true;
     wk_tensor *own = wk__tensor_make(walk->ctx, out->dtype, out->ndim, out->dims);
     if (own == NULL) return out_of_memory(walk);
-    memcpy(own->a.data, shared->a.data, (size_t)own->a.numel * wk__dtype_nbytes[own->a.dtype]);
+    wk__kernels->copy[own->a.dtype](own->a.numel, own->a.data, 1, shared->a.data, 1);
     out->pending = own;
     wk__unref(shared);
     return true;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/capture.h"
 #include "grad/scope.h"
 #include "grad/watch.h"
 
@@ -269,6 +270,22 @@ WK_NOINLINE static bool sweep_carefully(wk_walk *walk, wk_node *newest) {
     return wk__waits_pass(walk, 0);
 }
 
+/* A plan records whose gradient it is. */
+WK_NOINLINE static bool sweep_captured(wk_walk *walk, wk_node *newest) {
+    wk_capture *capture = walk->ctx->capture;
+    for (wk_node *node = newest; node != NULL && walk->pending > 0; node = node->prev) {
+        if (node->pending == 0) continue;
+        capture->grad(capture, node->op);
+        if (!process(walk, node, true)) return false;
+    }
+    return true;
+}
+
+static bool sweep_any(wk_walk *walk, wk_node *newest) {
+    if (walk->careful || walk->flags != 0) return sweep_carefully(walk, newest);
+    return wk_likely(walk->ctx->capture == NULL) ? sweep(walk, newest) : sweep_captured(walk, newest);
+}
+
 static bool seed(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *const *gys) {
     for (int32_t k = 0; k < count; k++) {
         if (ys[k] == NULL || gys[k] == NULL) continue;
@@ -291,12 +308,12 @@ static wk_node *newest_of(int32_t count, wk_tensor *const *ys) {
 static bool walk_down(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *const *gys) {
     wk_ctx *ctx = walk->ctx;
     wk_node *newest = walk->newest = newest_of(count, ys);
-    walk->careful = walk->targets != NULL || ctx->hooks != NULL || (ctx->watch & ~WK__WATCH_REWRITES) != 0;
+    const int32_t quiet = WK__WATCH_REWRITES | WK__WATCH_CAPTURE;
+    walk->careful = walk->targets != NULL || ctx->hooks != NULL || (ctx->watch & ~quiet) != 0;
     const bool marked = walk->targets == NULL ? wk__waits_begin(walk) : wk__targets_mark(walk, newest);
     if (!marked) wk__fail(ctx, WK_ENOMEM, walk->op, "out of memory");
     const bool enabled = wk_set_grad_enabled((walk->flags & WK_CREATE_GRAPH) != 0);
-    const bool fine = marked && seed(walk, count, ys, gys) &&
-                      (walk->careful || walk->flags != 0 ? sweep_carefully(walk, newest) : sweep(walk, newest));
+    const bool fine = marked && seed(walk, count, ys, gys) && sweep_any(walk, newest);
     if (fine && walk->targets != NULL && !walk->inner && ctx->hooks != NULL) wk__hooks_of_targets(walk);
     if (!fine) clean_up(walk, newest);
     wk_set_grad_enabled(enabled);

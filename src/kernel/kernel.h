@@ -17,8 +17,9 @@ typedef void wk_fill_loop(int64_t n, void *y, int64_t sy, const void *value);
 typedef void wk_unary_loop(int64_t n, void *y, int64_t sy, const void *x, int64_t sx);
 typedef void wk_binary_loop(int64_t n, void *y, int64_t sy, const void *a, int64_t sa, const void *b, int64_t sb);
 typedef void wk_scale_loop(int64_t n, void *y, int64_t sy, const void *x, int64_t sx, double s);
+/* y = beta y + (factor g / count) (a - b), where g is one element: the factor in double, then rounded. beta: 0 or 1. */
 typedef void wk_scaled_diff_loop(int64_t n, void *y, int64_t sy, const void *a, int64_t sa, const void *b, int64_t sb,
-                                 double s, double beta);
+                                 const void *g, double factor, int64_t count, double beta);
 
 /* y = a where the condition, a bool, holds, else b. */
 typedef void wk_where_loop(int64_t n, void *y, int64_t sy, const uint8_t *condition, int64_t sc, const void *a,
@@ -212,7 +213,12 @@ typedef struct wk_kernels {
 } wk_kernels;
 
 extern const wk_kernels wk__kernels_ref, wk__kernels_avx2, wk__kernels_avx512;
-extern const wk_kernels *wk__kernels; /* the table in use; set once, before main, by select.c */
+extern const wk_kernels *wk__kernels; /* the table in use; set before main by select.c */
+
+/* While somebody records, wk__kernels is the table of record.h. The table that works is then still to be had. */
+const wk_kernels *wk__kernels_working(void);
+void wk__kernels_record(void);
+void wk__kernels_record_end(void);
 
 /* Makes the named table current ("ref", "avx2", "avx512"; NULL: the best one). False, and nothing changes, when this
  * machine or build lacks it. */

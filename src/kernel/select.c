@@ -1,9 +1,10 @@
 /* select.c -- which kernel table is in use: the best one that the machine runs, or what WK_ISA names. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cpu.h"
-#include "kernel/kernel.h"
+#include "kernel/record.h"
 
 #if defined(__GNUC__)
 #define RUN_AT_LOAD __attribute__((constructor))
@@ -12,6 +13,27 @@
 #endif
 
 const wk_kernels *wk__kernels = &wk__kernels_ref;
+static const wk_kernels *working = &wk__kernels_ref;
+static pthread_mutex_t recording = PTHREAD_MUTEX_INITIALIZER; /* taken when a capture begins or ends */
+static int captures;
+
+const wk_kernels *wk__kernels_working(void) { return __atomic_load_n(&working, __ATOMIC_RELAXED); }
+
+/* Other threads may be reading the pointer: they find one table or the other, and both do their work. */
+static void use_table(void) {
+    __atomic_store_n(&wk__kernels, captures > 0 ? &wk__kernels_recording : working, __ATOMIC_RELAXED);
+}
+
+static void count_captures(int change) {
+    pthread_mutex_lock(&recording);
+    captures += change;
+    use_table();
+    pthread_mutex_unlock(&recording);
+}
+
+void wk__kernels_record(void) { count_captures(1); }
+
+void wk__kernels_record_end(void) { count_captures(-1); }
 
 static bool always(void) {
     return true;
@@ -35,7 +57,10 @@ bool wk__kernels_select(const char *isa) {
             continue;
         if (!candidates[i].runs_here())
             continue;
-        wk__kernels = candidates[i].table;
+        pthread_mutex_lock(&recording);
+        __atomic_store_n(&working, candidates[i].table, __ATOMIC_RELAXED);
+        use_table();
+        pthread_mutex_unlock(&recording);
         return true;
     }
     return false;

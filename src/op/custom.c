@@ -49,6 +49,7 @@ static bool shape(wk_call *c) {
 }
 
 static void forward(wk_call *c) {
+    if (wk__capture_refuses(c->ctx, c->op->name, "what its functions do with elements is not known")) return;
     use u = {.call = *c};
     const wk_scope scope = wk_scope_open();
     const bool enabled = wk_set_grad_enabled(false);
@@ -58,6 +59,7 @@ static void forward(wk_call *c) {
 }
 
 static void vjp(const wk_backprop *b, wk_tensor **gx) {
+    if (wk__capture_refuses(b->ctx, b->node->op->name, "what its functions do with elements is not known")) return;
     const wk_node *node = b->node;
     wk_tensor *in[WK__MAX_FIXED_INPUTS];
     use u = {.call = {.op = node->op, .ctx = b->ctx, .in = in, .in_count = node->in_count, .attrs = node->attrs},

@@ -38,16 +38,16 @@ void wk__zero(const wk_array *y) {
  * element, or stays where it is, and the row is summed first. */
 WK_NOINLINE static void sum_to_walk(const wk_array *y, const wk_array *x) {
     const wk_dtype dtype = y->dtype;
+    void *const cell = &wk__ctx()->cell; /* for the sum of a row */
     wk_rows rows;
     const wk_array *const arrays[] = {x, y};
     for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows)) {
-        double row_sum; /* room for one element of any float type */
         if (rows.stride[1] != 0) {
             wk__kernels->accumulate[dtype](rows.n, rows.data[1], rows.stride[1], rows.data[0], rows.stride[0]);
             continue;
         }
-        wk__kernels->sum[dtype](rows.n, &row_sum, rows.data[0], rows.stride[0]);
-        wk__kernels->accumulate[dtype](1, rows.data[1], 1, &row_sum, 1);
+        wk__kernels->sum[dtype](rows.n, cell, rows.data[0], rows.stride[0]);
+        wk__kernels->accumulate[dtype](1, rows.data[1], 1, cell, 1);
     }
 }
 

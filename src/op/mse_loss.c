@@ -12,8 +12,8 @@ static const wk_attr_field fields[] = {{"reduction", 'i', offsetof(mse_attrs, re
 
 static int64_t reduction_of(const void *attrs) { return ((const mse_attrs *)attrs)->reduction; }
 
-static double divisor_of(const void *attrs, int64_t count) {
-    return reduction_of(attrs) == WK_REDUCTION_MEAN ? (double)count : 1;
+static int64_t divisor_of(const void *attrs, int64_t count) {
+    return reduction_of(attrs) == WK_REDUCTION_MEAN ? count : 1;
 }
 
 static bool shape(wk_call *c) {
@@ -35,28 +35,26 @@ static void forward(wk_call *c) {
     wk__zero(y);
     wk_rows rows;
     for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows)) {
-        double row_sum; /* room for one element of any float type */
-        wk__kernels->square_diff_sum[y->dtype](rows.n, &row_sum, rows.data[0], rows.stride[0], rows.data[1],
+        wk__kernels->square_diff_sum[y->dtype](rows.n, &c->ctx->cell, rows.data[0], rows.stride[0], rows.data[1],
                                                rows.stride[1]);
-        wk__kernels->accumulate[y->dtype](1, y->data, 1, &row_sum, 1);
+        wk__kernels->accumulate[y->dtype](1, y->data, 1, &c->ctx->cell, 1);
     }
-    wk__kernels->scale[y->dtype](1, y->data, 1, y->data, 1, 1 / divisor_of(c->attrs, x->a.numel));
+    wk__kernels->scale[y->dtype](1, y->data, 1, y->data, 1, 1 / (double)divisor_of(c->attrs, x->a.numel));
 }
 
-/* gx (+)= s (a - b) */
+/* gx (+)= (2 gy / N) (a - b) */
 static void scaled_difference(wk_backprop *b, int32_t i, const wk_array *minuend, const wk_array *subtrahend) {
     const wk_array *g = &b->gy[0]->a;
-    const double gy = g->dtype == WK_F32 ? *(const float *)g->data : *(const double *)g->data;
     wk_array room;
     bool add;
     const wk_array *gx = wk__slot(b, i, &room, &add);
     if (gx == NULL) return;
     const wk_array *const arrays[] = {gx, minuend, subtrahend};
-    const double s = 2 * gy / divisor_of(b->node->attrs, gx->numel);
     wk_rows rows;
     for (bool more = wk__rows_begin(&rows, 3, arrays); more; more = wk__rows_next(&rows))
         wk__kernels->scaled_diff[g->dtype](rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1],
-                                           rows.data[2], rows.stride[2], s, add ? 1 : 0);
+                                           rows.data[2], rows.stride[2], g->data, 2,
+                                           divisor_of(b->node->attrs, gx->numel), add ? 1 : 0);
 }
 
 static bool grad(wk_backprop *b) {
@@ -69,7 +67,8 @@ static bool grad(wk_backprop *b) {
 
 static void vjp(const wk_backprop *b, wk_tensor **gx) {
     wk_tensor *x = b->node->in[0].saved, *t = b->node->in[1].saved;
-    wk_tensor *gx0 = wk_mul(wk_mul_scalar(wk_sub(x, t), 2 / divisor_of(b->node->attrs, wk_numel(x))), b->gy[0]);
+    wk_tensor *gx0 =
+        wk_mul(wk_mul_scalar(wk_sub(x, t), 2.0 / (double)divisor_of(b->node->attrs, wk_numel(x))), b->gy[0]);
     if (wk__wants(b, 0)) gx[0] = gx0;
     if (wk__wants(b, 1)) gx[1] = wk_neg(gx0);
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/rng.h"
+#include "kernel/record.h"
 #include "op/rows.h"
 #include "wick/random.h"
 
@@ -32,7 +33,8 @@ static wk_rng *generator(wk_ctx *ctx, const char *op) {
 
 void wk_manual_seed(uint64_t seed) {
     wk_ctx *ctx = wk__ctx();
-    wk_rng *rng = wk__ready(ctx) ? generator(ctx, "manual_seed") : NULL;
+    if (!wk__ready(ctx) || wk__capture_refuses(ctx, "manual_seed", "seed before the run")) return;
+    wk_rng *rng = generator(ctx, "manual_seed");
     if (rng != NULL) wk__rng_seed(rng, seed);
 }
 
@@ -44,7 +46,8 @@ uint64_t wk_initial_seed(void) {
 
 int64_t wk_randint(int64_t low, int64_t high) {
     wk_ctx *ctx = wk__ctx();
-    wk_rng *rng = wk__ready(ctx) ? generator(ctx, "randint") : NULL;
+    if (!wk__ready(ctx) || wk__capture_refuses(ctx, "randint", "the number would be the same in every run")) return 0;
+    wk_rng *rng = generator(ctx, "randint");
     int64_t y = 0;
     if (rng == NULL) return 0;
     if (low < high) wk__rng_randint(rng, 1, &y, low, high);
@@ -100,28 +103,66 @@ static bool randperm_shape(wk_call *c) {
     return declare(c, WK_I64);
 }
 
-/* Each kind of numbers as a pair of functions, for f32 and f64. */
-#define FORWARD(name, draw_f32, draw_f64)                                      \
-    static void name##_forward(wk_call *c) {                                   \
-        const draw_attrs *a = c->attrs;                                        \
-        const wk_array *y = &c->out[0]->a;                                     \
-        (void)a;                                                               \
-        if (y->dtype == WK_F32) draw_f32;                                      \
-        else draw_f64;                                                         \
-    }
-FORWARD(uniform, wk__rng_uniform_f32(c->ctx->rng, y->numel, y->data, a->low, a->high),
-        wk__rng_uniform_f64(c->ctx->rng, y->numel, y->data, a->low, a->high))
-FORWARD(randn, wk__rng_normal_f32(c->ctx->rng, y->numel, y->data, 0, 1),
-        wk__rng_normal_f64(c->ctx->rng, y->numel, y->data, 0, 1))
-FORWARD(bernoulli, wk__rng_bernoulli_f32(c->ctx->rng, y->numel, y->data, a->low),
-        wk__rng_bernoulli_f64(c->ctx->rng, y->numel, y->data, a->low))
+/* One call of the generator: n numbers into y. The two numbers are bounds; for bernoulli the first is p. */
+typedef void draw_loop(wk_rng *rng, int64_t n, void *y, double low, double high);
+typedef void draw_whole_loop(wk_rng *rng, int64_t n, void *y, int64_t from, int64_t to);
 
-static void randint_forward(wk_call *c) {
-    const draw_attrs *a = c->attrs;
-    wk__rng_randint(c->ctx->rng, c->out[0]->a.numel, c->out[0]->a.data, a->from, a->to);
+static void normal_f32(wk_rng *rng, int64_t n, void *y, double low, double high) {
+    (void)low, (void)high;
+    wk__rng_normal_f32(rng, n, y, 0, 1);
+}
+static void normal_f64(wk_rng *rng, int64_t n, void *y, double low, double high) {
+    (void)low, (void)high;
+    wk__rng_normal_f64(rng, n, y, 0, 1);
+}
+static void uniform_f32(wk_rng *rng, int64_t n, void *y, double a, double b) { wk__rng_uniform_f32(rng, n, y, a, b); }
+static void uniform_f64(wk_rng *rng, int64_t n, void *y, double a, double b) { wk__rng_uniform_f64(rng, n, y, a, b); }
+static void bernoulli_f32(wk_rng *rng, int64_t n, void *y, double p, double high) {
+    (void)high;
+    wk__rng_bernoulli_f32(rng, n, y, p);
+}
+static void bernoulli_f64(wk_rng *rng, int64_t n, void *y, double p, double high) {
+    (void)high;
+    wk__rng_bernoulli_f64(rng, n, y, p);
+}
+static void whole(wk_rng *rng, int64_t n, void *y, int64_t from, int64_t to) { wk__rng_randint(rng, n, y, from, to); }
+static void permutation(wk_rng *rng, int64_t n, void *y, int64_t from, int64_t to) {
+    (void)from, (void)to;
+    wk__rng_randperm(rng, n, y);
 }
 
-static void randperm_forward(wk_call *c) { wk__rng_randperm(c->ctx->rng, c->out[0]->a.numel, c->out[0]->a.data); }
+/* Draws now, or, where a plan records, in each run of the plan. */
+static void call_draw(wk_any_function *f, const wk_word *w) {
+    ((draw_loop *)f)(w[0].p, w[1].i, w[2].p, w[3].f, w[4].f);
+}
+static void call_draw_whole(wk_any_function *f, const wk_word *w) {
+    ((draw_whole_loop *)f)(w[0].p, w[1].i, w[2].p, w[3].i, w[4].i);
+}
+
+static void run(wk_call *c, draw_loop *f32, draw_loop *f64) {
+    static const wk_signature signature = {"gnwff", call_draw, NULL};
+    const draw_attrs *a = c->attrs;
+    const wk_array *y = &c->out[0]->a;
+    draw_loop *const f = y->dtype == WK_F32 ? f32 : f64;
+    const wk_noted noted = {&signature, (wk_any_function *)f, c->op->name, y->dtype};
+    const wk_word words[] = {{.p = c->ctx->rng}, {.i = y->numel}, {.p = y->data}, {.f = a->low}, {.f = a->high}};
+    if (!wk__note(c->ctx, &noted, words)) f(c->ctx->rng, y->numel, y->data, a->low, a->high);
+}
+
+static void run_whole(wk_call *c, draw_whole_loop *f) {
+    static const wk_signature signature = {"gnwnn", call_draw_whole, NULL};
+    const draw_attrs *a = c->attrs;
+    const wk_array *y = &c->out[0]->a;
+    const wk_noted noted = {&signature, (wk_any_function *)f, c->op->name, y->dtype};
+    const wk_word words[] = {{.p = c->ctx->rng}, {.i = y->numel}, {.p = y->data}, {.i = a->from}, {.i = a->to}};
+    if (!wk__note(c->ctx, &noted, words)) f(c->ctx->rng, y->numel, y->data, a->from, a->to);
+}
+
+static void uniform_forward(wk_call *c) { run(c, uniform_f32, uniform_f64); }
+static void randn_forward(wk_call *c) { run(c, normal_f32, normal_f64); }
+static void bernoulli_forward(wk_call *c) { run(c, bernoulli_f32, bernoulli_f64); }
+static void randint_forward(wk_call *c) { run_whole(c, whole); }
+static void randperm_forward(wk_call *c) { run_whole(c, permutation); }
 
 static const wk_attr_field fields[] = {
     {"dims", 'd', offsetof(draw_attrs, dims), 0},

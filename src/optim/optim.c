@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/capture.h"
+
 bool wk__optim_check(bool fine, const char *function, const char *what, double value, const char *range) {
     if (!fine) wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %g: it must be %s", what, value, range);
     return fine;
@@ -99,7 +101,7 @@ wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr,
 }
 
 void wk_optim_free(wk_optim *optim) {
-    if (optim == NULL) return;
+    if (optim == NULL || optim->holds-- > 0) return;
     drop_runs(optim, 0);
     for (wk_optim_slab *s = optim->slabs, *next; s != NULL; s = next) {
         next = s->next;
@@ -208,9 +210,20 @@ static bool usable(const wk_optim *optim, const char *function) {
     return false;
 }
 
+/* A plan makes the whole step again, with the counts, rates and gradients that there are then. */
+static bool step_again(void *optim) { return wk_optim_step(optim) == WK_OK; }
+static void hold(void *optim) { ((wk_optim *)optim)->holds++; }
+static void let_go(void *optim) { wk_optim_free(optim); }
+
+static wk_status note_step(wk_optim *optim) {
+    optim->ctx->capture->host(optim->ctx->capture, &(wk_host_call){"optim_step", step_again, hold, let_go, optim});
+    return wk__status(optim->ctx);
+}
+
 wk_status wk_optim_step(wk_optim *optim) {
     if (!usable(optim, "optim_step")) return wk__status(wk__ctx());
     if (wk_module_parameter_count(optim->module) != optim->count) return refuse_joined(optim);
+    if (wk_unlikely(optim->ctx->capture != NULL)) return note_step(optim);
     if (!check_gradients(optim)) return wk__status(wk__ctx());
     if (!find_runs(optim)) return wk__fail(optim->ctx, WK_ENOMEM, "optim_step", "out of memory");
     const bool enabled = optim->ctx->grad_enabled;
@@ -226,8 +239,10 @@ wk_status wk_optim_step(wk_optim *optim) {
 
 void wk_optim_zero_grad(wk_optim *optim) {
     if (!usable(optim, "optim_zero_grad")) return;
+    wk_capture *capture = optim->ctx->capture;
     for (int64_t i = 0; i < optim->count; i++) {
         wk_meta *meta = optim->items[i].at.tensor->meta;
+        if (wk_unlikely(capture != NULL)) capture->leaf(capture, optim->items[i].at.tensor, true);
         meta->has_grad = false;
         meta->grad_invalid = false;
     }

@@ -64,6 +64,7 @@ struct wk_optim {
     wk_module *module;
     wk_ctx *ctx;
     double lr;
+    int32_t holds;   /* of plans, beside the user's */
     uint32_t absent; /* bit s: the options given do without state s */
     wk_optim_item *items;
     int64_t count;

@@ -47,8 +47,9 @@ wk_tensor *wk_scalar(double value, wk_dtype dtype) { return create_filled("scala
 
 wk_tensor *wk_eye(int64_t rows, int64_t cols, wk_dtype dtype) {
     wk_tensor *t = create_filled("eye", 2, (const int64_t[]){rows, cols}, 0, dtype);
-    for (int64_t i = 0; t != NULL && i < rows && i < cols; i++)
-        wk__put_number(dtype, wk__array_at(&t->a, i * (cols + 1)), 1);
+    const wk_element one = wk__element_of(1, dtype);
+    if (t != NULL && rows > 0 && cols > 0)
+        wk__kernels->fill[dtype](rows < cols ? rows : cols, t->a.data, cols + 1, &one);
     return t;
 }
 
@@ -75,6 +76,8 @@ wk_tensor *wk_empty_like(const wk_tensor *t) {
 }
 
 wk_tensor *wk_from_data(const void *data, int32_t ndim, const int64_t *dims, wk_dtype dtype) {
+    wk_ctx *ctx = wk__ctx();
+    if (ctx != NULL && wk__capture_refuses(ctx, "from_data", "make it before, and give it as an input")) return NULL;
     wk_tensor *t = wk__create("from_data", ndim, dims, dtype);
     if (t == NULL || t->a.numel == 0) return t;
     if (data == NULL) {

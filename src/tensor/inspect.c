@@ -34,7 +34,9 @@ void wk_set_name(wk_tensor *t, const char *name) {
 /* The common beginning of the calls that reach elements. */
 static wk_ctx *reach(const wk_tensor *t, const char *op) {
     wk_ctx *ctx = wk__ctx();
-    return wk__ready(ctx) && wk__usable(ctx, t, op, "t") ? ctx : NULL;
+    if (!wk__ready(ctx) || wk__capture_refuses(ctx, op, "elements have no values yet; make it an output of the step"))
+        return NULL;
+    return wk__usable(ctx, t, op, "t") ? ctx : NULL;
 }
 
 const void *wk_data(const wk_tensor *t) { return reach(t, "data") != NULL && t->a.numel > 0 ? t->a.data : NULL; }

@@ -41,7 +41,7 @@ bool wk__rows_begin(wk_rows *rows, int32_t count, const wk_array *const *arrays)
     }
     merge_dims(rows, expanded);
     rows->n = rows->ndim >= 0 ? rows->dims[rows->ndim] : 1;
-    for (int32_t a = 0; a < count; a++) rows->stride[a] = rows->ndim >= 0 ? rows->strides[a][rows->ndim] : 0;
+    for (int32_t a = 0; a < count; a++) rows->stride[a] = rows->ndim >= 0 ? rows->strides[a][rows->ndim] : 1;
     for (int32_t d = 0; d < rows->ndim; d++) rows->index[d] = 0;
     return true;
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/kernel.h"
+
 wk_tensor *wk__tensor_promise(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
     wk_tensor *t = wk__view_new(ctx);
     if (t == NULL) return NULL;
@@ -27,7 +29,10 @@ wk_tensor *wk__tensor_piece(wk_tensor *owner, void *data, int32_t ndim, const in
     return t;
 }
 
-void wk__tensor_zero(wk_tensor *t) { memset(t->a.data, 0, (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype]); }
+void wk__tensor_zero(wk_tensor *t) {
+    const double nothing = 0; /* all bits zero in every type */
+    wk__kernels->fill[t->a.dtype](t->a.numel, t->a.data, 1, &nothing);
+}
 
 wk_tensor *wk__tensor_view(wk_tensor *of, const wk_array *array) {
     wk_tensor *t = wk__view_new(of->ctx);

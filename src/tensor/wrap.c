@@ -13,7 +13,8 @@ static bool check_memory(wk_ctx *ctx, const void *data, int32_t ndim, const int6
 wk_tensor *wk_wrap(void *data, int32_t ndim, const int64_t *dims, wk_dtype dtype,
                    void (*release)(void *data, void *user), void *user) {
     wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx) || !check_memory(ctx, data, ndim, dims, dtype)) return NULL;
+    if (!wk__ready(ctx) || wk__capture_refuses(ctx, "wrap", "make it before, and give it as an input")) return NULL;
+    if (!check_memory(ctx, data, ndim, dims, dtype)) return NULL;
     wk_tensor *t = wk__handle_new(ctx, wk__heap_class(sizeof *t + sizeof(wk_storage_wrap)));
     if (t != NULL) {
         t->a.dtype = dtype;

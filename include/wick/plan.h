@@ -1,0 +1,123 @@
+/* wick/plan.h -- plans: a step of the program, recorded once and run again without what made it flexible.
+ *
+ * A plan wraps a function, as jax.jit and torch.compile do. Its first run records which kernels the function calls,
+ * and with which arguments; the later ones make these calls and nothing else: no shape rules, no allocation, no
+ * recording for backward. The result is that of the function, bit for bit.
+ *
+ * ```c
+ * #include <stdio.h>
+ * #include <wick.h>
+ *
+ * typedef struct net { wk_module *module, *hidden, *out; wk_optim *adam; } net;
+ *
+ * // One step of training: the loss from x and its target, backward, Adam.
+ * static bool step(void *user, wk_tensor *const *in, wk_tensor **out) {
+ *     net *n = user;
+ *     wk_tensor *y = wk_linear_forward(n->out, wk_tanh(wk_linear_forward(n->hidden, in[0])));
+ *     out[0] = wk_mse_loss(y, in[1]);
+ *     wk_optim_zero_grad(n->adam);
+ *     wk_backward(out[0]);
+ *     wk_optim_step(n->adam);
+ *     return true;
+ * }
+ *
+ * int main(void) {
+ *     WK_SCOPE;
+ *     wk_manual_seed(1);
+ *     net n = {.module = wk_module_new(NULL, "net")};
+ *     n.hidden = wk_linear_new(n.module, "hidden", 1, 16, NULL);
+ *     n.out = wk_linear_new(n.module, "out", 16, 1, NULL);
+ *     n.adam = wk_adam_new(n.module, 0.02, NULL);
+ *     wk_plan *plan = wk_plan_new(step, &n, 2, 1, NULL);
+ *     for (int i = 0; i < 300 && wk_ok(); i++) {
+ *         WK_SCOPE;
+ *         wk_tensor *x = wk_uniform(-1, 1, WK_SHAPE(64, 1), WK_F32), *loss;
+ *         wk_plan_run(plan, (wk_tensor *[]){x, wk_mul(x, x)}, &loss);
+ *         if (i == 299) printf("loss %.4f\n", wk_item(loss));
+ *     }
+ *     wk_plan_stats stats = WK_PLAN_STATS;
+ *     wk_plan_stats_of(plan, &stats);
+ *     printf("%d capture, %d hits\n", (int)stats.captures, (int)stats.hits);
+ *     wk_plan_free(plan);
+ *     wk_optim_free(n.adam);
+ *     wk_module_free(n.module);
+ *     return !wk_ok();
+ * }
+ * ```
+ *
+ * What the function may do. It is called, several times, without effect while it is recorded: shapes and types are as
+ * ever, elements have no values. So everything that changes from run to run goes in as an input or stands in tensors
+ * that stay where they are (parameters, buffers); everything that comes out is an output. Forward, backward, steps of
+ * optimisers, writes in place and random numbers are all part of a plan; random numbers are drawn anew in each run, in
+ * the order of the function. Refused with a message that says what to do instead (ESTATE):
+ *
+ *   - reading elements: wk_item, wk_data, wk_get_f64, wk_read and their like, and operations whose shapes depend on
+ *     them
+ *   - numbers that change: "mul_scalar: s was 0.5, then 0.25: ... pass a 0-d tensor"
+ *   - tensors from outside that are other ones the next time: give them as inputs
+ *   - wk_keep of what the step made: make it an output
+ *   - wk_from_data and wk_wrap, hooks, checkpoints, operations of one's own, wk_manual_seed and numbers drawn for the
+ *     program (wk_randint)
+ *
+ * What else the function does to the program's variables happens while it is recorded and never again. */
+#ifndef WICK_PLAN_H
+#define WICK_PLAN_H
+
+#include "wick/grad.h"
+
+WK_BEGIN_DECLS
+
+typedef struct wk_plan wk_plan;
+
+/* A dimension of an input. */
+typedef struct wk_plan_dim {
+    int32_t input, dim;
+} wk_plan_dim;
+
+typedef struct wk_plan_options {
+    size_t size;
+    int32_t capacity;         /* recordings kept at once; beyond, the one unused for longest goes */
+    int32_t frozen;           /* not 0: the first run fixes the shapes for good */
+    int32_t checks;           /* later runs of a recording that record again and compare */
+    const wk_plan_dim *trips; /* dimensions that are all one number, of which one recording shall serve every value */
+    int32_t trip_count;
+} wk_plan_options;
+#define WK_PLAN_OPTIONS \
+    { sizeof(wk_plan_options), 16, 0, 1, NULL, 0 }
+
+/* A plan for calling f(user, inputs, outputs) with in_count inputs and out_count outputs, in the current context. It
+ * holds the tensors and optimisers that f uses; `user` must live as long as it. EINVAL. The caller frees it. */
+WK_API wk_plan *wk_plan_new(wk_function *f, void *user, int32_t in_count, int32_t out_count,
+                            const wk_plan_options *options);
+
+/* Runs it: f's outputs as new tensors of the innermost scope, without history. Inputs are contiguous, an absent one is
+ * NULL. With shapes, types or absences that it has not met, or other gradients being there, it records first. Errors:
+ *   ESHAPE    a frozen plan: "input 0 is (4,3), and the plan was made for (5,3)"; trips that are not all one number
+ *   ESTATE    the function does what a plan cannot, see above; an input is not contiguous, or has a history
+ *   EINVAL    the function returned false
+ * and what f itself fails with. */
+WK_API wk_status wk_plan_run(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **outputs);
+
+/* NULL is allowed. */
+WK_API void wk_plan_free(wk_plan *plan);
+
+/* What a plan did so far. */
+typedef struct wk_plan_stats {
+    size_t size;
+    int64_t hits;      /* runs of what was recorded before */
+    int64_t captures;  /* recordings made */
+    int64_t evictions; /* recordings thrown away for want of room */
+    int64_t entries;   /* recordings there are */
+    int64_t unfolded;  /* those for a single size although there are trips, because sizes decide more than lengths */
+    int64_t kernels;   /* calls in the recording that was run last; those of a loop count once */
+    int64_t nbytes;    /* memory of all of them, buffers and lists */
+    int64_t buffer_nbytes; /* of that, buffers of the one run last */
+} wk_plan_stats;
+#define WK_PLAN_STATS \
+    { sizeof(wk_plan_stats), 0, 0, 0, 0, 0, 0, 0, 0 }
+
+WK_API void wk_plan_stats_of(const wk_plan *plan, wk_plan_stats *stats);
+
+WK_END_DECLS
+
+#endif

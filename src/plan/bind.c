@@ -1,0 +1,221 @@
+/* bind.c -- from places to addresses. The arena holds the slots one after another, and behind them the scratch memory:
+ *
+ *     | slot 0              | slot 1     | ... | scratch |       members of a family lie at multiples of 64 bytes */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/bound.h"
+
+typedef struct binding {
+    wk_bound *b;
+    const wk_program *p;
+    int64_t T;
+    char *memory;
+    size_t *slot_begins;
+    size_t scratch_begin, scratch_nbytes;
+} binding;
+
+static size_t rounded(int64_t nbytes) { return ((size_t)nbytes + WK__LINE - 1) / WK__LINE * WK__LINE; }
+
+static const wk_family *family_of(const binding *of, const wk_formula *formula) {
+    return &WK_ITEMS(const wk_family, of->p->families)[formula->id];
+}
+
+static int64_t pitch(const binding *of, const wk_family *family) {
+    return (int64_t)rounded(wk__at(family->nbytes, of->T));
+}
+
+/* Where slots begin; the end of the last is where scratch begins. */
+static bool lay_out(binding *of) {
+    const wk_program *p = of->p;
+    of->slot_begins = calloc((size_t)p->slot_count + 1, sizeof *of->slot_begins);
+    if (of->slot_begins == NULL) return false;
+    for (int64_t k = 0; k < p->families.count; k++) {
+        const wk_family *family = &WK_ITEMS(const wk_family, p->families)[k];
+        const int64_t members = wk__at(family->members, of->T);
+        const size_t nbytes = members > 0 ? (size_t)(pitch(of, family) * members) : 0;
+        if (nbytes > of->slot_begins[family->slot]) of->slot_begins[family->slot] = nbytes;
+    }
+    size_t at = 0;
+    for (int32_t slot = 0; slot <= p->slot_count; slot++) {
+        const size_t nbytes = of->slot_begins[slot];
+        of->slot_begins[slot] = at;
+        at += nbytes;
+    }
+    of->scratch_begin = at;
+    return true;
+}
+
+/* A number, or a place without the address of its space. */
+static wk_word number_of(const binding *of, const wk_formula *formula) {
+    wk_word word = {.i = wk__at(formula->value, of->T)};
+    if (formula->space == WK__REAL && formula->numerator != 0) word.f = formula->numerator / (double)word.i;
+    if (formula->space == WK__LOCAL) {
+        const wk_family *family = family_of(of, formula);
+        word.i += wk__at(formula->member, of->T) * pitch(of, family) + (int64_t)of->slot_begins[family->slot];
+    }
+    return word;
+}
+
+static int64_t step_of(const binding *of, const wk_formula *formula) {
+    int64_t step = wk__at(formula->step, of->T);
+    if (formula->space == WK__REAL) return 0;
+    if (formula->space == WK__LOCAL) step += formula->member_step * pitch(of, family_of(of, formula));
+    return step;
+}
+
+/* How much scratch the call needs, from its other words. */
+static void measure_scratch(binding *of, const wk_recorded_call *call, const wk_word *words) {
+    const wk_signature *signature = call->noted.signature;
+    const int64_t nbytes = signature->scratch != NULL ? signature->scratch(&call->noted, words) : 0;
+    if (nbytes > 0 && (size_t)nbytes > of->scratch_nbytes) of->scratch_nbytes = rounded(nbytes);
+}
+
+static bool bind_words(binding *of) {
+    const wk_program *p = of->p;
+    wk_word *words = wk__growing_add(&of->b->words, p->formulas.count, sizeof *words);
+    if (words == NULL && p->formulas.count > 0) return false;
+    const wk_formula *formulas = WK_ITEMS(const wk_formula, p->formulas);
+    for (int64_t w = 0; w < p->formulas.count; w++) words[w] = number_of(of, &formulas[w]);
+    for (int64_t c = 0; c < p->calls.count; c++) {
+        const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
+        measure_scratch(of, call, words + call->first_word);
+    }
+    return true;
+}
+
+/* The arena moves when it grows. */
+static bool make_room(const binding *of, wk_ctx *ctx, wk_arena *arena) {
+    const size_t nbytes = of->scratch_begin + of->scratch_nbytes + WK__LINE;
+    of->b->buffer_nbytes = nbytes;
+    if (nbytes <= arena->nbytes) return true;
+    char *memory = wk__heap_system_alloc(&ctx->heap, rounded((int64_t)nbytes), WK__LINE);
+    if (memory == NULL) return false;
+    if (arena->memory != NULL) wk__heap_system_free(&ctx->heap, arena->memory, arena->nbytes);
+    *arena = (wk_arena){memory, rounded((int64_t)nbytes), arena->moves + 1};
+    return true;
+}
+
+static bool bind_address(binding *of, const wk_recorded_call *call, const wk_formula *formula, wk_word *word) {
+    if (formula->space == WK__LOCAL) word->p = of->memory + word->i;
+    if (formula->space == WK__SCRATCH)
+        word->p =
+            call->noted.signature->scratch(
+                &call->noted, word - (formula - WK_ITEMS(const wk_formula, of->p->formulas)) + call->first_word) > 0
+                ? of->memory + of->scratch_begin
+                : NULL;
+    if (formula->space != WK__INPUT && formula->space != WK__OUTPUT) return true;
+    wk_patch *patch = WK_PUSH(wk_patch, of->b->patches);
+    if (patch != NULL) *patch = (wk_patch){word, formula->space, formula->id, word->i};
+    return patch != NULL;
+}
+
+static bool bind_call(binding *of, int64_t c, bool repeats) {
+    const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, of->p->calls)[c];
+    const wk_formula *formulas = WK_ITEMS(const wk_formula, of->p->formulas) + call->first_word;
+    wk_word *words = WK_ITEMS(wk_word, of->b->words) + call->first_word;
+    wk_bound_step *step = WK_PUSH(wk_bound_step, of->b->steps);
+    if (step == NULL) return false;
+    *step = (wk_bound_step){call->noted.signature->call, call->noted.function, words, call->may_fail};
+    for (int32_t w = 0; w < call->word_count; w++) {
+        if (!bind_address(of, call, &formulas[w], &words[w])) return false;
+        const int64_t by = repeats ? step_of(of, &formulas[w]) : 0;
+        if (by == 0) continue;
+        wk_bump *bump = WK_PUSH(wk_bump, of->b->bumps);
+        if (bump == NULL) return false;
+        *bump = (wk_bump){&words[w], by};
+    }
+    return true;
+}
+
+static bool bind_loop(binding *of, const wk_loop *loop) {
+    const int64_t trips = wk__at(loop->trips, of->T);
+    if (trips <= 0) return true;
+    const int64_t first_bump = of->b->bumps.count, first = of->b->steps.count;
+    for (int32_t c = loop->first; c < loop->first + loop->count; c++)
+        if (!bind_call(of, c, trips > 1)) return false;
+    const int64_t bumps = of->b->bumps.count - first_bump;
+    wk_bound_loop *last =
+        of->b->loops.count > 0 ? &WK_ITEMS(wk_bound_loop, of->b->loops)[of->b->loops.count - 1] : NULL;
+    if (trips == 1 && last != NULL && last->trips == 1) { /* single calls go on in one row */
+        last->count += loop->count;
+        return true;
+    }
+    wk_bound_loop *bound = WK_PUSH(wk_bound_loop, of->b->loops);
+    if (bound != NULL) *bound = (wk_bound_loop){(int32_t)first, loop->count, trips, first_bump, bumps};
+    return bound != NULL;
+}
+
+static bool bind_all(binding *of, wk_ctx *ctx, wk_arena *arena) {
+    if (!lay_out(of) || !bind_words(of) || !make_room(of, ctx, arena)) return false;
+    of->memory = arena->memory;
+    for (int64_t l = 0; l < of->p->loops.count; l++)
+        if (!bind_loop(of, &WK_ITEMS(const wk_loop, of->p->loops)[l])) return false;
+    of->b->T = of->T;
+    of->b->moves = arena->moves;
+    return true;
+}
+
+bool wk__bind(wk_bound *b, const wk_program *p, int64_t T, wk_ctx *ctx, wk_arena *arena) {
+    wk_growing *const lists[] = {&b->steps, &b->words, &b->loops, &b->bumps, &b->patches};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) lists[i]->count = 0;
+    b->moves = 0;
+    binding of = {.b = b, .p = p, .T = T};
+    const bool fine = bind_all(&of, ctx, arena);
+    if (!fine) wk__fail(ctx, WK_ENOMEM, "plan", "out of memory");
+    free(of.slot_begins);
+    return fine;
+}
+
+void wk__bound_free(wk_bound *b) {
+    wk_growing *const lists[] = {&b->steps, &b->words, &b->loops, &b->bumps, &b->patches};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) wk__growing_free(lists[i]);
+    *b = (wk_bound){0};
+}
+
+/* ------------------------------------------------------------------------------------------------------ running --- */
+
+static void patch(const wk_bound *b, wk_tensor *const *inputs, wk_tensor *const *outputs) {
+    for (int64_t i = 0; i < b->patches.count; i++) {
+        const wk_patch *at = &WK_ITEMS(const wk_patch, b->patches)[i];
+        const wk_tensor *t = (at->space == WK__INPUT ? inputs : outputs)[at->id];
+        at->word->p = (char *)t->a.data + at->offset;
+    }
+}
+
+static void call_all(const wk_bound_step *steps, int32_t count) {
+    for (int32_t s = 0; s < count; s++) steps[s].call(steps[s].function, steps[s].words);
+}
+
+/* Afterwards the words are again what they were before. */
+static void run_loop(const wk_bound *b, const wk_bound_loop *loop) {
+    const wk_bound_step *steps = WK_ITEMS(const wk_bound_step, b->steps) + loop->first;
+    const wk_bump *bumps = WK_ITEMS(const wk_bump, b->bumps) + loop->first_bump;
+    for (int64_t u = 0; u < loop->trips; u++) {
+        call_all(steps, loop->count);
+        for (int64_t i = 0; i < loop->bump_count; i++) bumps[i].word->i += bumps[i].by;
+    }
+    for (int64_t i = 0; i < loop->bump_count; i++) bumps[i].word->i -= bumps[i].by * loop->trips;
+}
+
+/* Calls that are made once. */
+static bool run_row(const wk_bound *b, wk_ctx *ctx, const wk_bound_loop *row) {
+    const wk_bound_step *steps = WK_ITEMS(const wk_bound_step, b->steps) + row->first;
+    for (int32_t s = 0; s < row->count; s++) {
+        steps[s].call(steps[s].function, steps[s].words);
+        if (wk_unlikely(steps[s].may_fail) && ctx->failure.status != WK_OK) return false;
+    }
+    return true;
+}
+
+bool wk__bound_run(const wk_bound *b, wk_ctx *ctx, wk_tensor *const *inputs, wk_tensor *const *outputs) {
+    patch(b, inputs, outputs);
+    for (int64_t l = 0; l < b->loops.count; l++) {
+        const wk_bound_loop *loop = &WK_ITEMS(const wk_bound_loop, b->loops)[l];
+        if (loop->trips > 1)
+            run_loop(b, loop);
+        else if (!run_row(b, ctx, loop))
+            return false;
+    }
+    return true;
+}

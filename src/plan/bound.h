@@ -1,0 +1,54 @@
+/* bound.h -- a program for one number of trips, ready to run: addresses instead of places. */
+#ifndef WK_PLAN_BOUND_H
+#define WK_PLAN_BOUND_H
+
+#include "plan/program.h"
+
+/* Memory for the buffers of whichever program runs; no run leaves anything in it for the next. */
+typedef struct wk_arena {
+    char *memory;
+    size_t nbytes;
+    uint32_t moves; /* counts how often it got another address */
+} wk_arena;
+
+typedef struct wk_bound_step {
+    void (*call)(wk_any_function *function, const wk_word *words);
+    wk_any_function *function;
+    const wk_word *words;
+    bool may_fail;
+} wk_bound_step;
+
+/* A word that moves on from trip to trip. */
+typedef struct wk_bump {
+    wk_word *word;
+    int64_t by;
+} wk_bump;
+
+typedef struct wk_bound_loop {
+    int32_t first, count;
+    int64_t trips;
+    int64_t first_bump, bump_count;
+} wk_bound_loop;
+
+/* A word that is the address of an argument. */
+typedef struct wk_patch {
+    wk_word *word;
+    int32_t space, id;
+    int64_t offset;
+} wk_patch;
+
+typedef struct wk_bound {
+    int64_t T;
+    uint32_t moves; /* of the arena when this was bound; 0: not bound */
+    size_t buffer_nbytes;
+    wk_growing steps, words, loops, bumps, patches;
+} wk_bound;
+
+/* Fills b for T. False when memory is out, recorded. */
+bool wk__bind(wk_bound *b, const wk_program *p, int64_t T, wk_ctx *ctx, wk_arena *arena);
+void wk__bound_free(wk_bound *b);
+
+/* Runs it on these arguments. False when a call failed. */
+bool wk__bound_run(const wk_bound *b, wk_ctx *ctx, wk_tensor *const *inputs, wk_tensor *const *outputs);
+
+#endif

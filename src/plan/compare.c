@@ -1,0 +1,105 @@
+/* compare.c -- two recordings of one step at the same sizes must be the same; what differs is refused by name. */
+#include <stdio.h>
+#include <string.h>
+
+#include "plan/recording.h"
+
+static bool refuse(const wk_recording *r, const char *op, const char *format, const char *what, double before,
+                   double now) {
+    char text[160];
+    snprintf(text, sizeof text, format, what, before, now);
+    wk__fail(r->ctx, WK_ESTATE, op, "%s", text);
+    return false;
+}
+
+/* The attribute in which two calls of a row differ, as a number. */
+static bool attribute_differs(const wk_attr_field *field, const char *a, const char *b, double *x, double *y) {
+    a += field->offset, b += field->offset;
+    if (field->kind == 'd') return false; /* shapes show in the calls of kernels */
+    if (memcmp(a, b, sizeof(int64_t)) == 0) return false;
+    if (field->kind == 'f') {
+        memcpy(x, a, sizeof *x);
+        memcpy(y, b, sizeof *y);
+    } else {
+        int64_t i;
+        memcpy(&i, a, sizeof i);
+        *x = (double)i;
+        memcpy(&i, b, sizeof i);
+        *y = (double)i;
+    }
+    return true;
+}
+
+static bool row_agrees(const wk_recording *a, const wk_recording *b, const wk_recorded_row *x,
+                       const wk_recorded_row *y) {
+    const wk_op *op = x->op;
+    const char *of_x = WK_ITEMS(const char, a->attributes), *of_y = WK_ITEMS(const char, b->attributes);
+    if (op != y->op) {
+        wk__fail(a->ctx, WK_ESTATE, "plan",
+                 "the step does not do the same each time: it called %s, then %s in its place", op->name, y->op->name);
+        return false;
+    }
+    for (int32_t i = 0; i < op->field_count; i++) {
+        double before, now;
+        if (attribute_differs(&op->fields[i], of_x + x->first_byte, of_y + y->first_byte, &before, &now))
+            return refuse(a, op->name, "%s was %g, then %g: a plan would go on with the first; pass a 0-d tensor",
+                          op->fields[i].name, before, now);
+    }
+    return true;
+}
+
+static bool rows_agree(const wk_recording *a, const wk_recording *b) {
+    const int64_t count = a->rows.count < b->rows.count ? a->rows.count : b->rows.count;
+    for (int64_t i = 0; i < count; i++)
+        if (!row_agrees(a, b, &WK_ITEMS(const wk_recorded_row, a->rows)[i],
+                        &WK_ITEMS(const wk_recorded_row, b->rows)[i]))
+            return false;
+    if (a->rows.count == b->rows.count) return true;
+    return refuse(a, "plan", "the step does not do the same each time: it called %s%g rows, then %g", "",
+                  (double)a->rows.count, (double)b->rows.count);
+}
+
+/* How a word differs that should not. */
+static bool refuse_word(const wk_recording *a, const wk_recorded_call *call, const wk_symbol *x, const wk_symbol *y) {
+    const char *row = call->row != NULL ? call->row->name : "plan";
+    if (x->space == WK__REAL) {
+        double before, now;
+        memcpy(&before, &x->value, sizeof before);
+        memcpy(&now, &y->value, sizeof now);
+        return refuse(a, row,
+                      "%s got the number %g, then %g: what is read from elements, or changes from run to run, "
+                      "a plan cannot hold",
+                      call->noted.name, before, now);
+    }
+    if (x->space == WK__ABSOLUTE || y->space == WK__ABSOLUTE) {
+        wk__fail(a->ctx, WK_ESTATE, row,
+                 "it read one tensor from outside the step, then another in its place: give it as an input");
+        return false;
+    }
+    return refuse(a, row, "%s got %g, then %g: the step does not do the same each time", call->noted.name,
+                  (double)x->value, (double)y->value);
+}
+
+static bool call_agrees(const wk_recording *a, const wk_recording *b, int64_t i) {
+    const wk_recorded_call *x = wk__call_at(a, i), *y = wk__call_at(b, i);
+    if (x->noted.function != y->noted.function || strcmp(x->noted.name, y->noted.name) != 0) {
+        wk__fail(a->ctx, WK_ESTATE, x->row != NULL ? x->row->name : "plan",
+                 "the step does not do the same each time: kernel %s, then %s", x->noted.name, y->noted.name);
+        return false;
+    }
+    const wk_symbol *sx = wk__symbols_of(a, x), *sy = wk__symbols_of(b, y);
+    for (int32_t w = 0; w < x->word_count; w++)
+        if (sx[w].space != sy[w].space || sx[w].id != sy[w].id || sx[w].value != sy[w].value)
+            return refuse_word(a, x, &sx[w], &sy[w]);
+    return true;
+}
+
+bool wk__recordings_agree(const wk_recording *a, const wk_recording *b) {
+    if (!rows_agree(a, b)) return false;
+    const int64_t count = a->calls.count < b->calls.count ? a->calls.count : b->calls.count;
+    for (int64_t i = 0; i < count; i++)
+        if (!call_agrees(a, b, i)) return false;
+    if (a->calls.count == b->calls.count) return true;
+    return refuse(a, "plan", "the step does not do the same each time: %s%g kernels, then %g", "",
+                  (double)a->calls.count, (double)b->calls.count);
+}

@@ -1,0 +1,22 @@
+/* growing.c -- see growing.h. */
+#include "plan/growing.h"
+
+#include <stdlib.h>
+
+void *wk__growing_add(wk_growing *g, int64_t more, size_t nbytes) {
+    if (g->count + more > g->capacity) {
+        const int64_t wanted = 2 * g->capacity + more + 16;
+        void *items = realloc(g->items, (size_t)wanted * nbytes);
+        if (items == NULL) return NULL;
+        g->items = items;
+        g->capacity = wanted;
+    }
+    void *room = (char *)g->items + (size_t)g->count * nbytes;
+    g->count += more;
+    return room;
+}
+
+void wk__growing_free(wk_growing *g) {
+    free(g->items);
+    *g = (wk_growing){0};
+}

@@ -1,0 +1,185 @@
+/* plan.c -- the cache of recordings, and running them. The manual is wick/plan.h. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/options.h"
+#include "plan/plan.h"
+
+/* ------------------------------------------------------------------------------------------- making and freeing --- */
+
+static bool check_options(const wk_plan_options *o, int32_t in_count, int32_t out_count) {
+    wk_ctx *ctx = wk__ctx();
+    if (in_count < 0 || out_count < 0 || o->capacity < 1 || o->trip_count < 0)
+        return wk__fail(ctx, WK_EINVAL, "plan_new", "a count is negative, or the capacity not at least 1"), false;
+    for (int32_t i = 0; i < o->trip_count; i++) {
+        const wk_plan_dim *d = &o->trips[i];
+        if (d->input >= 0 && d->input < in_count && d->dim >= 0 && d->dim < WK_MAX_DIMS) continue;
+        wk__fail(ctx, WK_EINVAL, "plan_new",
+                 "trips[%" PRId32 "] is dimension %" PRId32 " of input %" PRId32 ", which there is not", i, d->dim,
+                 d->input);
+        return false;
+    }
+    return true;
+}
+
+static wk_plan *plan_make(wk_ctx *ctx, const wk_plan_step *step, const wk_plan_options *o) {
+    wk_plan *plan = calloc(1, sizeof *plan);
+    if (plan == NULL) return NULL;
+    *plan = (wk_plan){.ctx = ctx, .step = *step, .options = *o};
+    plan->arguments = calloc((size_t)step->in_count + 1, sizeof *plan->arguments);
+    plan->made = calloc((size_t)step->out_count + 1, sizeof *plan->made);
+    wk_plan_dim *trips = calloc((size_t)o->trip_count + 1, sizeof *trips);
+    for (int32_t i = 0; trips != NULL && i < o->trip_count; i++) trips[i] = o->trips[i];
+    plan->options.trips = trips;
+    if (plan->arguments != NULL && plan->made != NULL && trips != NULL) return plan;
+    wk_plan_free(plan);
+    return NULL;
+}
+
+wk_plan *wk_plan_new(wk_function *f, void *user, int32_t in_count, int32_t out_count, const wk_plan_options *options) {
+    wk_ctx *ctx = wk__ctx();
+    wk_plan_options o;
+    if (!wk__ready(ctx)) return NULL;
+    if (!wk__options(&o, &(wk_plan_options)WK_PLAN_OPTIONS, options, sizeof o, "plan_new")) return NULL;
+    if (f == NULL) return wk__fail(ctx, WK_EINVAL, "plan_new", "f is NULL"), NULL;
+    if (!check_options(&o, in_count, out_count)) return NULL;
+    wk_plan *plan = plan_make(ctx, &(wk_plan_step){f, user, in_count, out_count}, &o);
+    if (plan == NULL) wk__fail(ctx, WK_ENOMEM, "plan_new", "out of memory");
+    return plan;
+}
+
+void wk_plan_free(wk_plan *plan) {
+    if (plan == NULL) return;
+    while (plan->entries != NULL) wk__entry_drop(plan, &plan->entries);
+    if (plan->arena.memory != NULL) wk__heap_system_free(&plan->ctx->heap, plan->arena.memory, plan->arena.nbytes);
+    free((void *)(uintptr_t)plan->options.trips);
+    free(plan->arguments);
+    free(plan->made);
+    free(plan);
+}
+
+/* ---------------------------------------------------------------------------------------------------- arguments --- */
+
+static bool take_argument(wk_plan *plan, int32_t i, const wk_tensor *t) {
+    char name[32];
+    snprintf(name, sizeof name, "input %" PRId32, i);
+    plan->arguments[i] = (wk_argument){.present = t != NULL};
+    if (t == NULL) return true;
+    if (!wk__usable(plan->ctx, t, "plan_run", name)) return false;
+    if (!(t->flags & WK__CONTIGUOUS))
+        return wk__fail(plan->ctx, WK_ESTATE, "plan_run", "%s is not contiguous: wk_contiguous it", name), false;
+    if (wk__needs_grad(t))
+        return wk__fail(plan->ctx, WK_ESTATE, "plan_run", "%s requires a gradient or has a history: wk_detach it",
+                        name),
+               false;
+    plan->arguments[i].dtype = t->a.dtype;
+    plan->arguments[i].ndim = t->a.ndim;
+    memcpy(plan->arguments[i].dims, t->a.dims, (size_t)t->a.ndim * sizeof *t->a.dims);
+    return true;
+}
+
+/* The number that all trips are; 1 where there are none. */
+static bool find_trips(wk_plan *plan) {
+    plan->T = 1;
+    for (int32_t i = 0; i < plan->options.trip_count; i++) {
+        const wk_plan_dim *d = &plan->options.trips[i];
+        const wk_argument *a = &plan->arguments[d->input];
+        if (!a->present || d->dim >= a->ndim)
+            return wk__fail(plan->ctx, WK_ESHAPE, "plan_run", "input %" PRId32 " has no dimension %" PRId32, d->input,
+                            d->dim),
+                   false;
+        if (i > 0 && a->dims[d->dim] != plan->T)
+            return wk__fail(plan->ctx, WK_ESHAPE, "plan_run",
+                            "trips differ: %" PRId64 " in dimension %" PRId32 " of input %" PRId32 ", %" PRId64
+                            " before",
+                            a->dims[d->dim], d->dim, d->input, plan->T),
+                   false;
+        plan->T = a->dims[d->dim];
+    }
+    return true;
+}
+
+static bool take_arguments(wk_plan *plan, wk_tensor *const *inputs) {
+    for (int32_t i = 0; i < plan->step.in_count; i++)
+        if (!take_argument(plan, i, inputs[i])) return false;
+    return find_trips(plan);
+}
+
+/* ------------------------------------------------------------------------------------------------------ running --- */
+
+static bool make_outputs(wk_plan *plan, const wk_program *p) {
+    for (int32_t k = 0; k < plan->step.out_count; k++) {
+        int64_t dims[WK_MAX_DIMS];
+        for (int32_t d = 0; d < p->outputs[k].ndim; d++) dims[d] = wk__at(p->outputs[k].dims[d], plan->T);
+        plan->made[k] = wk__tensor_make(plan->ctx, p->outputs[k].dtype, p->outputs[k].ndim, dims);
+        if (plan->made[k] == NULL) return wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), false;
+    }
+    return true;
+}
+
+/* The versions of what the step wrote, as if it had run. */
+static void note_writes(const wk_recording *base, wk_tensor *const *inputs) {
+    for (int64_t i = 0; i < base->externals.count; i++) {
+        const wk_external *e = &WK_ITEMS(const wk_external, base->externals)[i];
+        if (e->writes == 0) continue;
+        e->tensor->storage->version += e->writes;
+        e->tensor->storage->writer = e->last_writer;
+    }
+    for (int32_t i = 0; i < base->in_count; i++)
+        if (base->input_writes[i] > 0) inputs[i]->storage->version += base->input_writes[i];
+}
+
+static void give_outputs(wk_plan *plan, bool fine, wk_tensor **outputs) {
+    for (int32_t k = 0; k < plan->step.out_count; k++) {
+        wk_tensor *t = plan->made[k];
+        plan->made[k] = NULL;
+        if (fine && t != NULL)
+            t = wk__give_to_scope(t);
+        else
+            wk__unref(t), t = NULL;
+        if (fine && t == NULL) wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory");
+        if (outputs != NULL) outputs[k] = t;
+    }
+}
+
+static bool run_entry(wk_plan *plan, wk_entry *entry, wk_tensor *const *inputs, wk_tensor **outputs) {
+    wk_bound *bound = wk__entry_bound(plan, entry, plan->T);
+    bool fine = bound != NULL && make_outputs(plan, &entry->program);
+    if (fine) {
+        plan->last = entry;
+        plan->last_nbytes = bound->buffer_nbytes;
+        fine = wk__bound_run(bound, plan->ctx, inputs, plan->made);
+        note_writes(entry->program.base, inputs);
+    }
+    give_outputs(plan, fine, outputs);
+    return fine;
+}
+
+wk_status wk_plan_run(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **outputs) {
+    wk_ctx *ctx = wk__ctx();
+    for (int32_t k = 0; plan != NULL && outputs != NULL && k < plan->step.out_count; k++) outputs[k] = NULL;
+    if (!wk__ready(ctx)) return wk__status(ctx);
+    if (plan == NULL || (inputs == NULL && plan->step.in_count > 0) || (outputs == NULL && plan->step.out_count > 0))
+        return wk__fail(ctx, WK_EINVAL, "plan_run", "plan, inputs or outputs is NULL");
+    if (plan->ctx != ctx) return wk__fail(ctx, WK_ECONTEXT, "plan_run", "the plan belongs to another context");
+    if (wk__capture_refuses(ctx, "plan_run", "call its function")) return ctx->failure.status;
+    if (!take_arguments(plan, inputs)) return ctx->failure.status;
+    wk_entry *entry = wk__entry_for(plan);
+    if (entry != NULL) run_entry(plan, entry, inputs, outputs);
+    return ctx->failure.status;
+}
+
+void wk_plan_stats_of(const wk_plan *plan, wk_plan_stats *stats) {
+    wk_plan_stats s = plan->stats;
+    s.nbytes = (int64_t)plan->arena.nbytes;
+    for (const wk_entry *e = plan->entries; e != NULL; e = e->next) {
+        s.entries++;
+        s.nbytes += wk__entry_nbytes(e);
+    }
+    if (plan->last != NULL) s.kernels = plan->last->program.calls.count;
+    s.buffer_nbytes = (int64_t)plan->last_nbytes;
+    s.size = stats->size;
+    memcpy(stats, &s, stats->size < sizeof s ? stats->size : sizeof s);
+}

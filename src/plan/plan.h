@@ -1,0 +1,44 @@
+/* plan.h -- a plan from the inside: its recordings by shape. */
+#ifndef WK_PLAN_PLAN_H
+#define WK_PLAN_PLAN_H
+
+#include "plan/bound.h"
+
+enum { WK__BOUNDS = 16 }; /* numbers of trips that stay bound at once */
+
+/* What was recorded for some shapes: for these, or (`folded`) for every number of trips but a few. */
+typedef struct wk_entry {
+    struct wk_entry *next; /* used before this one */
+    wk_program program;
+    wk_argument *arguments;
+    bool folded;
+    uint64_t except; /* bit T: this number of trips is not as the others */
+    int32_t checks_left;
+    wk_bound bounds[WK__BOUNDS];
+} wk_entry;
+
+struct wk_plan {
+    wk_ctx *ctx;
+    wk_plan_step step;
+    wk_plan_options options; /* trips: owned */
+    wk_entry *entries;       /* the one used last first */
+    wk_entry *last;          /* the one run last, or NULL */
+    size_t last_nbytes;
+    bool unfoldable; /* no program serves several numbers of trips */
+    wk_arena arena;
+    wk_plan_stats stats;
+    wk_argument *arguments; /* of the running call */
+    int64_t T;
+    wk_tensor **made; /* outputs of the running call */
+};
+
+/* The entry for plan->arguments, recorded now if there is none. NULL when that fails, recorded as a failure. */
+wk_entry *wk__entry_for(wk_plan *plan);
+
+/* The entry's program for T, bound. NULL when memory is out. */
+wk_bound *wk__entry_bound(wk_plan *plan, wk_entry *entry, int64_t T);
+
+void wk__entry_drop(wk_plan *plan, wk_entry **at);
+int64_t wk__entry_nbytes(const wk_entry *entry);
+
+#endif

@@ -1,0 +1,96 @@
+/* program.h -- what becomes of recordings: a list of calls whose arguments are formulas in the trip count.
+ *
+ * NOTE [Folding]. Recordings of one step at several numbers of trips T are lists of several lengths. What repeats in
+ * them with arguments that differ evenly is a loop. When the lists have the same loops, and everything in them is
+ * affine in T (trips, places, counts, strides), one list with formulas serves every T:
+ *
+ *     T = 3:  A B0 B1 B2 C      T = 4:  A B0 B1 B2 B3 C         program:  A, T times B with its places moving on, C
+ *
+ * Buffers that a loop makes anew in each trip are a family of T members. Without trips a program is the list itself:
+ * every loop has one trip, every family one member. */
+#ifndef WK_PLAN_PROGRAM_H
+#define WK_PLAN_PROGRAM_H
+
+#include "plan/recording.h"
+
+/* a + b T */
+typedef struct wk_affine {
+    int64_t a, b;
+} wk_affine;
+
+static inline int64_t wk__at(wk_affine f, int64_t T) { return f.a + f.b * T; }
+
+/* An argument: in trip u of its loop, value(T) + u step(T) in its space; of a family, in member(T) + u member_step. A
+ * real is the bits of value, or, with a numerator, numerator / value(T). */
+typedef struct wk_formula {
+    int32_t space, id; /* LOCAL: the family */
+    wk_affine value, step, member;
+    int64_t member_step;
+    double numerator;
+} wk_formula;
+
+/* Calls [first, first + count) in a row, so many times over. */
+typedef struct wk_loop {
+    int32_t first, count;
+    wk_affine trips;
+} wk_loop;
+
+/* Buffers of one size that are alive in the same calls. */
+typedef struct wk_family {
+    wk_affine nbytes, members;
+    int32_t from, to; /* calls */
+    int32_t slot;     /* families that are never alive at once share one */
+} wk_family;
+
+typedef struct wk_output_shape {
+    wk_dtype dtype;
+    int32_t ndim;
+    wk_affine dims[WK_MAX_DIMS];
+} wk_output_shape;
+
+typedef struct wk_program {
+    wk_recording *base; /* owned: holds what the program uses; its calls are those of the program */
+    int64_t base_T;
+    wk_growing calls;    /* wk_recorded_call: a loop's once */
+    wk_growing formulas; /* for the words of these calls, by first_word */
+    wk_growing loops, families;
+    wk_output_shape *outputs;
+    int32_t slot_count;
+} wk_program;
+
+/* fold.c: a program from recordings at the numbers of trips in T; it takes over the first. False when they do not fold
+ * (nothing is recorded as a failure then, unless memory is out) and the recordings stay the caller's. */
+bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const int64_t *T, int32_t count);
+void wk__program_free(wk_program *p);
+
+/* verify.c: is this what the program says for T? */
+bool wk__program_matches(const wk_program *p, int64_t T, const wk_recording *r);
+
+/* structure.c: where loops are in one recording. */
+typedef struct wk_position {
+    int32_t space, id;
+    int64_t member, value;
+} wk_position;
+
+typedef struct wk_found_loop {
+    int64_t first, period, trips;
+} wk_found_loop;
+
+typedef struct wk_structure {
+    wk_growing loops;     /* wk_found_loop: one after another they cover the calls */
+    wk_growing positions; /* wk_position of each word, with families */
+    wk_growing families;  /* wk_found_family */
+} wk_structure;
+
+typedef struct wk_found_family {
+    int64_t nbytes, members;
+} wk_found_family;
+
+/* find_loops: else everything is one trip. False when memory is out. */
+bool wk__find_structure(wk_structure *s, const wk_recording *r, bool find_loops);
+void wk__structure_free(wk_structure *s);
+
+/* place.c: which families may share memory. */
+bool wk__program_place(wk_program *p);
+
+#endif

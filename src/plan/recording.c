@@ -1,0 +1,375 @@
+/* recording.c -- see recording.h: what a step does, as the layers below tell it, and undoing what it did to handles. */
+#include "plan/recording.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "grad/scope.h"
+#include "kernel/record.h"
+#include "plan/known.h"
+#include "tensor/iterate.h"
+
+static wk_recording *of_capture(wk_capture *capture) { return (wk_recording *)(void *)capture; }
+static wk_recording *of_heap(wk_heap_capture *heap) {
+    return (wk_recording *)(void *)((char *)heap - offsetof(wk_capture, heap));
+}
+
+static void out_of_memory(const wk_recording *r) { wk__fail(r->ctx, WK_ENOMEM, "plan", "out of memory"); }
+
+/* ------------------------------------------------------------------------------------------------------- blocks --- */
+
+/* Fresh memory holds other numbers in each of two recordings, so that what a row reads by itself, not by a kernel,
+ * makes the two differ. Only small tensors are read so. */
+enum { FILLED_NBYTES = 4096 };
+
+static void fill(const wk_recording *r, void *memory, size_t nbytes) {
+    const float pattern = r->number % 2 ? 0.75F : -2.5F;
+    const size_t count = (nbytes < FILLED_NBYTES ? nbytes : FILLED_NBYTES) / sizeof pattern;
+    for (size_t i = 0; i < count; i++) memcpy((char *)memory + i * sizeof pattern, &pattern, sizeof pattern);
+}
+
+static void took(wk_heap_capture *heap, void *block, size_t nbytes) {
+    wk_recording *r = of_heap(heap);
+    wk_buffer_block *b = WK_PUSH(wk_buffer_block, r->blocks);
+    if (b == NULL || !wk__known_add(&r->known, block, WK__KNOWN_LOCAL)) {
+        out_of_memory(r);
+        return;
+    }
+    *b = (wk_buffer_block){block, block, (int64_t)nbytes, -1, -1};
+    fill(r, block, nbytes);
+}
+
+/* Blocks of tensors are known by their own storage; views and other blocks do not look like it. */
+static void find_elements(wk_recording *r) {
+    for (int64_t i = 0; i < r->blocks.count; i++) {
+        wk_buffer_block *b = &WK_ITEMS(wk_buffer_block, r->blocks)[i];
+        const wk_tensor *t = (const wk_tensor *)(const void *)b->block;
+        if (b->nbytes < (int64_t)sizeof *t || t->ctx != r->ctx || t->storage != &t->own) continue;
+        b->data = t->own.data;
+        b->nbytes = t->a.numel * wk__dtype_nbytes[t->a.dtype];
+    }
+}
+
+/* ------------------------------------------------------------------------------------- what was there before it --- */
+
+/* Where the elements of an array begin and end. */
+static void extent(const wk_array *a, char **begin, char **end) {
+    int64_t low = 0, high = a->numel > 0 ? 1 : 0;
+    for (int32_t d = 0; d < a->ndim && a->numel > 0; d++) {
+        const int64_t reach = (a->dims[d] - 1) * a->strides[d];
+        *(reach < 0 ? &low : &high) += reach;
+    }
+    *begin = wk__array_at(a, low);
+    *end = wk__array_at(a, high);
+}
+
+/* Notes the storage of t, unless the step itself, or the plan for it, made that. */
+static void note_external(wk_recording *r, wk_tensor *t) {
+    const wk_tensor *home = wk__storage_home(t->storage);
+    int64_t known = wk__known_find(&r->known, home);
+    if (known == WK__KNOWN_LOCAL) return;
+    if (known == WK__KNOWN_NOT) {
+        wk_external *new = WK_PUSH(wk_external, r->externals);
+        known = r->externals.count - 1;
+        if (new == NULL || !wk__known_add(&r->known, home, known)) {
+            out_of_memory(r);
+            return;
+        }
+        *new = (wk_external){.tensor = wk__retain(t),
+                             .version = t->storage->version,
+                             .epoch = t->storage->epoch,
+                             .writer = t->storage->writer};
+        extent(&t->a, &new->begin, &new->end);
+    }
+    wk_external *e = &WK_ITEMS(wk_external, r->externals)[known];
+    char *begin, *end;
+    extent(&t->a, &begin, &end);
+    if (begin < e->begin) e->begin = begin;
+    if (end > e->end) e->end = end;
+}
+
+static bool is_local(const wk_recording *r, const wk_tensor *t) {
+    return wk__known_find(&r->known, wk__storage_home(t->storage)) == WK__KNOWN_LOCAL;
+}
+
+static void note_row(wk_recording *r, const wk_call *c) {
+    const wk_op *op = c->op;
+    wk_recorded_row *row = WK_PUSH(wk_recorded_row, r->rows);
+    if (row == NULL) {
+        out_of_memory(r);
+        return;
+    }
+    *row = (wk_recorded_row){op, r->attributes.count};
+    if (op->field_count == 0) return;
+    void *room = wk__growing_add(&r->attributes, (int64_t)op->attrs_nbytes, 1);
+    if (room == NULL)
+        out_of_memory(r);
+    else
+        memcpy(room, c->attrs, op->attrs_nbytes);
+}
+
+static void on_row(wk_capture *capture, const wk_call *c) {
+    wk_recording *r = of_capture(capture);
+    r->row = c->op;
+    r->of_gradient = false;
+    note_row(r, c);
+    for (int32_t i = 0; i < c->in_count; i++) {
+        wk_tensor *x = c->in[i];
+        if (x == NULL) continue;
+        if (wk_unlikely(x->way.kind >= WK__TO_NODE && !is_local(r, x) && x->way.kind != WK__TO_LEAF)) {
+            char name[24];
+            wk__fail(r->ctx, WK_ESTATE, c->op->name,
+                     "not inside a plan's step: %s was computed before it, and has a history: wk_detach it",
+                     wk__input_name(c->op, i, name, sizeof name));
+            return;
+        }
+        note_external(r, x);
+    }
+}
+
+static void on_grad(wk_capture *capture, const wk_op *op) {
+    wk_recording *r = of_capture(capture);
+    r->row = op;
+    r->of_gradient = true;
+}
+
+/* ------------------------------------------------------------------------------------------------------- leaves --- */
+
+/* Room for the gradient of a leaf that is no parameter has to outlive the dry run. */
+static bool make_room(wk_recording *r, wk_tensor *t) {
+    wk__heap_capture_pause(&r->ctx->heap, &r->capture.heap);
+    wk_meta *meta = wk__tensor_meta(t);
+    if (meta != NULL && meta->grad == NULL) meta->grad = wk__tensor_make(t->ctx, t->a.dtype, t->a.ndim, t->a.dims);
+    wk__heap_capture_resume(&r->ctx->heap, &r->capture.heap);
+    return meta != NULL && meta->grad != NULL;
+}
+
+static wk_leaf *leaf_of(wk_recording *r, wk_tensor *t) {
+    for (int64_t i = 0; i < r->leaves.count; i++)
+        if (WK_ITEMS(wk_leaf, r->leaves)[i].tensor == t) return &WK_ITEMS(wk_leaf, r->leaves)[i];
+    wk_leaf *leaf = make_room(r, t) ? WK_PUSH(wk_leaf, r->leaves) : NULL;
+    if (leaf == NULL) {
+        out_of_memory(r);
+        return NULL;
+    }
+    *leaf = (wk_leaf){.tensor = wk__retain(t), .had = t->meta->has_grad, .was_invalid = t->meta->grad_invalid};
+    note_external(r, t->meta->grad);
+    return leaf;
+}
+
+static void on_leaf(wk_capture *capture, wk_tensor *t, bool zeroed) {
+    wk_recording *r = of_capture(capture);
+    if (is_local(r, t)) return;
+    wk_leaf *leaf = leaf_of(r, t);
+    if (leaf == NULL) return;
+    if (zeroed)
+        leaf->zeroed = true;
+    else
+        leaf->matters |= !leaf->zeroed;
+    leaf->told = false;
+}
+
+/* -------------------------------------------------------------------------------------------------------- calls --- */
+
+static void push_call(wk_recording *r, const wk_noted *noted, const wk_word *words, bool may_fail) {
+    wk_recorded_call *call = WK_PUSH(wk_recorded_call, r->calls);
+    const int32_t count = (int32_t)strlen(noted->signature->letters);
+    wk_word *room = wk__growing_add(&r->words, count, sizeof *room);
+    if (call == NULL || room == NULL) {
+        out_of_memory(r);
+        return;
+    }
+    *call = (wk_recorded_call){.noted = *noted,
+                               .row = r->row,
+                               .of_gradient = r->of_gradient,
+                               .may_fail = may_fail,
+                               .word_count = count,
+                               .first_word = r->words.count - count};
+    for (int32_t w = 0; w < count; w++) {
+        const char letter = noted->signature->letters[w];
+        room[w] = words[w];
+        if (letter >= '1' && letter <= '7') /* the rest of the word is padding */
+            room[w].i &= (INT64_C(1) << 8 * (letter - '0')) - 1;
+    }
+}
+
+static void on_kernel(wk_capture *capture, const wk_noted *noted, const wk_word *words) {
+    push_call(of_capture(capture), noted, words, false);
+}
+
+enum { PRESENT = 1, VALID = 2 };
+
+static void call_presence(wk_any_function *f, const wk_word *w) {
+    wk_meta *meta = ((wk_tensor *)w[0].p)->meta;
+    (void)f;
+    meta->has_grad = (w[1].i & PRESENT) != 0;
+    if (w[1].i & VALID) meta->grad_invalid = false;
+}
+
+/* Says in the list which gradients there are by now. */
+static void tell_presence(wk_recording *r) {
+    static const wk_signature signature = {"gn", call_presence, NULL};
+    for (int64_t i = 0; i < r->leaves.count; i++) {
+        wk_leaf *leaf = &WK_ITEMS(wk_leaf, r->leaves)[i];
+        if (leaf->told) continue;
+        const int64_t state = (leaf->tensor->meta->has_grad ? PRESENT : 0) | (leaf->zeroed ? VALID : 0);
+        push_call(r, &(wk_noted){&signature, NULL, "gradient", WK_F32},
+                  (const wk_word[]){{.p = leaf->tensor}, {.i = state}}, false);
+        leaf->told = true;
+    }
+}
+
+static void call_host(wk_any_function *f, const wk_word *w) { ((bool (*)(void *))f)(w[0].p); }
+
+static void on_host(wk_capture *capture, const wk_host_call *call) {
+    static const wk_signature signature = {"g", call_host, NULL};
+    wk_recording *r = of_capture(capture);
+    wk_host_call *held = WK_PUSH(wk_host_call, r->hosts);
+    if (held == NULL) {
+        out_of_memory(r);
+        return;
+    }
+    *held = *call;
+    call->hold(call->object);
+    r->row = NULL;
+    tell_presence(r);
+    push_call(r, &(wk_noted){&signature, (wk_any_function *)call->run, call->name, WK_F32},
+              (const wk_word[]){{.p = call->object}}, true);
+}
+
+/* ---------------------------------------------------------------------------------------------- inputs, outputs --- */
+
+static bool make_inputs(wk_recording *r, const wk_argument *arguments) {
+    for (int32_t i = 0; i < r->in_count; i++) {
+        const wk_argument *a = &arguments[i];
+        if (!a->present) continue;
+        wk_tensor *t = r->inputs[i] = wk__tensor_make(r->ctx, a->dtype, a->ndim, a->dims);
+        if (t == NULL || !wk__known_add(&r->known, t, WK__KNOWN_LOCAL)) return false;
+        fill(r, t->a.data, (size_t)t->a.numel * wk__dtype_nbytes[a->dtype]);
+    }
+    return true;
+}
+
+/* The buffer whose elements, all of them and in order, are those of t; -1: it is none, or that of another output. */
+static int64_t whole_buffer(const wk_recording *r, const wk_tensor *t) {
+    const wk_tensor *home = wk__storage_home(t->storage);
+    if (!(t->flags & WK__CONTIGUOUS) || t->a.data != t->storage->data || t->a.numel != home->a.numel) return -1;
+    for (int64_t i = r->blocks.count; i-- > 0;) {
+        const wk_buffer_block *b = &WK_ITEMS(wk_buffer_block, r->blocks)[i];
+        if (b->block == (const char *)home) return b->output < 0 ? i : -1;
+    }
+    return -1;
+}
+
+/* An output is a buffer of its own; what is not is copied into one. */
+static void take_output(wk_recording *r, int32_t k, wk_tensor *t) {
+    int64_t block = whole_buffer(r, t);
+    if (block < 0) {
+        wk_tensor *copy = wk__tensor_make(r->ctx, t->a.dtype, t->a.ndim, t->a.dims);
+        if (copy == NULL) {
+            out_of_memory(r);
+            return;
+        }
+        note_external(r, t);
+        wk__unary_rows(wk__kernels->copy[t->a.dtype], &copy->a, &t->a);
+        block = whole_buffer(r, copy);
+        r->outputs[k] = copy->a;
+        wk__unref(copy);
+    } else {
+        r->outputs[k] = t->a;
+    }
+    WK_ITEMS(wk_buffer_block, r->blocks)[block].output = k;
+}
+
+/* ----------------------------------------------------------------------------------------------------- the run --- */
+
+static void call_step(wk_recording *r, const wk_plan_step *step) {
+    wk_tensor **out = calloc((size_t)step->out_count + 1, sizeof *out);
+    const wk_scope scope = wk_scope_open();
+    if (out == NULL)
+        out_of_memory(r);
+    else if (!step->function(step->user, r->inputs, out) && wk_ok())
+        wk__fail(r->ctx, WK_EINVAL, "plan", "the step returned false");
+    r->row = NULL;
+    for (int32_t k = 0; k < step->out_count && wk_ok(); k++)
+        if (wk__usable(r->ctx, out[k], "plan", "an output of the step")) take_output(r, k, out[k]);
+    tell_presence(r);
+    wk_scope_close(scope);
+    free(out);
+}
+
+/* What the step did to handles that were there before is counted, and undone. */
+static void undo(wk_recording *r) {
+    for (int64_t i = 0; i < r->externals.count; i++) {
+        wk_external *e = &WK_ITEMS(wk_external, r->externals)[i];
+        wk_storage *s = e->tensor->storage;
+        if (s->epoch != e->epoch)
+            wk__fail(r->ctx, WK_ESTATE, "plan",
+                     "the step writes %s, which is no input, and records that: write it under "
+                     "WK_NO_GRAD",
+                     wk_name(e->tensor)[0] != '\0' ? wk_name(e->tensor) : "a tensor");
+        e->writes = s->version - e->version;
+        e->last_writer = s->writer;
+        s->version = e->version;
+        s->writer = e->writer;
+    }
+    for (int64_t i = 0; i < r->leaves.count; i++) {
+        const wk_leaf *leaf = &WK_ITEMS(wk_leaf, r->leaves)[i];
+        leaf->tensor->meta->has_grad = leaf->had;
+        leaf->tensor->meta->grad_invalid = leaf->was_invalid;
+    }
+}
+
+static void run_dry(wk_recording *r, const wk_plan_step *step) {
+    wk_ctx *ctx = r->ctx;
+    const bool enabled = ctx->grad_enabled;
+    const uint8_t watch = ctx->watch;
+    ctx->capture = &r->capture;
+    ctx->watch |= WK__WATCH_CAPTURE;
+    wk__kernels_record();
+    wk__heap_capture_begin(&ctx->heap, &r->capture.heap);
+    call_step(r, step);
+    find_elements(r);
+    wk__heap_capture_end(&ctx->heap, &r->capture.heap);
+    wk__kernels_record_end();
+    ctx->capture = NULL;
+    ctx->watch = watch;
+    ctx->grad_enabled = enabled;
+    undo(r);
+}
+
+bool wk__record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, const wk_argument *arguments, int32_t number) {
+    *r = (wk_recording){.ctx = ctx, .number = number, .in_count = step->in_count, .out_count = step->out_count};
+    r->capture.kernel = on_kernel;
+    r->capture.row = on_row;
+    r->capture.grad = on_grad;
+    r->capture.leaf = on_leaf;
+    r->capture.host = on_host;
+    r->capture.heap.took = took;
+    r->inputs = calloc((size_t)step->in_count + 1, sizeof *r->inputs);
+    r->input_writes = calloc((size_t)step->in_count + 1, sizeof *r->input_writes);
+    r->outputs = calloc((size_t)step->out_count + 1, sizeof *r->outputs);
+    if (r->inputs == NULL || r->input_writes == NULL || r->outputs == NULL || !make_inputs(r, arguments))
+        out_of_memory(r);
+    else
+        run_dry(r, step);
+    for (int32_t i = 0; i < r->in_count && r->inputs != NULL && r->input_writes != NULL; i++)
+        if (r->inputs[i] != NULL) r->input_writes[i] = r->inputs[i]->storage->version;
+    return wk_ok() && wk__resolve(r);
+}
+
+void wk__recording_free(wk_recording *r) {
+    for (int64_t i = 0; i < r->externals.count; i++) wk__unref(WK_ITEMS(wk_external, r->externals)[i].tensor);
+    for (int64_t i = 0; i < r->leaves.count; i++) wk__unref(WK_ITEMS(wk_leaf, r->leaves)[i].tensor);
+    for (int64_t i = 0; i < r->hosts.count; i++) {
+        const wk_host_call *host = &WK_ITEMS(wk_host_call, r->hosts)[i];
+        host->let_go(host->object);
+    }
+    for (int32_t i = 0; i < r->in_count && r->inputs != NULL; i++) wk__unref(r->inputs[i]);
+    free(r->inputs);
+    free(r->input_writes);
+    free(r->outputs);
+    wk_growing *const all[] = {&r->calls,  &r->words, &r->symbols, &r->blocks,     &r->sizes, &r->externals,
+                               &r->leaves, &r->hosts, &r->rows,    &r->attributes, &r->known};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) wk__growing_free(all[i]);
+}

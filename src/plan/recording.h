@@ -1,0 +1,123 @@
+/* recording.h -- one dry run of a step, as the list of kernel calls that it makes (NOTE [Capture] in base/capture.h).
+ *
+ * NOTE [Places]. The addresses in that list mean something only while the step runs. Afterwards each of them is a
+ * place: a space, a number in it, and an offset in bytes.
+ *
+ *     LOCAL      a buffer that the step made, numbered in the order in which kernels meet them: the numbers of a loop's
+ *                buffers go up evenly from trip to trip, wherever the heap has put them
+ *     INPUT, OUTPUT   an argument of the step
+ *     ABSOLUTE   memory that was there before: parameters, their gradients, constants. It stays where it is, because
+ *                the recording holds the tensors
+ *
+ *     SCRATCH    whatever is free during the call
+ *
+ * Numbers are words without a place. */
+#ifndef WK_PLAN_RECORDING_H
+#define WK_PLAN_RECORDING_H
+
+#include "base/capture.h"
+#include "grad/op.h"
+#include "plan/growing.h"
+#include "wick/plan.h"
+
+enum { WK__NUMBER, WK__REAL, WK__ABSOLUTE, WK__LOCAL, WK__INPUT, WK__OUTPUT, WK__SCRATCH };
+
+typedef struct wk_symbol {
+    int32_t space, id;
+    int64_t value; /* the number, the bits of the real, the address, or the offset */
+} wk_symbol;
+
+typedef struct wk_recorded_call {
+    wk_noted noted;
+    const wk_op *row; /* in which it was called, or NULL */
+    bool of_gradient;
+    bool may_fail; /* look at the context's failure after it */
+    int32_t word_count;
+    int64_t first_word;
+} wk_recorded_call;
+
+/* A tensor from outside that the step reads or writes: held. What the dry run did to its handle is undone. */
+typedef struct wk_external {
+    wk_tensor *tensor;
+    char *begin, *end;
+    uint32_t version, epoch;
+    const wk_op *writer;
+    uint32_t writes;          /* how often the step writes it ... */
+    const wk_op *last_writer; /* ... and which row does so last */
+} wk_external;
+
+/* A leaf from outside whose gradient the step sets, adds to, asks for or clears: held. */
+typedef struct wk_leaf {
+    wk_tensor *tensor;
+    bool had, was_invalid; /* before the step */
+    bool matters;          /* the step did not clear it before it looked */
+    bool zeroed, told;     /* since it was last said in the list whether there is one */
+} wk_leaf;
+
+/* The attributes of a row as it was called, for comparison. */
+typedef struct wk_recorded_row {
+    const wk_op *op;
+    int64_t first_byte;
+} wk_recorded_row;
+
+/* A buffer of the step: the elements of a tensor, or scratch. */
+typedef struct wk_buffer_block {
+    char *block, *data;
+    int64_t nbytes;
+    int32_t id, output; /* its number as a place; the output that it is, or -1 */
+} wk_buffer_block;
+
+typedef struct wk_recording {
+    wk_capture capture;
+    wk_ctx *ctx;
+    int32_t number; /* odd and even ones fill memory differently */
+    const wk_op *row;
+    bool of_gradient;
+    wk_growing calls, words;             /* wk_recorded_call; wk_word */
+    wk_growing symbols;                  /* wk_symbol, one for each word: after the run */
+    wk_growing blocks;                   /* wk_buffer_block */
+    wk_growing sizes;                    /* int64_t: of LOCAL buffers, by number */
+    wk_growing externals, leaves, hosts; /* wk_external, wk_leaf, wk_host_call */
+    wk_growing rows, attributes;
+    wk_growing known;   /* a hash table of storages: recording_known.c */
+    wk_tensor **inputs; /* stand-ins for the step's arguments; NULL where one is absent */
+    uint32_t *input_writes;
+    wk_array *outputs;
+    int32_t in_count, out_count;
+} wk_recording;
+
+/* The step as a plan has it. */
+typedef struct wk_plan_step {
+    wk_function *function;
+    void *user;
+    int32_t in_count, out_count;
+} wk_plan_step;
+
+/* What an argument looks like. */
+typedef struct wk_argument {
+    bool present;
+    wk_dtype dtype;
+    int32_t ndim;
+    int64_t dims[WK_MAX_DIMS];
+} wk_argument;
+
+/* Runs the step dry with arguments that look like these. False, recorded as a failure, when it cannot be captured. */
+bool wk__record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, const wk_argument *arguments, int32_t number);
+void wk__recording_free(wk_recording *r);
+
+/* resolve.c: turns addresses into places. */
+bool wk__resolve(wk_recording *r);
+
+/* compare.c: are two recordings of the same sizes the same? False: recorded as a failure, by name. */
+bool wk__recordings_agree(const wk_recording *a, const wk_recording *b);
+
+/* A call's words as symbols. */
+static inline const wk_symbol *wk__symbols_of(const wk_recording *r, const wk_recorded_call *call) {
+    return WK_ITEMS(const wk_symbol, r->symbols) + call->first_word;
+}
+
+static inline const wk_recorded_call *wk__call_at(const wk_recording *r, int64_t i) {
+    return &WK_ITEMS(const wk_recorded_call, r->calls)[i];
+}
+
+#endif

@@ -1,0 +1,132 @@
+/* resolve.c -- the addresses of a recording become places (NOTE [Places] in recording.h). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/recording.h"
+
+typedef struct resolver {
+    wk_recording *r;
+    wk_buffer_block **sorted; /* by where their elements begin */
+    int64_t last_external;
+} resolver;
+
+static int by_address(const void *a, const void *b) {
+    const wk_buffer_block *const *x = a, *const *y = b;
+    return ((*x)->data > (*y)->data) - ((*x)->data < (*y)->data);
+}
+
+/* The block that holds an address, or NULL. */
+static wk_buffer_block *block_at(const resolver *s, const char *address) {
+    int64_t low = 0, high = s->r->blocks.count; /* those before low begin at or below the address */
+    while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        if (s->sorted[middle]->data <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    wk_buffer_block *b = low > 0 ? s->sorted[low - 1] : NULL;
+    return b != NULL && address <= b->data + b->nbytes ? b : NULL;
+}
+
+/* The argument that holds an address, or -1. */
+static int32_t input_at(const wk_recording *r, const char *address) {
+    for (int32_t i = 0; i < r->in_count; i++) {
+        if (r->inputs[i] == NULL) continue;
+        const wk_array *a = &r->inputs[i]->a;
+        const char *begin = a->data;
+        if (address >= begin && address <= begin + a->numel * wk__dtype_nbytes[a->dtype]) return i;
+    }
+    return -1;
+}
+
+static bool is_external(resolver *s, const char *address) {
+    const wk_growing *externals = &s->r->externals;
+    if (address == (const char *)&s->r->ctx->cell) return true;
+    for (int64_t i = 0; i < externals->count; i++) {
+        const int64_t at = (s->last_external + i) % externals->count;
+        const wk_external *e = &WK_ITEMS(const wk_external, *externals)[at];
+        if (address < e->begin || address > e->end) continue;
+        s->last_external = at;
+        return true;
+    }
+    return false;
+}
+
+static bool refuse(const resolver *s, const wk_recorded_call *call, const char *what) {
+    wk__fail(s->r->ctx, WK_ESTATE, call->row != NULL ? call->row->name : "plan", "a plan cannot hold it: %s%s %s",
+             call->of_gradient ? "in its gradient, " : "", call->noted.name, what);
+    return false;
+}
+
+/* Numbers a buffer at its first use, which has to write it. Outputs have numbers of their own. */
+static bool first_use(resolver *s, const wk_recorded_call *call, wk_buffer_block *b, char letter) {
+    b->id = 0;
+    if (b->output < 0) {
+        int64_t *size = WK_PUSH(int64_t, s->r->sizes);
+        if (size == NULL) return wk__fail(s->r->ctx, WK_ENOMEM, "plan", "out of memory"), false;
+        *size = b->nbytes;
+        b->id = (int32_t)(s->r->sizes.count - 1);
+    }
+    return letter == 'w' || b->nbytes == 0 || refuse(s, call, "reads elements that no kernel wrote");
+}
+
+static bool resolve_address(resolver *s, const wk_recorded_call *call, char letter, char *address, wk_symbol *symbol) {
+    wk_buffer_block *b;
+    int32_t input;
+    if (address == NULL) {
+        *symbol = (wk_symbol){WK__NUMBER, 0, 0};
+    } else if ((b = block_at(s, address)) != NULL) {
+        if (b->id < 0 && !first_use(s, call, b, letter)) return false;
+        const bool output = b->output >= 0;
+        *symbol = (wk_symbol){output ? WK__OUTPUT : WK__LOCAL, output ? b->output : b->id, address - b->data};
+    } else if ((input = input_at(s->r, address)) >= 0) {
+        *symbol = (wk_symbol){WK__INPUT, input, address - (char *)s->r->inputs[input]->a.data};
+    } else if (letter == 'g' || is_external(s, address)) {
+        *symbol = (wk_symbol){WK__ABSOLUTE, 0, (int64_t)(intptr_t)address};
+    } else {
+        return refuse(s, call, "uses memory that is no tensor's");
+    }
+    return true;
+}
+
+static bool is_address(char letter) { return letter == 'r' || letter == 'w' || letter == 'g'; }
+
+/* Reads before writes: a buffer that one call reads and writes is not met for the first time. */
+static bool resolve_call(resolver *s, const wk_recorded_call *call) {
+    const char *letters = call->noted.signature->letters;
+    const wk_word *words = WK_ITEMS(const wk_word, s->r->words) + call->first_word;
+    wk_symbol *symbols = WK_ITEMS(wk_symbol, s->r->symbols) + call->first_word;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int32_t w = 0; w < call->word_count; w++) {
+            if (is_address(letters[w])) {
+                if ((letters[w] == 'w') != (pass == 1)) continue;
+                if (!resolve_address(s, call, letters[w], words[w].p, &symbols[w])) return false;
+            } else if (letters[w] == 'k') {
+                symbols[w] = (wk_symbol){WK__SCRATCH, 0, 0};
+            } else if (pass == 0) {
+                symbols[w] = (wk_symbol){letters[w] == 'f' ? WK__REAL : WK__NUMBER, 0, words[w].i};
+            }
+        }
+    }
+    return true;
+}
+
+static bool resolve_calls(resolver *s) {
+    wk_recording *r = s->r;
+    s->sorted = malloc(((size_t)r->blocks.count + 1) * sizeof(wk_buffer_block *));
+    if (s->sorted == NULL || wk__growing_add(&r->symbols, r->words.count, sizeof(wk_symbol)) == NULL)
+        return wk__fail(r->ctx, WK_ENOMEM, "plan", "out of memory"), false;
+    for (int64_t i = 0; i < r->blocks.count; i++) s->sorted[i] = &WK_ITEMS(wk_buffer_block, r->blocks)[i];
+    qsort(s->sorted, (size_t)r->blocks.count, sizeof *s->sorted, by_address);
+    bool fine = true;
+    for (int64_t i = 0; fine && i < r->calls.count; i++) fine = resolve_call(s, wk__call_at(r, i));
+    return fine;
+}
+
+bool wk__resolve(wk_recording *r) {
+    resolver s = {.r = r};
+    const bool fine = resolve_calls(&s);
+    free(s.sorted);
+    return fine;
+}

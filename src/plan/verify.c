@@ -1,0 +1,113 @@
+/* verify.c -- a program against a recording at a number of trips that it was not made from. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/program.h"
+
+/* Which buffer of the recording each member of a family is: it has to stay the same, and no two the same. */
+typedef struct pairing {
+    int64_t *of_buffer; /* buffer -> family and member as one number, or -1 */
+    int64_t *first;     /* of each family: the number of its member 0 */
+    int64_t *of_member; /* number -> buffer, or -1 */
+    int64_t members;
+} pairing;
+
+static void pairing_free(pairing *b) {
+    free(b->of_buffer);
+    free(b->first);
+    free(b->of_member);
+}
+
+static bool pairing_begin(pairing *b, const wk_program *p, int64_t T, const wk_recording *r) {
+    *b = (pairing){.of_buffer = malloc(((size_t)r->sizes.count + 1) * sizeof *b->of_buffer),
+                   .first = malloc(((size_t)p->families.count + 1) * sizeof *b->first)};
+    if (b->of_buffer == NULL || b->first == NULL) return false;
+    for (int64_t k = 0; k < p->families.count; k++) {
+        const int64_t members = wk__at(WK_ITEMS(const wk_family, p->families)[k].members, T);
+        b->first[k] = b->members;
+        b->members += members > 0 ? members : 0;
+    }
+    b->of_member = malloc(((size_t)b->members + 1) * sizeof *b->of_member);
+    if (b->of_member == NULL) return false;
+    for (int64_t i = 0; i < r->sizes.count; i++) b->of_buffer[i] = -1;
+    for (int64_t i = 0; i < b->members; i++) b->of_member[i] = -1;
+    return true;
+}
+
+/* A member that a loop uses anew in each trip stands for another buffer each time. */
+static bool pair(pairing *b, const wk_program *p, int64_t T, const wk_recording *r, const wk_formula *formula,
+                 int64_t member, int64_t buffer) {
+    const wk_family *family = &WK_ITEMS(const wk_family, p->families)[formula->id];
+    if (member < 0 || member >= wk__at(family->members, T)) return false;
+    if (WK_ITEMS(const int64_t, r->sizes)[buffer] > wk__at(family->nbytes, T)) return false;
+    const int64_t number = b->first[formula->id] + member;
+    if (b->of_buffer[buffer] < 0) {
+        if (b->of_member[number] > buffer) return false;
+        b->of_buffer[buffer] = number;
+        b->of_member[number] = buffer;
+    }
+    return b->of_buffer[buffer] == number && b->of_member[number] == buffer;
+}
+
+static bool same_real(const wk_formula *formula, int64_t T, int64_t bits) {
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    if (formula->numerator == 0) return formula->value.a == bits;
+    return formula->numerator / (double)wk__at(formula->value, T) == value;
+}
+
+static bool same_word(pairing *b, const wk_program *p, int64_t T, int64_t u, const wk_recording *r,
+                      const wk_formula *formula, const wk_symbol *symbol) {
+    if (formula->space != symbol->space) return false;
+    if (formula->space == WK__REAL) return same_real(formula, T, symbol->value);
+    if (wk__at(formula->value, T) + u * wk__at(formula->step, T) != symbol->value) return false;
+    if (formula->space != WK__LOCAL) return formula->id == symbol->id;
+    return pair(b, p, T, r, formula, wk__at(formula->member, T) + u * formula->member_step, symbol->id);
+}
+
+static bool same_call(pairing *b, const wk_program *p, int64_t T, int64_t u, const wk_recorded_call *call,
+                      const wk_recording *r, const wk_recorded_call *recorded) {
+    if (call->noted.function != recorded->noted.function || call->noted.signature != recorded->noted.signature)
+        return false;
+    const wk_formula *formulas = WK_ITEMS(const wk_formula, p->formulas) + call->first_word;
+    const wk_symbol *symbols = wk__symbols_of(r, recorded);
+    for (int32_t w = 0; w < call->word_count; w++)
+        if (!same_word(b, p, T, u, r, &formulas[w], &symbols[w])) return false;
+    return true;
+}
+
+static bool same_outputs(const wk_program *p, int64_t T, const wk_recording *r) {
+    for (int32_t k = 0; k < r->out_count; k++) {
+        const wk_output_shape *shape = &p->outputs[k];
+        const wk_array *a = &r->outputs[k];
+        if (shape->ndim != a->ndim || shape->dtype != a->dtype) return false;
+        for (int32_t d = 0; d < a->ndim; d++)
+            if (wk__at(shape->dims[d], T) != a->dims[d]) return false;
+    }
+    return true;
+}
+
+/* All calls, loops written out. */
+static bool same_calls(pairing *b, const wk_program *p, int64_t T, const wk_recording *r) {
+    int64_t at = 0;
+    for (int64_t l = 0; l < p->loops.count; l++) {
+        const wk_loop *loop = &WK_ITEMS(const wk_loop, p->loops)[l];
+        const int64_t trips = wk__at(loop->trips, T);
+        for (int64_t u = 0; u < trips; u++)
+            for (int32_t c = loop->first; c < loop->first + loop->count; c++, at++) {
+                if (at >= r->calls.count) return false;
+                if (!same_call(b, p, T, u, &WK_ITEMS(const wk_recorded_call, p->calls)[c], r, wk__call_at(r, at)))
+                    return false;
+            }
+    }
+    return at == r->calls.count;
+}
+
+bool wk__program_matches(const wk_program *p, int64_t T, const wk_recording *r) {
+    pairing b;
+    const bool begun = pairing_begin(&b, p, T, r);
+    if (!begun) wk__fail(r->ctx, WK_ENOMEM, "plan", "out of memory");
+    const bool same = begun && same_outputs(p, T, r) && same_calls(&b, p, T, r);
+    pairing_free(&b);
+    return same;
+}
