@@ -89,6 +89,12 @@ static wk_list *list_of(wk_tensor *a, wk_tensor *b) {
     return list;
 }
 
+static wk_list *only(wk_tensor *a) {
+    wk_list *list = wk_list_new();
+    wk_list_push(list, a);
+    return list;
+}
+
 static void several_indices(void **state) {
     (void)state;
     WK_SCOPE;
@@ -106,7 +112,49 @@ static void several_indices(void **state) {
     wk_backward(wk_sum(wk_mul(y, y)));
     assert_holds(wk_grad_of(v), 32, 36);
     wk_index_put(WHOLE(5, 6, 7), list_of(WHOLE(-1), WHOLE(0)), WHOLE(9), false);
-    assert_fails(WK_EINDEX, "index_put: 2 indices for x (3)");
+    assert_fails(WK_EINDEX, "index_put: index (1) is one too many for x (3)");
+}
+
+static wk_tensor *mask_of(wk_tensor *x, double above) { return wk_gt_scalar(x, above); }
+
+/* A mask is the indices at which it holds, alone or beside others. */
+static void masks_as_indices(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = wk_requires_grad_(wk_reshape(wk_arange(0, 12, 1, WK_F64), WK_SHAPE(2, 3, 2)), true);
+    wk_tensor *rows = mask_of(WHOLE(0, 1), 0), *both = mask_of(wk_reshape(WHOLE(0, 3, 0, 0, 0, 4), WK_SHAPE(2, 3)), 0);
+    wk_tensor *y = wk_index(x, only(both));
+    assert_holds(y, 2, 3, 10, 11);
+    wk_backward(wk_sum(wk_mul(y, y)));
+    assert_holds(wk_grad_of(x), 0, 0, 4, 6, 0, 0, 0, 0, 0, 0, 20, 22);
+    assert_holds(wk_index(x, list_of(rows, WHOLE(2))), 10, 11);
+    assert_holds(wk_index(x, list_of(wk_cast(WHOLE(1), WK_I32), mask_of(WHOLE(0, 1, 1), 0))), 8, 9, 10, 11);
+    assert_holds(wk_index_put(x, only(both), wk_scalar(-1, WK_F64), false), 0, 1, -1, -1, 4, 5, 6, 7, 8, 9, -1,
+                 -1);
+    assert_int_equal(wk_dim(wk_index(x, only(mask_of(WHOLE(0, 0), 0))), 0), 0);
+    assert_ok();
+    wk_index(x, only(mask_of(WHOLE(0, 0, 1), 0)));
+    assert_fails(WK_EINDEX, "index: mask (3) does not fit the dimensions of x (2,3,2)");
+    wk_index(x, only(wk_cast(WHOLE(0, 1), WK_U8)));
+    assert_fails(WK_EDTYPE, "index: index (2) of x (2,3,2) has type u8: wk_cast a mask to bool, indices to i64");
+}
+
+/* Narrower whole numbers are indices, too; the gradient finds the same ones. */
+static void narrow_indices(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = wk_requires_grad_(wk_cast(wk_arange(0, 4, 1, WK_F64), WK_F16), true);
+    wk_tensor *i = wk_cast(WHOLE(3, 1, 3), WK_I32), *u = wk_cast(i, WK_U8);
+    wk_tensor *table = wk_requires_grad_(wk_ones(WK_SHAPE(4, 1), WK_F64), true);
+    assert_holds(wk_cast(wk_index_select(x, 0, i), WK_F64), 3, 1, 3);
+    assert_holds(wk_cast(wk_gather(x, 0, u), WK_F64), 3, 1, 3);
+    assert_holds(wk_cast(wk_scatter_add(x, 0, i, wk_ones(WK_SHAPE(3), WK_F16)), WK_F64), 0, 2, 2, 5);
+    assert_holds(wk_one_hot(u, 4), 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1);
+    wk_backward(wk_sum(wk_embedding(i, table, -1)));
+    assert_holds(wk_grad_of(table), 0, 1, 0, 2);
+    wk_backward(wk_sum(wk_index_select(x, 0, u)));
+    assert_holds(wk_cast(wk_grad_of(x), WK_F64), 0, 1, 0, 2);
+    assert_ok();
 }
 
 static void along_a_dimension(void **state) {
@@ -293,6 +341,7 @@ static void indices_refuse(void **state) {
 }
 
 WK_TEST_MAIN("moving", cmocka_unit_test(parts_of_a_tensor), cmocka_unit_test(masks), cmocka_unit_test(sorting),
-             cmocka_unit_test(several_indices), cmocka_unit_test(along_a_dimension), cmocka_unit_test(every_type),
+             cmocka_unit_test(several_indices), cmocka_unit_test(masks_as_indices),
+             cmocka_unit_test(narrow_indices), cmocka_unit_test(along_a_dimension), cmocka_unit_test(every_type),
              cmocka_unit_test(windows_overlap), cmocka_unit_test(shapes_that_stay_views),
              cmocka_unit_test(views_refuse), cmocka_unit_test(moves_refuse), cmocka_unit_test(indices_refuse))

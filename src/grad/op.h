@@ -108,7 +108,8 @@ struct wk_op {
     int32_t row;                 /* place in ops.def, or -1: a row of a layer above, such as an optimiser's step */
     int32_t in_count, out_count; /* in_count WK__ANY_NUMBER: variadic */
     uint32_t optional;           /* bit i: input i may be NULL */
-    uint32_t own_type;           /* bit i: input i, a condition or an index, has nothing to do with NOTE [Types] */
+    uint32_t own_type;           /* bit i: input i, such as a condition, has nothing to do with NOTE [Types] */
+    uint32_t indices;            /* bit i: nor has input i, which holds indices: i64, to which i32 and u8 are cast */
     uint32_t flags;
     uint32_t types;              /* what it computes in beside f32 and f64 (NOTE [Types]) */
     const char *in_names;        /* "a b": for messages */
@@ -182,6 +183,9 @@ static inline bool wk__check_float(wk_call *c) {
     for (int32_t i = 1; i < c->in_count; i++) fine &= c->in[i] == NULL || c->in[i]->a.dtype == dtype;
     return wk_likely(fine) || wk__check_float_slow(c);
 }
+
+/* For shape rules: input i must hold indices. EDTYPE; false also when the call is to start again. */
+bool wk__check_index_type(wk_call *c, int32_t i);
 
 /* The same call with inputs cast as the row wants them; outs as in wk__apply. */
 wk_tensor *wk__apply_retyped(const wk_call *c, wk_tensor **outs);

@@ -19,7 +19,8 @@ static wk_dtype promoted(wk_dtype a, wk_dtype b) {
 
 /* Does input i, if it is there, have a say in the type? */
 static bool counts(const wk_call *c, int32_t i) {
-    return c->in[i] != NULL && !(c->op->in_count != WK__ANY_NUMBER && c->op->own_type >> i & 1);
+    const bool variadic = c->op->in_count == WK__ANY_NUMBER;
+    return c->in[i] != NULL && (variadic || !((c->op->own_type | c->op->indices) >> i & 1));
 }
 
 /* The type of several inputs together, as torch.result_type has it: a 0-d tensor counts only where it is of a higher
@@ -85,6 +86,18 @@ WK_NOINLINE bool wk__check_float_slow(wk_call *c) {
     return c->retype ? false : refuse(c);
 }
 
+static bool is_index(wk_dtype dtype) { return dtype == WK_I64 || dtype == WK_I32 || dtype == WK_U8; }
+
+bool wk__check_index_type(wk_call *c, int32_t i) {
+    const wk_dtype dtype = c->in[i]->a.dtype;
+    char name[24];
+    if (wk_likely(dtype == WK_I64)) return true;
+    c->retype = is_index(dtype) && (c->op->indices >> i & 1);
+    return c->retype ? false
+                     : wk__refuse(c, WK_EDTYPE, "%s has type %s, not i64: wk_cast it",
+                                  wk__input_name(c->op, i, name, sizeof name), wk_dtype_name(dtype));
+}
+
 /* --------------------------------------------------------------------------------------------------- the detour --- */
 
 /* The outputs as the half type that the inputs had, in place of what was computed in f32. */
@@ -104,15 +117,22 @@ static wk_tensor *as_computed(wk_tensor *x, wk_dtype common, wk_dtype computed) 
     return z;
 }
 
+/* Input i for the call that starts again. */
+static wk_tensor *retyped(const wk_call *c, int32_t i, wk_dtype common, wk_dtype computed) {
+    wk_tensor *x = c->in[i];
+    if (counts(c, i)) return computed >= 0 ? as_computed(x, common, computed) : x;
+    return x != NULL && (c->op->indices >> i & 1) && is_index(x->a.dtype) ? wk__cast(x, WK_I64) : x;
+}
+
 WK_NOINLINE wk_tensor *wk__apply_retyped(const wk_call *c, wk_tensor **outs) {
     wk_tensor *in[WK__MAX_FIXED_INPUTS] = {NULL}, *room[WK__MAX_OUTPUTS] = {NULL};
-    const wk_dtype common = common_type(c), computed = computed_in(c, common);
-    for (int32_t i = 0; i < c->in_count; i++)
-        in[i] = counts(c, i) ? as_computed(c->in[i], common, computed) : c->in[i];
+    const wk_dtype common = common_type(c), computed = common >= 0 ? computed_in(c, common) : -1;
+    for (int32_t i = 0; i < c->in_count; i++) in[i] = retyped(c, i, common, computed);
     if (outs == NULL) outs = room;
     (wk__is_composed(c->op) ? wk__compose : wk__apply)(c->op, in, c->in_count, c->attrs, outs);
     for (int32_t i = 0; i < c->in_count; i++)
         if (in[i] != c->in[i]) wk_drop(in[i]);
-    if (wk__dtype_category[common] == WK__HALF && computed != common) outputs_to_half(c->op, common, outs);
+    if (computed >= 0 && computed != common && wk__dtype_category[common] == WK__HALF)
+        outputs_to_half(c->op, common, outs);
     return outs[0];
 }

@@ -106,7 +106,7 @@ static bool one_hot_shape(wk_call *c) {
     one_hot_attrs *o = c->attrs;
     const wk_tensor *index = c->in[0];
     wk_shape_text text;
-    if (!wk__check_index_type(c, 0, "index")) return false;
+    if (!wk__check_index_type(c, 0)) return false;
     if (index->a.ndim == WK_MAX_DIMS)
         return wk__refuse(c, WK_ESHAPE, "index %s has no room for another dimension", wk__dims_text(&text, index));
     if (o->num_classes == -1) o->num_classes = largest(&index->a) < INT64_MAX ? largest(&index->a) + 1 : 0;
@@ -133,7 +133,7 @@ static void one_hot_forward(wk_call *c) {
 }
 
 const wk_op wk__op_one_hot = {
-    WK_ROW(one_hot), .in_count = 1, .out_count = 1, .in_names = "index", .flags = WK__OP_NO_GRAD,
+    WK_ROW(one_hot), WK_INDICES(0), .in_count = 1, .out_count = 1, .in_names = "index", .flags = WK__OP_NO_GRAD,
     WK_ATTRS(one_hot_attrs, fields), .shape = one_hot_shape, .forward = one_hot_forward,
 };
 

@@ -18,7 +18,7 @@ static int64_t dim_of(const void *attrs) { return ((const along_attrs *)attrs)->
 /* The index has x's dimensions, none larger but dim. */
 static bool check_index(wk_call *c) {
     const wk_tensor *x = c->in[X], *index = c->in[INDEX];
-    if (!wk__check_index_type(c, INDEX, "index") || !wk__check_dim_or_scalar(c, &((along_attrs *)c->attrs)->dim))
+    if (!wk__check_index_type(c, INDEX) || !wk__check_dim_or_scalar(c, &((along_attrs *)c->attrs)->dim))
         return false;
     bool fits = index->a.ndim == x->a.ndim;
     for (int32_t d = 0; fits && d < x->a.ndim; d++)
@@ -62,8 +62,8 @@ static void gather_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_gather = {
-    WK_ROW(gather), .in_count = 2, .out_count = 1, .in_names = "x index", WK_ATTRS(along_attrs, fields),
-    .reads = {WK_READS_IN(INDEX)},
+    WK_ROW(gather), WK_INDICES(INDEX), .in_count = 2, .out_count = 1, .in_names = "x index",
+    WK_ATTRS(along_attrs, fields), .reads = {WK_READS_IN(INDEX)},
     .shape = gather_shape, .forward = gather_forward, .grad = gather_grad, .vjp = gather_vjp,
 };
 
@@ -136,13 +136,13 @@ static void scatter_add_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_scatter = {
-    WK_ROW(scatter), .in_count = 3, .out_count = 1, .in_names = "x index src", WK_ATTRS(along_attrs, fields),
-    .reads = {[X] = WK_READS_IN(INDEX), [SRC] = WK_READS_IN(INDEX)},
+    WK_ROW(scatter), WK_INDICES(INDEX), .in_count = 3, .out_count = 1, .in_names = "x index src",
+    WK_ATTRS(along_attrs, fields), .reads = {[X] = WK_READS_IN(INDEX), [SRC] = WK_READS_IN(INDEX)},
     .shape = scatter_shape, .forward = scatter_forward, .vjp = scatter_vjp,
 };
 const wk_op wk__op_scatter_add = {
-    WK_ROW(scatter_add), .in_count = 3, .out_count = 1, .in_names = "x index src", WK_ATTRS(along_attrs, fields),
-    .reads = {[SRC] = WK_READS_IN(INDEX)},
+    WK_ROW(scatter_add), WK_INDICES(INDEX), .in_count = 3, .out_count = 1, .in_names = "x index src",
+    WK_ATTRS(along_attrs, fields), .reads = {[SRC] = WK_READS_IN(INDEX)},
     .shape = scatter_shape, .forward = scatter_add_forward, .vjp = scatter_add_vjp,
 };
 

@@ -70,7 +70,7 @@ static wk_tensor *nothing_like(const wk_backprop *b, int32_t i) {
 static bool check_select(wk_call *c) {
     const wk_tensor *index = c->in[INDEX];
     wk_shape_text text;
-    if (!wk__check_index_type(c, INDEX, "index") || !wk__check_dim_or_scalar(c, &((slices_attrs *)c->attrs)->dim))
+    if (!wk__check_index_type(c, INDEX) || !wk__check_dim_or_scalar(c, &((slices_attrs *)c->attrs)->dim))
         return false;
     if (index->a.ndim == 1 && (c->in[X]->a.ndim > 0 || index->a.numel == 1)) return true;
     return wk__refuse(c, WK_ESHAPE, "index %s must have one dimension, of one element for a 0-d x",
@@ -93,8 +93,8 @@ static void select_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_index_select = {
-    WK_ROW(index_select), .in_count = 2, .out_count = 1, .in_names = "x index", WK_ATTRS(slices_attrs, dim_fields),
-    .reads = {WK_READS_IN(INDEX)},
+    WK_ROW(index_select), WK_INDICES(INDEX), .in_count = 2, .out_count = 1, .in_names = "x index",
+    WK_ATTRS(slices_attrs, dim_fields), .reads = {WK_READS_IN(INDEX)},
     .shape = select_shape, .forward = select_forward, .grad = select_grad, .vjp = select_vjp,
 };
 
@@ -139,7 +139,7 @@ static void index_add_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_index_add = {
-    WK_ROW(index_add), .in_count = 3, .out_count = 1, .in_names = "x index source",
+    WK_ROW(index_add), WK_INDICES(INDEX), .in_count = 3, .out_count = 1, .in_names = "x index source",
     WK_ATTRS(slices_attrs, dim_fields), .reads = {[VALUES] = WK_READS_IN(INDEX)},
     .shape = index_add_shape, .forward = index_add_forward, .vjp = index_add_vjp,
 };
@@ -164,7 +164,7 @@ static bool embedding_shape(wk_call *c) {
     const wk_tensor *weight = c->in[WEIGHT];
     const int64_t padding = padding_of(c->attrs);
     wk_shape_text text;
-    if (!wk__check_index_type(c, INPUT, "input")) return false;
+    if (!wk__check_index_type(c, INPUT)) return false;
     if (weight->a.ndim != 2)
         return wk__refuse(c, WK_ESHAPE, "weight is %s and must be (V,D)", wk__dims_text(&text, weight));
     if (padding < -1 || padding >= weight->a.dims[0])
@@ -192,7 +192,7 @@ static void embedding_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_embedding = {
-    WK_ROW(embedding),
+    WK_ROW(embedding), WK_INDICES(INPUT),
     .in_count = 2,
     .out_count = 1,
     .in_names = "input weight",
@@ -211,7 +211,7 @@ wk_tensor *wk_embedding(wk_tensor *input, wk_tensor *weight, int64_t padding_idx
 /* --------------------------------------------------------------------------------------------- index, index_put --- */
 
 static bool check_first_dim(wk_call *c) {
-    return wk__check_index_type(c, INDEX, "index") &&
+    return wk__check_index_type(c, INDEX) &&
            (c->in[X]->a.ndim > 0 || wk__refuse(c, WK_ESHAPE, "x has no dimension to index"));
 }
 
@@ -226,8 +226,8 @@ static void index_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_index = {
-    WK_ROW(index), .in_count = 2, .out_count = 1, .in_names = "x index", .reads = {WK_READS_IN(INDEX)},
-    .shape = index_shape, .forward = index_forward, .grad = index_grad, .vjp = index_vjp,
+    WK_ROW(index), WK_INDICES(INDEX), .in_count = 2, .out_count = 1, .in_names = "x index",
+    .reads = {WK_READS_IN(INDEX)}, .shape = index_shape, .forward = index_forward, .grad = index_grad, .vjp = index_vjp,
 };
 
 wk_tensor *wk__read_slices(wk_tensor *x, wk_tensor *index) { return wk__apply2(&wk__op_index, x, index, NULL); }
@@ -274,8 +274,8 @@ static void put_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_index_put = {
-    WK_ROW(index_put), .in_count = 3, .out_count = 1, .in_names = "x index values", WK_ATTRS(put_attrs, put_fields),
-    .reads = {[X] = WK_READS_IN(INDEX), [VALUES] = WK_READS_IN(INDEX)},
+    WK_ROW(index_put), WK_INDICES(INDEX), .in_count = 3, .out_count = 1, .in_names = "x index values",
+    WK_ATTRS(put_attrs, put_fields), .reads = {[X] = WK_READS_IN(INDEX), [VALUES] = WK_READS_IN(INDEX)},
     .shape = put_shape, .forward = put_forward, .vjp = put_vjp,
 };
 

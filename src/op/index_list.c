@@ -1,4 +1,4 @@
-/* index_list.c -- wk_index, wk_index_put: one index tensor for each leading dimension.
+/* index_list.c -- wk_index, wk_index_put: one index tensor for each leading dimension, or a mask for several.
  *
  * The tensors are brought to one shape and made one index of the leading dimensions taken as one:
  *
@@ -16,7 +16,7 @@ static bool flat_shape(wk_call *c) {
     int64_t dims[WK_MAX_DIMS];
     wk_shape_text tc, ti;
     for (int32_t i = 1; i < c->in_count; i++) {
-        if (!wk__check_index_type(c, i, "an index")) return false;
+        if (!wk__check_index_type(c, i)) return false;
         if (!wk__broadcast_dims(&common, &c->in[i]->a, &common.ndim, dims))
             return wk__refuse(c, WK_ESHAPE, "indices %s and %s do not broadcast",
                               wk__shape_text(&tc, common.ndim, common.dims), wk__dims_text(&ti, c->in[i]));
@@ -55,20 +55,45 @@ static void flat_forward(wk_call *c) {
     }
 static const wk_op flat_for_index = FLAT_INDEX("index"), flat_for_put = FLAT_INDEX("index_put");
 
+static bool fail(const wk_op *flat, wk_status status, const char *format, const wk_tensor *index, const wk_tensor *x) {
+    wk_shape_text ti, tx;
+    wk__fail(x->ctx, status, flat->name, format, wk__dims_text(&ti, index), wk__dims_text(&tx, x));
+    return false;
+}
+
+/* A mask stands for the indices at which it holds, one tensor for each of its dimensions, which are those of x from
+ * dimension *count on. */
+static bool add_mask(const wk_op *flat, wk_tensor *x, wk_tensor *mask, wk_tensor **in, int32_t *count) {
+    bool fits = mask->a.ndim > 0 && *count + mask->a.ndim <= x->a.ndim;
+    for (int32_t d = 0; fits && d < mask->a.ndim; d++) fits = mask->a.dims[d] == x->a.dims[*count + d];
+    if (!fits) return fail(flat, WK_EINDEX, "mask %s does not fit the dimensions of x %s", mask, x);
+    wk_tensor *where = wk_nonzero(mask);
+    for (int32_t d = 0; d < mask->a.ndim; d++) in[++*count] = wk_select(where, 1, d);
+    return where != NULL;
+}
+
+static bool add_index(const wk_op *flat, wk_tensor *x, wk_tensor *index, wk_tensor **in, int32_t *count) {
+    if (index->a.dtype == WK_BOOL) return add_mask(flat, x, index, in, count);
+    if (index->a.dtype == WK_U8)
+        return fail(flat, WK_EDTYPE, "index %s of x %s has type u8: wk_cast a mask to bool, indices to i64", index, x);
+    if (*count == x->a.ndim) return fail(flat, WK_EINDEX, "index %s is one too many for x %s", index, x);
+    in[++*count] = index->a.dtype == WK_I32 ? wk_cast(index, WK_I64) : index;
+    return true;
+}
+
 /* One index for the first *count dimensions of x. NULL, recorded, when there is none. */
 static wk_tensor *flat_index(const wk_op *flat, wk_tensor *x, const wk_list *indices, int32_t *count) {
     wk_ctx *ctx = wk__ctx();
     wk_tensor *in[WK_MAX_DIMS + 1] = {x};
     wk_shape_text text;
+    *count = 0;
     if (!wk__ready(ctx) || !wk__usable(ctx, x, flat->name, "x") ||
         !wk__list_usable(ctx, indices, flat->name, "indices"))
         return NULL;
-    const int64_t length = wk_list_length(indices);
-    if (length == 0 || length > x->a.ndim)
-        return wk__fail(ctx, WK_EINDEX, flat->name, "%lld indices for x %s", (long long)length,
-                        wk__dims_text(&text, x)), NULL;
-    *count = (int32_t)length;
-    for (int32_t i = 0; i < *count; i++) in[i + 1] = wk__list_items(indices)[i];
+    for (int64_t i = 0; i < wk_list_length(indices); i++)
+        if (!add_index(flat, x, wk__list_items(indices)[i], in, count)) return NULL;
+    if (*count == 0)
+        return wk__fail(ctx, WK_EINDEX, flat->name, "no indices for x %s", wk__dims_text(&text, x)), NULL;
     return *count == 1 ? in[1] : wk__apply(flat, in, *count + 1, NULL, NULL);
 }
 

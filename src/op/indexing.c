@@ -73,12 +73,6 @@ void wk__pick_write(const wk_pick *p, bool add) {
 
 /* ------------------------------------------------------------------------------------------------------- checks --- */
 
-bool wk__check_index_type(wk_call *c, int32_t i, const char *name) {
-    const wk_dtype dtype = c->in[i]->a.dtype;
-    return dtype == WK_I64 ||
-           wk__refuse(c, WK_EDTYPE, "%s has type %s, not i64: wk_cast it", name, wk_dtype_name(dtype));
-}
-
 /* The first index of a row that is out of range, or NULL. */
 static const int64_t *outside(int64_t n, const int64_t *index, int64_t stride, int64_t lowest, int64_t size) {
     for (int64_t i = 0; i < n; i++)

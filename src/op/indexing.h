@@ -16,6 +16,9 @@
 
 #include "grad/op.h"
 
+/* The fields for a row that moves elements of any type, and whose input i holds indices. */
+#define WK_INDICES(i) .types = WK__EVERY_TYPE, .indices = 1 << (i)
+
 typedef struct wk_pick {
     wk_array values, index, base;
     int64_t step, size; /* of the dimension that is indexed; size: what negative indices count from */
@@ -32,9 +35,6 @@ void wk__pick_read(const wk_pick *p);
 
 /* base[index] (+)= values */
 void wk__pick_write(const wk_pick *p, bool add);
-
-/* For shape rules: input i must hold indices. EDTYPE. */
-bool wk__check_index_type(wk_call *c, int32_t i, const char *name);
 
 /* For forward, before anything is written: every index is one of dimension dim of x, counted from the end (if that is
  * allowed here) when negative. EINDEX. */

@@ -13,8 +13,12 @@ REFUSED = (
     ("transpose", lambda call: any(x.dim() == 0 for x in call.inputs.values()), "a 0-d tensor has no dimension 0"),
     ("gather", lambda call: call.inputs["x"].dim() != call.inputs["index"].dim(),
      "x and index have one number of dimensions, also where x is 0-d"),
-    ("gather", lambda call: call.inputs["index"].dtype != torch.int64, "indices are i64"),
     ("expand", lambda call: -1 in call.attributes["dims"], "sizes are given in full, never as -1"),
+)
+
+# What torch refuses and wick takes.
+TAKEN = (
+    ("gather", lambda call: call.inputs["index"].dtype == torch.int32, "indices of every whole type are taken"),
 )
 
 # Where torch's own number is worse than wick's: row, which calls, why.

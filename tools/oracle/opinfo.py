@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from oracle.case import gradient_of
-from oracle.differences import REFUSED, WORSE, reason
+from oracle.differences import REFUSED, TAKEN, WORSE, reason
 from oracle.text import NAMES, named, opening_lines, tensor_lines
 
 # What torch.testing wants of a module that Debian does not pack with it.
@@ -209,5 +209,7 @@ def lines_of(name, row, label, op, raw, words):
     except (RuntimeError, IndexError, ValueError, TypeError) as error:
         if "/error" not in label:
             raise
+        if reason(TAKEN, call):
+            raise LeftOut(reason(TAKEN, call)) from error
         return list(call.refused_lines(str(error).splitlines()[0]))
     return list(call.refused_lines(reason(REFUSED, call))) if reason(REFUSED, call) else lines
