@@ -20,6 +20,7 @@
 #include "kernels/elementwise.inc"
 #include "kernels/index.inc"
 #include "kernels/reduce.inc"
+#include "kernels/fibres.inc"
 #include "kernels/tanh.inc"
 #include "kernels/math.inc"
 #include "kernels/gemm.inc"
@@ -61,6 +62,7 @@ static void test_table(const char *data) {
     test_reductions();
     test_reduction_of_nan();
     test_fold_sum();
+    test_fibres();
     test_gemm();
     test_gemm_packed();
     test_rnn();

@@ -136,8 +136,18 @@ INLINE bool v_any(lanes c) {
     return _mm256_movemask_ps(c) != 0;
 }
 
+INLINE lanes v_differs(vec a, vec b) { /* true for NaN */
+    return _mm256_cmp_ps(a, b, _CMP_NEQ_UQ);
+}
+
 INLINE vec v_pick(lanes c, vec a, vec b) { /* c ? a : b */
     return _mm256_blendv_ps(b, a, c);
+}
+
+/* Groups of `size` lanes exchanged with their neighbours. */
+INLINE vec v_swapped(vec x, int size) {
+    return size == 4   ? _mm256_permute2f128_ps(x, x, 1)
+           : size == 2 ? _mm256_permute_ps(x, 0x4e) : _mm256_permute_ps(x, 0xb1);
 }
 
 /* ---- magnitude and sign, whole numbers ---- */

@@ -147,8 +147,19 @@ INLINE bool v_any(lanes c) {
     return c != 0;
 }
 
+INLINE lanes v_differs(vec a, vec b) { /* true for NaN */
+    return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_UQ);
+}
+
 INLINE vec v_pick(lanes c, vec a, vec b) { /* c ? a : b */
     return _mm512_mask_mov_ps(b, c, a);
+}
+
+/* Groups of `size` lanes exchanged with their neighbours. */
+INLINE vec v_swapped(vec x, int size) {
+    return size == 8   ? _mm512_shuffle_f32x4(x, x, 0x4e)
+           : size == 4 ? _mm512_shuffle_f32x4(x, x, 0xb1)
+                       : size == 2 ? _mm512_permute_ps(x, 0x4e) : _mm512_permute_ps(x, 0xb1);
 }
 
 /* ---- magnitude and sign, whole numbers ---- */
