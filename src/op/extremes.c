@@ -134,7 +134,9 @@ static void both_vjp(const wk_backprop *b, wk_tensor **gx) {
     int32_t ndim;
     const int64_t *dims = wk__edge_dims(&b->node->in[0], &ndim);
     const wk_reduction *r = b->node->attrs;
-    if (b->gy[0] != NULL) gx[0] = wk__place(b->gy[0], b->node->out[1].saved, r->dim, ndim, dims);
+    if (b->gy[0] == NULL) return;
+    wk_tensor *index = wk__kept(b, b->node->out[1].saved), *nothing = wk_zeros(ndim, dims, b->gy[0]->a.dtype);
+    gx[0] = wk_scatter_add(nothing, (int32_t)r->dim, index, wk__kept(b, b->gy[0]));
 }
 
 #define BOTH_ROW(row)                                                                                            \

@@ -127,6 +127,11 @@ static wk_tensor *reduced(wk_tensor *losses, int64_t reduction) {
 /* x (N,C,...): the dimension of classes. */
 static int32_t class_dim(const wk_tensor *x) { return wk_ndim(x) == 1 ? 0 : 1; }
 
+/* The elements of x (N,C,...) that belong to the targets (N,...). */
+static wk_tensor *of_targets(wk_tensor *x, wk_tensor *index, int32_t dim) {
+    return wk_squeeze(wk_gather(x, dim, wk_unsqueeze(index, dim)), dim);
+}
+
 /* The weights (C) with sizes of 1 behind, to stretch over x (N,C,...). */
 static wk_tensor *over_classes(wk_tensor *weight, const wk_tensor *x) {
     int64_t dims[WK_MAX_DIMS] = {wk_numel(weight), 1, 1, 1, 1, 1, 1, 1};
@@ -149,9 +154,9 @@ static wk_tensor *nll(wk_tensor *x, wk_tensor *target, wk_tensor *weight, const 
     wk_tensor *counted = outs[0], *index = outs[1], *share = counted;
     if (weight != NULL) {
         weights = wk_expand(over_classes(weight, x), wk_ndim(x), wk_dims(x));
-        share = wk_mul(counted, wk__pick(weights, index, dim));
+        share = wk_mul(counted, of_targets(weights, index, dim));
     }
-    wk_tensor *losses = wk_neg(wk_mul(wk__pick(x, index, dim), share));
+    wk_tensor *losses = wk_neg(wk_mul(of_targets(x, index, dim), share));
     if (smoothing > 0)
         losses = wk_add(wk_mul_scalar(losses, 1 - smoothing),
                         wk_mul_scalar(wk_mul(shared_loss(x, weights), counted), smoothing));
@@ -267,7 +272,7 @@ static void bce_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out
 
 /* x - x t + softplus(-x), the last of which counts 1 + (pos_weight - 1) t times. */
 static void bce_logits_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    wk_tensor *x = in[0], *t = in[1], *one = wk_scalar(1, wk_dtype_of(x)), *soft = wk__softplus(wk_neg(x));
+    wk_tensor *x = in[0], *t = in[1], *one = wk_scalar(1, wk_dtype_of(x)), *soft = wk_softplus(wk_neg(x), 1, INFINITY);
     if (in[3] != NULL) soft = wk_mul(soft, wk_add(one, wk_mul(wk_sub(in[3], one), t)));
     wk_tensor *losses = wk_add(wk_mul(wk_sub(one, t), x), soft);
     out[0] = reduced(weighted(losses, in[2]), ((const loss_attrs *)attrs)->reduction);

@@ -2,8 +2,6 @@
  *
  *     y = |x|^p              gx += g p |x|^(p-1) sign x
  *     y = |x|^p sign x       gx += g p |x|^(p-1)
- *     y = e^(a - b)          ga += g y,   gb -= g y
- *     y = log(1 + e^x)       gx += g / (1 + e^-x)
  *     y = max(log x, -100)   gx += g / x, 0 where x is 0 */
 #include "op/powers.h"
 
@@ -49,29 +47,7 @@ INNER_ROW(signed_power, 1, "x", wk__unary_shape, .reads = {WK_READS_IN(0)}, WK_A
 wk_tensor *wk__abs_power(wk_tensor *x, double p) { return wk__apply1(&abs_power_op, x, &(power_attrs){p}); }
 wk_tensor *wk__signed_power(wk_tensor *x, double p) { return wk__apply1(&signed_power_op, x, &(power_attrs){p}); }
 
-/* ------------------------------------------------------------------------------------------- exponentials, logs --- */
-
-static void exp_diff_forward(wk_call *c) {
-    const wk_array *y = &c->out[0]->a;
-    wk__binary_rows(wk__kernels->exp_diff[y->dtype], y, &c->in[0]->a, &c->in[1]->a);
-}
-
-static void exp_diff_vjp(const wk_backprop *b, wk_tensor **gx) {
-    wk_tensor *gy = wk_mul(b->gy[0], b->node->out[0].saved);
-    int32_t ndim;
-    if (wk__wants(b, 0)) gx[0] = gy;
-    if (!wk__wants(b, 1)) return;
-    const int64_t *dims = wk__edge_dims(&b->node->in[1], &ndim);
-    gx[1] = wk_neg(wk_sum_to_size(gy, ndim, dims));
-}
-
-static void log1p_exp_forward(wk_call *c) {
-    wk__unary_rows(wk__kernels->log1p_exp[c->in[0]->a.dtype], &c->out[0]->a, &c->in[0]->a);
-}
-
-static void log1p_exp_vjp(const wk_backprop *b, wk_tensor **gx) {
-    gx[0] = wk_mul(b->gy[0], wk__sigmoid(b->node->in[0].saved));
-}
+/* ------------------------------------------------------------------------------------------------------ others --- */
 
 static void log_clamped_forward(wk_call *c) {
     wk__unary_rows(wk__kernels->log_clamped[c->in[0]->a.dtype], &c->out[0]->a, &c->in[0]->a);
@@ -86,18 +62,8 @@ static void equal_forward(wk_call *c) {
     wk__binary_rows(wk__kernels->same[y->dtype], y, &c->in[0]->a, &c->in[1]->a);
 }
 
-INNER_ROW(exp_diff, 2, "a b", wk__binary_shape, .reads = {WK_READS_OUT(0), WK_READS_OUT(0)}, .vjp = exp_diff_vjp)
-INNER_ROW(log1p_exp, 1, "x", wk__unary_shape, .reads = {WK_READS_IN(0)}, .vjp = log1p_exp_vjp)
 INNER_ROW(log_clamped, 1, "x", wk__unary_shape, .reads = {WK_READS_IN(0)}, .vjp = log_clamped_vjp)
 INNER_ROW(equal, 2, "a b", wk__binary_shape, .flags = WK__OP_NO_GRAD)
 
-wk_tensor *wk__exp_diff(wk_tensor *a, wk_tensor *b) { return wk__apply2(&exp_diff_op, a, b, NULL); }
-wk_tensor *wk__softplus(wk_tensor *x) { return wk__apply1(&log1p_exp_op, x, NULL); }
 wk_tensor *wk__log_clamped(wk_tensor *x) { return wk__apply1(&log_clamped_op, x, NULL); }
 wk_tensor *wk__equal(wk_tensor *a, wk_tensor *b) { return wk__apply2(&equal_op, a, b, NULL); }
-
-/* e^(-softplus(-x)) is 1 / (1 + e^-x) without overflow, and has all digits also where that is near 0. */
-wk_tensor *wk__sigmoid(wk_tensor *x) {
-    wk_tensor *minus = wk_neg(x);
-    return wk__exp_diff(wk_mul_scalar(minus, 0), wk__softplus(minus));
-}

@@ -9,12 +9,7 @@
 wk_tensor *wk__abs_power(wk_tensor *x, double p);
 wk_tensor *wk__signed_power(wk_tensor *x, double p);
 
-/* e^(a - b), with b stretched to a's shape. */
-wk_tensor *wk__exp_diff(wk_tensor *a, wk_tensor *b);
-
-/* log(1 + e^x), never overflowing; its derivative 1 / (1 + e^-x); and max(log x, -100). */
-wk_tensor *wk__softplus(wk_tensor *x);
-wk_tensor *wk__sigmoid(wk_tensor *x);
+/* max(log x, -100), with gradient 0 at 0. */
 wk_tensor *wk__log_clamped(wk_tensor *x);
 
 /* 1 where a = b, or where both are NaN, else 0: a constant. */

@@ -215,7 +215,7 @@ static void logsumexp_forward(wk_call *c) {
 }
 
 static void logsumexp_vjp(const wk_backprop *b, wk_tensor **gx) {
-    wk_tensor *softmax = wk__exp_diff(b->node->in[0].saved, wk__kept(b, b->node->out[0].saved));
+    wk_tensor *softmax = wk_exp(wk_sub(b->node->in[0].saved, wk__kept(b, b->node->out[0].saved)));
     gx[0] = wk_mul(softmax, wk__kept(b, b->gy[0]));
 }
 

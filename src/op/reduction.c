@@ -175,28 +175,23 @@ static void run(wk_fibre_kernel *kernel, wk_fibres *f, const axes *kept, const a
     }
 }
 
-void wk__fibres_over(wk_fibre_kernel *kernel, const wk_array *whole, const wk_array *y, const wk_array *x,
-                     const wk_array *b, int64_t reduced, double s, bool add) {
+void wk__fibres(wk_fibre_kernel *kernel, const wk_array *y, const wk_array *x, const wk_array *b, int64_t reduced,
+                double s, bool add) {
     wk_fibres f = {.y = y->data, .x = x->data, .b = b != NULL ? b->data : NULL, .s = s, .add = add};
     const int64_t nbytes[ARRAYS] = {wk__dtype_nbytes[x->dtype], wk__dtype_nbytes[y->dtype],
                                     b != NULL ? wk__dtype_nbytes[b->dtype] : 0};
     int64_t strides[ARRAYS][WK_MAX_DIMS] = {{0}};
     axes kept, gone;
     if (y->numel == 0) return;
-    align(x, whole, reduced, strides[X]);
-    align(y, whole, reduced, strides[Y]);
-    if (b != NULL) align(b, whole, reduced, strides[B]);
-    sort_out(whole, strides, reduced, &kept, &gone);
+    align(x, x, reduced, strides[X]);
+    align(y, x, reduced, strides[Y]);
+    if (b != NULL) align(b, x, reduced, strides[B]);
+    sort_out(x, strides, reduced, &kept, &gone);
     const axis across = innermost(&kept), along = innermost(&gone);
     f.count = across.n, f.x_next = across.stride[X], f.y_next = across.stride[Y], f.b_next = across.stride[B];
     f.n = along.n, f.x_along = along.stride[X], f.y_along = along.stride[Y], f.b_along = along.stride[B];
-    if (whole->numel == 0) gone.count = 0, f.n = 0; /* fibres of nothing */
+    if (x->numel == 0) gone.count = 0, f.n = 0; /* fibres of nothing */
     run(kernel, &f, &kept, &gone, nbytes);
-}
-
-void wk__fibres(wk_fibre_kernel *kernel, const wk_array *y, const wk_array *x, const wk_array *b, int64_t reduced,
-                double s, bool add) {
-    wk__fibres_over(kernel, x, y, x, b, reduced, s, add);
 }
 
 void wk__fold(const wk_call *c, wk_fibre_kernel *kernel) {

@@ -47,17 +47,8 @@ int64_t wk__reduced_count(const wk_array *x, int64_t reduced);
 void wk__fibres(wk_fibre_kernel *kernel, const wk_array *y, const wk_array *x, const wk_array *b, int64_t reduced,
                 double s, bool add);
 
-/* As above, where the whole array, whose dims are walked, is another than x: y is filled from one x for each fibre. */
-void wk__fibres_over(wk_fibre_kernel *kernel, const wk_array *whole, const wk_array *y, const wk_array *x,
-                     const wk_array *b, int64_t reduced, double s, bool add);
-
 /* Forward of a row that is one kernel: y = kernel(x). */
 void wk__fold(const wk_call *c, wk_fibre_kernel *kernel);
-
-/* The elements of x that index (i64, x's shape without `dim`, which may be kept) points to along dim; and its gradient:
- * zeros of a shape, with x where index points to. Indices are in range. */
-wk_tensor *wk__pick(wk_tensor *x, wk_tensor *index, int64_t dim);
-wk_tensor *wk__place(wk_tensor *x, wk_tensor *index, int64_t dim, int32_t ndim, const int64_t *dims);
 
 /* In vjp: t, which has the shape of the output, over the shape of input 0. `kept` has sizes of 1 in place of what is
  * reduced. */
