@@ -20,22 +20,6 @@ WK_BEGIN_DECLS
 WK_API wk_list *wk_split(wk_tensor *x, int64_t split_size, int32_t dim);
 WK_API wk_list *wk_chunk(wk_tensor *x, int64_t chunks, int32_t dim);
 
-/* gather with x and index stretched to each other's shape beside dim.
- * https://pytorch.org/docs/stable/generated/torch.take_along_dim.html */
-WK_API wk_tensor *wk_take_along_dim(wk_tensor *x, wk_tensor *index, int32_t dim);
-
-/* The elements of x, one after another, where the mask is not 0; and x with the value (rounded to x's type) there. x
- * and mask, of any type, broadcast. Errors: ESHAPE. https://pytorch.org/docs/stable/generated/torch.masked_select.html,
- * torch.Tensor.masked_fill.html */
-WK_API wk_tensor *wk_masked_select(wk_tensor *x, wk_tensor *mask);
-WK_API wk_tensor *wk_masked_fill(wk_tensor *x, wk_tensor *mask, double value);
-
-/* x in rising (or descending) order along dim, and the k largest (or smallest), the first of them first. Equal elements
- * keep their order; NaN is above all numbers. *indices, when indices is not NULL, becomes where they were. Errors:
- * EINDEX (also k beyond the dimension). https://pytorch.org/docs/stable/generated/torch.sort.html, torch.topk.html */
-WK_API wk_tensor *wk_sort(wk_tensor *x, int32_t dim, bool descending, wk_tensor **indices);
-WK_API wk_tensor *wk_topk(wk_tensor *x, int64_t k, int32_t dim, bool largest, wk_tensor **indices);
-
 /* Reads, as wk_item is: are all elements of a near to those of b (wk_isclose)? Have a and b one shape and equal
  * elements? false on failure, too. https://pytorch.org/docs/stable/generated/torch.allclose.html, torch.equal.html */
 WK_API bool wk_allclose(wk_tensor *a, wk_tensor *b, double rtol, double atol, bool equal_nan);

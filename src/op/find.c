@@ -52,37 +52,60 @@ const wk_op wk__op_nonzero = {
 
 wk_tensor *wk_nonzero(wk_tensor *x) { return wk__apply1(&wk__op_nonzero, x, NULL); }
 
-/* --------------------------------------------------------------------------------- masked_select, masked_fill --- */
+/* ---------------------------------------------------------------------------------- masked_select, masked_fill --- */
 
-/* The shape that x and mask have together. False, recorded, when there is none. */
-static bool common_shape(const char *op, const wk_tensor *x, const wk_tensor *mask, wk_dims_attr *to) {
-    wk_ctx *ctx = wk__ctx();
+enum { X, MASK };
+
+typedef struct fill_attrs {
+    double value;
+} fill_attrs;
+
+static const wk_attr_field fill_fields[] = {{"value", 'f', offsetof(fill_attrs, value), 0}};
+
+static bool masked_shape(wk_call *c) {
+    const wk_tensor *x = c->in[X], *mask = c->in[MASK];
+    wk_dims_attr both;
     wk_shape_text tx, tm;
-    if (!wk__ready(ctx) || !wk__usable(ctx, x, op, "x") || !wk__usable(ctx, mask, op, "mask")) return false;
-    if (wk__broadcast_dims(&x->a, &mask->a, &to->ndim, to->dims)) return true;
-    wk__fail(ctx, WK_ESHAPE, op, "shapes x %s and mask %s do not broadcast", wk__dims_text(&tx, x),
-             wk__dims_text(&tm, mask));
-    return false;
+    if (wk__broadcast_dims(&x->a, &mask->a, &both.ndim, both.dims)) return true;
+    return wk__refuse(c, WK_ESHAPE, "shapes x %s and mask %s do not broadcast", wk__dims_text(&tx, x),
+                      wk__dims_text(&tm, mask));
 }
 
-static wk_tensor *flat(wk_tensor *x, const wk_dims_attr *to) {
-    return wk_flatten(wk_expand(x, to->ndim, to->dims), 0, -1);
+/* The elements in row-major order, by the numbers of those that the mask keeps. */
+static void masked_select_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    wk_dims_attr both;
+    (void)attrs;
+    wk__broadcast_dims(&in[X]->a, &in[MASK]->a, &both.ndim, both.dims);
+    wk_tensor *x = wk_flatten(wk_expand(in[X], both.ndim, both.dims), 0, -1);
+    wk_tensor *mask = wk_flatten(wk_expand(in[MASK], both.ndim, both.dims), 0, -1);
+    out[0] = wk__read_slices(x, wk_reshape(wk_nonzero(mask), WK_SHAPE(-1)));
 }
 
-/* The row-major numbers of the elements that the mask keeps. */
-static wk_tensor *kept(wk_tensor *mask, const wk_dims_attr *to) {
-    return wk_reshape(wk_nonzero(flat(mask, to)), WK_SHAPE(-1));
+static void masked_fill_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    wk_tensor *value = wk_scalar(((const fill_attrs *)attrs)->value, wk_dtype_of(in[X]));
+    out[0] = wk_where(wk_cast(in[MASK], WK_BOOL), value, in[X]);
 }
+
+const wk_op wk__op_masked_select = {
+    WK_ROW(masked_select), .in_count = 2,         .out_count = 1,
+    .in_names = "x mask",  .shape = masked_shape, .compose = masked_select_compose,
+};
+const wk_op wk__op_masked_fill = {
+    WK_ROW(masked_fill),
+    .in_count = 2,
+    .out_count = 1,
+    .in_names = "x mask",
+    WK_ATTRS(fill_attrs, fill_fields),
+    .shape = masked_shape,
+    .compose = masked_fill_compose,
+};
 
 wk_tensor *wk_masked_select(wk_tensor *x, wk_tensor *mask) {
-    wk_dims_attr to;
-    return common_shape("masked_select", x, mask, &to) ? wk__read_slices(flat(x, &to), kept(mask, &to)) : NULL;
+    return wk__compose(&wk__op_masked_select, (wk_tensor *const[]){x, mask}, 2, NULL, NULL);
 }
 
 wk_tensor *wk_masked_fill(wk_tensor *x, wk_tensor *mask, double value) {
-    wk_dims_attr to;
-    if (!common_shape("masked_fill", x, mask, &to)) return NULL;
-    return wk_where(wk_cast(mask, WK_BOOL), wk_scalar(value, x->a.dtype), x);
+    return wk__compose(&wk__op_masked_fill, (wk_tensor *const[]){x, mask}, 2, &(fill_attrs){value}, NULL);
 }
 
 /* ------------------------------------------------------------------------------------------------------ one_hot --- */

@@ -71,27 +71,42 @@ wk_tensor *wk_gather(wk_tensor *x, int32_t dim, wk_tensor *index) {
     return wk__apply2(&wk__op_gather, x, index, &(along_attrs){dim});
 }
 
-/* x and index stretched to each other's shape beside dim. */
-wk_tensor *wk_take_along_dim(wk_tensor *x, wk_tensor *index, int32_t dim) {
-    wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx) || !wk__usable(ctx, x, "take_along_dim", "x") ||
-        !wk__usable(ctx, index, "take_along_dim", "index"))
-        return NULL;
-    wk_array ax = x->a, ai = index->a;
-    const int32_t d = wk__wrap_dim(dim, ax.ndim);
-    int64_t dims[WK_MAX_DIMS];
+/* The shape of x and index beside dim, where they are stretched to each other's. */
+static bool common_dims(const wk_array *x, const wk_array *index, int64_t dim, int64_t *dims) {
+    wk_array ax = *x, ai = *index;
     int32_t ndim;
+    if (x->ndim == 0 || x->ndim != index->ndim) return false;
+    ax.dims[dim] = ai.dims[dim] = 1;
+    return wk__broadcast_dims(&ax, &ai, &ndim, dims);
+}
+
+static bool take_shape(wk_call *c) {
+    const wk_tensor *x = c->in[X], *index = c->in[INDEX];
+    int64_t *dim = &((along_attrs *)c->attrs)->dim, dims[WK_MAX_DIMS];
     wk_shape_text tx, ti;
-    if (d >= 0 && ax.ndim == ai.ndim) ax.dims[d] = ai.dims[d] = 1;
-    if (d < 0 || ax.ndim != ai.ndim || !wk__broadcast_dims(&ax, &ai, &ndim, dims)) {
-        wk__fail(ctx, WK_ESHAPE, "take_along_dim", "x %s and index %s do not broadcast beside dimension %d",
-                 wk__dims_text(&tx, x), wk__dims_text(&ti, index), (int)dim);
-        return NULL;
-    }
-    dims[d] = x->a.dims[d];
-    x = wk_expand(x, ndim, dims);
-    dims[d] = index->a.dims[d];
-    return wk_gather(x, d, wk_expand(index, ndim, dims));
+    if (!wk__check_index_type(c, INDEX, "index") || !wk__check_dim_or_scalar(c, dim)) return false;
+    if (common_dims(&x->a, &index->a, *dim, dims)) return true;
+    return wk__refuse(c, WK_ESHAPE, "x %s and index %s do not broadcast beside dimension %d", wk__dims_text(&tx, x),
+                      wk__dims_text(&ti, index), (int)*dim);
+}
+
+static void take_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    const int32_t dim = (int32_t)dim_of(attrs), ndim = wk_ndim(in[X]);
+    int64_t dims[WK_MAX_DIMS];
+    common_dims(&in[X]->a, &in[INDEX]->a, dim, dims);
+    dims[dim] = wk_dim(in[X], dim);
+    wk_tensor *x = wk_expand(in[X], ndim, dims);
+    dims[dim] = wk_dim(in[INDEX], dim);
+    out[0] = wk_gather(x, dim, wk_expand(in[INDEX], ndim, dims));
+}
+
+const wk_op wk__op_take_along_dim = {
+    WK_ROW(take_along_dim),        .in_count = 2,       .out_count = 1,          .in_names = "x index",
+    WK_ATTRS(along_attrs, fields), .shape = take_shape, .compose = take_compose,
+};
+
+wk_tensor *wk_take_along_dim(wk_tensor *x, wk_tensor *index, int32_t dim) {
+    return wk__compose(&wk__op_take_along_dim, (wk_tensor *const[]){x, index}, 2, &(along_attrs){dim}, NULL);
 }
 
 /* ----------------------------------------------------------------------------------------- scatter, scatter_add --- */

@@ -58,25 +58,70 @@ wk_tensor *wk_argsort(wk_tensor *x, int32_t dim, bool descending) {
     return wk__apply1(&wk__op_argsort, x, &(sort_attrs){dim, descending});
 }
 
-/* Gathers by *order and hands it out. */
-static wk_tensor *gathered(wk_tensor *x, int32_t dim, wk_tensor *order, wk_tensor **indices) {
-    wk_tensor *values = wk_gather(x, dim, order);
-    if (indices != NULL) *indices = values != NULL ? order : NULL;
-    return values;
+/* --------------------------------------------------------------------------------------------------- sort, topk --- */
+
+/* Values and where they were. The caller may not care for the latter. */
+static wk_tensor *both(const wk_op *op, wk_tensor *x, void *attrs, wk_tensor **indices) {
+    wk_tensor *outs[2] = {NULL};
+    wk__compose(op, &x, 1, attrs, outs);
+    if (indices != NULL)
+        *indices = outs[1];
+    else
+        wk_drop(outs[1]);
+    return outs[0];
 }
+
+static bool sort_shape(wk_call *c) { return wk__check_dim_or_scalar(c, &((sort_attrs *)c->attrs)->dim); }
+
+static void sort_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    const sort_attrs *s = attrs;
+    out[1] = wk_argsort(in[0], (int32_t)s->dim, s->descending);
+    out[0] = wk_gather(in[0], (int32_t)s->dim, out[1]);
+}
+
+const wk_op wk__op_sort = {
+    WK_ROW(sort),        .in_count = 1,           .out_count = 2, .in_names = "x", WK_ATTRS(sort_attrs, fields),
+    .shape = sort_shape, .compose = sort_compose,
+};
 
 wk_tensor *wk_sort(wk_tensor *x, int32_t dim, bool descending, wk_tensor **indices) {
-    return gathered(x, dim, wk_argsort(x, dim, descending), indices);
+    return both(&wk__op_sort, x, &(sort_attrs){dim, descending}, indices);
 }
 
-wk_tensor *wk_topk(wk_tensor *x, int64_t k, int32_t dim, bool largest, wk_tensor **indices) {
-    wk_tensor *order = wk_argsort(x, dim, largest);
-    const int64_t size = wk_ndim(order) > 0 ? wk_dim(order, dim) : 1;
+typedef struct topk_attrs {
+    int64_t k, dim, largest;
+} topk_attrs;
+
+static const wk_attr_field topk_fields[] = {
+    {"k", 'i', offsetof(topk_attrs, k), 1},
+    {"dim", 'i', offsetof(topk_attrs, dim), -1},
+    {"largest", 'i', offsetof(topk_attrs, largest), 1},
+};
+
+static bool topk_shape(wk_call *c) {
+    topk_attrs *t = c->attrs;
+    const wk_tensor *x = c->in[0];
     wk_shape_text text;
-    if (order != NULL && (k < (wk_ndim(order) == 0) || k > size)) {
-        wk__fail(order->ctx, WK_EINDEX, "topk", "k is %lld and x %s has %lld elements along dimension %d", (long long)k,
-                 wk__dims_text(&text, x), (long long)size, (int)dim);
-        order = NULL;
-    }
-    return gathered(x, dim, wk_ndim(order) > 0 ? wk_narrow(order, dim, 0, k) : order, indices);
+    if (!wk__check_dim_or_scalar(c, &t->dim)) return false;
+    const int64_t size = x->a.ndim > 0 ? x->a.dims[t->dim] : 1;
+    if (t->k >= (x->a.ndim == 0) && t->k <= size) return true;
+    return wk__refuse(c, WK_EINDEX, "k is %lld and x %s has %lld elements along dimension %d", (long long)t->k,
+                      wk__dims_text(&text, x), (long long)size, (int)t->dim);
+}
+
+static void topk_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    const topk_attrs *t = attrs;
+    const int32_t dim = (int32_t)t->dim;
+    wk_tensor *order = wk_argsort(in[0], dim, t->largest);
+    out[1] = wk_ndim(in[0]) > 0 ? wk_contiguous(wk_narrow(order, dim, 0, t->k)) : order;
+    out[0] = wk_gather(in[0], dim, out[1]);
+}
+
+const wk_op wk__op_topk = {
+    WK_ROW(topk),        .in_count = 1,           .out_count = 2, .in_names = "x", WK_ATTRS(topk_attrs, topk_fields),
+    .shape = topk_shape, .compose = topk_compose,
+};
+
+wk_tensor *wk_topk(wk_tensor *x, int64_t k, int32_t dim, bool largest, wk_tensor **indices) {
+    return both(&wk__op_topk, x, &(topk_attrs){k, dim, largest}, indices);
 }

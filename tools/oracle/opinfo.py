@@ -8,6 +8,7 @@ input, a list of tensors the next ones, anything else the attribute of this name
     name:other        the row calls it `other`, if it has that; else `name`
     name:0            input 0 of the row, or absent
     name!             samples without it are left out
+    name*             it makes no difference
 
 A sample is left out when it gives an attribute that the row lacks, or a number where the row takes a tensor. Its
 numbers are rounded to float32.
@@ -127,12 +128,12 @@ class Call:
     def __init__(self, name, row, sample, words):
         self.name, self.row, self.sample = name, row, sample
         self.placed, self.attributes = {}, {}
-        specs = [re.fullmatch(r"(\w+)(?::(\w+))?(!)?(?:=(\S+))?", word).groups() for word in words.split()]
+        specs = [re.fullmatch(r"(\w+)(?::(\w+))?([!*])?(?:=(\S+))?", word).groups() for word in words.split()]
         given = sample.named([spec[0] for spec in specs])
-        for torch_name, other, needed, default in specs:
-            if torch_name in given and str(given[torch_name]) != default:
+        for torch_name, other, mark, default in specs:
+            if torch_name in given and mark != "*" and str(given[torch_name]) != default:
                 self.take(torch_name, other or "", given[torch_name])
-            elif needed:
+            elif mark == "!":
                 raise LeftOut(f"no {torch_name}")
         self.inputs = {input_name: self.placed.get(i) for i, input_name in enumerate(self.input_names())}
         if any(x is not None and x.dim() > 8 for x in self.inputs.values()) or len(self.inputs) > 8:

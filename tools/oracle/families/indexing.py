@@ -3,18 +3,18 @@ import numpy as np
 import torch
 
 from oracle.case import Case
-from oracle.inputs import whole
+from oracle.inputs import truths, whole
 from oracle.text import label_word
 
 SAMPLES = """
     index_select gather scatter scatter_add  =    x dim index src
-    take_along_dim                           =    x index dim
+    take_along_dim                           =    x index dim!
     masked_fill                              =    x mask value
     masked_select                            =    x mask
     one_hot                                  nn.  x num_classes
     nonzero                                  =    x as_tuple=False
-    sort                                     =    x dim descending stable
-    topk                                     =    x k dim largest sorted
+    sort                                     =    x dim descending stable*
+    topk                                     =    x k dim largest sorted=True
 """
 
 
@@ -70,6 +70,21 @@ def cases():
         yield Case("argsort", argsort, {"x": x}, dim=dim, descending=1, label=f"whole_{label_word(shape)}")
         yield Case("nonzero", torch.nonzero, {"x": x}, label=f"whole_{label_word(shape)}")
         yield Case("nonzero", torch.nonzero, {"x": (x / 2).trunc().double()}, label=label_word(shape))
+    for shape, dim in (((7,), 0), ((2, 5), -1), ((4, 3), 0), ((), 0), ((0, 2), 1), ((2, 0), 1)):
+        for descending in (0, 1):
+            yield Case("sort", lambda x, dim, d: tuple(torch.sort(x, dim=dim, descending=bool(d), stable=True)),
+                       {"x": shape}, outputs=("y", "index"), second=True, dim=dim, descending=descending)
+            for k in sorted({0, min(shape[dim], 1), min(shape[dim], 3)}) if shape else (1,):
+                yield Case("topk", lambda x, k, dim, d: tuple(torch.topk(x, k, dim, bool(d))), {"x": shape},
+                           outputs=("y", "index"), second=True, k=k, dim=dim, largest=descending)
+    for shape, mask in (((4,), truths(1, 0, 0, 1)), ((2, 2), truths(0, 1)), ((3,), truths(1, 0).reshape(2, 1)),
+                        ((), truths(1).reshape(())), ((2, 0), truths(1, 1).reshape(2, 1)), ((3,), truths(0, 0, 0))):
+        yield Case("masked_select", torch.masked_select, {"x": shape, "mask": mask}, second=True)
+        if shape == tuple(torch.broadcast_shapes(shape, mask.shape)):
+            yield Case("masked_fill", torch.masked_fill, {"x": shape, "mask": mask}, second=True, value=-2.5)
+    for shape, index, dim in (((2, 3), whole(2, 0, shape=(2, 1)), 1), ((1, 3), whole(1, 0, 0, 2, shape=(2, 2)), -1),
+                              ((3, 2), whole(1, 1, shape=(1, 2)), 0), ((3, 4), whole(2, shape=(1, 1)), 0)):
+        yield Case("take_along_dim", torch.take_along_dim, {"x": shape, "index": index}, second=True, dim=dim)
     for index, classes in ((whole(2, 0, 1), 4), (whole(2, 0, 1, 1, shape=(2, 2)), -1), (whole(), 3),
                            (whole(0, shape=()), 1)):
         yield Case("one_hot", torch.nn.functional.one_hot, {"index": index}, num_classes=classes)
