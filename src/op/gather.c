@@ -84,7 +84,7 @@ static bool take_shape(wk_call *c) {
     const wk_tensor *x = c->in[X], *index = c->in[INDEX];
     int64_t *dim = &((along_attrs *)c->attrs)->dim, dims[WK_MAX_DIMS];
     wk_shape_text tx, ti;
-    if (!wk__check_index_type(c, INDEX, "index") || !wk__check_dim_or_scalar(c, dim)) return false;
+    if (!wk__check_index_type(c, INDEX) || !wk__check_dim_or_scalar(c, dim)) return false;
     if (common_dims(&x->a, &index->a, *dim, dims)) return true;
     return wk__refuse(c, WK_ESHAPE, "x %s and index %s do not broadcast beside dimension %d", wk__dims_text(&tx, x),
                       wk__dims_text(&ti, index), (int)*dim);
