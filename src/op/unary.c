@@ -91,7 +91,7 @@ void wk__map_forward(wk_call *c, wk_map_loop *const *kernel) {
 bool wk__map_grad(wk_backprop *b, wk_map_grad_loop *const *kernel) {
     const wk_node *node = b->node;
     const wk_array *g = &b->gy[0]->a, *xy = node->in[0].saved != NULL ? wk__saved_in(b, 0) : wk__saved_out(b, 0);
-    const wk_map_attrs *attrs = node->attrs != NULL ? node->attrs : &none;
+    const wk_map_attrs *attrs = node->op->attrs_nbytes > 0 ? node->attrs : &none;
     wk_array room;
     bool add;
     const wk_array *gx = wk__slot_in_gy(b, 0, &room, &add);

@@ -32,7 +32,7 @@ static bool lay_out(binding *of) {
     if (of->slot_begins == NULL) return false;
     for (int64_t k = 0; k < p->families.count; k++) {
         const wk_family *family = &WK_ITEMS(const wk_family, p->families)[k];
-        const int64_t members = wk__at(family->members, of->T);
+        const int64_t members = family->block < 0 ? wk__at(family->members, of->T) : 0;
         const size_t nbytes = members > 0 ? (size_t)(pitch(of, family) * members) : 0;
         if (nbytes > of->slot_begins[family->slot]) of->slot_begins[family->slot] = nbytes;
     }
@@ -52,6 +52,7 @@ static wk_word number_of(const binding *of, const wk_formula *formula) {
     if (formula->space == WK__REAL && formula->numerator != 0) word.f = formula->numerator / (double)word.i;
     if (formula->space == WK__LOCAL) {
         const wk_family *family = family_of(of, formula);
+        if (family->block >= 0) return (wk_word){.i = (int64_t)of->scratch_begin + family->block * WK__BLOCK_NBYTES};
         word.i += wk__at(formula->member, of->T) * pitch(of, family) + (int64_t)of->slot_begins[family->slot];
     }
     return word;
@@ -60,6 +61,7 @@ static wk_word number_of(const binding *of, const wk_formula *formula) {
 static int64_t step_of(const binding *of, const wk_formula *formula) {
     int64_t step = wk__at(formula->step, of->T);
     if (formula->space == WK__REAL) return 0;
+    if (formula->space == WK__LOCAL && family_of(of, formula)->block >= 0) return 0;
     if (formula->space == WK__LOCAL) step += formula->member_step * pitch(of, family_of(of, formula));
     return step;
 }
@@ -80,6 +82,10 @@ static bool bind_words(binding *of) {
     for (int64_t c = 0; c < p->calls.count; c++) {
         const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
         measure_scratch(of, call, words + call->first_word);
+    }
+    for (int64_t c = 0; c < p->chains.count; c++) {
+        const size_t nbytes = (size_t)WK_ITEMS(const wk_chain, p->chains)[c].blocks * WK__BLOCK_NBYTES;
+        if (nbytes > of->scratch_nbytes) of->scratch_nbytes = nbytes;
     }
     return true;
 }
@@ -110,13 +116,23 @@ static bool bind_address(binding *of, const wk_recorded_call *call, const wk_for
     return patch != NULL;
 }
 
+/* The step that a call becomes, unless it is a link of a chain that another call begins. */
+static bool add_step(binding *of, int64_t c) {
+    const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, of->p->calls)[c];
+    const wk_chain *chain = wk__chain_of(of->p, c);
+    if (chain != NULL) return c > chain->first || wk__chain_bind(of->b, of->p, chain);
+    wk_bound_step *step = WK_PUSH(wk_bound_step, of->b->steps);
+    if (step == NULL) return false;
+    const wk_word *words = WK_ITEMS(const wk_word, of->b->words) + call->first_word;
+    *step = (wk_bound_step){call->noted.signature->call, call->noted.function, words, call->may_fail};
+    return true;
+}
+
 static bool bind_call(binding *of, int64_t c, bool repeats) {
     const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, of->p->calls)[c];
     const wk_formula *formulas = WK_ITEMS(const wk_formula, of->p->formulas) + call->first_word;
     wk_word *words = WK_ITEMS(wk_word, of->b->words) + call->first_word;
-    wk_bound_step *step = WK_PUSH(wk_bound_step, of->b->steps);
-    if (step == NULL) return false;
-    *step = (wk_bound_step){call->noted.signature->call, call->noted.function, words, call->may_fail};
+    if (!add_step(of, c)) return false;
     for (int32_t w = 0; w < call->word_count; w++) {
         if (!bind_address(of, call, &formulas[w], &words[w])) return false;
         const int64_t by = repeats ? step_of(of, &formulas[w]) : 0;
@@ -138,16 +154,18 @@ static bool bind_loop(binding *of, const wk_loop *loop) {
     wk_bound_loop *last =
         of->b->loops.count > 0 ? &WK_ITEMS(wk_bound_loop, of->b->loops)[of->b->loops.count - 1] : NULL;
     if (trips == 1 && last != NULL && last->trips == 1) { /* single calls go on in one row */
-        last->count += loop->count;
+        last->count += (int32_t)(of->b->steps.count - first);
         return true;
     }
     wk_bound_loop *bound = WK_PUSH(wk_bound_loop, of->b->loops);
-    if (bound != NULL) *bound = (wk_bound_loop){(int32_t)first, loop->count, trips, first_bump, bumps};
+    if (bound != NULL)
+        *bound = (wk_bound_loop){(int32_t)first, (int32_t)(of->b->steps.count - first), trips, first_bump, bumps};
     return bound != NULL;
 }
 
 static bool bind_all(binding *of, wk_ctx *ctx, wk_arena *arena) {
-    if (!lay_out(of) || !bind_words(of) || !make_room(of, ctx, arena)) return false;
+    if (!lay_out(of) || !bind_words(of) || !wk__chains_reserve(of->b, of->p) || !make_room(of, ctx, arena))
+        return false;
     of->memory = arena->memory;
     for (int64_t l = 0; l < of->p->loops.count; l++)
         if (!bind_loop(of, &WK_ITEMS(const wk_loop, of->p->loops)[l])) return false;
@@ -156,8 +174,11 @@ static bool bind_all(binding *of, wk_ctx *ctx, wk_arena *arena) {
     return true;
 }
 
+#define LISTS(b) \
+    { &(b)->steps, &(b)->words, &(b)->loops, &(b)->bumps, &(b)->patches, &(b)->chains, &(b)->links, &(b)->advances }
+
 bool wk__bind(wk_bound *b, const wk_program *p, int64_t T, wk_ctx *ctx, wk_arena *arena) {
-    wk_growing *const lists[] = {&b->steps, &b->words, &b->loops, &b->bumps, &b->patches};
+    wk_growing *const lists[] = LISTS(b);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) lists[i]->count = 0;
     b->moves = 0;
     binding of = {.b = b, .p = p, .T = T};
@@ -168,7 +189,7 @@ bool wk__bind(wk_bound *b, const wk_program *p, int64_t T, wk_ctx *ctx, wk_arena
 }
 
 void wk__bound_free(wk_bound *b) {
-    wk_growing *const lists[] = {&b->steps, &b->words, &b->loops, &b->bumps, &b->patches};
+    wk_growing *const lists[] = LISTS(b);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) wk__growing_free(lists[i]);
     *b = (wk_bound){0};
 }

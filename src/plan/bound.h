@@ -30,6 +30,24 @@ typedef struct wk_bound_loop {
     int64_t first_bump, bump_count;
 } wk_bound_loop;
 
+/* An address in a chain, and how far a block takes it on. */
+typedef struct wk_advance {
+    wk_word *word;
+    int64_t element_nbytes; /* times the elements of the block */
+} wk_advance;
+
+typedef struct wk_link {
+    wk_bound_step step;
+    wk_word *n;
+    int64_t first_advance, advance_count;
+} wk_link;
+
+typedef struct wk_bound_chain {
+    const wk_link *links;
+    const wk_advance *advances;
+    int32_t count;
+} wk_bound_chain;
+
 /* A word that is the address of an argument. */
 typedef struct wk_patch {
     wk_word *word;
@@ -41,12 +59,19 @@ typedef struct wk_bound {
     int64_t T;
     uint32_t moves; /* of the arena when this was bound; 0: not bound */
     size_t buffer_nbytes;
-    wk_growing steps, words, loops, bumps, patches;
+    wk_growing steps, words, loops, bumps, patches, chains, links, advances;
 } wk_bound;
 
 /* Fills b for T. False when memory is out, recorded. */
 bool wk__bind(wk_bound *b, const wk_program *p, int64_t T, wk_ctx *ctx, wk_arena *arena);
 void wk__bound_free(wk_bound *b);
+
+/* chain.c: the call of a step that is a chain, given as its words; and making one of its calls, which are bound. */
+void wk__chain_call(wk_any_function *function, const wk_word *chain);
+bool wk__chain_bind(wk_bound *b, const wk_program *p, const wk_chain *chain);
+
+/* Room for all chains of the program, whose lists must not move later. */
+bool wk__chains_reserve(wk_bound *b, const wk_program *p);
 
 /* Runs it on these arguments. False when a call failed. */
 bool wk__bound_run(const wk_bound *b, wk_ctx *ctx, wk_tensor *const *inputs, wk_tensor *const *outputs);

@@ -34,45 +34,73 @@ static bool same_presence(const wk_entry *entry) {
 }
 
 static bool fits(const wk_plan *plan, const wk_entry *entry) {
-    if (entry->folded && (plan->T < 1 || (plan->T < 64 && (entry->except >> plan->T & 1)))) return false;
+    if (entry->folded && plan->T < 1) return false;
     for (int32_t i = 0; i < plan->step.in_count; i++)
         if (!same_argument(plan, entry, i)) return false;
     return same_presence(entry);
 }
 
+/* The entry, or one beside it that is for this number of trips alone; NULL when it fits neither. */
+static wk_entry *one_that_fits(const wk_plan *plan, wk_entry *entry) {
+    if (!fits(plan, entry)) return NULL;
+    for (wk_entry *other = entry->others; other != NULL; other = other->next)
+        if (fits(plan, other)) return other;
+    return entry;
+}
+
 /* The one found becomes the first. */
 static wk_entry *find(wk_plan *plan) {
     for (wk_entry **at = &plan->entries; *at != NULL; at = &(*at)->next) {
-        wk_entry *entry = *at;
-        if (!fits(plan, entry)) continue;
+        wk_entry *entry = *at, *found = one_that_fits(plan, entry);
+        if (found == NULL) continue;
         *at = entry->next;
         entry->next = plan->entries;
-        return plan->entries = entry;
+        plan->entries = entry;
+        return found;
     }
     return NULL;
 }
 
 /* ---------------------------------------------------------------------------------------------------- recording --- */
 
-/* A recording for T trips, its own owner. */
-static wk_recording *record(wk_plan *plan, int64_t T, int32_t number) {
-    wk_recording *r = malloc(sizeof *r);
-    wk_argument *arguments = malloc(((size_t)plan->step.in_count + 1) * sizeof *arguments);
-    bool fine = r != NULL && arguments != NULL;
-    if (!fine) wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory");
-    for (int32_t i = 0; fine && i < plan->step.in_count; i++) {
+/* The arguments of the running call with T trips. */
+static void set_arguments(const wk_plan *plan, int64_t T, wk_argument *arguments) {
+    for (int32_t i = 0; i < plan->step.in_count; i++) {
         arguments[i] = plan->arguments[i];
-        for (int32_t d = 0; d < arguments[i].ndim; d++)
+        for (int32_t d = 0; arguments[i].present && d < arguments[i].ndim; d++)
             if (is_trip(plan, i, d)) arguments[i].dims[d] = T;
     }
-    if (fine && !wk__record(r, plan->ctx, &plan->step, arguments, number)) {
-        wk__recording_free(r);
-        fine = false;
-    }
-    free(arguments);
-    if (fine) return r;
+}
+
+/* A recording for these arguments. */
+static wk_recording *record(wk_plan *plan, const wk_argument *arguments, int32_t number) {
+    wk_recording *r = malloc(sizeof *r);
+    if (r == NULL) return wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), NULL;
+    if (wk__record(r, plan->ctx, &plan->step, arguments, number)) return r;
+    wk__recording_free(r);
     free(r);
     return NULL;
+}
+
+/* The same for other numbers of trips than the one at hand. The step may fail there, which is nobody's failure. */
+static wk_recording *record_trips(wk_plan *plan, wk_entry *entry, int64_t T, int32_t number) {
+    set_arguments(plan, T, entry->arguments);
+    wk_recording *r = record(plan, entry->arguments, number);
+    if (r == NULL && wk__status(plan->ctx) != WK_ENOMEM) wk_check(NULL);
+    return r;
+}
+
+static wk_entry *entry_new(wk_plan *plan, wk_entry **list) {
+    wk_entry *entry = calloc(1, sizeof *entry);
+    if (entry != NULL) entry->arguments = calloc((size_t)plan->step.in_count + 1, sizeof *entry->arguments);
+    if (entry == NULL || entry->arguments == NULL) {
+        free(entry);
+        wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory");
+        return NULL;
+    }
+    entry->checks_left = plan->options.checks;
+    entry->next = *list;
+    return *list = entry;
 }
 
 static void recording_drop(wk_recording *r) {
@@ -82,19 +110,11 @@ static void recording_drop(wk_recording *r) {
 }
 
 /* Does the step do the same again, with other numbers in memory? */
-static bool agrees(wk_plan *plan, const wk_recording *r, int64_t T, int32_t number) {
-    wk_recording *again = record(plan, T, number);
+static bool agrees(wk_plan *plan, const wk_entry *entry, const wk_recording *r, int32_t number) {
+    wk_recording *again = record(plan, entry->arguments, number);
     const bool fine = again != NULL && wk__recordings_agree(r, again);
     recording_drop(again);
     return fine;
-}
-
-/* Is the program right for T? False also when recording fails. */
-static bool is_right(wk_plan *plan, const wk_program *p, int64_t T) {
-    wk_recording *r = record(plan, T, (int32_t)T);
-    const bool right = r != NULL && wk__program_matches(p, T, r);
-    recording_drop(r);
-    return right;
 }
 
 /* Numbers of trips that a program is made of, and those that it is tried on. */
@@ -102,37 +122,55 @@ static const int64_t base_trips[] = {9, 12, 16};
 static const int64_t small_trips[] = {1, 2, 3, 4, 5, 6, 7, 8}, large_trips[] = {30, 101};
 #define COUNT(array) ((int32_t)(sizeof(array) / sizeof *(array)))
 
+static bool capture_single(wk_plan *plan, wk_entry *entry, int64_t T) {
+    set_arguments(plan, T, entry->arguments);
+    wk_recording *r = record(plan, entry->arguments, 1);
+    if (r != NULL && agrees(plan, entry, r, 2) && wk__program_fold(&entry->program, &r, &T, 1)) return true;
+    recording_drop(r);
+    return false;
+}
+
+/* Is the program right for T? False also where the step fails. */
+static bool is_right(wk_plan *plan, wk_entry *entry, int64_t T) {
+    wk_recording *r = record_trips(plan, entry, T, (int32_t)T);
+    const bool right = r != NULL && wk__program_matches(&entry->program, T, r);
+    recording_drop(r);
+    return right;
+}
+
+/* A few trips may be too few for the loops of the program; then they get an entry of their own beside it. */
+static bool try_few(wk_plan *plan, wk_entry *entry, int64_t T) {
+    if (is_right(plan, entry, T)) return true;
+    wk_entry *other = wk_ok() ? entry_new(plan, &entry->others) : NULL;
+    if (other == NULL) return false;
+    if (capture_single(plan, other, T)) return true;
+    wk__entry_drop(plan, &entry->others);
+    if (T == plan->T || wk__status(plan->ctx) == WK_ENOMEM) return false;
+    wk_check(NULL);
+    return true;
+}
+
 static bool try_program(wk_plan *plan, wk_entry *entry) {
     for (int32_t i = 0; i < COUNT(large_trips); i++)
-        if (!is_right(plan, &entry->program, large_trips[i])) return false;
-    for (int32_t i = 0; i < COUNT(small_trips) && wk_ok(); i++)
-        if (!is_right(plan, &entry->program, small_trips[i])) entry->except |= UINT64_C(1) << small_trips[i];
-    return wk_ok();
+        if (!is_right(plan, entry, large_trips[i])) return false;
+    for (int32_t i = 0; i < COUNT(small_trips); i++)
+        if (!try_few(plan, entry, small_trips[i])) return false;
+    set_arguments(plan, base_trips[0], entry->arguments);
+    return true;
 }
 
 /* One program for every number of trips. False when there is none, or recording fails. */
 static bool fold(wk_plan *plan, wk_entry *entry) {
     wk_recording *r[COUNT(base_trips)] = {NULL};
     bool fine = true;
-    for (int32_t i = 0; fine && i < COUNT(base_trips); i++) {
-        r[i] = record(plan, base_trips[i], i + 1);
+    for (int32_t i = COUNT(base_trips); fine && i-- > 0;) {
+        r[i] = record_trips(plan, entry, base_trips[i], i + 1);
         fine = r[i] != NULL;
     }
-    fine = fine && agrees(plan, r[0], base_trips[0], 2) &&
-           wk__program_fold(&entry->program, r, base_trips, COUNT(base_trips));
+    fine = fine && agrees(plan, entry, r[0], 2) && wk__program_fold(&entry->program, r, base_trips, COUNT(base_trips));
     for (int32_t i = fine ? 1 : 0; i < COUNT(base_trips); i++) recording_drop(r[i]);
-    if (!fine) return false;
-    entry->folded = true;
-    if (try_program(plan, entry)) return true;
-    wk__program_free(&entry->program);
-    return entry->folded = false;
-}
-
-static bool capture_single(wk_plan *plan, wk_entry *entry) {
-    wk_recording *r = record(plan, plan->T, 1);
-    if (r != NULL && agrees(plan, r, plan->T, 2) && wk__program_fold(&entry->program, &r, &plan->T, 1)) return true;
-    recording_drop(r);
-    return false;
+    entry->folded = fine;
+    return fine && try_program(plan, entry);
 }
 
 /* ---------------------------------------------------------------------------------------------------- the cache --- */
@@ -141,6 +179,7 @@ void wk__entry_drop(wk_plan *plan, wk_entry **at) {
     wk_entry *entry = *at;
     *at = entry->next;
     if (plan->last == entry) plan->last = NULL;
+    while (entry->others != NULL) wk__entry_drop(plan, &entry->others);
     for (int32_t i = 0; i < WK__BOUNDS; i++) wk__bound_free(&entry->bounds[i]);
     wk__program_free(&entry->program);
     free(entry->arguments);
@@ -178,22 +217,8 @@ static bool refuse_other(const wk_plan *plan) {
     return false;
 }
 
-static wk_entry *entry_new(wk_plan *plan) {
-    wk_entry *entry = calloc(1, sizeof *entry);
-    if (entry != NULL) entry->arguments = calloc((size_t)plan->step.in_count + 1, sizeof *entry->arguments);
-    if (entry == NULL || entry->arguments == NULL) {
-        free(entry);
-        wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory");
-        return NULL;
-    }
-    entry->checks_left = plan->options.checks;
-    memcpy(entry->arguments, plan->arguments, (size_t)plan->step.in_count * sizeof *entry->arguments);
-    entry->next = plan->entries;
-    return plan->entries = entry;
-}
-
 static bool capture_folded(wk_plan *plan) {
-    wk_entry *entry = entry_new(plan);
+    wk_entry *entry = entry_new(plan, &plan->entries);
     if (entry != NULL && fold(plan, entry)) return true;
     if (entry != NULL) wk__entry_drop(plan, &plan->entries);
     return false;
@@ -203,11 +228,11 @@ static bool capture_folded(wk_plan *plan) {
 static bool capture(wk_plan *plan) {
     const bool folds = plan->options.trip_count > 0 && plan->T > 0 && !plan->unfoldable;
     plan->stats.captures++;
-    if (folds && capture_folded(plan) && fits(plan, plan->entries)) return true;
-    plan->unfoldable |= folds && (plan->entries == NULL || !plan->entries->folded);
+    if (folds && capture_folded(plan)) return true;
+    plan->unfoldable |= folds;
     plan->stats.unfolded += plan->options.trip_count > 0;
-    wk_entry *entry = wk_ok() ? entry_new(plan) : NULL;
-    if (entry != NULL && capture_single(plan, entry)) return true;
+    wk_entry *entry = wk_ok() ? entry_new(plan, &plan->entries) : NULL;
+    if (entry != NULL && capture_single(plan, entry, plan->T)) return true;
     if (entry != NULL) wk__entry_drop(plan, &plan->entries);
     return false;
 }
@@ -216,7 +241,7 @@ static bool capture(wk_plan *plan) {
 static bool check(wk_plan *plan, wk_entry *entry) {
     if (wk_likely(entry->checks_left <= 0)) return true;
     entry->checks_left--;
-    return agrees(plan, entry->program.base, entry->program.base_T, 3);
+    return agrees(plan, entry, entry->program.base, 3);
 }
 
 wk_entry *wk__entry_for(wk_plan *plan) {
@@ -228,7 +253,7 @@ wk_entry *wk__entry_for(wk_plan *plan) {
     if (plan->options.frozen && plan->entries != NULL) return refuse_other(plan), NULL;
     if (!capture(plan)) return NULL;
     evict(plan);
-    return plan->entries;
+    return one_that_fits(plan, plan->entries);
 }
 
 wk_bound *wk__entry_bound(wk_plan *plan, wk_entry *entry, int64_t T) {

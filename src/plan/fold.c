@@ -112,6 +112,17 @@ static bool fold_call(folding *f, int64_t l, int64_t j) {
 
 /* -------------------------------------------------------------------------------------------------------- loops --- */
 
+/* The loop that the next calls belong to. Calls that are made once go on in one row. */
+static wk_loop *next_loop(folding *f, wk_affine trips) {
+    wk_growing *loops = &f->p->loops;
+    wk_loop *last = loops->count > 0 ? &WK_ITEMS(wk_loop, *loops)[loops->count - 1] : NULL;
+    const bool once = trips.a == 1 && trips.b == 0;
+    if (once && last != NULL && last->trips.a == 1 && last->trips.b == 0) return last;
+    wk_loop *loop = WK_PUSH(wk_loop, *loops);
+    if (loop != NULL) *loop = (wk_loop){(int32_t)f->p->calls.count, 0, trips};
+    return loop;
+}
+
 static bool fold_loop(folding *f, int64_t l) {
     const wk_found_loop *base = loop_of(f, 0, l);
     int64_t trips[MOST_RECORDINGS] = {0};
@@ -119,10 +130,11 @@ static bool fold_loop(folding *f, int64_t l) {
         trips[i] = loop_of(f, i, l)->trips;
         if (loop_of(f, i, l)->period != base->period) return false;
     }
-    wk_loop *loop = WK_PUSH(wk_loop, f->p->loops);
+    wk_affine fitted;
+    if (!fit(f, trips, &fitted)) return false;
+    wk_loop *loop = next_loop(f, fitted);
     if (loop == NULL) return f->no_memory = true, false;
-    *loop = (wk_loop){(int32_t)f->p->calls.count, (int32_t)base->period, {0, 0}};
-    if (!fit(f, trips, &loop->trips)) return false;
+    loop->count += (int32_t)base->period;
     for (int64_t j = 0; j < base->period; j++)
         if (!fold_call(f, l, j)) return false;
     return true;
@@ -177,7 +189,7 @@ bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const int6
     *p = (wk_program){.base_T = T[0]};
     bool fine = fold_all(&f);
     for (int32_t i = 0; i < count; i++) wk__structure_free(&f.s[i]);
-    if (fine && !wk__program_place(p)) fine = false, f.no_memory = true;
+    if (fine && !(wk__program_fuse(p) && wk__program_place(p))) fine = false, f.no_memory = true;
     if (f.no_memory) wk__fail(recordings[0]->ctx, WK_ENOMEM, "plan", "out of memory");
     if (fine)
         p->base = recordings[0];
@@ -194,5 +206,6 @@ void wk__program_free(wk_program *p) {
     wk__growing_free(&p->formulas);
     wk__growing_free(&p->loops);
     wk__growing_free(&p->families);
+    wk__growing_free(&p->chains);
     *p = (wk_program){0};
 }

@@ -5,8 +5,8 @@
  *     B            +-------+                         a slot is as large as the largest family in it
  *     C                +-------+
  *
- * Larger families choose first, so that small ones fill what is left over. What a loop touches is alive through all of
- * it. A buffer that lives within one trip of one loop is the same in every trip. */
+ * Larger families choose first, so that small ones fill what is left over. What a loop or a chain touches is alive
+ * through all of it. A buffer that lives within one trip of one loop is the same in every trip. */
 #include <stdlib.h>
 
 #include "plan/program.h"
@@ -30,10 +30,25 @@ static void for_words(wk_program *p, visit_word *visit) {
 
 static bool repeats(const wk_loop *loop) { return loop->trips.a != 1 || loop->trips.b != 0; }
 
+const wk_chain *wk__chain_of(const wk_program *p, int64_t call) {
+    const wk_chain *chains = WK_ITEMS(const wk_chain, p->chains);
+    int64_t low = 0, high = p->chains.count; /* those before low begin at or before the call */
+    while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        if (chains[middle].first <= call)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 && call < chains[low - 1].first + chains[low - 1].count ? &chains[low - 1] : NULL;
+}
+
 static void widen(wk_program *p, const wk_loop *loop, int64_t call, wk_formula *formula) {
     wk_family *family = family_at(p, formula->id);
-    const int32_t from = repeats(loop) ? loop->first : (int32_t)call;
-    const int32_t to = repeats(loop) ? loop->first + loop->count - 1 : (int32_t)call;
+    const wk_chain *chain = wk__chain_of(p, call);
+    int32_t from = chain != NULL ? chain->first : (int32_t)call;
+    int32_t to = chain != NULL ? chain->first + chain->count - 1 : (int32_t)call;
+    if (repeats(loop)) from = loop->first, to = loop->first + loop->count - 1;
     if (from < family->from) family->from = from;
     if (to > family->to) family->to = to;
 }
@@ -85,12 +100,14 @@ bool wk__program_place(wk_program *p) {
     if (order == NULL) return false;
     for_words(p, widen);
     share_trips(p);
+    int64_t placed = 0;
     for (int64_t k = 0; k < count; k++) {
         const wk_family *family = family_at(p, k);
-        order[k] = (by_size){wk__at(family->nbytes, p->base_T) * wk__at(family->members, p->base_T), k};
+        const int64_t nbytes = wk__at(family->nbytes, p->base_T) * wk__at(family->members, p->base_T);
+        if (family->block < 0) order[placed++] = (by_size){nbytes, k};
     }
-    qsort(order, (size_t)count, sizeof *order, larger_first);
-    for (int64_t i = 0; i < count; i++) {
+    qsort(order, (size_t)placed, sizeof *order, larger_first);
+    for (int64_t i = 0; i < placed; i++) {
         wk_family *family = family_at(p, order[i].family);
         family->slot = 0;
         while (!is_free(p, order, i, family->slot, family)) family->slot++;

@@ -62,21 +62,32 @@ void wk_plan_free(wk_plan *plan) {
 
 /* ---------------------------------------------------------------------------------------------------- arguments --- */
 
-static bool take_argument(wk_plan *plan, int32_t i, const wk_tensor *t) {
+static bool is_fine(const wk_plan *plan, const wk_tensor *t) {
+    const bool usable = t->live == WK__LIVE && (t->ctx == plan->ctx || wk__is_shared(t));
+    return usable && (t->flags & WK__CONTIGUOUS) && !wk__needs_grad(t);
+}
+
+/* Completes what is pending; false, recorded, when it is no argument even so. */
+WK_NOINLINE static bool make_fine(wk_plan *plan, int32_t i, const wk_tensor *t) {
     char name[32];
     snprintf(name, sizeof name, "input %" PRId32, i);
-    plan->arguments[i] = (wk_argument){.present = t != NULL};
-    if (t == NULL) return true;
     if (!wk__usable(plan->ctx, t, "plan_run", name)) return false;
-    if (!(t->flags & WK__CONTIGUOUS))
-        return wk__fail(plan->ctx, WK_ESTATE, "plan_run", "%s is not contiguous: wk_contiguous it", name), false;
-    if (wk__needs_grad(t))
-        return wk__fail(plan->ctx, WK_ESTATE, "plan_run", "%s requires a gradient or has a history: wk_detach it",
-                        name),
-               false;
-    plan->arguments[i].dtype = t->a.dtype;
-    plan->arguments[i].ndim = t->a.ndim;
-    memcpy(plan->arguments[i].dims, t->a.dims, (size_t)t->a.ndim * sizeof *t->a.dims);
+    if (is_fine(plan, t)) return true;
+    wk__fail(plan->ctx, WK_ESTATE, "plan_run",
+             wk__needs_grad(t) ? "%s requires a gradient or has a history: wk_detach it"
+                               : "%s is not contiguous: wk_contiguous it",
+             name);
+    return false;
+}
+
+static bool take_argument(wk_plan *plan, int32_t i, const wk_tensor *t) {
+    wk_argument *a = &plan->arguments[i];
+    a->present = t != NULL;
+    if (t == NULL) return true;
+    if (wk_unlikely(!is_fine(plan, t)) && !make_fine(plan, i, t)) return false;
+    a->dtype = t->a.dtype;
+    a->ndim = t->a.ndim;
+    for (int32_t d = 0; d < t->a.ndim; d++) a->dims[d] = t->a.dims[d];
     return true;
 }
 

@@ -8,11 +8,11 @@ enum { WK__BOUNDS = 16 }; /* numbers of trips that stay bound at once */
 
 /* What was recorded for some shapes: for these, or (`folded`) for every number of trips but a few. */
 typedef struct wk_entry {
-    struct wk_entry *next; /* used before this one */
+    struct wk_entry *next; /* the one used before it */
     wk_program program;
     wk_argument *arguments;
     bool folded;
-    uint64_t except; /* bit T: this number of trips is not as the others */
+    struct wk_entry *others; /* folded: for numbers of trips that are not as all others */
     int32_t checks_left;
     wk_bound bounds[WK__BOUNDS];
 } wk_entry;

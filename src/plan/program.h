@@ -40,7 +40,15 @@ typedef struct wk_family {
     wk_affine nbytes, members;
     int32_t from, to; /* calls */
     int32_t slot;     /* families that are never alive at once share one */
+    int32_t block;    /* a temporary of a chain: its block; else -1 */
 } wk_family;
+
+/* Element-wise calls in a row that run together, a block of elements at a time. */
+enum { WK__BLOCK = 1024, WK__BLOCK_NBYTES = WK__BLOCK * 8 };
+typedef struct wk_chain {
+    int32_t first, count;
+    int32_t blocks; /* for its temporaries */
+} wk_chain;
 
 typedef struct wk_output_shape {
     wk_dtype dtype;
@@ -53,7 +61,7 @@ typedef struct wk_program {
     int64_t base_T;
     wk_growing calls;    /* wk_recorded_call: a loop's once */
     wk_growing formulas; /* for the words of these calls, by first_word */
-    wk_growing loops, families;
+    wk_growing loops, families, chains;
     wk_output_shape *outputs;
     int32_t slot_count;
 } wk_program;
@@ -90,7 +98,13 @@ typedef struct wk_found_family {
 bool wk__find_structure(wk_structure *s, const wk_recording *r, bool find_loops);
 void wk__structure_free(wk_structure *s);
 
+/* fuse.c: finds chains. False when memory is out. */
+bool wk__program_fuse(wk_program *p);
+
 /* place.c: which families may share memory. */
 bool wk__program_place(wk_program *p);
+
+/* The chain that a call is a link of, or NULL. */
+const wk_chain *wk__chain_of(const wk_program *p, int64_t call);
 
 #endif

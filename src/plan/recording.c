@@ -281,7 +281,7 @@ static void take_output(wk_recording *r, int32_t k, wk_tensor *t) {
     WK_ITEMS(wk_buffer_block, r->blocks)[block].output = k;
 }
 
-/* ----------------------------------------------------------------------------------------------------- the run --- */
+/* ------------------------------------------------------------------------------------------------------ the run --- */
 
 static void call_step(wk_recording *r, const wk_plan_step *step) {
     wk_tensor **out = calloc((size_t)step->out_count + 1, sizeof *out);

@@ -15,8 +15,13 @@ static int by_address(const void *a, const void *b) {
     return ((*x)->data > (*y)->data) - ((*x)->data < (*y)->data);
 }
 
+/* Does an address lie within n bytes, or, where `at_end` allows it, behind the last (of an empty array)? */
+static bool within(const char *address, const char *begin, int64_t n, bool at_end) {
+    return address >= begin && address < begin + n + at_end;
+}
+
 /* The block that holds an address, or NULL. */
-static wk_buffer_block *block_at(const resolver *s, const char *address) {
+static wk_buffer_block *block_at(const resolver *s, const char *address, bool at_end) {
     int64_t low = 0, high = s->r->blocks.count; /* those before low begin at or below the address */
     while (low < high) {
         const int64_t middle = (low + high) / 2;
@@ -26,27 +31,26 @@ static wk_buffer_block *block_at(const resolver *s, const char *address) {
             high = middle;
     }
     wk_buffer_block *b = low > 0 ? s->sorted[low - 1] : NULL;
-    return b != NULL && address <= b->data + b->nbytes ? b : NULL;
+    return b != NULL && within(address, b->data, b->nbytes, at_end) ? b : NULL;
 }
 
 /* The argument that holds an address, or -1. */
-static int32_t input_at(const wk_recording *r, const char *address) {
+static int32_t input_at(const wk_recording *r, const char *address, bool at_end) {
     for (int32_t i = 0; i < r->in_count; i++) {
         if (r->inputs[i] == NULL) continue;
         const wk_array *a = &r->inputs[i]->a;
-        const char *begin = a->data;
-        if (address >= begin && address <= begin + a->numel * wk__dtype_nbytes[a->dtype]) return i;
+        if (within(address, a->data, a->numel * wk__dtype_nbytes[a->dtype], at_end)) return i;
     }
     return -1;
 }
 
-static bool is_external(resolver *s, const char *address) {
+static bool is_external(resolver *s, const char *address, bool at_end) {
     const wk_growing *externals = &s->r->externals;
     if (address == (const char *)&s->r->ctx->cell) return true;
     for (int64_t i = 0; i < externals->count; i++) {
         const int64_t at = (s->last_external + i) % externals->count;
         const wk_external *e = &WK_ITEMS(const wk_external, *externals)[at];
-        if (address < e->begin || address > e->end) continue;
+        if (!within(address, e->begin, e->end - e->begin, at_end)) continue;
         s->last_external = at;
         return true;
     }
@@ -71,23 +75,32 @@ static bool first_use(resolver *s, const wk_recorded_call *call, wk_buffer_block
     return letter == 'w' || b->nbytes == 0 || refuse(s, call, "reads elements that no kernel wrote");
 }
 
-static bool resolve_address(resolver *s, const wk_recorded_call *call, char letter, char *address, wk_symbol *symbol) {
-    wk_buffer_block *b;
+/* Finds the place of an address; WK__NUMBER: it is in nothing that is known. */
+static bool find_place(resolver *s, const wk_recorded_call *call, char letter, char *address, bool at_end,
+                       wk_symbol *symbol) {
+    wk_buffer_block *b = block_at(s, address, at_end);
     int32_t input;
-    if (address == NULL) {
-        *symbol = (wk_symbol){WK__NUMBER, 0, 0};
-    } else if ((b = block_at(s, address)) != NULL) {
+    if (b != NULL) {
         if (b->id < 0 && !first_use(s, call, b, letter)) return false;
         const bool output = b->output >= 0;
         *symbol = (wk_symbol){output ? WK__OUTPUT : WK__LOCAL, output ? b->output : b->id, address - b->data};
-    } else if ((input = input_at(s->r, address)) >= 0) {
+    } else if ((input = input_at(s->r, address, at_end)) >= 0) {
         *symbol = (wk_symbol){WK__INPUT, input, address - (char *)s->r->inputs[input]->a.data};
-    } else if (letter == 'g' || is_external(s, address)) {
+    } else if (is_external(s, address, at_end)) {
         *symbol = (wk_symbol){WK__ABSOLUTE, 0, (int64_t)(intptr_t)address};
     } else {
-        return refuse(s, call, "uses memory that is no tensor's");
+        *symbol = (wk_symbol){WK__NUMBER, 0, 0};
     }
     return true;
+}
+
+static bool resolve_address(resolver *s, const wk_recorded_call *call, char letter, char *address, wk_symbol *symbol) {
+    *symbol = (wk_symbol){WK__NUMBER, 0, 0};
+    if (letter == 'g') *symbol = (wk_symbol){WK__ABSOLUTE, 0, (int64_t)(intptr_t)address};
+    if (letter == 'g' || address == NULL) return true;
+    for (int at_end = 0; at_end < 2 && symbol->space == WK__NUMBER; at_end++)
+        if (!find_place(s, call, letter, address, at_end, symbol)) return false;
+    return symbol->space != WK__NUMBER || refuse(s, call, "uses memory that is no tensor's");
 }
 
 static bool is_address(char letter) { return letter == 'r' || letter == 'w' || letter == 'g'; }

@@ -1,0 +1,163 @@
+/* fuse.c -- chains of element-wise calls, which run together a block of elements at a time.
+ *
+ *     mul  a, b -> s                a block of each, while it lies in the first-level cache:
+ *     add  s, c -> t                    mul, add, tanh;  mul, add, tanh;  ...
+ *     tanh t -> y                   s and t are a block long, and the same one
+ *
+ * The kernels are the same ones, and each of their results depends on its elements alone, so the bits are, too. Calls
+ * are a chain when they stand in a row, are over the same number of elements, and meet the same memory, if one of them
+ * writes it, only element for element. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/program.h"
+
+/* Kernels that take all their elements from one type and look at one place of each array at a time; an address is
+ * followed by its stride. */
+static const char *const patterns[] = {"nwnrn", "nwnrnrn", "nwnrnf", "nwnrnff", "nwnrnrnff1", "nwnrnrnf"};
+
+/* These give bools, which are of another size. */
+static const char *const truths[] = {
+#define WK_RELATION(name, formula) #name,
+#define WK_PROPERTY(name, formula) #name,
+#include "kernel/truths.def"
+    "convert",
+};
+
+static bool is_among(const char *text, const char *const *texts, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(text, texts[i]) == 0) return true;
+    return false;
+}
+
+static const wk_recorded_call *call_at(const wk_program *p, int64_t c) {
+    return &WK_ITEMS(const wk_recorded_call, p->calls)[c];
+}
+
+static const wk_formula *formulas_of(const wk_program *p, int64_t c) {
+    return WK_ITEMS(const wk_formula, p->formulas) + call_at(p, c)->first_word;
+}
+
+static bool is_number(const wk_formula *f) { return f->step.a == 0 && f->step.b == 0; }
+
+/* Can it be a link? An output that is repeated gathers a sum, which must not be split. */
+static bool is_elementwise(const wk_program *p, int64_t c) {
+    const wk_recorded_call *call = call_at(p, c);
+    const wk_formula *f = formulas_of(p, c);
+    const char *letters = call->noted.signature->letters;
+    if (call->noted.dtype != WK_F32 && call->noted.dtype != WK_F64) return false;
+    if (!is_among(letters, patterns, sizeof patterns / sizeof *patterns)) return false;
+    if (is_among(call->noted.name, truths, sizeof truths / sizeof *truths)) return false;
+    for (int32_t w = 1; letters[w] == 'w' || letters[w] == 'r'; w += 2)
+        if (f[w + 1].value.b != 0 || !is_number(&f[w + 1])) return false;
+    return is_number(&f[0]) && f[2].value.a != 0;
+}
+
+/* --------------------------------------------------------------------------------------------------- dependence --- */
+
+static bool same_place(const wk_formula *a, const wk_formula *b) {
+    return a->space == b->space && a->id == b->id && a->value.a == b->value.a && a->value.b == b->value.b &&
+           a->step.a == b->step.a && a->step.b == b->step.b && a->member.a == b->member.a &&
+           a->member.b == b->member.b && a->member_step == b->member_step;
+}
+
+/* Memory that cannot be the same: other buffers, and outputs, which are new in each run. */
+static bool are_apart(const wk_formula *a, const wk_formula *b) {
+    const bool own_a = a->space == WK__LOCAL || a->space == WK__OUTPUT;
+    const bool own_b = b->space == WK__LOCAL || b->space == WK__OUTPUT;
+    return (own_a || own_b) && (a->space != b->space || a->id != b->id);
+}
+
+/* The addresses of two calls, of which one writes: element for element, or apart. */
+static bool in_step(const wk_program *p, int64_t c, int64_t d) {
+    const char *of_c = call_at(p, c)->noted.signature->letters, *of_d = call_at(p, d)->noted.signature->letters;
+    const wk_formula *fc = formulas_of(p, c), *fd = formulas_of(p, d);
+    for (int32_t v = 1; of_c[v] == 'w' || of_c[v] == 'r'; v += 2)
+        for (int32_t w = 1; of_d[w] == 'w' || of_d[w] == 'r'; w += 2) {
+            if ((of_c[v] == 'r' && of_d[w] == 'r') || are_apart(&fc[v], &fd[w])) continue;
+            if (!same_place(&fc[v], &fd[w]) || fc[v + 1].value.a != fd[w + 1].value.a) return false;
+        }
+    return true;
+}
+
+/* Can call c join the chain that began at `first`? */
+static bool joins(const wk_program *p, int64_t first, int64_t c) {
+    const wk_formula *n = formulas_of(p, first), *m = formulas_of(p, c);
+    if (!is_elementwise(p, c) || n->value.a != m->value.a || n->value.b != m->value.b) return false;
+    if (call_at(p, c)->noted.dtype != call_at(p, first)->noted.dtype) return false;
+    for (int64_t d = first; d < c; d++)
+        if (!in_step(p, d, c)) return false;
+    return true;
+}
+
+/* -------------------------------------------------------------------------------------------------- temporaries --- */
+
+/* The calls in which each family is met: within one chain, it need not be longer than a block. */
+static void find_extents(wk_program *p) {
+    for (int64_t c = 0; c < p->calls.count; c++) {
+        const wk_recorded_call *call = call_at(p, c);
+        for (int32_t w = 0; w < call->word_count; w++) {
+            const wk_formula *f = &formulas_of(p, c)[w];
+            if (f->space != WK__LOCAL) continue;
+            wk_family *family = &WK_ITEMS(wk_family, p->families)[f->id];
+            if (c < family->from) family->from = (int32_t)c;
+            if (c > family->to) family->to = (int32_t)c;
+        }
+    }
+}
+
+/* A whole array, contiguous, from its beginning. */
+static bool is_plain(const wk_formula *address) {
+    return address->value.a == 0 && address->value.b == 0 && is_number(address) && address[1].value.a == 1;
+}
+
+static bool plain_throughout(const wk_program *p, const wk_chain *chain, int32_t id) {
+    const wk_formula *first = NULL;
+    for (int32_t c = chain->first; c < chain->first + chain->count; c++) {
+        const char *letters = call_at(p, c)->noted.signature->letters;
+        const wk_formula *f = formulas_of(p, c);
+        for (int32_t w = 1; letters[w] == 'w' || letters[w] == 'r'; w += 2) {
+            if (f[w].space != WK__LOCAL || f[w].id != id) continue;
+            first = first != NULL ? first : &f[w];
+            if (!is_plain(&f[w]) || !same_place(&f[w], first)) return false;
+        }
+    }
+    return true;
+}
+
+/* Gives the chain's own temporaries blocks; a result may go where an input of the same call ends. */
+static void give_blocks(wk_program *p, wk_chain *chain) {
+    for (int64_t k = 0; k < p->families.count; k++) {
+        wk_family *family = &WK_ITEMS(wk_family, p->families)[k];
+        if (family->from < chain->first || family->to >= chain->first + chain->count) continue;
+        if (!plain_throughout(p, chain, (int32_t)k)) continue;
+        int32_t block = 0;
+        for (int64_t j = 0; j < p->families.count; j++) {
+            const wk_family *other = &WK_ITEMS(wk_family, p->families)[j];
+            if (other->block != block || other->from > family->to || other->to < family->from) continue;
+            if (other->to == family->from || other->from == family->to) continue;
+            block++, j = -1; /* taken: try the next one, from the beginning */
+        }
+        family->block = block;
+        if (block >= chain->blocks) chain->blocks = block + 1;
+    }
+}
+
+bool wk__program_fuse(wk_program *p) {
+    find_extents(p);
+    for (int64_t k = 0; k < p->families.count; k++) WK_ITEMS(wk_family, p->families)[k].block = -1;
+    for (int64_t l = 0; l < p->loops.count; l++) {
+        wk_loop *loop = &WK_ITEMS(wk_loop, p->loops)[l];
+        for (int32_t c = loop->first, next; c < loop->first + loop->count; c = next) {
+            next = c + 1;
+            if (!is_elementwise(p, c)) continue;
+            while (next < loop->first + loop->count && joins(p, c, next)) next++;
+            if (next - c < 2) continue;
+            wk_chain *chain = WK_PUSH(wk_chain, p->chains);
+            if (chain == NULL) return false;
+            *chain = (wk_chain){.first = c, .count = next - c};
+            give_blocks(p, chain);
+        }
+    }
+    return true;
+}
