@@ -23,6 +23,11 @@ INLINE vec v_load(const float *p) {
     return _mm256_loadu_ps(p);
 }
 
+INLINE vec v_load_strided(const float *p, int64_t s) {
+    const float *const q = p + 4 * s;
+    return _mm256_setr_ps(p[0], p[s], p[2 * s], p[3 * s], q[0], q[s], q[2 * s], q[3 * s]);
+}
+
 INLINE vec v_load_first(const float *p, mask m) {
     return _mm256_maskload_ps(p, m);
 }

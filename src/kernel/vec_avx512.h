@@ -23,6 +23,12 @@ INLINE vec v_load(const float *p) {
     return _mm512_loadu_ps(p);
 }
 
+INLINE vec v_load_strided(const float *p, int64_t s) {
+    const float *const q = p + 4 * s, *const u = p + 8 * s, *const v = p + 12 * s;
+    return _mm512_setr_ps(p[0], p[s], p[2 * s], p[3 * s], q[0], q[s], q[2 * s], q[3 * s], u[0], u[s], u[2 * s],
+                          u[3 * s], v[0], v[s], v[2 * s], v[3 * s]);
+}
+
 INLINE vec v_load_first(const float *p, mask m) {
     return _mm512_maskz_loadu_ps(m, p);
 }

@@ -51,9 +51,26 @@ WK_NOINLINE static void sum_to_walk(const wk_array *y, const wk_array *x) {
     }
 }
 
+/* Is x a stack of arrays like y, one after another? */
+static bool stacks(const wk_array *x, const wk_array *y) {
+    if (!wk__array_is_contiguous(x) || !wk__array_is_contiguous(y) || y->ndim > x->ndim || y->numel == 0) return false;
+    bool like = true;
+    int32_t d = 1;
+    for (; d <= y->ndim && like; d++) like = y->dims[y->ndim - d] == x->dims[x->ndim - d];
+    if (!like) /* or has y only sizes of 1 from here on? */
+        for (like = true, d--; d <= y->ndim && like; d++) like = y->dims[y->ndim - d] == 1;
+    return like;
+}
+
 void wk__sum_to(const wk_array *y, const wk_array *x, bool add) {
     if (x->numel == y->numel && wk__array_is_contiguous(x) && wk__array_is_contiguous(y)) { /* nothing is stretched */
         (add ? wk__kernels->accumulate : wk__kernels->copy)[y->dtype](x->numel, y->data, 1, x->data, 1);
+        return;
+    }
+    wk_fibre_kernel *const fold = wk__kernels->fold_sum[y->dtype];
+    if (fold != NULL && stacks(x, y)) { /* the gradient of a bias */
+        fold(&(wk_fibres){.count = y->numel, .n = x->numel / y->numel, .y = y->data, .y_next = 1, .x = x->data,
+                          .x_next = 1, .x_along = y->numel, .add = add});
         return;
     }
     if (!add) wk__zero(y);
