@@ -49,6 +49,7 @@
 #include "wick/tensor.h"
 #include "wick/ops.h"
 #include "wick/grad.h"
+#include "wick/batch.h"
 #include "wick/custom.h"
 #include "wick/nn.h"
 #include "wick/optim.h"

@@ -22,6 +22,7 @@ typedef struct machine {
     uint64_t random;
     wk_dtype dtype;
     bool scoped;    /* nested scopes, drops; else everything is made in one scope */
+    bool reads;     /* looks at elements now and then, and makes some things without recording */
     bool detaches;  /* may detach: then differences tell another gradient */
     int32_t live_count;
     wk_tensor *leaf[LEAVES], *live[MAX_LIVE]; /* live: what the program can still reach, the newest last */
@@ -295,6 +296,15 @@ static void drop_newest(machine *m, int32_t before) {
     if (m->scoped) wk_drop(t);
 }
 
+/* What a program does that goes by values: it looks at some, and it makes some that nobody will differentiate. */
+static void look_around(machine *m) {
+    if (chance(m, 15)) wk_data(pick(m));
+    if (!chance(m, 10)) return;
+    const bool enabled = wk_set_grad_enabled(false);
+    make_live(m, random_op(m));
+    wk_set_grad_enabled(enabled);
+}
+
 static void random_block(machine *m, int depth) {
     const int32_t before = m->live_count;
     const int64_t steps = 2 + below(m, 6);
@@ -302,6 +312,7 @@ static void random_block(machine *m, int depth) {
         if (depth < MAX_DEPTH && chance(m, 30)) inner_block(m, depth);
         else make_live(m, random_op(m));
         if (chance(m, 15)) drop_newest(m, before);
+        if (m->reads) look_around(m);
     }
 }
 
@@ -320,11 +331,12 @@ static wk_tensor *leaf_of(int i, wk_dtype dtype, const numbers *values) {
     return wk_requires_grad_(wk_from_data(data, shapes[i].ndim, shapes[i].dims, dtype), true);
 }
 
-/* Runs the program of a seed on leaves with these values; returns its loss, to which half of what it made leads. */
-static wk_tensor *run_program(machine *m, uint64_t seed, wk_dtype dtype, bool scoped, const numbers *values) {
-    *m = (machine){.random = seed, .dtype = dtype, .scoped = scoped, .detaches = seed % 4 == 0};
-    for (int i = 0; i < LEAVES; i++) make_live(m, m->leaf[i] = leaf_of(i, dtype, values));
-    m->buffer = wk_zeros(WK_SHAPE(2, 3), dtype);
+/* Runs the program of a seed on m's leaves; returns its loss, to which half of what it made leads. */
+static wk_tensor *run_on_leaves(machine *m, uint64_t seed) {
+    m->random = seed;
+    m->detaches = seed % 4 == 0;
+    for (int i = 0; i < LEAVES; i++) make_live(m, m->leaf[i]);
+    m->buffer = wk_zeros(WK_SHAPE(2, 3), m->dtype);
     random_block(m, 0);
     wk_tensor *loss = m->middle = wk_mul(m->leaf[0], m->leaf[0]);
     for (int32_t i = 0; i < m->live_count; i++) {

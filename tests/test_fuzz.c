@@ -18,6 +18,13 @@ static const char *of_seed(const char *what) {
     return text;
 }
 
+/* The program of a seed on new leaves with these values; returns its loss. */
+static wk_tensor *run_program(machine *m, uint64_t seed, wk_dtype dtype, bool scoped, const numbers *values) {
+    *m = (machine){.dtype = dtype, .scoped = scoped};
+    for (int i = 0; i < LEAVES; i++) m->leaf[i] = leaf_of(i, dtype, values);
+    return run_on_leaves(m, seed);
+}
+
 /* What gradients are asked for. */
 enum { TARGETS = LEAVES + 1 };
 typedef struct targets { wk_tensor *of[TARGETS]; } targets;

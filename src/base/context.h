@@ -17,6 +17,7 @@ typedef struct wk_scope_frame {
     int64_t first_handle;
     struct wk_list *first_list; /* the newest list when the scope opened */
     struct wk_node *last_node;  /* the newest node when the scope opened: it and all before belong to outer scopes */
+    bool is_batch;              /* calls in it are put off (batch/batch.h) */
     bool joined;                /* something was yielded: the scope's part of the tape goes to its parent */
 } wk_scope_frame;
 
@@ -49,6 +50,7 @@ enum {
     WK__WATCH_OPS = 2,      /* there is an op hook */
     WK__WATCH_READS = 8,    /* a checkpoint collects what its function reads */
     WK__WATCH_ANOMALY = 4,  /* numbers that are not finite are refused */
+    WK__WATCH_BATCH = 32,   /* a batch is open and may put calls off */
     WK__WATCH_CAPTURE = 16, /* a plan records what the program does (NOTE [Capture] in capture.h) */
 };
 
@@ -92,6 +94,7 @@ struct wk_ctx {
     int32_t log_level;
     int64_t root_warning;       /* bytes of the root scope that are worth a word */
 
+    struct wk_batch *batch;    /* the one that is open, if one is */
     struct wk_registered *ops; /* what users registered (op/custom.c), newest first */
 
     struct wk_rng *rng; /* made at the first draw */

@@ -65,17 +65,19 @@ const char *wk__input_name(const wk_op *op, int32_t i, char *buffer, size_t nbyt
 
 /* ------------------------------------------------------------------------------------------------------- inputs --- */
 
-WK_NOINLINE static bool refuse_input(wk_call *c, int32_t i) {
+/* Shared tensors are usable though their context is another; promises are kept here, unless only shapes are asked
+ * for. */
+WK_NOINLINE static bool check_unusual(wk_call *c, int32_t i) {
     char name[24];
-    wk__usable(c->ctx, c->in[i], c->op->name, wk__input_name(c->op, i, name, sizeof name));
-    return false;
+    wk__input_name(c->op, i, name, sizeof name);
+    return (c->later ? wk__known : wk__usable)(c->ctx, c->in[i], c->op->name, name);
 }
 
 /* Variadic rows read no input and no output in their gradients. */
 WK_NOINLINE static bool check_list(wk_call *c) {
     for (int32_t i = 0; i < c->in_count; i++) {
         const wk_tensor *x = c->in[i];
-        if (x == NULL || x->live != WK__LIVE || (x->ctx != c->ctx && !wk__is_shared(x))) return refuse_input(c, i);
+        if (wk_unlikely(x == NULL || x->live != WK__LIVE || x->ctx != c->ctx) && !check_unusual(c, i)) return false;
         c->needs_grad |= wk__needs_grad(x);
     }
     return true;
@@ -90,8 +92,7 @@ WK_INLINE bool check_inputs(wk_call *c, int32_t in_count) {
     for (int32_t i = 0; i < in_count; i++) {
         const wk_tensor *x = c->in[i];
         if (x == NULL && (op->optional >> i & 1)) continue;
-        if (wk_unlikely(x == NULL || x->live != WK__LIVE || x->ctx != ctx) && !wk__is_shared(x))
-            return refuse_input(c, i);
+        if (wk_unlikely(x == NULL || x->live != WK__LIVE || x->ctx != ctx) && !check_unusual(c, i)) return false;
         if (!wk__needs_grad(x)) continue;
         needs_grad = true;
         reads |= op->reads[i];
@@ -164,13 +165,28 @@ WK_NOINLINE static wk_tensor *run_watched(wk_call *c) {
     return NULL;
 }
 
+/* In a batch, which may put the call off. When it does not, nothing that this call does is put off either. */
+WK_NOINLINE static wk_tensor *apply_watched(wk_call *c) {
+    wk_ctx *ctx = c->ctx;
+    const bool in_batch = (ctx->watch & WK__WATCH_BATCH) != 0;
+    if (in_batch && wk__batch_takes(c)) return c->out[0];
+    if (!wk__call_check(c)) return NULL;
+    if (in_batch && (c->op->flags & WK__OP_IN_PLACE)) wk__before_write(c->in[0]);
+    ctx->watch &= (uint8_t)~WK__WATCH_BATCH;
+    wk_tensor *y = wk_ok() ? run_watched(c) : NULL;
+    if (in_batch && ctx->batch != NULL) ctx->watch |= WK__WATCH_BATCH;
+    return y;
+}
+
 wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {
     wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
     write_outputs(&c, outs);
     if (wk_unlikely(!wk__ready(c.ctx))) return NULL;
-    if (wk_unlikely(!wk__call_check(&c))) return NULL;
     wk_tensor *y;
-    if (wk_unlikely(c.ctx->watch != 0)) y = run_watched(&c);
+    if (wk_unlikely(c.ctx->watch != 0))
+        y = apply_watched(&c);
+    else if (wk_unlikely(!wk__call_check(&c)))
+        y = NULL;
     else y = op->flags & WK__OP_IN_PLACE ? wk__apply_in_place(&c) : run(&c, in_count, op->out_count);
     if (y != NULL) write_outputs(&c, outs);
     return y;
@@ -179,8 +195,9 @@ wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, vo
 /* The same with one output and a number of inputs that the compiler knows. */
 WK_INLINE wk_tensor *apply_few(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs) {
     wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
-    if (wk_unlikely(!wk__ready(c.ctx)) || wk_unlikely(!check_inputs(&c, in_count))) return NULL;
-    if (wk_unlikely(c.ctx->watch != 0)) return run_watched(&c);
+    if (wk_unlikely(!wk__ready(c.ctx))) return NULL;
+    if (wk_unlikely(c.ctx->watch != 0)) return apply_watched(&c);
+    if (wk_unlikely(!check_inputs(&c, in_count))) return NULL;
     return op->flags & WK__OP_IN_PLACE ? wk__apply_in_place(&c) : run(&c, in_count, 1);
 }
 
@@ -197,7 +214,7 @@ wk_tensor *wk__apply3(const wk_op *op, wk_tensor *a, wk_tensor *b, wk_tensor *c,
 }
 
 wk_tensor *wk__compose(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {
-    wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs};
+    wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs, .later = true};
     write_outputs(&c, outs);
     if (!wk__ready(c.ctx) || !wk__call_check(&c)) return NULL;
     if (!op->shape(&c)) return c.retype ? wk__apply_retyped(&c, outs) : NULL;

@@ -40,6 +40,9 @@ static inline bool wk__call_record(wk_call *c) {
 /* False, recorded, when memory is out; then the scope keeps the outputs that it has got, and the others are gone. */
 bool wk__call_give(wk_call *c);
 
+/* batch/defer.c: may the open batch put the call off? True: it has, or it failed (recorded, no outputs). */
+bool wk__batch_takes(wk_call *c);
+
 /* Lets go of the outputs; returns NULL for the caller to return. */
 wk_tensor *wk__call_abandon(wk_call *c);
 

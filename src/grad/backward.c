@@ -168,6 +168,29 @@ wk_status wk__grads(wk_walk *walk, int32_t y_count, wk_tensor *const *ys, wk_ten
     return ctx->failure.status;
 }
 
+/* To the walk, what was computed together is one: it brings the gradient of the whole, of which a row is taken. */
+static wk_status grads_of_rows(wk_walk *walk, wk_tensor *y, wk_tensor *one, wk_tensor *const *xs, wk_tensor **out) {
+    wk_ctx *ctx = walk->ctx;
+    const int32_t count = walk->target_count, size_class = wk__heap_class((size_t)count * 2 * sizeof *out);
+    wk_tensor **wholes = wk__heap_alloc(&ctx->heap, size_class), **gradients = wholes + count;
+    int64_t row;
+    if (wholes == NULL) return wk__fail(ctx, WK_ENOMEM, "grad", "out of memory");
+    for (int32_t i = 0; i < count; i++) gradients[i] = NULL, wholes[i] = wk__computed_with(xs[i], &row);
+    const wk_status status = wk__grads(walk, 1, &y, &one, wholes, gradients);
+    for (int32_t i = 0; i < count; i++) {
+        wk__computed_with(xs[i], &row);
+        out[i] = row >= 0 && gradients[i] != NULL ? wk__row_of(gradients[i], row) : gradients[i];
+    }
+    wk__heap_free(&ctx->heap, wholes, size_class);
+    return status;
+}
+
+static bool any_row(wk_tensor *const *xs, int32_t count) {
+    int64_t row = -1;
+    for (int32_t i = 0; i < count && row < 0; i++) wk__computed_with(xs[i], &row);
+    return row >= 0;
+}
+
 wk_status wk_grad(wk_tensor *y, wk_tensor *const *xs, int32_t count, wk_tensor **out, uint32_t flags) {
     wk_ctx *ctx = wk__ctx();
     for (int32_t i = 0; out != NULL && i < count; i++) out[i] = NULL;
@@ -178,7 +201,10 @@ wk_status wk_grad(wk_tensor *y, wk_tensor *const *xs, int32_t count, wk_tensor *
     if (!check_targets(ctx, xs, count)) return ctx->failure.status;
     wk_tensor *one = one_like(ctx, y, "grad");
     wk_walk walk = {.ctx = ctx, .op = "grad", .flags = flags, .target_count = count};
-    if (one != NULL) wk__grads(&walk, 1, &y, &one, xs, out);
+    if (one != NULL && any_row(xs, count))
+        grads_of_rows(&walk, y, one, xs, out);
+    else if (one != NULL)
+        wk__grads(&walk, 1, &y, &one, xs, out);
     wk__unref(one);
     return ctx->failure.status;
 }

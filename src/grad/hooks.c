@@ -17,6 +17,11 @@ static void unlink_at(wk_ctx *ctx, wk_hook **at) {
 int64_t wk_register_hook(wk_tensor *t, wk_hook_fn *call, void *user) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx) || !wk__usable(ctx, t, "register_hook", "t")) return 0;
+    if (t->flags & WK__BATCHED) {
+        wk__fail(ctx, WK_ESTATE, "register_hook",
+                 "t was computed in a batch, together with others: hook a wk_clone of it");
+        return 0;
+    }
     if (wk__capture_refuses(ctx, "register_hook", "a plan has no tensors to call it with")) return 0;
     const bool leaf = t->way.kind == WK__TO_LEAF;
     if (call == NULL) return wk__fail(ctx, WK_EINVAL, "register_hook", "hook is NULL"), 0;

@@ -110,7 +110,7 @@ static bool check_shape(wk_call *c) {
     return c->retype && wk__refuse(c, WK_EDTYPE, "in place all types must be that of the result: wk_cast the others");
 }
 
-WK_NOINLINE static wk_tensor *refuse_shared(wk_call *c) {
+WK_NOINLINE static wk_tensor *refuse_to_write(wk_call *c) {
     char name[24];
     wk__writable(c->ctx, c->in[0], c->op->name, wk__input_name(c->op, 0, name, sizeof name));
     return NULL;
@@ -120,7 +120,7 @@ wk_tensor *wk__apply_in_place(wk_call *c) {
     wk_tensor *const y = c->in[0], *const base = base_of(y);
     const bool needs_grad = c->needs_grad || (base != NULL && wk__needs_grad(base));
     const bool record = needs_grad && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
-    if (wk_unlikely(y->flags & WK__SHARED)) return refuse_shared(c);
+    if (wk_unlikely(y->flags & (WK__SHARED | WK__BATCHED))) return refuse_to_write(c);
     if (!wk__array_is_injective(&y->a))
         return wk__refuse(c, WK_EINVAL, "elements of the tensor overlap and cannot be written in place: wk_clone it"),
                NULL;

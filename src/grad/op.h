@@ -97,6 +97,15 @@ enum {
     WK__OP_OVERLAPS = 64,  /* a view several of whose elements may be one element of what it looks at */
 };
 
+/* For wk_op.batch: how calls on independent data become one (NOTE [Batches] in batch/batch.h). */
+enum {
+    WK__BATCH_NONE,     /* not at all: such a call reads its inputs at once */
+    WK__BATCH_ELEMENTS, /* element by element; an input that is broadcast is the same in all calls */
+    WK__BATCH_ROWS,     /* the row does the same to each with another dimension in front of the inputs, but for those of
+                           `batch_shared`, which are the same in all calls */
+    WK__BATCH_PRODUCT,  /* as that; shared is a leaf beside something that was computed */
+};
+
 /* For wk_op.types */
 #define WK__TYPE(NAME) (1u << WK_##NAME)
 #define WK__EVERY_TYPE (~0u)
@@ -121,6 +130,12 @@ struct wk_op {
     bool (*grad)(struct wk_backprop *b); /* false: not this case, use vjp */
     void (*vjp)(const struct wk_backprop *b, wk_tensor **gx); /* sets gx[i] for every wanted i; NULL: nothing */
     void (*compose)(const void *attrs, wk_tensor *const *in, wk_tensor **out);
+
+    uint8_t batch;
+    uint32_t batch_shared; /* bit i: of input i */
+    uint32_t batch_dims;   /* bit f: attribute f counts dimensions from the front, one more in a batch */
+    bool (*can_batch)(const wk_call *c, uint32_t shared); /* NULL: always; outputs are declared */
+    wk_tensor *(*batched)(const void *attrs, int64_t count, wk_tensor *const *in); /* in place of the row itself */
 
     size_t attrs_nbytes; /* whole words of 8 bytes */
     const wk_attr_field *fields;

@@ -110,6 +110,10 @@ void wk__scope_close_innermost(wk_ctx *ctx) {
     const wk_scope_frame *frame = innermost(ctx);
     close_lists(ctx, frame);
     release_handles(ctx, frame);
+    if (wk_unlikely(frame->is_batch)) {
+        wk__batch_close(ctx);
+        frame = innermost(ctx); /* they may have moved */
+    }
     if (!frame->joined) wk__tape_cut(ctx, frame->last_node);
     settle_survivors(ctx, frame);
     ctx->depth--;
@@ -183,7 +187,7 @@ void wk__scopes_free(wk_ctx *ctx) {
 void wk__yield_to(wk_ctx *ctx, wk_tensor *t, int32_t depth) {
     if (t->depth <= depth) return;
     t->depth = depth;
-    for (int32_t d = ctx->depth; t->node != NULL && d > depth; d--) ctx->frames[d].joined = true;
+    for (int32_t d = ctx->depth; t->way.kind == WK__TO_NODE && d > depth; d--) ctx->frames[d].joined = true;
 }
 
 bool wk__scope_follow(wk_tensor *t) {
@@ -201,7 +205,7 @@ bool wk__scope_follow(wk_tensor *t) {
 
 wk_tensor *wk_yield(wk_tensor *t) {
     wk_ctx *ctx = wk__ctx();
-    if (t == NULL || !wk__ready(ctx) || !wk__usable(ctx, t, "yield", "t")) return NULL;
+    if (t == NULL || !wk__ready(ctx) || !wk__known(ctx, t, "yield", "t")) return NULL;
     if (ctx->depth > 0) wk__yield_to(ctx, t, ctx->depth - 1);
     return t;
 }
@@ -209,7 +213,7 @@ wk_tensor *wk_yield(wk_tensor *t) {
 /* A handle with history stays in the list without being owned, so that its history is cut in time. */
 void wk_drop(wk_tensor *t) {
     wk_ctx *ctx = wk__ctx();
-    if (t == NULL || ctx == NULL || !wk__usable(ctx, t, "drop", "t") || !(t->flags & WK__OWNED)) return;
+    if (t == NULL || ctx == NULL || !wk__known(ctx, t, "drop", "t") || !(t->flags & WK__OWNED)) return;
     t->flags &= (uint8_t)~WK__OWNED;
     wk__unref(t);
 }
@@ -265,7 +269,7 @@ static bool list_grow(wk_list *list) {
 void wk_list_push(wk_list *list, wk_tensor *t) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return;
-    if (!wk__list_usable(ctx, list, "list_push", "list") || !wk__usable(ctx, t, "list_push", "t")) return;
+    if (!wk__list_usable(ctx, list, "list_push", "list") || !wk__known(ctx, t, "list_push", "t")) return;
     if (list->count == list->capacity && !list_grow(list)) {
         wk__fail(ctx, WK_ENOMEM, "list_push", "out of memory");
         return;

@@ -24,6 +24,10 @@ wk_tensor *const *wk__list_items(const wk_list *list);
 /* The public edge of functions that take a list, as wk__usable for tensors. */
 bool wk__list_usable(wk_ctx *ctx, const wk_list *list, const char *op, const char *argument);
 
+/* batch/open.c: the batch that the innermost scope is closes; the scope has let go of its handles, not of its part of
+ * the tape. */
+void wk__batch_close(wk_ctx *ctx);
+
 /* Hands t to the scope at `depth`, which lies outside the innermost one. */
 void wk__yield_to(wk_ctx *ctx, wk_tensor *t, int32_t depth);
 

@@ -82,8 +82,8 @@ static void gelu_vjp(const wk_backprop *b, wk_tensor **gx) {
 static const wk_attr_field gelu_fields[] = {{"tanh", 'i', offsetof(gelu_attrs, tanh), 0}};
 
 WK_ROW_AND_IN_PLACE(gelu, 0, .in_count = 1, .out_count = 1, .in_names = "x", .reads = {X},
-                    WK_ATTRS(gelu_attrs, gelu_fields), .shape = wk__unary_shape, .forward = gelu_forward,
-                    .grad = gelu_grad, .vjp = gelu_vjp);
+                    WK_ATTRS(gelu_attrs, gelu_fields), .batch = WK__BATCH_ELEMENTS, .shape = wk__unary_shape,
+                    .forward = gelu_forward, .grad = gelu_grad, .vjp = gelu_vjp);
 
 wk_tensor *wk_gelu(wk_tensor *x, bool tanh) { return wk__apply1(&wk__op_gelu, x, &(gelu_attrs){tanh, 0}); }
 wk_tensor *wk_gelu_(wk_tensor *x, bool tanh) { return wk__apply1(&wk__op_gelu_, x, &(gelu_attrs){tanh, 0}); }

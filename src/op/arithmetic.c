@@ -52,7 +52,8 @@ static void add_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 WK_ROW_AND_IN_PLACE(add, WK__OP_PROMOTE, .in_count = 2, .out_count = 1, .in_names = "a b", .types = WK__EVERY_TYPE,
-                    .shape = wk__binary_shape, .forward = add_forward, .grad = add_grad, .vjp = add_vjp);
+                    .batch = WK__BATCH_ELEMENTS, .shape = wk__binary_shape, .forward = add_forward, .grad = add_grad,
+                    .vjp = add_vjp);
 
 wk_tensor *wk_add(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_add, a, b, NULL); }
 wk_tensor *wk_add_(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_add_, a, b, NULL); }
@@ -76,8 +77,8 @@ static void sub_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 WK_ROW_AND_IN_PLACE(sub, WK__OP_PROMOTE, .in_count = 2, .out_count = 1, .in_names = "a b",
-                    .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL),
-                    .shape = wk__binary_shape, .forward = sub_forward, .grad = sub_grad, .vjp = sub_vjp);
+                    .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL), .batch = WK__BATCH_ELEMENTS, .shape = wk__binary_shape,
+                    .forward = sub_forward, .grad = sub_grad, .vjp = sub_vjp);
 
 wk_tensor *wk_sub(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_sub, a, b, NULL); }
 wk_tensor *wk_sub_(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_sub_, a, b, NULL); }
@@ -112,8 +113,8 @@ static void mul_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 WK_ROW_AND_IN_PLACE(mul, WK__OP_PROMOTE, .in_count = 2, .out_count = 1, .in_names = "a b", .types = WK__EVERY_TYPE,
-                    .reads = {WK_READS_IN(1), WK_READS_IN(0)},
-                    .shape = wk__binary_shape, .forward = mul_forward, .grad = mul_grad, .vjp = mul_vjp);
+                    .reads = {WK_READS_IN(1), WK_READS_IN(0)}, .batch = WK__BATCH_ELEMENTS, .shape = wk__binary_shape,
+                    .forward = mul_forward, .grad = mul_grad, .vjp = mul_vjp);
 
 wk_tensor *wk_mul(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_mul, a, b, NULL); }
 wk_tensor *wk_mul_(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_mul_, a, b, NULL); }
@@ -128,9 +129,9 @@ static bool neg_grad(wk_backprop *b) { return scaled(b, 0, -1), true; }
 
 static void neg_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = wk_neg(b->gy[0]); }
 
-WK_ROW_AND_IN_PLACE(neg, 0, .in_count = 1, .out_count = 1, .in_names = "x",
-                    .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL),
-                    .shape = wk__unary_shape, .forward = neg_forward, .grad = neg_grad, .vjp = neg_vjp);
+WK_ROW_AND_IN_PLACE(neg, 0, .in_count = 1, .out_count = 1, .in_names = "x", .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL),
+                    .batch = WK__BATCH_ELEMENTS, .shape = wk__unary_shape, .forward = neg_forward, .grad = neg_grad,
+                    .vjp = neg_vjp);
 
 wk_tensor *wk_neg(wk_tensor *x) { return wk__apply1(&wk__op_neg, x, NULL); }
 wk_tensor *wk_neg_(wk_tensor *x) { return wk__apply1(&wk__op_neg_, x, NULL); }
@@ -157,8 +158,8 @@ static const wk_attr_field scalar_fields[] = {{"s", 'f', offsetof(wk_map_attrs, 
 
 WK_ROW_AND_IN_PLACE(mul_scalar, WK__OP_TO_I64, .in_count = 1, .out_count = 1, .in_names = "x",
                     WK_ATTRS(wk_map_attrs, scalar_fields), .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL),
-                    .shape = number_shape, .forward = mul_scalar_forward, .grad = mul_scalar_grad,
-                    .vjp = mul_scalar_vjp);
+                    .batch = WK__BATCH_ELEMENTS, .shape = number_shape, .forward = mul_scalar_forward,
+                    .grad = mul_scalar_grad, .vjp = mul_scalar_vjp);
 
 wk_tensor *wk_mul_scalar(wk_tensor *x, double s) { return wk__apply1(&wk__op_mul_scalar, x, &(wk_map_attrs){s, 0}); }
 wk_tensor *wk_mul_scalar_(wk_tensor *x, double s) { return wk__apply1(&wk__op_mul_scalar_, x, &(wk_map_attrs){s, 0}); }
@@ -179,8 +180,8 @@ static void div_scalar_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = wk_mu
     static void name##_forward(wk_call *c) { wk__map_forward(c, wk__kernels->name); }                             \
     WK_ROW_AND_IN_PLACE(name, WK_FLAGS_OF(WK_TAKES_##takes), .in_count = 1, .out_count = 1, .in_names = "x",      \
                         WK_ATTRS(wk_map_attrs, scalar_fields), .types = WK_TYPES_OF(WK_TAKES_##takes),            \
-                        .shape = shape_rule, .forward = name##_forward, .grad = gradient##_grad,                  \
-                        .vjp = gradient##_vjp);                                                                   \
+                        .batch = WK__BATCH_ELEMENTS, .shape = shape_rule, .forward = name##_forward,              \
+                        .grad = gradient##_grad, .vjp = gradient##_vjp);                                          \
     wk_tensor *wk_##name(wk_tensor *x, double s) { return wk__apply1(&wk__op_##name, x, &(wk_map_attrs){s, 0}); } \
     wk_tensor *wk_##name##_(wk_tensor *x, double s) { return wk__apply1(&wk__op_##name##_, x, &(wk_map_attrs){s, 0}); }
 

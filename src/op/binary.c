@@ -7,22 +7,22 @@
 #include "op/rows.h"
 
 /* The row `name`, in place too, from the gradients of a and b in ops and what they read. */
-#define BINARY(name, takes, reads_a, ga, reads_b, gb)                                                           \
-    static void name##_forward(wk_call *c) {                                                                    \
-        wk__binary_alike(c->alike, wk__kernels->name[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a,          \
-                         &c->in[1]->a);                                                                         \
-    }                                                                                                           \
-    static void name##_vjp(const wk_backprop *back, wk_tensor **gx) {                                           \
-        wk_tensor *g = back->gy[0], *a = back->node->in[0].saved, *b = back->node->in[1].saved;                 \
-        wk_tensor *y = back->node->out[0].saved;                                                                \
-        (void)a, (void)b, (void)y;                                                                              \
-        if (wk__wants(back, 0)) gx[0] = wk__unstretched(back, 0, ga);                                           \
-        if (wk__wants(back, 1)) gx[1] = wk__unstretched(back, 1, gb);                                           \
-    }                                                                                                           \
-    WK_ROW_AND_IN_PLACE(name, WK__OP_PROMOTE | WK_FLAGS_OF(WK_TAKES_##takes), .in_count = 2, .out_count = 1,    \
-                        .in_names = "a b", .types = WK_TYPES_OF(WK_TAKES_##takes), .reads = {reads_a, reads_b}, \
-                        .shape = wk__binary_shape, .forward = name##_forward, .vjp = name##_vjp);               \
-    wk_tensor *wk_##name(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_##name, a, b, NULL); }         \
+#define BINARY(name, takes, reads_a, ga, reads_b, gb)                                                                 \
+    static void name##_forward(wk_call *c) {                                                                          \
+        wk__binary_alike(c->alike, wk__kernels->name[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a, &c->in[1]->a); \
+    }                                                                                                                 \
+    static void name##_vjp(const wk_backprop *back, wk_tensor **gx) {                                                 \
+        wk_tensor *g = back->gy[0], *a = back->node->in[0].saved, *b = back->node->in[1].saved;                       \
+        wk_tensor *y = back->node->out[0].saved;                                                                      \
+        (void)a, (void)b, (void)y;                                                                                    \
+        if (wk__wants(back, 0)) gx[0] = wk__unstretched(back, 0, ga);                                                 \
+        if (wk__wants(back, 1)) gx[1] = wk__unstretched(back, 1, gb);                                                 \
+    }                                                                                                                 \
+    WK_ROW_AND_IN_PLACE(name, WK__OP_PROMOTE | WK_FLAGS_OF(WK_TAKES_##takes), .in_count = 2, .out_count = 1,          \
+                        .in_names = "a b", .types = WK_TYPES_OF(WK_TAKES_##takes), .reads = {reads_a, reads_b},       \
+                        .batch = WK__BATCH_ELEMENTS, .shape = wk__binary_shape, .forward = name##_forward,            \
+                        .vjp = name##_vjp);                                                                           \
+    wk_tensor *wk_##name(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_##name, a, b, NULL); }               \
     wk_tensor *wk_##name##_(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_##name##_, a, b, NULL); }
 
 #define A WK_READS_IN(0)
@@ -51,8 +51,14 @@ static void share_forward(wk_call *c) {
 }
 
 static const wk_op share_row = {
-    WK_INNER_ROW(share), .in_count = 2, .out_count = 1, .in_names = "a b",
-    .flags = WK__OP_NO_GRAD, .shape = wk__binary_shape, .forward = share_forward,
+    WK_INNER_ROW(share),
+    .in_count = 2,
+    .out_count = 1,
+    .in_names = "a b",
+    .flags = WK__OP_NO_GRAD,
+    .batch = WK__BATCH_ELEMENTS,
+    .shape = wk__binary_shape,
+    .forward = share_forward,
 };
 
 static wk_tensor *share(wk_tensor *a, wk_tensor *b) { return wk__apply2(&share_row, a, b, NULL); }

@@ -65,14 +65,22 @@ static bool grad(wk_backprop *b) {
 static void vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = wk_cast(b->gy[0], wk__edge_dtype(&b->node->in[0])); }
 
 const wk_op wk__op_cast = {
-    WK_ROW(cast), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(cast_attrs, fields),
-    .shape = shape, .forward = forward, .grad = grad, .vjp = vjp,
+    WK_ROW(cast),
+    .in_count = 1,
+    .out_count = 1,
+    .in_names = "x",
+    WK_ATTRS(cast_attrs, fields),
+    .batch = WK__BATCH_ELEMENTS,
+    .shape = shape,
+    .forward = forward,
+    .grad = grad,
+    .vjp = vjp,
 };
 
 wk_tensor *wk__cast(wk_tensor *x, wk_dtype dtype) { return wk_cast(x, dtype); }
 
 wk_tensor *wk_cast(wk_tensor *x, wk_dtype dtype) {
     wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx) || !wk__usable(ctx, x, "cast", "x")) return NULL;
+    if (!wk__ready(ctx) || !wk__known(ctx, x, "cast", "x")) return NULL;
     return x->a.dtype == dtype ? x : wk__apply1(&wk__op_cast, x, &(cast_attrs){dtype});
 }

@@ -118,8 +118,17 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_cat = {
-    WK_ROW(cat), .in_count = WK__ANY_NUMBER, .out_count = 1, .in_names = "xs", WK_ATTRS(cat_attrs, fields),
-    .shape = shape, .forward = forward, .grad = grad, .vjp = vjp,
+    WK_ROW(cat),
+    .in_count = WK__ANY_NUMBER,
+    .out_count = 1,
+    .in_names = "xs",
+    WK_ATTRS(cat_attrs, fields),
+    .batch = WK__BATCH_ROWS,
+    .batch_dims = 1,
+    .shape = shape,
+    .forward = forward,
+    .grad = grad,
+    .vjp = vjp,
 };
 
 wk_tensor *wk_cat(const wk_list *xs, int32_t dim) {
@@ -132,7 +141,7 @@ wk_tensor *wk_cat(const wk_list *xs, int32_t dim) {
 
 /* The size of the dimension, which *dim then counts from the front; -1, recorded, when x is not usable or lacks it. */
 static int64_t size_to_split(wk_ctx *ctx, const wk_tensor *x, int32_t *dim, const char *op) {
-    if (!wk__ready(ctx) || !wk__usable(ctx, x, op, "x")) return -1;
+    if (!wk__ready(ctx) || !wk__known(ctx, x, op, "x")) return -1;
     const int32_t from_front = wk__wrap_dim(*dim, x->a.ndim);
     wk_shape_text text;
     if (from_front < 0)

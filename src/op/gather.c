@@ -62,9 +62,18 @@ static void gather_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_gather = {
-    WK_ROW(gather), WK_INDICES(INDEX), .in_count = 2, .out_count = 1, .in_names = "x index",
-    WK_ATTRS(along_attrs, fields), .reads = {WK_READS_IN(INDEX)},
-    .shape = gather_shape, .forward = gather_forward, .grad = gather_grad, .vjp = gather_vjp,
+    WK_ROW(gather),
+    WK_INDICES(INDEX),
+    .in_count = 2,
+    .out_count = 1,
+    .in_names = "x index",
+    WK_ATTRS(along_attrs, fields),
+    .reads = {WK_READS_IN(INDEX)},
+    WK_BATCH_DIMS(1),
+    .shape = gather_shape,
+    .forward = gather_forward,
+    .grad = gather_grad,
+    .vjp = gather_vjp,
 };
 
 wk_tensor *wk_gather(wk_tensor *x, int32_t dim, wk_tensor *index) {

@@ -192,12 +192,15 @@ static void embedding_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_embedding = {
-    WK_ROW(embedding), WK_INDICES(INPUT),
+    WK_ROW(embedding),
+    WK_INDICES(INPUT),
     .in_count = 2,
     .out_count = 1,
     .in_names = "input weight",
     WK_ATTRS(embedding_attrs, embedding_fields),
     .reads = {[WEIGHT] = WK_READS_IN(INPUT)},
+    .batch = WK__BATCH_ROWS,
+    .batch_shared = 1 << WEIGHT,
     .shape = embedding_shape,
     .forward = embedding_forward,
     .grad = embedding_grad,

@@ -123,9 +123,20 @@ static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
 #define ALL (WK_READS_IN(X) | WK_READS_IN(WEIGHT) | WK_READS_IN(BIAS))
 
 const wk_op wk__op_layer_norm = {
-    WK_ROW(layer_norm), .in_count = INPUTS, .out_count = 1, .optional = 1 << WEIGHT | 1 << BIAS,
-    .in_names = "x weight bias", .reads = {ALL, ALL, ALL}, .flags = WK__OP_PROMOTE,
-    .shape = shape, .forward = forward, .grad = grad, .compose = compose, WK_ATTRS(norm_attrs, fields),
+    WK_ROW(layer_norm),
+    .in_count = INPUTS,
+    .out_count = 1,
+    .optional = 1 << WEIGHT | 1 << BIAS,
+    .in_names = "x weight bias",
+    .reads = {ALL, ALL, ALL},
+    .flags = WK__OP_PROMOTE,
+    .batch = WK__BATCH_ROWS,
+    .batch_shared = 1 << WEIGHT | 1 << BIAS,
+    .shape = shape,
+    .forward = forward,
+    .grad = grad,
+    .compose = compose,
+    WK_ATTRS(norm_attrs, fields),
 };
 
 wk_tensor *wk_layer_norm(wk_tensor *x, int32_t ndim, const int64_t *dims, wk_tensor *weight, wk_tensor *bias,

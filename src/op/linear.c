@@ -182,9 +182,18 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_linear = {
-    WK_ROW(linear), .in_count = 3, .out_count = 1, .optional = 1 << B, .in_names = "x w b",
+    WK_ROW(linear),
+    .in_count = 3,
+    .out_count = 1,
+    .optional = 1 << B,
+    .in_names = "x w b",
     .reads = {[X] = WK_READS_IN(W), [W] = WK_READS_IN(X)},
-    .shape = shape, .forward = forward, .grad = grad, .vjp = vjp,
+    .batch = WK__BATCH_ROWS,
+    .batch_shared = 1 << W | 1 << B,
+    .shape = shape,
+    .forward = forward,
+    .grad = grad,
+    .vjp = vjp,
 };
 
 wk_tensor *wk_linear(wk_tensor *x, wk_tensor *w, wk_tensor *b) {

@@ -17,11 +17,16 @@
 #include "op/reduction.h"
 
 /* Rows outside ops.def, of x and target. */
-#define INNER_ROW(op, ...)                                                                                   \
-    static const wk_op op##_op = {                                                                           \
-        WK_INNER_ROW(op), .in_count = 2, .out_count = 1, .in_names = "x target",                             \
-        WK_ATTRS(loss_attrs, beta_fields), .shape = wk__binary_shape, .forward = op##_forward, __VA_ARGS__   \
-    };
+#define INNER_ROW(op, ...)                                           \
+    static const wk_op op##_op = {WK_INNER_ROW(op),                  \
+                                  .in_count = 2,                     \
+                                  .out_count = 1,                    \
+                                  .in_names = "x target",            \
+                                  WK_ATTRS(loss_attrs, beta_fields), \
+                                  .batch = WK__BATCH_ELEMENTS,       \
+                                  .shape = wk__binary_shape,         \
+                                  .forward = op##_forward,           \
+                                  __VA_ARGS__};
 
 typedef struct loss_attrs {
     int64_t reduction, ignore_index;
@@ -113,8 +118,15 @@ static void counted_forward(wk_call *c) {
 }
 
 static const wk_op counted_op = {
-    WK_INNER_ROW(counted), .in_count = 1, .out_count = 2, .in_names = "target",
-    .attrs_nbytes = sizeof(target_attrs), .flags = WK__OP_NO_GRAD, .shape = counted_shape, .forward = counted_forward,
+    WK_INNER_ROW(counted),
+    .in_count = 1,
+    .out_count = 2,
+    .in_names = "target",
+    .attrs_nbytes = sizeof(target_attrs),
+    .flags = WK__OP_NO_GRAD,
+    .batch = WK__BATCH_ELEMENTS,
+    .shape = counted_shape,
+    .forward = counted_forward,
 };
 
 /* --------------------------------------------------------------------------------------------------- reductions --- */

@@ -170,9 +170,25 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
     if (wk__wants(b, 1)) gx[1] = shaped(wk_matmul(transposed(in[0].saved, false), g), &in[1], true);
 }
 
+/* With a dimension more in front of a, b or both, is it the same product many times? A vector would be a matrix. */
+static bool can_batch(const wk_call *c, uint32_t shared) {
+    const int32_t a = c->in[0]->a.ndim, b = c->in[1]->a.ndim;
+    if (shared & 2) return a >= 1 && b == 2;
+    return shared & 1 ? a == 2 && b >= 2 : a == b && a >= 2;
+}
+
 const wk_op wk__op_matmul = {
-    WK_ROW(matmul), .in_count = 2, .out_count = 1, .in_names = "a b", .reads = {WK_READS_IN(1), WK_READS_IN(0)},
-    .shape = shape, .forward = forward, .grad = grad, .vjp = vjp,
+    WK_ROW(matmul),
+    .in_count = 2,
+    .out_count = 1,
+    .in_names = "a b",
+    .reads = {WK_READS_IN(1), WK_READS_IN(0)},
+    .batch = WK__BATCH_PRODUCT,
+    .can_batch = can_batch,
+    .shape = shape,
+    .forward = forward,
+    .grad = grad,
+    .vjp = vjp,
 };
 
 wk_tensor *wk_matmul(wk_tensor *a, wk_tensor *b) { return wk__apply2(&wk__op_matmul, a, b, NULL); }

@@ -73,14 +73,21 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
     if (wk__wants(b, 1)) gx[1] = wk_neg(gx0);
 }
 
+/* Of pairs side by side: the mean of each. */
+static wk_tensor *batched(const void *attrs, int64_t count, wk_tensor *const *in) {
+    (void)attrs;
+    wk_tensor *d = wk_sub(in[0], in[1]);
+    const int64_t each = count > 0 && d != NULL ? wk_numel(d) / count : 0;
+    return wk_mean_dims(wk_reshape(wk_mul(d, d), WK_SHAPE(count, each)), 1, (const int64_t[]){1}, false);
+}
+
 #define BOTH (WK_READS_IN(0) | WK_READS_IN(1))
 
 const wk_op wk__op_mse_loss = {
-    WK_ROW(mse_loss),      .in_count = 2,
-    .out_count = 1,        .in_names = "x target",
-    .reads = {BOTH, BOTH}, WK_ATTRS(mse_attrs, fields),
-    .shape = shape,        .forward = forward,
-    .grad = grad,          .vjp = vjp,
+    WK_ROW(mse_loss),        .in_count = 2,         .out_count = 1,
+    .in_names = "x target",  .reads = {BOTH, BOTH}, WK_ATTRS(mse_attrs, fields),
+    .batch = WK__BATCH_ROWS, .batched = batched,    .shape = shape,
+    .forward = forward,      .grad = grad,          .vjp = vjp,
 };
 
 wk_tensor *wk_mse_loss(wk_tensor *x, wk_tensor *target) {

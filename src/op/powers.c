@@ -34,10 +34,16 @@ static void signed_power_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 /* Rows outside ops.def, of one output with the shape of x or of both inputs. */
-#define INNER_ROW(op, inputs, names, shape_rule, ...)                                                        \
-    static const wk_op op##_op = {                                                                            \
-        WK_INNER_ROW(op), .in_count = (inputs), .out_count = 1, .in_names = (names),                          \
-        .shape = (shape_rule), .forward = op##_forward, __VA_ARGS__,                                         \
+#define INNER_ROW(op, inputs, names, shape_rule, ...) \
+    static const wk_op op##_op = {                    \
+        WK_INNER_ROW(op),                             \
+        .in_count = (inputs),                         \
+        .out_count = 1,                               \
+        .in_names = (names),                          \
+        .batch = WK__BATCH_ELEMENTS,                  \
+        .shape = (shape_rule),                        \
+        .forward = op##_forward,                      \
+        __VA_ARGS__,                                  \
     };
 INNER_ROW(abs_power, 1, "x", wk__unary_shape, .reads = {WK_READS_IN(0)}, WK_ATTRS(power_attrs, power_fields),
           .vjp = abs_power_vjp)

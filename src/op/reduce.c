@@ -36,10 +36,34 @@ static bool sum_grad(wk_backprop *b) { return stretch_grad(b, 1); }
 
 static void sum_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = stretched(b); }
 
+/* Of tensors side by side, each by itself: over all dimensions but the new one. */
+static wk_tensor *each_reduced(wk_tensor *(*reduce)(wk_tensor *, int32_t, const int64_t *, bool), wk_tensor *x) {
+    static const int64_t dims[] = {1, 2, 3, 4, 5, 6, 7};
+    return wk_ndim(x) > 1 ? reduce(x, wk_ndim(x) - 1, dims, false) : x;
+}
+
+static wk_tensor *sum_batched(const void *attrs, int64_t count, wk_tensor *const *in) {
+    (void)attrs, (void)count;
+    return each_reduced(wk_sum_dims, in[0]);
+}
+
+static wk_tensor *mean_batched(const void *attrs, int64_t count, wk_tensor *const *in) {
+    (void)attrs, (void)count;
+    return each_reduced(wk_mean_dims, in[0]);
+}
+
 const wk_op wk__op_sum = {
-    WK_ROW(sum), .in_count = 1, .out_count = 1, .in_names = "x",
+    WK_ROW(sum),
+    .in_count = 1,
+    .out_count = 1,
+    .in_names = "x",
     WK_IN_I64,
-    .shape = scalar_shape, .forward = sum_forward, .grad = sum_grad, .vjp = sum_vjp,
+    .batch = WK__BATCH_ROWS,
+    .batched = sum_batched,
+    .shape = scalar_shape,
+    .forward = sum_forward,
+    .grad = sum_grad,
+    .vjp = sum_vjp,
 };
 
 wk_tensor *wk_sum(wk_tensor *x) { return wk__apply1(&wk__op_sum, x, NULL); }
@@ -57,8 +81,10 @@ static bool mean_grad(wk_backprop *b) { return stretch_grad(b, one_over_count(b)
 static void mean_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = wk_mul_scalar(stretched(b), one_over_count(b)); }
 
 const wk_op wk__op_mean = {
-    WK_ROW(mean), .in_count = 1, .out_count = 1, .in_names = "x",
-    .shape = scalar_shape, .forward = mean_forward, .grad = mean_grad, .vjp = mean_vjp,
+    WK_ROW(mean),          .in_count = 1,           .out_count = 1,
+    .in_names = "x",       .batch = WK__BATCH_ROWS, .batched = mean_batched,
+    .shape = scalar_shape, .forward = mean_forward, .grad = mean_grad,
+    .vjp = mean_vjp,
 };
 
 wk_tensor *wk_mean(wk_tensor *x) { return wk__apply1(&wk__op_mean, x, NULL); }

@@ -63,15 +63,53 @@ static void mean_vjp(const wk_backprop *b, wk_tensor **gx) {
     gx[0] = wk__spread(b, wk_mul_scalar(b->gy[0], 1 / count_of(b)));
 }
 
+/* Of tensors side by side: the same dimensions, one further on. */
+static wk_tensor *each_reduced(wk_tensor *(*reduce)(wk_tensor *, int32_t, const int64_t *, bool), wk_tensor *x,
+                               const wk_reduction *r) {
+    int64_t dims[WK_MAX_DIMS];
+    int32_t ndim = 0;
+    for (int32_t d = 0; d + 1 < wk_ndim(x); d++)
+        if (r->reduced >> d & 1) dims[ndim++] = d + 1;
+    return ndim > 0 ? reduce(x, ndim, dims, r->keepdim != 0) : x;
+}
+
+static wk_tensor *sum_batched(const void *attrs, int64_t count, wk_tensor *const *in) {
+    (void)count;
+    return each_reduced(wk_sum_dims, in[0], attrs);
+}
+
+static wk_tensor *mean_batched(const void *attrs, int64_t count, wk_tensor *const *in) {
+    (void)count;
+    return each_reduced(wk_mean_dims, in[0], attrs);
+}
+
 const wk_op wk__op_sum_dims = {
-    WK_ROW(sum_dims), .in_count = 1, .out_count = 1, .in_names = "x", WK_IN_I64,
+    WK_ROW(sum_dims),
+    .in_count = 1,
+    .out_count = 1,
+    .in_names = "x",
+    WK_IN_I64,
     WK_ATTRS(wk_reduction, wk__reduce_dims_fields),
-    .shape = wk__reduce_dims_shape, .forward = sum_forward, .grad = sum_grad, .vjp = sum_vjp,
+    .batch = WK__BATCH_ROWS,
+    .batched = sum_batched,
+    .shape = wk__reduce_dims_shape,
+    .forward = sum_forward,
+    .grad = sum_grad,
+    .vjp = sum_vjp,
 };
 
 const wk_op wk__op_mean_dims = {
-    WK_ROW(mean_dims), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(wk_reduction, wk__reduce_dims_fields),
-    .shape = wk__reduce_dims_shape, .forward = mean_forward, .grad = mean_grad, .vjp = mean_vjp,
+    WK_ROW(mean_dims),
+    .in_count = 1,
+    .out_count = 1,
+    .in_names = "x",
+    WK_ATTRS(wk_reduction, wk__reduce_dims_fields),
+    .batch = WK__BATCH_ROWS,
+    .batched = mean_batched,
+    .shape = wk__reduce_dims_shape,
+    .forward = mean_forward,
+    .grad = mean_grad,
+    .vjp = mean_vjp,
 };
 
 wk_tensor *wk_sum_dims(wk_tensor *x, int32_t ndim, const int64_t *dims, bool keepdim) {

@@ -44,6 +44,12 @@ enum {
 /* The same for a row that only other rows call, and that is not in ops.def. */
 #define WK_INNER_ROW(op) .size = sizeof(wk_op), .name = #op, .row = -1
 
+/* The same of a row with one input and one output. */
+#define WK_ROW_OF_X(op) WK_ROW(op), .in_count = 1, .out_count = 1, .in_names = "x"
+
+/* And of one whose calls become one along a new first dimension, which the attributes of these bits count too. */
+#define WK_BATCH_DIMS(bits) .batch = WK__BATCH_ROWS, .batch_dims = (bits)
+
 /* The fields for a row with attributes. */
 #define WK_ATTRS(type, list) \
     .attrs_nbytes = sizeof(type), .fields = (list), .field_count = (int32_t)(sizeof(list) / sizeof *(list))

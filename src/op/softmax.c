@@ -37,11 +37,20 @@ static void log_softmax_vjp(const wk_backprop *b, wk_tensor **gx) {
     gx[0] = wk_sub(g, wk_mul(wk_softmax(b->node->out[0].saved, (int32_t)r->dim), sum_along(b, g)));
 }
 
-#define SOFTMAX_ROW(row)                                                                             \
-    const wk_op wk__op_##row = {                                                                     \
-        WK_ROW(row), .in_count = 1, .out_count = 1, .in_names = "x", .reads = {WK_READS_OUT(0)},     \
-        WK_ATTRS(wk_reduction, wk__along_fields), .shape = wk__along_shape,                          \
-        .forward = row##_forward, .grad = row##_grad, .vjp = row##_vjp,                              \
+#define SOFTMAX_ROW(row)                          \
+    const wk_op wk__op_##row = {                  \
+        WK_ROW(row),                              \
+        .in_count = 1,                            \
+        .out_count = 1,                           \
+        .in_names = "x",                          \
+        .reads = {WK_READS_OUT(0)},               \
+        WK_ATTRS(wk_reduction, wk__along_fields), \
+        .batch = WK__BATCH_ROWS,                  \
+        .batch_dims = 1,                          \
+        .shape = wk__along_shape,                 \
+        .forward = row##_forward,                 \
+        .grad = row##_grad,                       \
+        .vjp = row##_vjp,                         \
     };
 SOFTMAX_ROW(softmax)
 SOFTMAX_ROW(log_softmax)

@@ -73,8 +73,17 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_stack = {
-    WK_ROW(stack), .in_count = WK__ANY_NUMBER, .out_count = 1, .in_names = "xs", WK_ATTRS(stack_attrs, fields),
-    .shape = shape, .forward = forward, .grad = grad, .vjp = vjp,
+    WK_ROW(stack),
+    .in_count = WK__ANY_NUMBER,
+    .out_count = 1,
+    .in_names = "xs",
+    WK_ATTRS(stack_attrs, fields),
+    .batch = WK__BATCH_ROWS,
+    .batch_dims = 1,
+    .shape = shape,
+    .forward = forward,
+    .grad = grad,
+    .vjp = vjp,
 };
 
 wk_tensor *wk_stack(const wk_list *xs, int32_t dim) {

@@ -23,7 +23,8 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 WK_ROW_AND_IN_PLACE(tanh, WK__OP_TO_FLOAT, .in_count = 1, .out_count = 1, .in_names = "x", .reads = {WK_READS_OUT(0)},
-                    .shape = wk__unary_shape, .forward = forward, .grad = grad, .vjp = vjp);
+                    .batch = WK__BATCH_ELEMENTS, .shape = wk__unary_shape, .forward = forward, .grad = grad,
+                    .vjp = vjp);
 
 wk_tensor *wk_tanh(wk_tensor *x) { return wk__apply1(&wk__op_tanh, x, NULL); }
 wk_tensor *wk_tanh_(wk_tensor *x) { return wk__apply1(&wk__op_tanh_, x, NULL); }

@@ -48,13 +48,13 @@ bool wk__map_grad(wk_backprop *b, wk_map_grad_loop *const *kernel);
     }
 
 /* A step has gradient zero: nothing is passed on. */
-#define WK_UNARY_STEP(name, takes)                                                                           \
-    static void name##_forward(wk_call *c) { wk__map_forward(c, wk__kernels->name); }                        \
-    static void name##_vjp(const wk_backprop *b, wk_tensor **gx) { (void)b, (void)gx; }                      \
-    WK_ROW_AND_IN_PLACE(name, WK_FLAGS_OF(WK_TAKES_##takes), .in_count = 1, .out_count = 1, .in_names = "x", \
-                        .types = WK_TYPES_OF(WK_TAKES_##takes), .shape = wk__unary_shape,                    \
-                        .forward = name##_forward, .vjp = name##_vjp);                                       \
-    wk_tensor *wk_##name(wk_tensor *x) { return wk__apply1(&wk__op_##name, x, NULL); }                       \
+#define WK_UNARY_STEP(name, takes)                                                                                     \
+    static void name##_forward(wk_call *c) { wk__map_forward(c, wk__kernels->name); }                                  \
+    static void name##_vjp(const wk_backprop *b, wk_tensor **gx) { (void)b, (void)gx; }                                \
+    WK_ROW_AND_IN_PLACE(name, WK_FLAGS_OF(WK_TAKES_##takes), .in_count = 1, .out_count = 1, .in_names = "x",           \
+                        .types = WK_TYPES_OF(WK_TAKES_##takes), .batch = WK__BATCH_ELEMENTS, .shape = wk__unary_shape, \
+                        .forward = name##_forward, .vjp = name##_vjp);                                                 \
+    wk_tensor *wk_##name(wk_tensor *x) { return wk__apply1(&wk__op_##name, x, NULL); }                                 \
     wk_tensor *wk_##name##_(wk_tensor *x) { return wk__apply1(&wk__op_##name##_, x, NULL); }
 
 #define WK_UNARY_NO_ATTRS .attrs_nbytes = 0
@@ -70,7 +70,7 @@ bool wk__map_grad(wk_backprop *b, wk_map_grad_loop *const *kernel);
     }                                                                                                        \
     WK_ROW_AND_IN_PLACE(name, WK_FLAGS_OF(WK_TAKES_##takes), .in_count = 1, .out_count = 1, .in_names = "x", \
                         .types = WK_TYPES_OF(WK_TAKES_##takes), .reads = {reads_}, attrs_,                   \
-                        .shape = shape_rule, .forward = name##_forward, .grad = name##_grad,                 \
-                        .vjp = name##_vjp);
+                        .batch = WK__BATCH_ELEMENTS, .shape = shape_rule, .forward = name##_forward,         \
+                        .grad = name##_grad, .vjp = name##_vjp);
 
 #endif

@@ -35,8 +35,9 @@ static bool select_shape(wk_call *c) {
 }
 
 const wk_op wk__op_select = {
-    WK_ROW(select), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(select_attrs, select_fields),
-    .shape = select_shape, .view = select_view, WK_VIEW_GRADIENT,
+    WK_ROW_OF_X(select), WK_ATTRS(select_attrs, select_fields),
+    WK_BATCH_DIMS(1),    .shape = select_shape,
+    .view = select_view, WK_VIEW_GRADIENT,
 };
 
 wk_tensor *wk_select(wk_tensor *x, int32_t dim, int64_t index) {
@@ -100,12 +101,13 @@ static bool slice_shape(wk_call *c) {
 }
 
 const wk_op wk__op_narrow = {
-    WK_ROW(narrow), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(range_attrs, narrow_fields),
-    .shape = narrow_shape, .view = range_view, WK_VIEW_GRADIENT,
+    WK_ROW_OF_X(narrow), WK_ATTRS(range_attrs, narrow_fields),
+    WK_BATCH_DIMS(1),    .shape = narrow_shape,
+    .view = range_view,  WK_VIEW_GRADIENT,
 };
 const wk_op wk__op_slice = {
-    WK_ROW(slice), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(range_attrs, slice_fields),
-    .shape = slice_shape, .view = range_view, WK_VIEW_GRADIENT,
+    WK_ROW_OF_X(slice), WK_ATTRS(range_attrs, slice_fields), WK_BATCH_DIMS(1), .shape = slice_shape, .view = range_view,
+    WK_VIEW_GRADIENT,
 };
 
 wk_tensor *wk_narrow(wk_tensor *x, int32_t dim, int64_t start, int64_t length) {
@@ -144,8 +146,9 @@ static void transpose_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_transpose = {
-    WK_ROW(transpose), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(transpose_attrs, transpose_fields),
-    .shape = transpose_shape, .view = transpose_view, .vjp = transpose_vjp,
+    WK_ROW_OF_X(transpose), WK_ATTRS(transpose_attrs, transpose_fields),
+    WK_BATCH_DIMS(3),       .shape = transpose_shape,
+    .view = transpose_view, .vjp = transpose_vjp,
 };
 
 wk_tensor *wk_transpose(wk_tensor *x, int32_t dim0, int32_t dim1) {
@@ -300,9 +303,10 @@ static bool unfold_shape(wk_call *c) {
 }
 
 const wk_op wk__op_unfold = {
-    WK_ROW(unfold), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(unfold_attrs, unfold_fields),
-    .flags = WK__OP_OVERLAPS,
-    .shape = unfold_shape, .view = unfold_view, WK_VIEW_GRADIENT,
+    WK_ROW_OF_X(unfold),      WK_ATTRS(unfold_attrs, unfold_fields),
+    .flags = WK__OP_OVERLAPS, WK_BATCH_DIMS(1),
+    .shape = unfold_shape,    .view = unfold_view,
+    WK_VIEW_GRADIENT,
 };
 
 wk_tensor *wk_unfold(wk_tensor *x, int32_t dim, int64_t size, int64_t step) {
@@ -368,7 +372,8 @@ static bool detach_shape(wk_call *c) {
 }
 
 const wk_op wk__op_detach = {
-    WK_ROW(detach), .in_count = 1, .out_count = 1, .in_names = "x", .flags = WK__OP_NO_GRAD,
+    WK_ROW(detach),        .in_count = 1,           .out_count = 1,
+    .in_names = "x",       .flags = WK__OP_NO_GRAD, .batch = WK__BATCH_ELEMENTS,
     .shape = detach_shape, .view = detach_view,
 };
 

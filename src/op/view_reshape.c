@@ -82,7 +82,17 @@ static void reshape_vjp(const wk_backprop *b, wk_tensor **gx) {
     gx[0] = wk_reshape(b->gy[0], ndim, dims);
 }
 
-#define RESHAPING .view = reshape_view, .forward = reshape_forward, .vjp = reshape_vjp
+/* Side by side: the same shape behind the new dimension. The attributes of these rows begin with it. */
+static wk_tensor *reshape_batched(const void *attrs, int64_t count, wk_tensor *const *in) {
+    const wk_dims_attr *to = attrs;
+    int64_t dims[WK_MAX_DIMS] = {count};
+    for (int32_t d = 0; d < to->ndim; d++) dims[d + 1] = to->dims[d];
+    return wk_reshape(in[0], to->ndim + 1, dims);
+}
+
+#define RESHAPING                                                                                          \
+    .batch = WK__BATCH_ROWS, .batched = reshape_batched, .view = reshape_view, .forward = reshape_forward, \
+    .vjp = reshape_vjp
 
 /* ------------------------------------------------------------------------------------------------------ reshape --- */
 

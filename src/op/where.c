@@ -46,10 +46,18 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_where = {
-    WK_ROW(where), .in_count = 3, .out_count = 1, .in_names = "condition a b", .types = WK__EVERY_TYPE,
-    .flags = WK__OP_PROMOTE, .own_type = 1 << CONDITION,
+    WK_ROW(where),
+    .in_count = 3,
+    .out_count = 1,
+    .in_names = "condition a b",
+    .types = WK__EVERY_TYPE,
+    .flags = WK__OP_PROMOTE,
+    .own_type = 1 << CONDITION,
     .reads = {[A] = WK_READS_IN(CONDITION), [B] = WK_READS_IN(CONDITION)},
-    .shape = shape, .forward = forward, .vjp = vjp,
+    .batch = WK__BATCH_ELEMENTS,
+    .shape = shape,
+    .forward = forward,
+    .vjp = vjp,
 };
 
 wk_tensor *wk_where(wk_tensor *condition, wk_tensor *a, wk_tensor *b) {

@@ -16,10 +16,12 @@ static void refuse_foreign(wk_ctx *ctx, const wk_tensor *t, const char *op, cons
 WK_NOINLINE static bool refuse(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument) {
     if (t == NULL)
         wk__fail(ctx, WK_EINVAL, op, "%s is NULL", argument);
-    else if (t->live != WK__LIVE)
+    else if (!wk__is_there(t))
         wk__fail(ctx, WK_ECLOSED, op, "%s is used after its scope closed: wk_yield or wk_keep it", argument);
     else if (t->ctx == NULL)
         wk__fail(ctx, WK_ECONTEXT, op, "%s was made by wk_send and belongs to no context yet: wk_adopt it", argument);
+    else if (t->ctx == ctx)
+        return wk__promise_kept((wk_tensor *)(uintptr_t)t, op, argument);
     else
         refuse_foreign(ctx, t, op, argument);
     return false;
@@ -28,7 +30,7 @@ WK_NOINLINE static bool refuse(wk_ctx *ctx, const wk_tensor *t, const char *op, 
 bool wk__live_debug(const wk_tensor *t, const char *op) {
     wk_ctx *ctx = wk__ctx();
     if (t == NULL || ctx == NULL) return false;
-    return (t->live == WK__LIVE && t->ctx == NULL) || wk__usable(ctx, t, op, "t");
+    return (t->live == WK__LIVE && t->ctx == NULL) || wk__known(ctx, t, op, "t");
 }
 
 bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument) {
@@ -36,10 +38,20 @@ bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *arg
     return wk__is_shared(t) || refuse(ctx, t, op, argument);
 }
 
+bool wk__known(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument) {
+    if (wk_likely(t != NULL && wk__is_there(t) && t->ctx == ctx)) return true;
+    return wk__is_shared(t) || refuse(ctx, t, op, argument);
+}
+
 bool wk__writable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument) {
     if (!wk__usable(ctx, t, op, argument)) return false;
-    if (wk_likely(!(t->flags & WK__SHARED))) return true;
-    wk__fail(ctx, WK_ESTATE, op, "%s is shared with other threads and cannot be changed: change a copy", argument);
+    wk__before_write(t);
+    if (wk_likely(!(t->flags & (WK__SHARED | WK__BATCHED)))) return ctx->failure.status == WK_OK;
+    if (t->flags & WK__BATCHED)
+        wk__fail(ctx, WK_ESTATE, op, "%s was computed in a batch, together with others: change a wk_clone of it",
+                 argument);
+    else
+        wk__fail(ctx, WK_ESTATE, op, "%s is shared with other threads and cannot be changed: change a copy", argument);
     return false;
 }
 

@@ -56,7 +56,7 @@ wk_tensor *wk_eye(int64_t rows, int64_t cols, wk_dtype dtype) {
 /* The shape and type of t for the function op; false, recorded, when t is not usable. */
 static bool like(const wk_tensor *t, const char *op) {
     wk_ctx *ctx = wk__ctx();
-    return wk__ready(ctx) && wk__usable(ctx, t, op, "t");
+    return wk__ready(ctx) && wk__known(ctx, t, op, "t");
 }
 
 wk_tensor *wk_full_like(const wk_tensor *t, double value) {

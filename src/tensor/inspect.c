@@ -8,12 +8,18 @@
 #include "tensor/iterate.h"
 #include "tensor/tensor.h"
 
+/* Strides of a promise are known when it is kept. */
+static bool laid_out(const wk_tensor *t, const char *op) {
+    if (!wk__live(t, op) || t->live != WK__PROMISED) return wk__live(t, op);
+    return t->ctx->failure.status == WK_OK && wk__promise_kept((wk_tensor *)(uintptr_t)t, op, "t");
+}
+
 int32_t wk_ndim(const wk_tensor *t) { return wk__live(t, "ndim") ? t->a.ndim : 0; }
 int64_t wk_numel(const wk_tensor *t) { return wk__live(t, "numel") ? t->a.numel : 0; }
 const int64_t *wk_dims(const wk_tensor *t) { return wk__live(t, "dims") ? t->a.dims : NULL; }
-const int64_t *wk_strides(const wk_tensor *t) { return wk__live(t, "strides") ? t->a.strides : NULL; }
+const int64_t *wk_strides(const wk_tensor *t) { return laid_out(t, "strides") ? t->a.strides : NULL; }
 wk_dtype wk_dtype_of(const wk_tensor *t) { return wk__live(t, "dtype_of") ? t->a.dtype : -1; }
-bool wk_is_contiguous(const wk_tensor *t) { return wk__live(t, "is_contiguous") && (t->flags & WK__CONTIGUOUS) != 0; }
+bool wk_is_contiguous(const wk_tensor *t) { return laid_out(t, "is_contiguous") && (t->flags & WK__CONTIGUOUS) != 0; }
 const char *wk_name(const wk_tensor *t) { return wk__live(t, "name") && t->meta != NULL ? t->meta->name : ""; }
 
 int64_t wk_dim(const wk_tensor *t, int32_t dim) {
@@ -23,7 +29,8 @@ int64_t wk_dim(const wk_tensor *t, int32_t dim) {
 
 void wk_set_name(wk_tensor *t, const char *name) {
     wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx) || !wk__writable(ctx, t, "set_name", "t")) return;
+    if (!wk__ready(ctx) || !wk__known(ctx, t, "set_name", "t")) return;
+    if ((t->flags & WK__SHARED) && !wk__writable(ctx, t, "set_name", "t")) return;
     wk_meta *meta = wk__tensor_meta(t);
     if (meta == NULL)
         wk__fail(ctx, WK_ENOMEM, "set_name", "out of memory");

@@ -71,6 +71,7 @@ static void hooks_forget(wk_tensor *leaf) {
 WK_NOINLINE static void meta_destroy(wk_tensor *t) {
     if (t->meta->hooked) hooks_forget(t);
     wk__unref(t->meta->grad);
+    wk__unref(t->meta->row_of);
     wk__heap_free(&t->ctx->heap, t->meta, wk__heap_class(sizeof *t->meta));
 }
 

@@ -28,7 +28,7 @@
  * NOTE [Promises]. A promised tensor has shape and type, but no elements yet: its block is that of a view, its own
  * storage looks at nothing, and its live word is another. Whoever looks at a tensor's elements asks first whether it is
  * usable (wk__usable, or the check of a call), which compares the live word; so a promise is found on the road of
- * refusals, and the usual road does not pay for it. There its elements are asked for. */
+ * refusals, and the usual road does not pay for it. There its elements are asked for (wk__promise_kept). */
 #ifndef WK_TENSOR_TENSOR_H
 #define WK_TENSOR_TENSOR_H
 
@@ -83,6 +83,8 @@ enum {
 typedef struct wk_meta {
     char name[WK__NAME_NBYTES];
     struct wk_tensor *grad; /* room for the gradient; its value counts only when has_grad */
+    struct wk_tensor *row_of; /* held: what this is row `row` of, computed together in a batch; else NULL */
+    int64_t row;
     bool has_grad;
     bool hooked;            /* some of ctx->hooks is for its gradient */
     bool grad_invalid;      /* a failed backward touched it: steps refuse until zero_grad */
@@ -93,11 +95,13 @@ typedef struct wk_meta {
 /* Bits of wk_tensor.flags */
 enum {
     WK__CONTIGUOUS = 1,
-    WK__OWNED = 2,    /* the handle list of its scope counts as a holder */
-    WK__VIEW = 4,     /* made as a view of another tensor */
-    WK__SHARED = 16,  /* NOTE [Sharing] */
+    WK__OWNED = 2,      /* the handle list of its scope counts as a holder */
+    WK__VIEW = 4,       /* made as a view of another tensor */
+    WK__SHARED = 16,    /* NOTE [Sharing] */
     WK__ONE_BLOCK = 32, /* its bytes lie in its own block, that in the heap of its context; it has no wk_meta */
-    WK__DETACHED = 8, /* that view, or one on its way, was detach: its history is not that of the storage's owner */
+    WK__BATCHED = 64,   /* computed in a batch, perhaps with others in one storage: not to be written in place */
+    WK__ENTRY = 128,    /* of an open batch: own.data is its entry (batch/batch.h) */
+    WK__DETACHED = 8,   /* that view, or one on its way, was detach: its history is not that of the storage's owner */
 };
 
 /* Where a tensor's gradient goes. What a recorded op reads keeps a copy of this in its edge (grad/tape.h). */
@@ -212,6 +216,21 @@ wk_tensor *wk__tensor_promise(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const i
 /* Is t there, with elements or without? */
 static inline bool wk__is_there(const wk_tensor *t) { return t->live == WK__LIVE || t->live == WK__PROMISED; }
 
+/* What the layers above do about promises: give one its elements (false, recorded, when that fails), and all. */
+bool wk__promise_kept(wk_tensor *t, const char *op, const char *argument);
+void wk__promises_keep(wk_ctx *ctx);
+
+/* Whoever writes t changes what calls that were put off may still have to read: they hold it. */
+static inline void wk__before_write(const wk_tensor *t) {
+    const bool in_batch = t->ctx != NULL && t->ctx->batch != NULL;
+    if (wk_unlikely(in_batch) && (t->refs > 1 || t->storage->refs > 1)) wk__promises_keep(t->ctx);
+}
+
+/* Of a tensor that was computed in a batch as a row of another one: that other one, and which row; else t and -1. What
+ * used t in the batch has used the whole, and that is where the gradients are. */
+wk_tensor *wk__computed_with(wk_tensor *t, int64_t *row);
+wk_tensor *wk__row_of(wk_tensor *whole, int64_t row); /* recorded */
+
 static inline bool wk__needs_grad(const wk_tensor *t) { return t->way.kind != WK__TO_NONE; }
 
 /* One holder more of something with these flags; one less: was it the last? Sharing is rare, and told apart first, so
@@ -230,7 +249,7 @@ static inline bool wk__count_down(int32_t *refs, uint8_t flags) {
 static inline void wk__tensor_share(wk_tensor *t, const wk_tensor *x) {
     t->storage = x->storage;
     t->epoch = x->epoch;
-    t->flags = (uint8_t)(WK__VIEW | (x->flags & (WK__DETACHED | WK__SHARED)) |
+    t->flags = (uint8_t)(WK__VIEW | (x->flags & (WK__DETACHED | WK__SHARED | WK__BATCHED)) |
                          (wk__array_is_contiguous(&t->a) ? WK__CONTIGUOUS : 0));
     wk__count_up(&t->storage->refs, t->flags);
 }
@@ -327,11 +346,14 @@ void wk__share_forever(wk_tensor *t);
 bool wk__live_debug(const wk_tensor *t, const char *op);
 static inline bool wk__live(const wk_tensor *t, const char *op) {
     if (wk_unlikely(wk__debug > 0)) return wk__live_debug(t, op);
-    return t != NULL && t->live == WK__LIVE;
+    return t != NULL && wk__is_there(t);
 }
 
 /* The public edge of every function that reads a tensor: true when ctx may do so. Else records why. */
 bool wk__usable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument);
+
+/* The same for functions that look at shape and type only, which promises have too. */
+bool wk__known(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument);
 
 /* The same for functions that write elements or the handle. */
 bool wk__writable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *argument);

@@ -1,0 +1,172 @@
+/* open.c -- opening and closing a batch, and keeping its promises. */
+#include "wick/batch.h"
+
+#include <string.h>
+
+#include "batch/batch.h"
+#include "grad/scope.h"
+#include "wick/ops.h"
+
+/* ------------------------------------------------------------------------------------------------------- arena --- */
+
+enum { FIRST_CHUNK_NBYTES = 8 * 1024, CHUNK_NBYTES = 64 * 1024 };
+
+WK_NOINLINE static bool arena_grow(wk_batch *b, size_t nbytes) {
+    const size_t usual = b->chunk == NULL ? FIRST_CHUNK_NBYTES : CHUNK_NBYTES, least = nbytes + sizeof *b->chunk;
+    const int32_t size_class = wk__heap_class(least > usual ? least : usual);
+    wk_arena_chunk *chunk = wk__heap_alloc(&b->ctx->heap, size_class);
+    if (chunk == NULL) return false;
+    *chunk = (wk_arena_chunk){b->chunk, size_class};
+    b->chunk = chunk;
+    b->top = (char *)(chunk + 1);
+    b->end = (char *)chunk + wk__heap_class_nbytes(size_class);
+    return true;
+}
+
+void *wk__batch_alloc(wk_batch *b, size_t nbytes) {
+    if (wk_unlikely((size_t)(b->end - b->top) < nbytes) && !arena_grow(b, nbytes)) return NULL;
+    void *at = b->top;
+    b->top += nbytes;
+    return at;
+}
+
+static void batch_free(wk_batch *b) {
+    wk_heap *heap = &b->ctx->heap;
+    for (wk_arena_chunk *chunk = b->chunk, *previous; chunk != NULL; chunk = previous) {
+        previous = chunk->previous;
+        wk__heap_free(heap, chunk, chunk->size_class);
+    }
+    if (b->table != NULL) wk__heap_free(heap, b->table, wk__heap_class((size_t)b->table_size * sizeof *b->table));
+    if (b->levels != NULL)
+        wk__heap_free(heap, b->levels, wk__heap_class((size_t)b->level_capacity * sizeof *b->levels));
+    b->ctx->batch = NULL;
+    b->ctx->watch &= (uint8_t)~WK__WATCH_BATCH;
+    wk__heap_free(heap, b, wk__heap_class(sizeof *b));
+}
+
+/* -------------------------------------------------------------------------------------------------------- open --- */
+
+wk_scope wk_batch_open(void) {
+    wk_ctx *ctx = wk__ctx();
+    const wk_scope scope = wk_scope_open();
+    if (scope == 0 || ctx->batch != NULL) return scope; /* in a batch another one is a scope */
+    wk_batch *b = wk__heap_alloc(&ctx->heap, wk__heap_class(sizeof *b));
+    if (b == NULL) return wk__fail(ctx, WK_ENOMEM, "batch_open", "out of memory"), scope;
+    memset(b, 0, sizeof *b);
+    b->ctx = ctx;
+    b->depth = ctx->depth;
+    ctx->batch = b;
+    ctx->frames[ctx->depth].is_batch = true;
+    ctx->watch |= WK__WATCH_BATCH;
+    return scope;
+}
+
+/* ---------------------------------------------------------------------------------------------------- promises --- */
+
+/* t looks at the elements, and has the history, of y or of a row of it. */
+static bool look_at(wk_tensor *t, wk_tensor *y, bool row, int64_t place) {
+    wk_array *a = &t->a;
+    if (row) {
+        wk__array_select(&y->a, 0, place, a);
+    } else {
+        a->data = y->a.data;
+        for (int32_t d = 0; d < a->ndim; d++) a->strides[d] = y->a.strides[d];
+    }
+    t->storage = y->storage;
+    t->storage->refs++;
+    t->epoch = y->epoch;
+    t->flags = (uint8_t)((t->flags & (WK__OWNED | WK__ENTRY)) | WK__VIEW | WK__BATCHED | (y->flags & WK__DETACHED) |
+                         (wk__array_is_contiguous(a) ? WK__CONTIGUOUS : 0));
+    t->live = WK__LIVE;
+    t->way = y->way;
+    t->node = row ? NULL : y->node;
+    return !row || y->way.kind != WK__TO_NODE || wk__batch_record_row(t, y, place);
+}
+
+bool wk__batch_fulfil(wk_tensor *t) {
+    const wk_entry *e = wk__entry_of(t);
+    wk_batch *b = t->ctx->batch;
+    for (int32_t d = t->ctx->depth; d > b->depth; d--) t->ctx->frames[d].joined = true;
+    return look_at(t, e->group->result[wk__entry_output(e, t)], !e->group->alone, e->place);
+}
+
+bool wk__promise_kept(wk_tensor *t, const char *op, const char *argument) {
+    wk_ctx *ctx = t->ctx;
+    const wk_entry *e = wk__entry_of(t);
+    if (e == NULL) {
+        wk__fail(ctx, WK_ESTATE, op, "%s was to be computed in a batch that failed", argument);
+        return false;
+    }
+    if (!e->group->has_run && !wk__batch_wave(ctx->batch)) return false;
+    return t->live == WK__LIVE || wk__batch_fulfil(t); /* the wave may have come by */
+}
+
+wk_tensor *wk__computed_with(wk_tensor *t, int64_t *row) {
+    const wk_entry *e = wk__entry_of(t);
+    const bool is_row = e != NULL && e->group->has_run && !e->group->alone;
+    *row = is_row ? e->place : -1;
+    if (is_row) return e->group->result[wk__entry_output(e, t)];
+    if (t->meta == NULL || t->meta->row_of == NULL) return t;
+    *row = t->meta->row;
+    return t->meta->row_of;
+}
+
+wk_tensor *wk__row_of(wk_tensor *whole, int64_t row) { return wk_select(whole, 0, row); }
+
+void wk__promises_keep(wk_ctx *ctx) {
+    if (ctx->batch != NULL) wk__batch_wave(ctx->batch);
+}
+
+/* ------------------------------------------------------------------------------------------------------- close --- */
+
+/* Does anybody but its entry hold t? */
+static bool is_held(const wk_tensor *t) { return t != NULL && t->refs > 1; }
+
+/* Is anything pending that somebody is going to look at? */
+static bool worth_running(const wk_batch *b) {
+    for (const wk_group *g = b->groups; g != NULL; g = g->older)
+        for (const wk_entry *e = g->has_run ? NULL : g->first; e != NULL; e = e->next)
+            if (is_held(e->out[0]) || is_held(e->out[1])) return true;
+    return false;
+}
+
+/* What was handed up leaves the batch with elements and history, and knows whose row it is. Others that are still held
+ * are saved by nodes, or kept as values. */
+static void hand_up(wk_tensor *t, wk_tensor *y, const wk_entry *e) {
+    if (t->live == WK__PROMISED && !wk__batch_fulfil(t)) return;
+    t->flags &= (uint8_t)~WK__ENTRY;
+    if (t->way.kind != WK__TO_NODE || e->group->alone) return;
+    t->ctx->frames[t->ctx->depth].joined = true;
+    wk_meta *meta = wk__tensor_meta(t);
+    if (meta == NULL) {
+        wk__fail(t->ctx, WK_ENOMEM, "batch", "out of memory");
+        return;
+    }
+    meta->row_of = wk__retain(y);
+    meta->row = e->place;
+}
+
+static void close_entry(const wk_group *g, wk_entry *e) {
+    for (int32_t k = 0; k < g->op->out_count; k++) {
+        wk_tensor *t = e->out[k];
+        if (t == NULL) continue;
+        if (t->flags & WK__OWNED) hand_up(t, g->result[k], e);
+        t->flags &= (uint8_t)~WK__ENTRY;
+        wk__unref(t);
+    }
+}
+
+void wk__batch_close(wk_ctx *ctx) {
+    wk_batch *b = ctx->batch;
+    if (b->pending > 0) {
+        if (wk__current != ctx || !worth_running(b))
+            wk__batch_discard(b);
+        else
+            wk__batch_wave(b);
+    }
+    for (wk_group *g = b->groups; g != NULL; g = g->older) {
+        for (wk_entry *e = g->first; e != NULL; e = e->next) close_entry(g, e);
+        for (int32_t k = 0; k < g->op->out_count; k++) wk__unref(g->result[k]);
+    }
+    batch_free(b);
+}
