@@ -53,7 +53,7 @@ struct Affine {
         w_now = parameter(graph, w);
         b_now = parameter(graph, b);
     }
-    Expression operator()(const Expression &x) const { return affine_transform({b_now, w_now, x}); }
+    Expression operator()(const Expression &x) const { return dynet::affine_transform({b_now, w_now, x}); }
 };
 
 struct State {
@@ -106,7 +106,7 @@ void trees(std::FILE *csv, const std::string &how) {
             net.begin(graph);
             std::vector<Expression> losses;
             for (int i = at; i < at + TOGETHER; i++)
-                losses.push_back(pickneglogsoftmax(net.out(net(graph, *examples[i]).h), examples[i]->label));
+                losses.push_back(dynet::pickneglogsoftmax(net.out(net(graph, *examples[i]).h), examples[i]->label));
             const Expression loss = sum(losses) / TOGETHER;
             graph.forward(loss);
             graph.backward(loss);
@@ -140,7 +140,7 @@ struct Tagger {
         for (size_t i = 0; i < n; i++) there.push_back(forward.add_input(x[i]));
         for (size_t i = n; i-- > 0;) back[i] = backward.add_input(x[i]);
         for (size_t i = 0; i < n; i++)
-            to.push_back(pickneglogsoftmax(out(concatenate({there[i], back[i]})), sentence[i].second));
+            to.push_back(dynet::pickneglogsoftmax(out(dynet::concatenate({there[i], back[i]})), sentence[i].second));
     }
 };
 

@@ -17,8 +17,8 @@ RATES = ("trees", "tagger")
 
 def figure(value):
     """Three digits, and never an exponent."""
-    if value == 0:
-        return "0"
+    if value == int(value):
+        return f"{value:,.0f}"
     places = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{places}f}"
 
@@ -114,7 +114,7 @@ def main():
         return 2
     values = read(sys.argv[1])
     tables = [dynamic_table(values, task) for task in TASKS if dynamic(values, task)]
-    tables += [rates_table(values, kind) for kind in RATES]
+    tables += [rates_table(values, kind) for kind in RATES if any(f" {kind}: " in name for name in values)]
     with open(os.path.join(sys.argv[2], "peers.md"), "w", encoding="utf-8") as file:
         file.write("\n".join(tables))
     print("\n" + "\n".join(tables))
