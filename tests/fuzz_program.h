@@ -5,19 +5,12 @@
 
 #include <string.h>
 
+#include "splitmix.h"
 #include "wick.h"
 
 enum { LEAVES = 7, MAX_LEAF = 12, MAX_LIVE = 24, MAX_NUMEL = 64, MAX_DEPTH = 4 };
 
-/* splitmix64 (Steele, Lea & Flood 2014): every decision comes from here, never from a value, so that a program can be
- * run again with other numbers. */
-static uint64_t next_word(uint64_t *at) {
-    uint64_t z = *at += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
+/* Every decision comes from next_word, never from a value, so that a program can be run again with other numbers. */
 typedef struct machine {
     uint64_t random;
     wk_dtype dtype;

@@ -21,7 +21,7 @@ from oracle.opinfo import MOST_NUMBERS, TOO_LARGE, LeftOut, calls, lines_of, sam
 from oracle.rows import families, rows
 from oracle.text import text_of
 
-MOST_BYTES = 32_000     # of one file
+MOST_BYTES = 32_000     # of one file with more than one sample
 MOST_ALIKE = 2          # samples of the same shapes, strides and attributes
 
 
@@ -55,12 +55,13 @@ def candidates(name, row, calls, left_out):
 
 def cases_of(name, row, calls, left_out):
     """As many as fit: the shortest, which have the odd shapes and strides."""
-    size = 0
+    size, count = 0, 0
     for text in sorted(candidates(name, row, calls, left_out), key=len):
         size += len(text)
-        if size > MOST_BYTES:
+        if size > MOST_BYTES and count > 0:
             left_out[TOO_LARGE] += 1
         else:
+            count += 1
             yield text
 
 

@@ -1,6 +1,7 @@
 /* in_place.c -- one call of a row that writes its first input (in_place.h). */
 #include "grad/in_place.h"
 
+#include "grad/apply.h"
 #include "grad/scope.h"
 
 /* NOTE [Stale views]. A recorded write in place gives the storage a new history. A view made before it still carries
@@ -89,7 +90,10 @@ static bool check_fits(wk_call *c) {
     if (declared == NULL) return true; /* a row that exists in place only */
     wk_shape_text ty, td;
     const bool fits = wk__same_dims(&declared->a, &y->a) && declared->a.dtype == y->a.dtype;
-    if (!fits)
+    if (declared->a.dtype != y->a.dtype)
+        wk__refuse(c, WK_EDTYPE, "the result is %s and does not fit into %s, in place", wk_dtype_name(declared->a.dtype),
+                   wk_dtype_name(y->a.dtype));
+    else if (!fits)
         wk__refuse(c, WK_ESHAPE, "the result %s does not fit into %s, in place", wk__dims_text(&td, declared),
                    wk__dims_text(&ty, y));
     wk__unref(declared);
@@ -107,6 +111,7 @@ static bool check_fits(wk_call *c) {
 /* The shape rule, which here may not have its inputs cast: the result has to have y's type. */
 static bool check_shape(wk_call *c) {
     if (c->op->shape(c)) return check_fits(c);
+    wk__call_abandon(c); /* a rule may refuse what it has declared */
     return c->retype && wk__refuse(c, WK_EDTYPE, "in place all types must be that of the result: wk_cast the others");
 }
 

@@ -31,7 +31,7 @@ from oracle.text import NAMES, named, opening_lines, tensor_lines
 sys.modules.setdefault("expecttest", types.SimpleNamespace(ACCEPT=False, TestCase=unittest.TestCase))
 from torch.testing._internal.common_methods_invocations import op_db  # noqa: E402
 
-MOST_NUMBERS = 1700     # of one case; larger samples are left out
+MOST_NUMBERS = 5000     # of one case; larger samples are left out
 TOO_LARGE = "larger than the files take"
 WORDS = {"none": 0, "mean": 1, "sum": 2, "tanh": 1}  # a row has numbers
 

@@ -17,7 +17,7 @@ SAMPLES = """
     rsub_scalar      rsub                  x s alpha=1
     div_scalar       div/no_rounding_mode  x s
     rdiv_scalar      __rdiv__              x s
-    pow_scalar       pow                   x s
+    pow_scalar       pow                   x s:exponent
     maximum minimum  =                     a b
 """
 

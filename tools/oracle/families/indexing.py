@@ -13,6 +13,8 @@ SAMPLES = """
     masked_select                            =    x mask
     one_hot                                  nn.  x num_classes
     nonzero                                  =    x as_tuple=False
+    argsort                                  =    x dim descending stable*
+    embedding                                nn.  weight:1 input:0 padding_idx
     sort                                     =    x dim descending stable*
     topk                                     =    x k dim largest sorted=True
 """

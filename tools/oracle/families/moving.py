@@ -6,7 +6,8 @@ from oracle.case import Case
 SAMPLES = """
     cat stack    =  xs dim=0
     roll         =  x shifts dims
-    repeat flip  =  x dims
+    repeat       =  x dims:repeats
+    flip         =  x dims
     tril triu    =  x diagonal
 """
 

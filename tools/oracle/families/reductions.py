@@ -7,13 +7,20 @@ from oracle.case import Case
 from oracle.text import label_word
 
 SAMPLES = """
-    logsumexp           =                     x dim:dims keepdim=False
-    sum mean amax amin  =                     x dim:dims keepdim=False
-    prod                =                     x dim:dims keepdim=False dtype=torch.float64
-    max min             =/reduction_with_dim  x dim keepdim=False
-    argmax argmin       =                     x dim keepdim=False
-    var std             =                     x dim:dims unbiased=True keepdim=False correction=1
-    norm                linalg.vector_norm    x ord:p dim:dims keepdim=False
+    sum mean               =                       x
+    sum_dims               sum                     x dim:dims! keepdim=False
+    mean_dims              mean                    x dim:dims! keepdim=False
+    amax amin logsumexp    =                       x dim:dims keepdim=False
+    prod                   =                       x dtype=torch.float64
+    prod_dim               prod                    x dim! keepdim=False dtype=torch.float64
+    max min                =/reduction_no_dim      x
+    max_dim                max/reduction_with_dim  x dim! keepdim=False
+    min_dim                min/reduction_with_dim  x dim! keepdim=False
+    argmax argmin          =                       x
+    argmax_dim             argmax                  x dim! keepdim=False
+    argmin_dim             argmin                  x dim! keepdim=False
+    var std                =                       x dim:dims unbiased=True keepdim=False correction=1
+    norm                   linalg.vector_norm      x ord:p dim:dims keepdim=False
 """
 
 

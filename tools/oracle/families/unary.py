@@ -16,7 +16,6 @@ SAMPLES = """
     gelu                                       nn.  x approximate=none
     softplus                                   nn.  x beta threshold
     hardtanh                                   nn.  x min_val max_val
-    clamp                                      =    x:0 min:1 max:2
 """
 
 

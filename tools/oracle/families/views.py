@@ -16,6 +16,7 @@ SAMPLES = """
     flatten                 =        x start_dim end_dim
     diagonal                =        x offset dim1 dim2
     unfold                  =        x dim size step
+    as_strided              =        x size:dims stride:strides storage_offset:offset
     copy_                   expand   y x
 """
 
