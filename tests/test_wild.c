@@ -90,7 +90,7 @@ static wk_tensor *some_tensor(wild *w) {
     return t;
 }
 
-/* --------------------------------------------------------------------------------------------------------- calls --- */
+/* -------------------------------------------------------------------------------------------------------- calls --- */
 
 static void look_at(wild *w, wk_tensor *t) {
     static char bytes[MOST_ELEMENTS * sizeof(double)];

@@ -91,8 +91,8 @@ static bool check_fits(wk_call *c) {
     wk_shape_text ty, td;
     const bool fits = wk__same_dims(&declared->a, &y->a) && declared->a.dtype == y->a.dtype;
     if (declared->a.dtype != y->a.dtype)
-        wk__refuse(c, WK_EDTYPE, "the result is %s and does not fit into %s, in place", wk_dtype_name(declared->a.dtype),
-                   wk_dtype_name(y->a.dtype));
+        wk__refuse(c, WK_EDTYPE, "the result is %s and does not fit into %s, in place",
+                   wk_dtype_name(declared->a.dtype), wk_dtype_name(y->a.dtype));
     else if (!fits)
         wk__refuse(c, WK_ESHAPE, "the result %s does not fit into %s, in place", wk__dims_text(&td, declared),
                    wk__dims_text(&ty, y));
