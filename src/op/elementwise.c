@@ -29,6 +29,10 @@ void wk__scale_rows(wk_scale_loop *kernel, const wk_array *y, const wk_array *x,
 
 void wk__zero(const wk_array *y) {
     const double nothing = 0; /* all bits zero in every type */
+    if (wk_likely(wk__array_is_contiguous(y))) {
+        wk__kernels->fill[y->dtype](y->numel, y->data, 1, &nothing);
+        return;
+    }
     wk_rows rows;
     for (bool more = wk__rows_begin(&rows, 1, &y); more; more = wk__rows_next(&rows))
         wk__kernels->fill[y->dtype](rows.n, rows.data[0], rows.stride[0], &nothing);

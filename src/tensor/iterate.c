@@ -29,10 +29,9 @@ static void merge_dims(wk_rows *rows, const wk_array *expanded) {
     rows->ndim = kept; /* the innermost one is the row */
 }
 
-bool wk__rows_begin(wk_rows *rows, int32_t count, const wk_array *const *arrays) {
+WK_NOINLINE static bool begin_walk(wk_rows *rows, int32_t count, const wk_array *const *arrays) {
     wk_array expanded[WK__ROWS_ARRAYS];
     expanded[0].ndim = 0;
-    if (arrays[0]->numel == 0) return false;
     rows->count = count;
     for (int32_t a = 0; a < count; a++) {
         if (!wk__array_expand(arrays[a], arrays[0]->ndim, arrays[0]->dims, &expanded[a])) return false;
@@ -44,6 +43,28 @@ bool wk__rows_begin(wk_rows *rows, int32_t count, const wk_array *const *arrays)
     for (int32_t a = 0; a < count; a++) rows->stride[a] = rows->ndim >= 0 ? rows->strides[a][rows->ndim] : 1;
     for (int32_t d = 0; d < rows->ndim; d++) rows->index[d] = 0;
     return true;
+}
+
+/* Contiguous arrays of one shape are a single row, whatever that shape is. */
+static bool begin_single_row(wk_rows *rows, int32_t count, const wk_array *const *arrays) {
+    bool flat = wk__array_is_contiguous(arrays[0]);
+    for (int32_t a = 1; flat && a < count; a++)
+        flat = wk__same_dims(arrays[0], arrays[a]) && wk__array_is_contiguous(arrays[a]);
+    if (!flat) return false;
+    rows->count = count;
+    rows->ndim = 0;
+    rows->n = arrays[0]->numel;
+    for (int32_t a = 0; a < count; a++) {
+        rows->data[a] = arrays[a]->data;
+        rows->stride[a] = 1;
+        rows->nbytes[a] = wk__dtype_nbytes[arrays[a]->dtype];
+    }
+    return true;
+}
+
+bool wk__rows_begin(wk_rows *rows, int32_t count, const wk_array *const *arrays) {
+    if (arrays[0]->numel == 0) return false;
+    return begin_single_row(rows, count, arrays) || begin_walk(rows, count, arrays);
 }
 
 bool wk__rows_next(wk_rows *rows) {
