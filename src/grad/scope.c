@@ -266,15 +266,21 @@ static bool list_grow(wk_list *list) {
     return true;
 }
 
+/* Everything that list_push may have to say or to do before. */
+WK_NOINLINE static bool list_ready(wk_ctx *ctx, wk_list *list, const wk_tensor *t) {
+    if (!wk__list_usable(ctx, list, "list_push", "list") || !wk__known(ctx, t, "list_push", "t")) return false;
+    if (list->count < list->capacity || list_grow(list)) return true;
+    wk__fail(ctx, WK_ENOMEM, "list_push", "out of memory");
+    return false;
+}
+
 void wk_list_push(wk_list *list, wk_tensor *t) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return;
-    if (!wk__list_usable(ctx, list, "list_push", "list") || !wk__known(ctx, t, "list_push", "t")) return;
-    if (list->count == list->capacity && !list_grow(list)) {
-        wk__fail(ctx, WK_ENOMEM, "list_push", "out of memory");
-        return;
-    }
-    wk__yield_to(ctx, t, list->depth);
+    const bool usual = list != NULL && list->live == WK__LIVE && list->ctx == ctx && t != NULL && t->live == WK__LIVE &&
+                       t->ctx == ctx && list->count < list->capacity;
+    if (wk_unlikely(!usual) && !list_ready(ctx, list, t)) return;
+    if (t->depth > list->depth) wk__yield_to(ctx, t, list->depth);
     list->items[list->count++] = t;
 }
 

@@ -7,6 +7,7 @@
 enum { W = 8 };
 #define TILE_ROWS 6 /* of a product's tile in registers: TILE_ROWS x TILE_VECS sums, a row and a factor */
 #define TILE_VECS 2
+#define SPREADS 0
 
 typedef __m256 vec;
 typedef __m256i mask; /* the first lanes of a vector */

@@ -7,6 +7,7 @@
 enum { W = 16 };
 #define TILE_ROWS 14 /* of a product's tile in registers: TILE_ROWS x TILE_VECS sums, a row and a factor */
 #define TILE_VECS 2
+#define SPREADS 1   /* there is v_spread */
 
 typedef __m512 vec;
 typedef __mmask16 mask; /* the first lanes of a vector */
@@ -47,6 +48,22 @@ INLINE void v_store_first(float *p, mask m, vec x) {
 
 INLINE void v_store_one(float *p, vec x) {
     _mm_store_ss(p, _mm512_castps512_ps128(x));
+}
+
+/* lanes[i] has lane i of x everywhere. The element need not be stored and loaded again, which takes twice as long. */
+#define SPREAD_QUARTER(i)                                                        \
+    do {                                                                         \
+        const vec quarter = _mm512_shuffle_f32x4(x, x, 0x55 * (i));              \
+        lanes[4 * (i)] = _mm512_permute_ps(quarter, 0x00);                       \
+        lanes[4 * (i) + 1] = _mm512_permute_ps(quarter, 0x55);                   \
+        lanes[4 * (i) + 2] = _mm512_permute_ps(quarter, 0xaa);                   \
+        lanes[4 * (i) + 3] = _mm512_permute_ps(quarter, 0xff);                   \
+    } while (0)
+INLINE void v_spread(vec x, vec lanes[W]) {
+    SPREAD_QUARTER(0);
+    SPREAD_QUARTER(1);
+    SPREAD_QUARTER(2);
+    SPREAD_QUARTER(3);
 }
 
 INLINE vec v_add(vec a, vec b) {

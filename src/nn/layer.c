@@ -6,11 +6,12 @@
 #include <stdlib.h>
 
 #include "base/context.h"
+#include "nn/module.h"
 
 void *wk__layer_self(const wk_module *m, const wk_module_class *cls, const char *function) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return NULL;
-    if (wk_likely(m != NULL && wk_module_class_of(m) == cls)) return wk_module_self(m);
+    if (wk_likely(m != NULL && m->cls == cls)) return m->self;
     wk__fail(ctx, WK_EINVAL, function, "m is %s, not a module of class %s",
              m != NULL ? wk_module_class_of(m)->name : "NULL", cls->name);
     return NULL;

@@ -67,7 +67,8 @@ static bool stacks(const wk_array *x, const wk_array *y) {
 }
 
 void wk__sum_to(const wk_array *y, const wk_array *x, bool add) {
-    if (x->numel == y->numel && wk__array_is_contiguous(x) && wk__array_is_contiguous(y)) { /* nothing is stretched */
+    const bool as_many = x->numel == y->numel; /* nothing is stretched */
+    if (as_many && (x->numel == 1 || (wk__array_is_contiguous(x) && wk__array_is_contiguous(y)))) {
         (add ? wk__kernels->accumulate : wk__kernels->copy)[y->dtype](x->numel, y->data, 1, x->data, 1);
         return;
     }

@@ -40,13 +40,14 @@ static inline bool wk__dtype_is_floating(wk_dtype dtype) { return wk__dtype_cate
 
 enum { WK__MOST_BITS = 44 }; /* elements: 2^44 of 8 bytes are more than any address space here */
 
-/* Sets dims and row-major strides of an array whose ndim is set. The shape has been checked. */
+/* Sets dims and row-major strides of an array whose ndim and numel are set. The shape has been checked. */
 static inline void wk__array_row_major(wk_array *a, const int64_t *dims) {
     int64_t spread = 1; /* sizes of 0 count as 1, as in PyTorch */
+    const bool empty = a->numel == 0;
     for (int32_t d = a->ndim - 1; d >= 0; d--) {
         a->dims[d] = dims[d];
         a->strides[d] = spread;
-        if (dims[d] > 1) spread *= dims[d];
+        if (wk_likely(!empty) || dims[d] > 1) spread *= dims[d];
     }
 }
 
