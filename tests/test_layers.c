@@ -1,7 +1,7 @@
 /* test_layers.c -- every case of modules.txt, which tools/torch_modules.py made: layers with all their options, on
  * PyTorch's weights: what they compute, and the gradients of inputs and parameters, in f64 and in f32 with each kernel
  * table. And what the layers refuse. */
-#include "kernel/kernel.h"
+#include "each_table.h"
 #include "ops_file.h"
 #include "support.h"
 
@@ -141,16 +141,11 @@ static void run_case(const ops_case *c, void *user) {
     assert_ok();
 }
 
-static void all_cases(wk_dtype dtype, const char *isa) {
-    if (!wk__kernels_select(isa)) skip_test("this machine lacks the instruction set");
+static void all_cases(wk_dtype dtype) {
     assert_true(ops_each_case(wk_test_data, "modules.txt", run_case, &dtype) >= 36);
-    wk__kernels_select(NULL);
 }
 
-static void f32_ref(void **state) { (void)state, all_cases(WK_F32, "ref"); }
-static void f32_avx2(void **state) { (void)state, all_cases(WK_F32, "avx2"); }
-static void f32_avx512(void **state) { (void)state, all_cases(WK_F32, "avx512"); }
-static void f64(void **state) { (void)state, all_cases(WK_F64, "ref"); }
+WITH_EACH_TABLE(all_cases)
 
 /* ------------------------------------------------------------------------------------------------------ refusal --- */
 
@@ -293,7 +288,7 @@ static void printed_as_pytorch_prints_them(void **state) {
     assert_ok();
 }
 
-WK_TEST_MAIN("layers", cmocka_unit_test(f32_ref), cmocka_unit_test(f32_avx2), cmocka_unit_test(f32_avx512),
-             cmocka_unit_test(f64), cmocka_unit_test(what_an_rnn_refuses), cmocka_unit_test(what_others_refuse),
-             cmocka_unit_test(first_weights_of_an_embedding), cmocka_unit_test(dropout_draws_pytorchs_numbers),
-             cmocka_unit_test(padding_stays), cmocka_unit_test(printed_as_pytorch_prints_them))
+WK_TEST_MAIN("layers", TESTS_WITH_EACH_TABLE, cmocka_unit_test(what_an_rnn_refuses),
+             cmocka_unit_test(what_others_refuse), cmocka_unit_test(first_weights_of_an_embedding),
+             cmocka_unit_test(dropout_draws_pytorchs_numbers), cmocka_unit_test(padding_stays),
+             cmocka_unit_test(printed_as_pytorch_prints_them))

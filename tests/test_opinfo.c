@@ -1,7 +1,7 @@
 /* test_opinfo.c -- PyTorch's own test samples (OpInfo; tools/torch_opinfo.py) through the call by name: values and
  * gradients in f32 with each kernel table and in f64, where the gradient by ops (vjp) is held to that by kernels too;
  * inputs with the strides that the samples have; calls that must fail. */
-#include "kernel/kernel.h"
+#include "each_table.h"
 #include "ops_file.h"
 #include "support.h"
 #include "tensor/tensor.h"
@@ -215,20 +215,14 @@ static void run_case(const ops_case *c, void *dtype) {
 
 /* -------------------------------------------------------------------------------------------------------- tests --- */
 
-static void all_cases(wk_dtype dtype, const char *isa) {
-    if (!wk__kernels_select(isa)) skip_test("this machine lacks the instruction set");
+static void all_cases(wk_dtype dtype) {
     complaints = 0;
     const int count = ops_each_case(wk_test_data, "opinfo", run_case, &dtype);
-    wk__kernels_select(NULL);
     print_message("# %d samples\n", count);
     assert_int_equal(complaints, 0);
     assert_true(count >= 2850);
 }
 
-static void f32_ref(void **state) { (void)state, all_cases(WK_F32, "ref"); }
-static void f32_avx2(void **state) { (void)state, all_cases(WK_F32, "avx2"); }
-static void f32_avx512(void **state) { (void)state, all_cases(WK_F32, "avx512"); }
-static void f64(void **state) { (void)state, all_cases(WK_F64, "ref"); }
+WITH_EACH_TABLE(all_cases)
 
-WK_TEST_MAIN("opinfo", cmocka_unit_test(f32_ref), cmocka_unit_test(f32_avx2), cmocka_unit_test(f32_avx512),
-             cmocka_unit_test(f64))
+WK_TEST_MAIN("opinfo", TESTS_WITH_EACH_TABLE)
