@@ -21,6 +21,7 @@
 #include "kernels/index.inc"
 #include "kernels/reduce.inc"
 #include "kernels/fibres.inc"
+#include "kernels/normal.inc"
 #include "kernels/tanh.inc"
 #include "kernels/math.inc"
 #include "kernels/gemm.inc"
@@ -63,6 +64,7 @@ static void test_table(const char *data) {
     test_reduction_of_nan();
     test_fold_sum();
     test_fibres();
+    test_box_muller();
     test_gemm();
     test_gemm_packed();
     test_rnn();

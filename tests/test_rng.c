@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "kernel/kernel.h"
 
 enum { MAX_VALUES = 4096, MAX_NAME = 64 };
 
@@ -46,11 +47,11 @@ static void uniform_f64(wk_rng *rng, int64_t n, values *y, arguments x) {
 }
 
 static void normal_f32(wk_rng *rng, int64_t n, values *y, arguments x) {
-    wk__rng_normal_f32(rng, n, y->f32, real(x.a), real(x.b));
+    wk__rng_normal_f32(rng, n, y->f32, real(x.a), real(x.b), wk__kernels->box_muller[WK_F32]);
 }
 
 static void normal_f64(wk_rng *rng, int64_t n, values *y, arguments x) {
-    wk__rng_normal_f64(rng, n, y->f64, real(x.a), real(x.b));
+    wk__rng_normal_f64(rng, n, y->f64, real(x.a), real(x.b), wk__kernels->box_muller[WK_F64]);
 }
 
 static void randint(wk_rng *rng, int64_t n, values *y, arguments x) {

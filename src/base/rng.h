@@ -60,8 +60,12 @@ void wk__rng_bernoulli_f32(wk_rng *rng, int64_t n, float *y, double p);
 void wk__rng_bernoulli_f64(wk_rng *rng, int64_t n, double *y, double p); /* the same numbers */
 void wk__rng_bernoulli_each_f32(wk_rng *rng, int64_t n, float *y, const float *p);
 
+/* n groups of 16 uniforms, a stride apart, made standard normal numbers; x and y may be the same. Either of float or of
+ * double: the kernel box_muller. */
+typedef void wk_normal_groups(int64_t n, void *y, int64_t sy, const void *x, int64_t sx);
+
 /* Normal with mean and standard deviation; std >= 0. */
-void wk__rng_normal_f32(wk_rng *rng, int64_t n, float *y, double mean, double std);
-void wk__rng_normal_f64(wk_rng *rng, int64_t n, double *y, double mean, double std);
+void wk__rng_normal_f32(wk_rng *rng, int64_t n, float *y, double mean, double std, wk_normal_groups *transform);
+void wk__rng_normal_f64(wk_rng *rng, int64_t n, double *y, double mean, double std, wk_normal_groups *transform);
 
 #endif

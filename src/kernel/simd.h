@@ -9,6 +9,7 @@
 
 #include "kernel/gemm_work.h"
 #include "kernel/math_table.h"
+#include "kernel/normal.h"
 #include "kernel/ref.h"
 #include "kernel/rnn_work.h"
 #include "kernel/tanh_table.h"

@@ -102,6 +102,11 @@ INLINE vec v_octets(const float *p, int64_t step) {
     return v_load(p);
 }
 
+INLINE void v_store_octets(float *p, int64_t step, vec x) {
+    (void)step;
+    v_store(p, x);
+}
+
 INLINE vec v_octets_first(const float *p, int64_t step, int64_t n) {
     (void)step;
     return v_load_first(p, first_lanes(n));

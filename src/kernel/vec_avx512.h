@@ -120,6 +120,11 @@ INLINE vec v_octets(const float *p, int64_t step) {
     return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(p)), _mm256_loadu_ps(p + step), 1);
 }
 
+INLINE void v_store_octets(float *p, int64_t step, vec x) {
+    _mm256_storeu_ps(p, _mm512_castps512_ps256(x));
+    _mm256_storeu_ps(p + step, _mm512_extractf32x8_ps(x, 1));
+}
+
 INLINE vec v_octets_first(const float *p, int64_t step, int64_t n) {
     const __mmask8 some = (__mmask8)((1u << n) - 1);
     return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_maskz_loadu_ps(some, p)),

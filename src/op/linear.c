@@ -90,13 +90,11 @@ static void for_matrices(const wk_array *x, const wk_array *y, each_matrix *each
 
 /* y = b in every row; a single column is one run. */
 static void set_rows(const wk_mat *y, const wk_array *b) {
-    wk_unary_loop *copy = wk__kernels->copy[y->dtype];
-    if (y->cols == 1) {
-        copy(y->rows, y->data, y->row, b->data, 0);
-        return;
-    }
-    for (int64_t r = 0; r < y->rows; r++)
-        copy(y->cols, (char *)y->data + r * y->row * wk__dtype_nbytes[y->dtype], y->col, b->data, b->strides[0]);
+    if (y->cols == 1)
+        wk__kernels->copy[y->dtype](y->rows, y->data, y->row, b->data, 0);
+    else
+        wk__kernels->spread[y->dtype](&(wk_fibres){.count = y->rows, .n = y->cols, .y = y->data, .y_next = y->row,
+                                                   .y_along = y->col, .x = b->data, .x_along = b->strides[0]});
 }
 
 WK_INLINE void forward_rows(void *user, const wk_mat *x, const wk_mat *y) {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/rng.h"
+#include "kernel/kernel.h"
 #include "kernel/record.h"
 #include "op/rows.h"
 #include "wick/random.h"
@@ -109,11 +110,11 @@ typedef void draw_whole_loop(wk_rng *rng, int64_t n, void *y, int64_t from, int6
 
 static void normal_f32(wk_rng *rng, int64_t n, void *y, double low, double high) {
     (void)low, (void)high;
-    wk__rng_normal_f32(rng, n, y, 0, 1);
+    wk__rng_normal_f32(rng, n, y, 0, 1, wk__kernels->box_muller[WK_F32]);
 }
 static void normal_f64(wk_rng *rng, int64_t n, void *y, double low, double high) {
     (void)low, (void)high;
-    wk__rng_normal_f64(rng, n, y, 0, 1);
+    wk__rng_normal_f64(rng, n, y, 0, 1, wk__kernels->box_muller[WK_F64]);
 }
 static void uniform_f32(wk_rng *rng, int64_t n, void *y, double a, double b) { wk__rng_uniform_f32(rng, n, y, a, b); }
 static void uniform_f64(wk_rng *rng, int64_t n, void *y, double a, double b) { wk__rng_uniform_f64(rng, n, y, a, b); }
