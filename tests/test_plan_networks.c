@@ -271,4 +271,62 @@ static void every_length(void **state) {
     }
 }
 
-WK_TEST_MAIN("plans of networks", cmocka_unit_test(every_shape), cmocka_unit_test(every_length))
+/* ------------------------------------------------------------------------------------------------ whole numbers --- */
+
+static void build_words(model *m) {
+    m->layers[0] = wk_embedding_new(m->root, "words", 50, m->hidden, NULL);
+    m->layers[1] = wk_linear_new(m->root, "out", m->hidden, 5, NULL);
+    m->optim = wk_adam_new(m->root, 0.01, NULL);
+}
+
+/* in: words (B,T), classes (B). */
+static bool step_words(void *user, wk_tensor *const *in, wk_tensor **out) {
+    model *m = user;
+    wk_tensor *sum = NULL;
+    for (int64_t t = 0; t < wk_dim(in[0], 1); t++) {
+        wk_tensor *x = layer(m, 0, wk_contiguous(wk_select(in[0], 1, t)));
+        sum = sum == NULL ? x : wk_add(sum, x);
+    }
+    out[0] = wk_cross_entropy(layer(m, 1, wk_tanh(sum)), in[1]);
+    finish(m, out[0]);
+    out[1] = wk_detach(sum);
+    return true;
+}
+
+static void run_words(model *a, wk_plan *plan, int i, int64_t T) {
+    WK_SCOPE;
+    wk_tensor *in[] = {wk_randint_tensor(0, 50, WK_SHAPE(4, T)), wk_randint_tensor(0, 5, WK_SHAPE(4))};
+    wk_tensor *of_a[OUTPUTS], *of_b[OUTPUTS];
+    step_words(a, in, of_a);
+    wk_plan_run(plan, in, of_b);
+    no_failure("words", i);
+    for (int j = 0; j < OUTPUTS; j++) assert_same("words", i, of_a[j], of_b[j]);
+}
+
+/* Indices are looked up, and looked at, in each run. */
+static void indices(void **state) {
+    (void)state;
+    WK_SCOPE;
+    const kind k = {"words", build_words, step_words, true};
+    model a = model_new(&k, 4, 1, 9, 5), b = model_new(&k, 4, 1, 9, 5);
+    wk_plan_options o = WK_PLAN_OPTIONS;
+    o.trips = (const wk_plan_dim[]){{0, 1}};
+    o.trip_count = 1;
+    wk_plan *plan = wk_plan_new(step_words, &b, 2, OUTPUTS, &o);
+    for (int i = 0; i < 20; i++) run_words(&a, plan, i, 1 + i * 7 % 20);
+    compare_parameters("words", &a, &b);
+    wk_tensor *in[] = {wk_full(WK_SHAPE(4, 12), 50, WK_I64), wk_zeros(WK_SHAPE(4), WK_I64)}, *out[OUTPUTS];
+    assert_int_equal(wk_plan_run(plan, in, out), WK_EINDEX);
+    wk_error e;
+    wk_check(&e);
+    assert_non_null(strstr(e.message, "index 50 is out of range for dimension 0, which has size 50"));
+    wk_plan_stats stats = WK_PLAN_STATS;
+    wk_plan_stats_of(plan, &stats);
+    assert_int_equal(stats.captures, 1);
+    wk_plan_free(plan);
+    model_free(&a);
+    model_free(&b);
+}
+
+WK_TEST_MAIN("plans of networks", cmocka_unit_test(indices), cmocka_unit_test(every_shape),
+             cmocka_unit_test(every_length))

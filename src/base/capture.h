@@ -47,6 +47,7 @@ typedef struct wk_noted {
     wk_any_function *function;
     const char *name;
     wk_dtype dtype;
+    bool may_fail; /* it records a failure in the context, as a check of indices does */
 } wk_noted;
 
 /* A call that is made again as it stands, such as a step of an optimiser. False when it failed. */

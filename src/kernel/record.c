@@ -124,12 +124,12 @@ static void call_wk_argsort_kernel(wk_any_function *f, const wk_word *w) {
 
 /* Whether a product is large, and packed for that, depends on sizes, so that it is noted as one thing and decided when
  * the scratch memory is given out. */
-#define TYPE_wk_gemm_kernel(...)                                                                                      \
-    RECORD_SCRATCH(                                                                                                   \
-        gemm_scratch, __VA_ARGS__, "nnnrnnrnnfwnnk",                                                                  \
-        (int64_t m, int64_t n, int64_t k, wk_matrix a, wk_matrix b, double beta, void *c, int64_t row, int64_t col),  \
-        (INT(m), INT(n), INT(k), PTR(a.data), INT(a.row), INT(a.col), PTR(b.data), INT(b.row), INT(b.col), NUM(beta), \
-         PTR(c), INT(row), INT(col), PTR(NULL)))
+#define TYPE_wk_gemm_kernel(...)                                                                                     \
+    RECORD_SCRATCH(                                                                                                  \
+        gemm_scratch, __VA_ARGS__, "nnnrnnrnnfwnnk",                                                                 \
+        (int64_t m, int64_t n, int64_t k, wk_matrix a, wk_matrix b, double beta, void *c, int64_t row, int64_t col), \
+        (INT(m), INT(n), INT(k), PTR(k > 0 ? a.data : NULL), INT(a.row), INT(a.col), PTR(k > 0 ? b.data : NULL),     \
+         INT(b.row), INT(b.col), NUM(beta), PTR(c), INT(row), INT(col), PTR(NULL)))
 #define TYPE_wk_gemm_packed_kernel(name, type, NAME)                                                           \
     static void record_##name##_##NAME(int64_t m, int64_t n, int64_t k, wk_matrix a, wk_matrix b, double beta, \
                                        void *c, int64_t row, int64_t col, void *work) {                        \
@@ -225,8 +225,12 @@ typedef struct recorded_kernel {
 /* Notes the call, or makes it. An element that is given by its address becomes the word itself. */
 static void note_or_call(const recorded_kernel *k, const wk_word *words) {
     wk_word with_element[4];
-    const wk_noted noted = {&k->signature, *(wk_any_function *const *)((const char *)wk__kernels_working() + k->slot),
-                            k->name, k->dtype};
+    const wk_noted noted = {
+        .signature = &k->signature,
+        .name = k->name,
+        .dtype = k->dtype,
+        .function = *(wk_any_function *const *)((const char *)wk__kernels_working() + k->slot),
+    };
     if (k->signature.call == call_wk_fill_loop) {
         memcpy(with_element, words, sizeof with_element);
         with_element[3].i = 0;

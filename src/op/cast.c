@@ -1,6 +1,5 @@
 /* cast.c -- y = x as another type;  gx += g as x's type. */
 #include "kernel/convert.h"
-#include "kernel/record.h"
 #include "op/elementwise.h"
 #include "op/rows.h"
 
@@ -18,20 +17,7 @@ static bool shape(wk_call *c) {
     return wk__declare(c, 0, (wk_dtype)dtype, x->a.ndim, x->a.dims);
 }
 
-/* The kernels are in a table of their own, so that plans have to be told (NOTE [Capture]). */
-static void convert(const wk_array *y, const wk_array *x) {
-    wk_unary_loop *const kernel = wk__convert[x->dtype][y->dtype];
-    const wk_noted noted = {&wk__unary_signature, (wk_any_function *)kernel, "convert", y->dtype};
-    wk_rows r;
-    const wk_array *const arrays[] = {y, x};
-    for (bool more = wk__rows_begin(&r, 2, arrays); more; more = wk__rows_next(&r)) {
-        const wk_word words[] = {
-            {.i = r.n}, {.p = r.data[0]}, {.i = r.stride[0]}, {.p = r.data[1]}, {.i = r.stride[1]}};
-        if (!wk__note(wk__ctx(), &noted, words)) kernel(r.n, r.data[0], r.stride[0], r.data[1], r.stride[1]);
-    }
-}
-
-static void forward(wk_call *c) { convert(&c->out[0]->a, &c->in[0]->a); }
+static void forward(wk_call *c) { wk__convert_rows(&c->out[0]->a, &c->in[0]->a); }
 
 /* y += x, a piece at a time by way of y's type. */
 static void add_converted(const wk_array *y, const wk_array *x) {
@@ -58,7 +44,7 @@ static bool grad(wk_backprop *b) {
     if (add && wk__capture_refuses(b->ctx, "cast", "a gradient that is converted and then added")) return true;
     if (add) add_converted(gx, g);
     else
-        convert(gx, g);
+        wk__convert_rows(gx, g);
     return true;
 }
 

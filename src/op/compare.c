@@ -39,9 +39,10 @@ static bool is_whole(double s, wk_dtype dtype) {
     return s < 0x1p63 && wk__get_number(dtype, &as_element) == s;
 }
 
-static void compare(wk_binary_loop *const *kernel, const wk_array *y, const wk_array *x, double s) {
-    wk_element element = wk__element_of(s, x->dtype);
-    const wk_array number = {.data = &element, .dtype = x->dtype, .numel = 1};
+static void compare(wk_ctx *ctx, wk_binary_loop *const *kernel, const wk_array *y, const wk_array *x, double s) {
+    const wk_element element = wk__element_of(s, x->dtype);
+    const wk_array number = {.data = &ctx->cell, .dtype = x->dtype, .numel = 1};
+    wk__kernels->fill[x->dtype](1, number.data, 1, &element);
     wk__binary_rows(kernel[x->dtype], y, x, &number);
 }
 
@@ -51,7 +52,7 @@ static void number_forward(wk_call *c, wk_binary_loop *const *kernel) {
     const double s = ((const number_attrs *)c->attrs)->s;
     const wk_array *x = &c->in[0]->a, *y = &c->out[0]->a;
     if (wk__dtype_is_floating(x->dtype) || is_whole(s, x->dtype)) {
-        compare(kernel, y, x, s);
+        compare(c->ctx, kernel, y, x, s);
         return;
     }
     wk_tensor *wide = wk__tensor_make(c->ctx, WK_F64, x->ndim, x->dims);
@@ -59,8 +60,8 @@ static void number_forward(wk_call *c, wk_binary_loop *const *kernel) {
         wk__refuse(c, WK_ENOMEM, "out of memory");
         return;
     }
-    wk__unary_rows(wk__convert[x->dtype][WK_F64], &wide->a, x);
-    compare(kernel, y, &wide->a, s >= 0x1p63 ? (double)INFINITY : s);
+    wk__convert_rows(&wide->a, x);
+    compare(c->ctx, kernel, y, &wide->a, s >= 0x1p63 ? (double)INFINITY : s);
     wk__unref(wide);
 }
 

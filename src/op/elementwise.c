@@ -1,6 +1,8 @@
 /* elementwise.c -- see elementwise.h. */
 #include "op/elementwise.h"
 
+#include "kernel/convert.h"
+#include "kernel/record.h"
 #include "wick/ops.h"
 
 WK_NOINLINE static void binary_walk(wk_binary_loop *kernel, const wk_array *y, const wk_array *a, const wk_array *b) {
@@ -25,6 +27,19 @@ WK_NOINLINE static void scale_walk(wk_scale_loop *kernel, const wk_array *y, con
 void wk__scale_rows(wk_scale_loop *kernel, const wk_array *y, const wk_array *x, double s) {
     if (wk_likely(wk__flat(y, x))) kernel(y->numel, y->data, 1, x->data, 1, s);
     else scale_walk(kernel, y, x, s);
+}
+
+/* The kernels are in a table of their own, so that plans have to be told (NOTE [Capture]). */
+void wk__convert_rows(const wk_array *y, const wk_array *x) {
+    wk_unary_loop *const kernel = wk__convert[x->dtype][y->dtype];
+    const wk_noted noted = {&wk__unary_signature, (wk_any_function *)kernel, "convert", y->dtype, false};
+    wk_rows r;
+    const wk_array *const arrays[] = {y, x};
+    for (bool more = wk__rows_begin(&r, 2, arrays); more; more = wk__rows_next(&r)) {
+        const wk_word words[] = {
+            {.i = r.n}, {.p = r.data[0]}, {.i = r.stride[0]}, {.p = r.data[1]}, {.i = r.stride[1]}};
+        if (!wk__note(wk__ctx(), &noted, words)) kernel(r.n, r.data[0], r.stride[0], r.data[1], r.stride[1]);
+    }
 }
 
 void wk__zero(const wk_array *y) {

@@ -25,6 +25,9 @@ void wk__scale_rows(wk_scale_loop *kernel, const wk_array *y, const wk_array *x,
 /* y = 0 */
 void wk__zero(const wk_array *y);
 
+/* y = x as y's type, of the same dims or broadcast. */
+void wk__convert_rows(const wk_array *y, const wk_array *x);
+
 /* y (+)= x, which broadcasts to y. */
 static inline void wk__set_or_add(const wk_array *y, const wk_array *x, bool add) {
     wk__unary_rows((add ? wk__kernels->accumulate : wk__kernels->copy)[y->dtype], y, x);

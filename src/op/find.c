@@ -132,6 +132,9 @@ static bool one_hot_shape(wk_call *c) {
     if (!wk__check_index_type(c, 0)) return false;
     if (index->a.ndim == WK_MAX_DIMS)
         return wk__refuse(c, WK_ESHAPE, "index %s has no room for another dimension", wk__dims_text(&text, index));
+    if (o->num_classes == -1 &&
+        wk__capture_refuses(c->ctx, "one_hot", "the largest index is not known: say num_classes"))
+        return false;
     if (o->num_classes == -1) o->num_classes = largest(&index->a) < INT64_MAX ? largest(&index->a) + 1 : 0;
     if (o->num_classes <= 0)
         return wk__refuse(c, WK_EINVAL, "num_classes is %lld and must be positive", (long long)o->num_classes);
@@ -146,11 +149,12 @@ static bool one_hot_shape(wk_call *c) {
 static void one_hot_forward(wk_call *c) {
     const wk_tensor *y = c->out[0];
     const wk_array *index = &c->in[0]->a;
-    int64_t one = 1;
-    const wk_array ones = {.data = &one, .dtype = WK_I64, .numel = 1};
+    const int64_t one = 1;
+    const wk_array ones = {.data = &c->ctx->cell, .dtype = WK_I64, .numel = 1};
     wk_pick p;
     if (!wk__check_indices(c, index, y, index->ndim, false)) return;
     wk__zero(&y->a);
+    wk__kernels->fill[WK_I64](1, ones.data, 1, &one);
     wk__pick_each(&y->a, index->ndim, index, &ones, &p);
     wk__pick_write(&p, false);
 }

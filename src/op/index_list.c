@@ -6,6 +6,7 @@
  *
  * so that the rows in index.c need to know of one index only. */
 #include "grad/scope.h"
+#include "kernel/record.h"
 #include "op/elementwise.h"
 #include "op/indexing.h"
 #include "op/rows.h"
@@ -26,15 +27,24 @@ static bool flat_shape(wk_call *c) {
            wk__declare(c, 0, WK_I64, common.ndim, common.dims);
 }
 
-/* y = y size + index */
+/* y = y size + index, words: n, y, its stride, index, its stride, size */
+static void call_append(wk_any_function *f, const wk_word *w) {
+    int64_t *to = w[1].p;
+    const int64_t *from = w[3].p, size = w[5].i;
+    (void)f;
+    for (int64_t i = 0; i < w[0].i; i++, to += w[2].i, from += w[4].i)
+        *to = *to * size + (*from < 0 ? *from + size : *from);
+}
+
 static void append_index(const wk_array *y, const wk_array *index, int64_t size) {
+    static const wk_signature signature = {"nwnrnn", call_append, NULL};
+    const wk_noted noted = {.signature = &signature, .name = "append_index", .dtype = WK_I64};
     const wk_array *const arrays[] = {y, index};
     wk_rows r;
     for (bool more = wk__rows_begin(&r, 2, arrays); more; more = wk__rows_next(&r)) {
-        int64_t *to = r.data[0];
-        const int64_t *from = r.data[1];
-        for (int64_t i = 0; i < r.n; i++, to += r.stride[0], from += r.stride[1])
-            *to = *to * size + (*from < 0 ? *from + size : *from);
+        const wk_word words[] = {{.i = r.n},       {.p = r.data[0]},   {.i = r.stride[0]},
+                                 {.p = r.data[1]}, {.i = r.stride[1]}, {.i = size}};
+        if (!wk__note(wk__ctx(), &noted, words)) call_append(NULL, words);
     }
 }
 

@@ -1,7 +1,7 @@
 /* indexing.c -- see indexing.h. */
 #include "op/indexing.h"
 
-#include "kernel/kernel.h"
+#include "kernel/record.h"
 #include "tensor/iterate.h"
 
 /* A 0-d array has one element, which index 0 names. */
@@ -42,33 +42,74 @@ static void *moved(const wk_pick *p, void *base, int64_t index) {
     return (char *)base + at * p->step * wk__dtype_nbytes[p->base.dtype];
 }
 
-void wk__pick_read(const wk_pick *p) {
+/* What a plan does for a row with one index: it looks at the index in each run (NOTE [Capture] in base/capture.h).
+ * words: n, y, its stride, x, its stride, index, step in bytes, size */
+static int64_t picked_nbytes(const wk_word *w) {
+    const int64_t index = *(const int64_t *)w[5].p;
+    return (index < 0 ? index + w[7].i : index) * w[6].i;
+}
+
+static void call_read_whole(wk_any_function *f, const wk_word *w) {
+    ((wk_unary_loop *)f)(w[0].i, w[1].p, w[2].i, (const char *)w[3].p + picked_nbytes(w), w[4].i);
+}
+
+static void call_write_whole(wk_any_function *f, const wk_word *w) {
+    ((wk_unary_loop *)f)(w[0].i, (char *)w[1].p + picked_nbytes(w), w[2].i, w[3].p, w[4].i);
+}
+
+static const wk_signature read_whole = {"nwnrnrnn", call_read_whole, NULL};
+static const wk_signature write_whole = {"nwnrnrnn", call_write_whole, NULL};
+
+static bool note_whole(const wk_pick *p, const wk_signature *signature, wk_unary_loop *kernel, const char *name,
+                       const wk_word *words) {
+    const wk_noted noted = {
+        .signature = signature, .function = (wk_any_function *)kernel, .name = name, .dtype = p->base.dtype};
+    return wk__note(wk__ctx(), &noted, words);
+}
+
+/* The first words of a call for row r: from array x to array y of the walk. */
+#define WHOLE_WORDS(p, r, y, x)                                                                                \
+    (const wk_word[]) {                                                                                        \
+        {.i = (r)->n}, {.p = (r)->data[y]}, {.i = (r)->stride[y]}, {.p = (r)->data[x]}, {.i = (r)->stride[x]}, \
+            {.p = (r)->data[2]}, {.i = (p)->step * wk__dtype_nbytes[(p)->base.dtype]}, {.i = (p)->size},       \
+    }
+
+static void read_row(const wk_pick *p, const wk_rows *r) {
     const wk_dtype dtype = p->base.dtype;
+    const int64_t *index = r->data[2];
+    if (r->stride[2] != 0)
+        wk__kernels->gather[dtype](r->n, r->data[0], r->stride[0], r->data[1], r->stride[1], index, r->stride[2],
+                                   p->step, p->size);
+    else if (!note_whole(p, &read_whole, wk__kernels_working()->copy[dtype], "copy", WHOLE_WORDS(p, r, 0, 1)))
+        wk__kernels->copy[dtype](r->n, r->data[0], r->stride[0], moved(p, r->data[1], *index), r->stride[1]);
+}
+
+void wk__pick_read(const wk_pick *p) {
     const wk_array *const arrays[] = {&p->values, &p->base, &p->index};
     wk_rows r;
-    for (bool more = wk__rows_begin(&r, 3, arrays); more; more = wk__rows_next(&r)) {
-        const int64_t *index = r.data[2];
-        if (r.stride[2] == 0)
-            wk__kernels->copy[dtype](r.n, r.data[0], r.stride[0], moved(p, r.data[1], *index), r.stride[1]);
-        else
-            wk__kernels->gather[dtype](r.n, r.data[0], r.stride[0], r.data[1], r.stride[1], index, r.stride[2],
-                                       p->step, p->size);
+    for (bool more = wk__rows_begin(&r, 3, arrays); more; more = wk__rows_next(&r)) read_row(p, &r);
+}
+
+static void write_row(const wk_pick *p, const wk_rows *r, bool add) {
+    const wk_kernels *table = wk__kernels;
+    const wk_dtype dtype = p->base.dtype;
+    const int64_t *index = r->data[2];
+    if (r->stride[2] != 0) {
+        (add ? table->scatter_add : table->scatter)[dtype](r->n, r->data[0], r->stride[0], r->data[1], r->stride[1],
+                                                           index, r->stride[2], p->step, p->size);
+        return;
     }
+    const wk_kernels *working = wk__kernels_working();
+    wk_unary_loop *whole = (add ? working->accumulate : working->copy)[dtype];
+    if (!note_whole(p, &write_whole, whole, add ? "accumulate" : "copy", WHOLE_WORDS(p, r, 0, 1)))
+        whole(r->n, moved(p, r->data[0], *index), r->stride[0], r->data[1], r->stride[1]);
 }
 
 /* The walk has the shape of the index, so that values may be stretched. */
 void wk__pick_write(const wk_pick *p, bool add) {
-    const wk_dtype dtype = p->base.dtype;
-    wk_index_loop *scatter = add ? wk__kernels->scatter_add[dtype] : wk__kernels->scatter[dtype];
-    wk_unary_loop *whole = add ? wk__kernels->accumulate[dtype] : wk__kernels->copy[dtype];
     const wk_array *const arrays[] = {&p->base, &p->values, &p->index};
     wk_rows r;
-    for (bool more = wk__rows_begin(&r, 3, arrays); more; more = wk__rows_next(&r)) {
-        const int64_t *index = r.data[2];
-        if (r.stride[2] == 0) whole(r.n, moved(p, r.data[0], *index), r.stride[0], r.data[1], r.stride[1]);
-        else
-            scatter(r.n, r.data[0], r.stride[0], r.data[1], r.stride[1], index, r.stride[2], p->step, p->size);
-    }
+    for (bool more = wk__rows_begin(&r, 3, arrays); more; more = wk__rows_next(&r)) write_row(p, &r, add);
 }
 
 /* ------------------------------------------------------------------------------------------------------- checks --- */
@@ -92,11 +133,35 @@ static const int64_t *outside(int64_t n, const int64_t *index, int64_t stride, i
     return NULL;
 }
 
+/* In a plan the check is made in each run. words: n, index, its stride, lowest, size, dim, the row */
+static void call_check(wk_any_function *f, const wk_word *w) {
+    const int64_t *wrong = outside(w[0].i, w[1].p, w[2].i, w[3].i, w[4].i);
+    (void)f;
+    if (wrong != NULL)
+        wk__fail(wk__ctx(), WK_EINDEX, ((const wk_op *)w[6].p)->name,
+                 "index %lld is out of range for dimension %d, which has size %lld", (long long)*wrong, (int)w[5].i,
+                 (long long)w[4].i);
+}
+
+static bool note_check(const wk_call *c, const wk_rows *r, int64_t lowest, int64_t size, int64_t dim) {
+    static const wk_signature signature = {"nrnnnng", call_check, NULL};
+    const wk_noted noted = {.signature = &signature, .name = "check_indices", .dtype = WK_I64, .may_fail = true};
+    const wk_word words[] = {{.i = r->n},
+                             {.p = r->data[0]},
+                             {.i = r->stride[0]},
+                             {.i = lowest},
+                             {.i = size},
+                             {.i = dim},
+                             {.p = (void *)(uintptr_t)c->op}};
+    return wk__note(c->ctx, &noted, words);
+}
+
 bool wk__check_indices(wk_call *c, const wk_array *index, const wk_tensor *x, int64_t dim, bool from_end) {
     const int64_t size = x->a.ndim > 0 ? x->a.dims[dim] : 1, lowest = from_end ? -size : 0;
     wk_shape_text text;
     wk_rows r;
     for (bool more = wk__rows_begin(&r, 1, &index); more; more = wk__rows_next(&r)) {
+        if (note_check(c, &r, lowest, size, dim)) continue;
         const int64_t *wrong = outside(r.n, r.data[0], r.stride[0], lowest, size);
         if (wrong != NULL)
             return wk__refuse(c, WK_EINDEX, "index %lld is out of range for dimension %d of %s", (long long)*wrong,

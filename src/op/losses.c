@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/options.h"
+#include "kernel/record.h"
 #include "op/elementwise.h"
 #include "op/losses.h"
 #include "op/powers.h"
@@ -97,24 +98,35 @@ static bool counted_shape(wk_call *c) {
     return wk__declare(c, 0, dtype, target->a.ndim, target->a.dims) && wk__declare_like(c, 1, target);
 }
 
-/* Output 0: 1 for each target, 0 where it is ignored. Output 1: the target, 0 where it is ignored. */
-static void counted_forward(wk_call *c) {
-    const target_attrs *a = c->attrs;
-    const wk_array *y = &c->out[0]->a;
-    const wk_element one = wk__element_of(1, y->dtype), zero = wk__element_of(0, y->dtype);
-    int64_t *index = c->out[1]->a.data;
-    wk__unary_rows(wk__kernels->copy[WK_I64], &c->out[1]->a, &c->in[0]->a);
-    for (int64_t j = 0; j < y->numel; j++) {
-        const bool ignored = index[j] == a->ignore_index;
-        if (!ignored && (index[j] < 0 || index[j] >= a->classes)) {
-            wk__fail(c->ctx, WK_EINDEX, a->softmax ? "cross_entropy" : "nll_loss",
+/* Output 0: 1 for each target, 0 where it is ignored. Output 1: the target, 0 where it is ignored.
+ * words: n, output 0, output 1, classes, ignore_index, softmax, type of output 0 */
+static void call_counted(wk_any_function *f, const wk_word *w) {
+    const wk_dtype dtype = (wk_dtype)w[6].i;
+    const wk_element one = wk__element_of(1, dtype), zero = wk__element_of(0, dtype);
+    int64_t *index = w[2].p;
+    (void)f;
+    for (int64_t j = 0; j < w[0].i; j++) {
+        const bool ignored = index[j] == w[4].i;
+        if (!ignored && (index[j] < 0 || index[j] >= w[3].i)) {
+            wk__fail(wk__ctx(), WK_EINDEX, w[5].i ? "cross_entropy" : "nll_loss",
                      "target %lld, element %lld, is not one of %lld classes", (long long)index[j], (long long)j,
-                     (long long)a->classes);
+                     (long long)w[3].i);
             return;
         }
         if (ignored) index[j] = 0;
-        memcpy(wk__array_at(y, j), ignored ? &zero : &one, wk__dtype_nbytes[y->dtype]);
+        memcpy((char *)w[1].p + j * wk__dtype_nbytes[dtype], ignored ? &zero : &one, wk__dtype_nbytes[dtype]);
     }
+}
+
+static void counted_forward(wk_call *c) {
+    static const wk_signature signature = {"nwwnnnn", call_counted, NULL};
+    const wk_noted noted = {.signature = &signature, .name = "counted", .dtype = WK_I64, .may_fail = true};
+    const target_attrs *a = c->attrs;
+    const wk_array *y = &c->out[0]->a;
+    const wk_word words[] = {{.i = y->numel},        {.p = y->data},    {.p = c->out[1]->a.data}, {.i = a->classes},
+                             {.i = a->ignore_index}, {.i = a->softmax}, {.i = y->dtype}};
+    wk__unary_rows(wk__kernels->copy[WK_I64], &c->out[1]->a, &c->in[0]->a);
+    if (!wk__note(c->ctx, &noted, words)) call_counted(NULL, words);
 }
 
 static const wk_op counted_op = {

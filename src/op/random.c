@@ -145,7 +145,7 @@ static void run(wk_call *c, draw_loop *f32, draw_loop *f64) {
     const draw_attrs *a = c->attrs;
     const wk_array *y = &c->out[0]->a;
     draw_loop *const f = y->dtype == WK_F32 ? f32 : f64;
-    const wk_noted noted = {&signature, (wk_any_function *)f, c->op->name, y->dtype};
+    const wk_noted noted = {&signature, (wk_any_function *)f, c->op->name, y->dtype, false};
     const wk_word words[] = {{.p = c->ctx->rng}, {.i = y->numel}, {.p = y->data}, {.f = a->low}, {.f = a->high}};
     if (!wk__note(c->ctx, &noted, words)) f(c->ctx->rng, y->numel, y->data, a->low, a->high);
 }
@@ -154,7 +154,7 @@ static void run_whole(wk_call *c, draw_whole_loop *f) {
     static const wk_signature signature = {"gnwnn", call_draw_whole, NULL};
     const draw_attrs *a = c->attrs;
     const wk_array *y = &c->out[0]->a;
-    const wk_noted noted = {&signature, (wk_any_function *)f, c->op->name, y->dtype};
+    const wk_noted noted = {&signature, (wk_any_function *)f, c->op->name, y->dtype, false};
     const wk_word words[] = {{.p = c->ctx->rng}, {.i = y->numel}, {.p = y->data}, {.i = a->from}, {.i = a->to}};
     if (!wk__note(c->ctx, &noted, words)) f(c->ctx->rng, y->numel, y->data, a->from, a->to);
 }

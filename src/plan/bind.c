@@ -124,7 +124,7 @@ static bool add_step(binding *of, int64_t c) {
     wk_bound_step *step = WK_PUSH(wk_bound_step, of->b->steps);
     if (step == NULL) return false;
     const wk_word *words = WK_ITEMS(const wk_word, of->b->words) + call->first_word;
-    *step = (wk_bound_step){call->noted.signature->call, call->noted.function, words, call->may_fail};
+    *step = (wk_bound_step){call->noted.signature->call, call->noted.function, words, call->noted.may_fail};
     return true;
 }
 
@@ -204,39 +204,31 @@ static void patch(const wk_bound *b, wk_tensor *const *inputs, wk_tensor *const 
     }
 }
 
-static void call_all(const wk_bound_step *steps, int32_t count) {
-    for (int32_t s = 0; s < count; s++) steps[s].call(steps[s].function, steps[s].words);
-}
-
-/* Afterwards the words are again what they were before. */
-static void run_loop(const wk_bound *b, const wk_bound_loop *loop) {
-    const wk_bound_step *steps = WK_ITEMS(const wk_bound_step, b->steps) + loop->first;
-    const wk_bump *bumps = WK_ITEMS(const wk_bump, b->bumps) + loop->first_bump;
-    for (int64_t u = 0; u < loop->trips; u++) {
-        call_all(steps, loop->count);
-        for (int64_t i = 0; i < loop->bump_count; i++) bumps[i].word->i += bumps[i].by;
-    }
-    for (int64_t i = 0; i < loop->bump_count; i++) bumps[i].word->i -= bumps[i].by * loop->trips;
-}
-
-/* Calls that are made once. */
-static bool run_row(const wk_bound *b, wk_ctx *ctx, const wk_bound_loop *row) {
-    const wk_bound_step *steps = WK_ITEMS(const wk_bound_step, b->steps) + row->first;
-    for (int32_t s = 0; s < row->count; s++) {
+static bool call_all(const wk_bound_step *steps, int32_t count, const wk_ctx *ctx) {
+    for (int32_t s = 0; s < count; s++) {
         steps[s].call(steps[s].function, steps[s].words);
         if (wk_unlikely(steps[s].may_fail) && ctx->failure.status != WK_OK) return false;
     }
     return true;
 }
 
+/* Afterwards the words are again what they were before. */
+static bool run_loop(const wk_bound *b, const wk_ctx *ctx, const wk_bound_loop *loop) {
+    const wk_bound_step *steps = WK_ITEMS(const wk_bound_step, b->steps) + loop->first;
+    const wk_bump *bumps = WK_ITEMS(const wk_bump, b->bumps) + loop->first_bump;
+    int64_t u = 0;
+    for (; u < loop->trips && call_all(steps, loop->count, ctx); u++)
+        for (int64_t i = 0; i < loop->bump_count; i++) bumps[i].word->i += bumps[i].by;
+    for (int64_t i = 0; i < loop->bump_count; i++) bumps[i].word->i -= bumps[i].by * u;
+    return u == loop->trips;
+}
+
 bool wk__bound_run(const wk_bound *b, wk_ctx *ctx, wk_tensor *const *inputs, wk_tensor *const *outputs) {
     patch(b, inputs, outputs);
     for (int64_t l = 0; l < b->loops.count; l++) {
         const wk_bound_loop *loop = &WK_ITEMS(const wk_bound_loop, b->loops)[l];
-        if (loop->trips > 1)
-            run_loop(b, loop);
-        else if (!run_row(b, ctx, loop))
-            return false;
+        const wk_bound_step *steps = WK_ITEMS(const wk_bound_step, b->steps) + loop->first;
+        if (!(loop->trips > 1 ? run_loop(b, ctx, loop) : call_all(steps, loop->count, ctx))) return false;
     }
     return true;
 }

@@ -171,7 +171,7 @@ static void on_leaf(wk_capture *capture, wk_tensor *t, bool zeroed) {
 
 /* -------------------------------------------------------------------------------------------------------- calls --- */
 
-static void push_call(wk_recording *r, const wk_noted *noted, const wk_word *words, bool may_fail) {
+static void push_call(wk_recording *r, const wk_noted *noted, const wk_word *words) {
     wk_recorded_call *call = WK_PUSH(wk_recorded_call, r->calls);
     const int32_t count = (int32_t)strlen(noted->signature->letters);
     wk_word *room = wk__growing_add(&r->words, count, sizeof *room);
@@ -182,7 +182,6 @@ static void push_call(wk_recording *r, const wk_noted *noted, const wk_word *wor
     *call = (wk_recorded_call){.noted = *noted,
                                .row = r->row,
                                .of_gradient = r->of_gradient,
-                               .may_fail = may_fail,
                                .word_count = count,
                                .first_word = r->words.count - count};
     for (int32_t w = 0; w < count; w++) {
@@ -193,8 +192,15 @@ static void push_call(wk_recording *r, const wk_noted *noted, const wk_word *wor
     }
 }
 
+/* A loop over no elements, fibres or rows does nothing, and its addresses may lead anywhere. */
+static bool does_nothing(const wk_noted *noted, const wk_word *words) {
+    const char *letters = noted->signature->letters;
+    if (strncmp(letters, "nwn", 3) == 0 || strncmp(letters, "nnw", 3) == 0) return words[0].i == 0;
+    return strncmp(letters, "nnnr", 4) == 0 && (words[0].i == 0 || words[1].i == 0);
+}
+
 static void on_kernel(wk_capture *capture, const wk_noted *noted, const wk_word *words) {
-    push_call(of_capture(capture), noted, words, false);
+    if (!does_nothing(noted, words)) push_call(of_capture(capture), noted, words);
 }
 
 enum { PRESENT = 1, VALID = 2 };
@@ -213,8 +219,8 @@ static void tell_presence(wk_recording *r) {
         wk_leaf *leaf = &WK_ITEMS(wk_leaf, r->leaves)[i];
         if (leaf->told) continue;
         const int64_t state = (leaf->tensor->meta->has_grad ? PRESENT : 0) | (leaf->zeroed ? VALID : 0);
-        push_call(r, &(wk_noted){&signature, NULL, "gradient", WK_F32},
-                  (const wk_word[]){{.p = leaf->tensor}, {.i = state}}, false);
+        push_call(r, &(wk_noted){.signature = &signature, .name = "gradient"},
+                  (const wk_word[]){{.p = leaf->tensor}, {.i = state}});
         leaf->told = true;
     }
 }
@@ -233,8 +239,11 @@ static void on_host(wk_capture *capture, const wk_host_call *call) {
     call->hold(call->object);
     r->row = NULL;
     tell_presence(r);
-    push_call(r, &(wk_noted){&signature, (wk_any_function *)call->run, call->name, WK_F32},
-              (const wk_word[]){{.p = call->object}}, true);
+    push_call(
+        r,
+        &(wk_noted){
+            .signature = &signature, .function = (wk_any_function *)call->run, .name = call->name, .may_fail = true},
+        (const wk_word[]){{.p = call->object}});
 }
 
 /* ---------------------------------------------------------------------------------------------- inputs, outputs --- */

@@ -31,7 +31,6 @@ typedef struct wk_recorded_call {
     wk_noted noted;
     const wk_op *row; /* in which it was called, or NULL */
     bool of_gradient;
-    bool may_fail; /* look at the context's failure after it */
     int32_t word_count;
     int64_t first_word;
 } wk_recorded_call;

@@ -17,7 +17,7 @@ static const wk_position *positions_of(const wk_structure *s, const wk_recorded_
 
 static bool same_call(const wk_recorded_call *a, const wk_recorded_call *b) {
     return a->noted.function == b->noted.function && a->noted.signature == b->noted.signature &&
-           a->noted.dtype == b->noted.dtype && a->row == b->row && a->of_gradient == b->of_gradient && !a->may_fail;
+           a->noted.dtype == b->noted.dtype && a->row == b->row && a->of_gradient == b->of_gradient;
 }
 
 /* Do the calls i, i + p and i + u p, i + (u + 1) p differ in the same way? */
