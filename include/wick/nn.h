@@ -158,7 +158,8 @@ WK_API wk_status wk_snapshot_average(wk_snapshot *snapshot, double decay);
 
 /* ------------------------------------------------------------------------------------------------------- layers --- */
 
-/* Sequential: children one after another, each with one input and one output.
+/* Sequential: children one after another, each with one input and one output. What lies between them goes as soon as
+ * the next child is done, unless the graph needs it: a hundred layers without gradients take the memory of one.
  * https://pytorch.org/docs/stable/generated/torch.nn.Sequential.html */
 WK_API wk_module *wk_sequential_new(wk_module *parent, const char *name);
 

@@ -26,13 +26,14 @@ enum {
 };
 
 #define LINES(n) (n) * WK__LINE, (n + 1) * WK__LINE, (n + 2) * WK__LINE, (n + 3) * WK__LINE
-#define DOUBLING(log2) (size_t)5 << (log2), (size_t)6 << (log2), (size_t)7 << (log2), (size_t)8 << (log2)
+#define ELEMENTS(fourths, log2) WK__HANDLE_NBYTES + ((size_t)(fourths) << (log2))
+#define DOUBLING(log2) ELEMENTS(4, log2), ELEMENTS(5, log2), ELEMENTS(6, log2), ELEMENTS(7, log2)
 #define DOUBLINGS(log2) \
     DOUBLING(log2), DOUBLING(log2 + 1), DOUBLING(log2 + 2), DOUBLING(log2 + 3), DOUBLING(log2 + 4), DOUBLING(log2 + 5)
 
 const size_t wk__class_nbytes[WK__HEAP_CLASSES] = {
-    LINES(1),      LINES(5),      LINES(9),      LINES(13),     DOUBLINGS(8), DOUBLINGS(14),
-    DOUBLINGS(20), DOUBLINGS(26), DOUBLINGS(32), DOUBLINGS(38), DOUBLING(44), DOUBLING(45),
+    LINES(1),      LINES(5),      LINES(9),      LINES(13),     ELEMENTS(7, 7), DOUBLINGS(8), DOUBLINGS(14),
+    DOUBLINGS(20), DOUBLINGS(26), DOUBLINGS(32), DOUBLINGS(38), DOUBLING(44),   DOUBLING(45),
 };
 
 int32_t wk__debug;

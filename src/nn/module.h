@@ -7,8 +7,9 @@
  *     grads   | weight_ih | weight_hh                | bias_ih | bias_hh | weight | bias | free ...
  *             0           ^ every piece begins at a multiple of 64 bytes; gaps are zero and stay zero
  *
- * A slab never moves: when it is full, a larger one is begun. Each piece is a storage of its own, with its own
- * version and its own last writer, so stepping one model does not "change" another that shares the slab. */
+ * A slab never moves: when it is full, a larger one is begun; a large parameter has one alone. Each piece is a storage
+ * of its own, with its own version and its own last writer, so stepping one model does not "change" another that shares
+ * the slab. */
 #ifndef WK_NN_MODULE_H
 #define WK_NN_MODULE_H
 

@@ -3,7 +3,11 @@
 
 #include <stdlib.h>
 
-enum { FIRST_ELEMENTS = 2048 };
+enum {
+    FIRST_ELEMENTS = 2048,
+    MOST_ELEMENTS = 256 * 1024,
+    ALONE_ELEMENTS = 64 * 1024, /* a parameter from here on has a slab of its own: nothing is left over */
+};
 
 static wk_tensor *zeroed(wk_ctx *ctx, wk_dtype dtype, int64_t count) {
     wk_tensor *t = wk__tensor_make(ctx, dtype, 1, &count);
@@ -33,17 +37,20 @@ static wk_tensor *piece(wk_tensor *whole, int64_t begin, int32_t ndim, const int
     return wk__tensor_piece(whole, wk__array_at(&whole->a, begin), ndim, dims, name);
 }
 
-/* The slab with room for count elements of this type: the newest of its type, or a new one twice as large. */
+/* The slab with room for count elements of this type: the newest of its type, or a new one twice as large, up to a
+ * size at which the end that stays free no longer counts. One for a large parameter alone goes behind the newest, which
+ * has room left for small ones. */
 static wk_slab *slab_for(wk_module *root, wk_dtype dtype, int64_t count) {
     int64_t capacity = FIRST_ELEMENTS;
-    for (wk_slab *slab = root->slabs; slab != NULL; slab = slab->older) {
-        if (slab->values->a.dtype != dtype) continue;
-        if (slab->capacity - slab->used >= count) return slab;
-        capacity = 2 * slab->capacity;
-        break;
-    }
-    wk_slab *slab = slab_new(root->ctx, dtype, capacity > count ? capacity : count, root->slabs);
-    if (slab != NULL) root->slabs = slab;
+    wk_slab *newest = root->slabs;
+    while (newest != NULL && newest->values->a.dtype != dtype) newest = newest->older;
+    if (newest != NULL && newest->capacity - newest->used >= count) return newest;
+    if (newest != NULL) capacity = 2 * newest->capacity;
+    if (capacity > MOST_ELEMENTS) capacity = MOST_ELEMENTS;
+    const bool alone = newest != NULL && count >= ALONE_ELEMENTS;
+    wk_slab **place = alone ? &newest->older : &root->slabs;
+    wk_slab *slab = slab_new(root->ctx, dtype, capacity > count && !alone ? capacity : count, *place);
+    if (slab != NULL) *place = slab;
     return slab;
 }
 

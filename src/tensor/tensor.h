@@ -135,7 +135,7 @@ struct wk_tensor {
     char few[WK__FEW_NBYTES];
 };
 
-_Static_assert(offsetof(wk_tensor, a) == WK__LINE && sizeof(wk_tensor) == 4 * WK__LINE, "see NOTE [One block]");
+_Static_assert(offsetof(wk_tensor, a) == WK__LINE && sizeof(wk_tensor) == WK__HANDLE_NBYTES, "see NOTE [One block]");
 
 /* ----------------------------------------------------------------------------------------- making and releasing --- */
 
