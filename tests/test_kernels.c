@@ -36,7 +36,6 @@ static void test_table_complete(void) {
 #define HAS(kernel, NAME, name, ctype, category) &&table->kernel[WK_##NAME]
 #define HAS_PLAIN HAS_FLOAT
 #define HAS_ANY(kernel) (true WK_DTYPES(HAS, kernel))
-#define HAS_PLAIN_ANY HAS_ANY
 #define HAS_UNLESS_HALF(kernel, NAME, name, ctype, category) &&(WK_##NAME >= WK_F16 || table->kernel[WK_##NAME])
 #define HAS_NUMBER(kernel) (true WK_DTYPES(HAS_UNLESS_HALF, kernel))
 #define HAS_PLAIN_NUMBER HAS_NUMBER

@@ -272,7 +272,6 @@ static bool refuses(const char *name) {
 #define RECORD_ANY(name, type) WK_DTYPES(RECORD_SLOT, (name, type))
 #define RECORD_FLOAT(name, type) RECORD_TYPED(name, type, F32) RECORD_TYPED(name, type, F64)
 #define RECORD_PLAIN RECORD_FLOAT
-#define RECORD_PLAIN_ANY RECORD_ANY
 #define RECORD_NUMBER RECORD_ANY
 #define RECORD_PLAIN_NUMBER RECORD_ANY
 
@@ -286,7 +285,6 @@ static bool refuses(const char *name) {
 #define RECORDING_FLOAT(kernel) \
     { [WK_F32] = record_##kernel##_F32, [WK_F64] = record_##kernel##_F64 }
 #define RECORDING_PLAIN RECORDING_FLOAT
-#define RECORDING_PLAIN_ANY RECORDING_ANY
 #define RECORDING_NUMBER RECORDING_ANY
 #define RECORDING_PLAIN_NUMBER RECORDING_ANY
 #define RECORDING_ANY(kernel) \

@@ -219,7 +219,6 @@ int64_t wk__rnn_work(int64_t T, int64_t B, int64_t I, int64_t H) {
 #define SLOTS_FLOAT(kernel) {[WK_F32] = wk__ref_##kernel##_f32, [WK_F64] = wk__ref_##kernel##_f64}
 #define SLOTS_PLAIN SLOTS_FLOAT
 #define SLOTS_ANY(kernel) {WK_DTYPES(SLOT, kernel)}
-#define SLOTS_PLAIN_ANY SLOTS_ANY
 #define SLOT_OF(kernel, NAME, name, ctype, category) SLOT_##category([WK_##NAME] = wk__ref_##kernel##_##name)
 #define SLOT_FLOAT(slot) slot,
 #define SLOT_INTEGER SLOT_FLOAT

@@ -16,11 +16,9 @@
 #define WK_DECLARE_NUMBER(name, type) extern type wk__ref_##name##_f32 WK_DTYPES_BUT_F32(WK_AND_NUMBER, name);
 #define WK_DECLARE_PLAIN_NUMBER WK_DECLARE_NUMBER
 #define WK_DECLARE_PLAIN WK_DECLARE_FLOAT
-#define WK_DECLARE_PLAIN_ANY WK_DECLARE_ANY
 #define WK_KERNEL(name, type, dtypes) WK_DECLARE_##dtypes(name, type)
 #include "kernel/kernels.def"
 #undef WK_KERNEL
-#undef WK_DECLARE_PLAIN_ANY
 #undef WK_DECLARE_PLAIN
 #undef WK_DECLARE_PLAIN_NUMBER
 #undef WK_DECLARE_NUMBER
