@@ -85,6 +85,31 @@ static void masks(void **state) {
     assert_close(wk_get_f64(wk_grad_of(x), (const int64_t[]){1, 1}), 0, 0, "gradient of what was filled");
 }
 
+/* Rows of numbers, conditions and indices as one recorded step. */
+static bool step(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    WK_NO_GRAD;
+    wk_tensor *x = in[0], *above = wk_gt_scalar(x, 0.5), *either = wk_logical_or(above, wk_lt(x, wk_square(x)));
+    out[0] = wk_where(above, wk_div_scalar(x, 2), wk_rsub_scalar(x, 1));
+    out[1] = wk_cast(wk_all_dims(either, WK_SHAPE(0), false), WK_F32);
+    out[2] = wk_einsum("ij,kj->ik", 2, (wk_tensor *const[]){x, wk_masked_fill(x, above, -1)});
+    return true;
+}
+
+static void in_a_plan(void **state) {
+    (void)state;
+    wk_plan *plan = wk_plan_new(step, NULL, 1, 3, NULL);
+    for (int run = 0; run < 4; run++) {
+        WK_SCOPE;
+        wk_tensor *x = wk_rand(WK_SHAPE(3, 4), WK_F32), *planned[3], *eager[3];
+        wk_plan_run(plan, &x, planned);
+        step(NULL, &x, eager);
+        for (int i = 0; i < 3; i++) assert_true(wk_equal(planned[i], eager[i]));
+        assert_ok();
+    }
+    wk_plan_free(plan);
+}
+
 static void what_is_refused(void **state) {
     (void)state;
     WK_SCOPE;
@@ -106,4 +131,5 @@ static void what_is_refused(void **state) {
 }
 
 WK_TEST_MAIN("comparing", cmocka_unit_test(whole_numbers_beside_others), cmocka_unit_test(as_a_whole),
-             cmocka_unit_test(gradients_of_what_was_chosen), cmocka_unit_test(masks), cmocka_unit_test(what_is_refused))
+             cmocka_unit_test(gradients_of_what_was_chosen), cmocka_unit_test(masks), cmocka_unit_test(in_a_plan),
+             cmocka_unit_test(what_is_refused))
