@@ -1,0 +1,100 @@
+/* test_einsum.c -- wk_einsum against torch.einsum: values, gradients and gradients of those; what it refuses. The label
+ * of a case is its equation. */
+#include "ops_file.h"
+#include "support.h"
+
+static wk_dtype dtype; /* of this run */
+
+/* Sums of a few products of numbers near 1, and of those. */
+static void compare(wk_tensor *t, const ops_array *expected, const char *what) {
+    double actual[512];
+    WK_NO_GRAD;
+    assert_ok();
+    if (t == NULL) t = wk_zeros(expected->ndim, expected->dims, dtype);
+    assert_int_equal(wk_ndim(t), expected->ndim);
+    for (int d = 0; d < expected->ndim; d++) assert_int_equal(wk_dim(t, d), expected->dims[d]);
+    ops_values(t, actual);
+    for (int64_t i = 0; i < expected->numel; i++)
+        assert_close(actual[i], expected->values[i], dtype == WK_F32 ? 2e-5 : 1e-13, what);
+}
+
+/* sum over pairs of sum(a b) */
+static wk_tensor *inner_product(wk_tensor *const *ts, const ops_array *weights, int count) {
+    wk_tensor *total = wk_scalar(0, dtype);
+    for (int i = 0; i < count; i++) total = wk_add(total, wk_sum(wk_mul(ts[i], ops_tensor(&weights[i], dtype))));
+    return total;
+}
+
+static void check_case(const ops_case *c, void *user) {
+    (void)user;
+    WK_SCOPE;
+    wk_tensor *x[OPS_MAX_INPUTS], *g[OPS_MAX_INPUTS] = {NULL}, *gg[OPS_MAX_INPUTS] = {NULL};
+    for (int i = 0; i < c->input_count; i++) x[i] = wk_requires_grad_(ops_tensor(&c->input[i], dtype), true);
+    wk_tensor *y = wk_einsum(c->label, c->input_count, x);
+    compare(y, &c->output[0], c->label);
+    wk_grad(inner_product(&y, c->cotangent, 1), x, c->input_count, g, WK_CREATE_GRAPH);
+    for (int i = 0; i < c->input_count; i++) compare(g[i], &c->gradient[i], c->label);
+    wk_tensor *second = inner_product(g, c->weight, c->input_count);
+    if (wk_requires_grad(second)) wk_grad(second, x, c->input_count, gg, 0);
+    for (int i = 0; i < c->input_count; i++) compare(gg[i], &c->second[i], c->label);
+}
+
+static void as_pytorch(void **state) {
+    (void)state;
+    for (dtype = WK_F32; dtype <= WK_F64; dtype++)
+        assert_true(ops_each_case(wk_test_data, "einsum.txt", check_case, NULL) > 40);
+}
+
+/* The wrong equations, and what is said of each. */
+static const struct {
+    const char *equation, *message;
+    wk_status status;
+} wrong[] = {
+    {"ij,jk->ik,", "einsum: \"ij,jk->ik,\": there is one result", WK_EINVAL},
+    {"ij,j1->i", "einsum: \"ij,j1->i\": a term has letters, blanks and once \"...\"", WK_EINVAL},
+    {"ij,j..k->i", "einsum: \"ij,j..k->i\": a term has letters, blanks and once \"...\"", WK_EINVAL},
+    {"ij->i", "einsum: \"ij->i\": there are more operands than terms", WK_EINVAL},
+    {"ij,jk,k->i", "einsum: \"ij,jk,k->i\": there are more terms than operands", WK_EINVAL},
+    {"ij,jk-ik", "einsum: \"ij,jk-ik\": the result stands behind \"->\"", WK_EINVAL},
+    {"ij,jk->il", "einsum: \"ij,jk->il\": an index of the result stands in no operand", WK_EINVAL},
+    {"ij,jk->ii", "einsum: \"ij,jk->ii\": an index of the result stands there twice", WK_EINVAL},
+    {"ijk,jk->i", "einsum: \"ijk,jk->i\": operand 0 is (2,3) and has 3 indices", WK_ESHAPE},
+    {"i,jk->i", "einsum: \"i,jk->i\": operand 0 is (2,3) and has 1 indices", WK_ESHAPE},
+    {"ij,kj->ik", "einsum: \"ij,kj->ik\": index j is 3 and 4", WK_ESHAPE},
+    {"ii,jk->ij", "einsum: \"ii,jk->ij\": index i is 2 and 3", WK_ESHAPE},
+};
+
+static void what_is_refused(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *const x[] = {wk_ones(WK_SHAPE(2, 3), WK_F32), wk_ones(WK_SHAPE(3, 4), WK_F32), NULL};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_null(wk_einsum(wrong[i].equation, 2, x));
+        assert_fails(wrong[i].status, wrong[i].message);
+    }
+    assert_null(wk_einsum("i,i,i", 3, x));
+    assert_fails(WK_EINVAL, "einsum: an operand is NULL");
+    assert_null(wk_einsum(NULL, 1, x));
+    assert_fails(WK_EINVAL, "einsum: equation or operands is NULL, or there are none");
+    wk_tensor *const wide[] = {wk_ones(WK_SHAPE(1, 1, 1, 1, 1), WK_F32), wk_ones(WK_SHAPE(1, 1, 1, 1, 1), WK_F32)};
+    assert_null(wk_einsum("abcde,fghij", 2, wide));
+    assert_fails(WK_ESHAPE, "einsum: \"abcde,fghij\": the result has too many dimensions");
+    assert_null(wk_einsum("abcde,fghij,abcdefghij->", 2, wide));
+    assert_fails(WK_EINVAL, "einsum: \"abcde,fghij,abcdefghij->\": there are more terms than operands");
+}
+
+/* A view of the operand is a view of it, and halves are computed in f32. */
+static void views_and_halves(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = wk_ones(WK_SHAPE(2, 3), WK_F16), *y = wk_einsum("ij -> ji", 1, &x);
+    wk_put_f64(x, (const int64_t[]){1, 2}, 5);
+    assert_close(wk_get_f64(y, (const int64_t[]){2, 1}), 5, 0, "the same memory");
+    y = wk_einsum("ij,kj", 2, (wk_tensor *const[]){x, x});
+    assert_ok();
+    assert_int_equal(wk_dtype_of(y), WK_F16);
+    assert_close(wk_get_f64(y, (const int64_t[]){1, 1}), 27, 0, "1 + 1 + 25");
+}
+
+WK_TEST_MAIN("einsum", cmocka_unit_test(as_pytorch), cmocka_unit_test(what_is_refused),
+             cmocka_unit_test(views_and_halves))

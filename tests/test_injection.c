@@ -1,0 +1,217 @@
+/* test_injection.c -- memory runs out at each block in turn that the pool hands out while a whole program runs: each
+ * layer with an optimiser, and the tutorial's own training. Each time the program ends with ENOMEM and no other
+ * failure, gives everything back, and runs to its end the next time. (What the system refuses is test_no_memory's.) */
+#include "support.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../examples/dynamic_rnn/train.h"
+#include "base/context.h"
+
+typedef void build(wk_module *net);
+typedef wk_tensor *run(wk_module *net);
+typedef wk_optim *optimiser(wk_module *net);
+
+static wk_tensor *child_forward(wk_module *net, wk_tensor *x) { return wk_forward(wk_module_child(net, "m"), x); }
+static wk_tensor *ones(int64_t rows, int64_t cols) { return wk_ones(WK_SHAPE(rows, cols), WK_F32); }
+
+/* ------------------------------------------------------------------------------------------------------- layers --- */
+
+static void build_linear(wk_module *net) { wk_linear_new(net, "m", 3, 2, NULL); }
+static wk_tensor *run_linear(wk_module *net) { return child_forward(net, ones(2, 3)); }
+
+static void build_rnn(wk_module *net) {
+    wk_rnn_options o = WK_RNN_OPTIONS;
+    o.num_layers = 2, o.bidirectional = 1, o.dropout = 0.5;
+    wk_rnn_new(net, "m", 3, 2, &o);
+}
+
+static wk_tensor *run_rnn(wk_module *net) {
+    wk_tensor *hn, *x = wk_ones(WK_SHAPE(3, 2, 3), WK_F32), *h0 = wk_zeros(WK_SHAPE(4, 2, 2), WK_F32);
+    wk_tensor *y = wk_rnn_forward(wk_module_child(net, "m"), x, h0, &hn);
+    return wk_add(wk_sum(y), wk_sum(hn));
+}
+
+static void build_cell(wk_module *net) { wk_rnn_cell_new(net, "m", 3, 2, NULL); }
+
+static wk_tensor *run_cell(wk_module *net) {
+    wk_tensor *h = NULL;
+    for (int t = 0; t < 2; t++) h = wk_rnn_cell_forward(wk_module_child(net, "m"), ones(2, 3), h);
+    return h;
+}
+
+static void build_embedding(wk_module *net) { wk_embedding_new(net, "m", 5, 3, NULL); }
+
+static wk_tensor *run_embedding(wk_module *net) {
+    return wk_embedding_forward(wk_module_child(net, "m"), wk_full(WK_SHAPE(2, 2), 4, WK_I64));
+}
+
+static void build_layer_norm(wk_module *net) { wk_layer_norm_new(net, "m", WK_SHAPE(3), NULL); }
+
+static void build_sequential(wk_module *net) {
+    wk_module *m = wk_sequential_new(net, "m");
+    wk_linear_new(m, NULL, 3, 4, NULL);
+    wk_relu_new(m, NULL), wk_sigmoid_new(m, NULL), wk_silu_new(m, NULL), wk_tanh_new(m, NULL);
+    wk_leaky_relu_new(m, NULL, 0.1), wk_elu_new(m, NULL, 1), wk_gelu_new(m, NULL, false), wk_dropout_new(m, NULL, 0.5);
+    wk_linear_new(m, NULL, 4, 3, NULL);
+}
+
+static wk_tensor *run_classifier(wk_module *net) {
+    return wk_cross_entropy(child_forward(net, ones(2, 3)), wk_zeros(WK_SHAPE(2), WK_I64));
+}
+
+/* A gradient of a gradient, a hook, and a list. */
+static wk_tensor *halve(void *user, wk_tensor *g) {
+    (void)user;
+    return wk_mul_scalar(g, 0.5);
+}
+
+static wk_tensor *run_penalty(wk_module *net) {
+    wk_tensor *x = wk_requires_grad_(ones(2, 3), true), *g = NULL;
+    wk_list *ys = wk_list_new();
+    for (int i = 0; i < 2; i++) wk_list_push(ys, wk_tanh(child_forward(net, wk_select(x, 0, i))));
+    wk_tensor *y = wk_stack(ys, 0);
+    wk_register_hook(y, halve, NULL);
+    wk_grad(wk_sum(y), &x, 1, &g, WK_CREATE_GRAPH);
+    return wk_add(wk_mean(y), wk_sum(wk_square(g)));
+}
+
+/* ----------------------------------------------------------------------------------------------------- programs --- */
+
+static wk_optim *adam(wk_module *net) { return wk_adam_new(net, 0.01, NULL); }
+static wk_optim *adamw(wk_module *net) { return wk_adamw_new(net, 0.01, NULL); }
+
+static wk_optim *rmsprop(wk_module *net) {
+    wk_rmsprop_options o = WK_RMSPROP_OPTIONS;
+    o.momentum = 0.9, o.centered = 1;
+    return wk_rmsprop_new(net, 0.01, &o);
+}
+
+static wk_optim *sgd(wk_module *net) {
+    wk_sgd_options o = WK_SGD_OPTIONS;
+    o.momentum = 0.9;
+    return wk_sgd_new(net, 0.01, &o);
+}
+
+static const struct {
+    const char *name;
+    build *build;
+    run *run;
+    optimiser *optimiser;
+} programs[] = {
+    {"Linear, Adam", build_linear, run_linear, adam},
+    {"RNN, AdamW", build_rnn, run_rnn, adamw},
+    {"RNNCell, RMSprop", build_cell, run_cell, rmsprop},
+    {"Embedding, SGD", build_embedding, run_embedding, sgd},
+    {"LayerNorm, AdamW", build_layer_norm, run_linear, adamw},
+    {"Sequential, RMSprop", build_sequential, run_classifier, rmsprop},
+    {"gradient penalty, Adam", build_linear, run_penalty, adam},
+};
+
+enum { PROGRAMS = sizeof programs / sizeof *programs };
+
+static void train_twice(int i) {
+    WK_SCOPE;
+    wk_manual_seed(1);
+    wk_module *net = wk_module_new(NULL, "net");
+    programs[i].build(net);
+    wk_optim *optim = programs[i].optimiser(net);
+    for (int step = 0; step < 2 && wk_ok(); step++) {
+        WK_SCOPE;
+        wk_tensor *loss = wk_mean(programs[i].run(net));
+        wk_optim_zero_grad(optim);
+        wk_backward(loss);
+        wk_clip_grad_norm(net, 1);
+        wk_optim_step(optim);
+    }
+    wk_optim_free(optim);
+    wk_module_free(net);
+}
+
+static char path[] = "/tmp/wick-injection-XXXXXX";
+
+static void checkpoint(int i) {
+    (void)i;
+    WK_SCOPE;
+    wk_module *net = wk_module_new(NULL, "net");
+    build_linear(net);
+    wk_optim *optim = adam(net);
+    wk_snapshot *snapshot = wk_snapshot_new(net);
+    wk_error save = {0}, load = {0};
+    if (wk_ok()) wk_checkpoint_save(path, net, &optim, 1, &save);
+    if (save.status == WK_OK && wk_ok()) wk_checkpoint_load(path, net, &optim, 1, &load);
+    if (wk_ok()) wk_snapshot_restore(snapshot);
+    wk_snapshot_free(snapshot);
+    wk_optim_free(optim);
+    wk_module_free(net);
+    if (wk_ok() && (save.status != WK_OK || load.status != WK_OK))
+        wk__fail(wk__ctx(), save.status != WK_OK ? save.status : load.status, "checkpoint", "reported");
+}
+
+static void tutorial(int i) {
+    (void)i;
+    history record;
+    wk_error error;
+    const training how = {.seed = 1, .iterations = 2, .fixed_T = 3};
+    assert_true(history_make(&record, how.iterations, longest_T(&how)));
+    if (train(&how, &record, NULL, NULL, &error) != WK_OK) wk__fail(wk__ctx(), error.status, "train", "reported");
+    history_free(&record);
+}
+
+/* -------------------------------------------------------------------------------------------------- running out --- */
+
+static int64_t bytes_now(void) {
+    wk_memory m;
+    wk_memory_stats(&m);
+    return m.nbytes;
+}
+
+/* With room for n blocks: true when that was enough. */
+static bool enough(void (*program)(int), int i, int64_t n) {
+    wk__ctx()->heap.fail_after = n;
+    program(i);
+    wk__ctx()->heap.fail_after = -1;
+    wk_error e;
+    if (wk_check(&e) != WK_OK && e.status != WK_ENOMEM) fail_msg("block %d: %s", (int)n, e.message);
+    return e.status == WK_OK;
+}
+
+static void run_out(void (*program)(int), int i, const char *name) {
+#ifndef WK_POISON
+    skip_test("blocks can be refused in builds with WK_POISON only");
+#endif
+    const int64_t before = bytes_now();
+    int64_t n = 0;
+    for (; !enough(program, i, n); n++) {
+        if (bytes_now() != before) fail_msg("%s: bytes are lost when block %d is refused", name, (int)n);
+        assert_true(n < 5000);
+        program(i);
+        assert_ok();
+    }
+    print_message("# %s: %d blocks\n", name, (int)n);
+    assert_true(n > 5);
+    assert_int_equal(bytes_now(), before);
+}
+
+static void layers_and_optimisers(void **state) {
+    (void)state;
+    for (int i = 0; i < PROGRAMS; i++) run_out(train_twice, i, programs[i].name);
+}
+
+static void files(void **state) {
+    (void)state;
+    const int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    run_out(checkpoint, 0, "checkpoint");
+    unlink(path);
+}
+
+static void the_tutorial(void **state) {
+    (void)state;
+    run_out(tutorial, 0, "the tutorial");
+}
+
+WK_TEST_MAIN("memory that runs out", cmocka_unit_test(layers_and_optimisers), cmocka_unit_test(files),
+             cmocka_unit_test(the_tutorial))
