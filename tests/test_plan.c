@@ -1,4 +1,8 @@
 /* test_plan.c -- plans: the bits of the function, whatever it does; refusals by name; one recording for every T. */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/context.h"
 #include "support.h"
 
 /* --------------------------------------------------------------------------------------- the tutorial's network --- */
@@ -155,15 +159,22 @@ static bool finds(void *user, wk_tensor *const *in, wk_tensor **out) {
     return true;
 }
 
+static bool schedules(void *user, wk_tensor *const *in, wk_tensor **out) {
+    net *n = user;
+    wk_optim_set_lr(n->optim, 0.1);
+    out[0] = wk_neg(in[0]);
+    return true;
+}
+
 static void refused(const char *message) {
     wk_error e;
     wk_check(&e);
     if (strstr(e.message, message) == NULL) fail_msg("got: %s\nexpected: %s", e.message, message);
 }
 
-static void run_refused(wk_function *f, const char *message) {
+static void run_refused(wk_function *f, void *user, const char *message) {
     WK_SCOPE;
-    wk_plan *plan = wk_plan_new(f, NULL, 1, 1, NULL);
+    wk_plan *plan = wk_plan_new(f, user, 1, 1, NULL);
     wk_tensor *out;
     wk_plan_run(plan, (wk_tensor *[]){wk_ones(WK_SHAPE(3), WK_F32)}, &out);
     assert_null(out);
@@ -173,11 +184,15 @@ static void run_refused(wk_function *f, const char *message) {
 
 static void what_a_plan_cannot(void **state) {
     (void)state;
-    run_refused(reads, "item: not inside a plan's step: elements have no values yet");
-    run_refused(scales, "mul_scalar: s was 0.5, then 0.25: a plan would go on with the first; pass a 0-d tensor");
-    run_refused(keeps, "keep: not inside a plan's step: make it an output");
-    run_refused(makes, "from_data: not inside a plan's step: make it before");
-    run_refused(finds, "nonzero");
+    run_refused(reads, NULL, "item: not inside a plan's step: elements have no values yet");
+    run_refused(scales, NULL, "mul_scalar: s was 0.5, then 0.25: a plan would go on with the first; pass a 0-d tensor");
+    run_refused(keeps, NULL, "keep: not inside a plan's step: make it an output");
+    run_refused(makes, NULL, "from_data: not inside a plan's step: make it before");
+    run_refused(finds, NULL,
+                "count_nonzero: not inside a plan's step: what it finds would decide how the step goes on");
+    net n = net_new();
+    run_refused(schedules, &n, "optim_set_lr: not inside a plan's step: set it before the run");
+    net_free(&n);
 }
 
 /* The second run records again and sees that the tensor is another one. */
@@ -216,6 +231,125 @@ static void frozen(void **state) {
     wk_plan_free(plan);
 }
 
-WK_TEST_MAIN("plans", cmocka_unit_test(every_length_its_own), cmocka_unit_test(one_for_every_length),
-             cmocka_unit_test(least_recently_used_goes), cmocka_unit_test(what_a_plan_cannot),
-             cmocka_unit_test(tensors_from_outside), cmocka_unit_test(frozen))
+/* ---------------------------------------------------------------------------------------------- text and memory --- */
+
+static bool chain(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    out[0] = wk_mul(wk_tanh(wk_add(wk_mul(in[0], in[1]), in[2])), in[3]);
+    return true;
+}
+
+/* Four calls, which run block by block; whatever lies between them is a block long. */
+static void chains(void **state) {
+    (void)state;
+    static const int64_t sizes[] = {1, 1023, 1024, 1025, 100000};
+    for (int i = 0; i < 5; i++) {
+        WK_SCOPE;
+        wk_plan *plan = wk_plan_new(chain, NULL, 4, 1, NULL);
+        wk_tensor *in[4], *by_plan, *eager;
+        wk_manual_seed(3);
+        for (int k = 0; k < 4; k++) in[k] = wk_randn(WK_SHAPE(sizes[i]), WK_F32);
+        chain(NULL, in, &eager);
+        wk_plan_run(plan, in, &by_plan);
+        assert_ok();
+        assert_memory_equal(wk_data(eager), wk_data(by_plan), (size_t)sizes[i] * sizeof(float));
+        char text[1024];
+        wk_plan_text(plan, text, sizeof text);
+        assert_int_equal(strncmp(text, "/ mul/mul  ", 11), 0);
+        assert_non_null(strstr(text, "\n| add/add  "));
+        assert_non_null(strstr(text, "\n| tanh/tanh  "));
+        wk_plan_stats stats = WK_PLAN_STATS;
+        wk_plan_stats_of(plan, &stats);
+        assert_true(stats.buffer_nbytes < 10000);
+        wk_plan_free(plan);
+    }
+}
+
+/* A plan's buffers take no more than the step took at its peak. */
+static void memory(void **state) {
+    (void)state;
+    net a = net_new();
+    wk_plan *plan = wk_plan_new(step, &a, 3, 2, NULL);
+    wk_tensor *x, *y, *out[2];
+    WK_SCOPE;
+    data(0, 300, &x, &y);
+    wk_memory before, after;
+    for (int i = 0; i < 2; i++) {
+        WK_SCOPE;
+        wk_memory_reset_peak();
+        wk_memory_stats(&before);
+        step(&a, (wk_tensor *[]){x, y, NULL}, out);
+        wk_memory_stats(&after);
+    }
+    wk_plan_run(plan, (wk_tensor *[]){x, y, NULL}, out);
+    assert_ok();
+    wk_plan_stats stats = WK_PLAN_STATS;
+    wk_plan_stats_of(plan, &stats);
+    assert_true(stats.buffer_nbytes <= after.peak_nbytes - before.nbytes);
+    wk_plan_free(plan);
+    net_free(&a);
+}
+
+static void memory_runs_out(void **state) {
+    (void)state;
+#ifndef WK_POISON
+    skip_test("allocations can be made to fail in builds with WK_POISON only");
+#endif
+    net a = net_new();
+    wk_status status = WK_ENOMEM;
+    int n = 0;
+    for (; status != WK_OK && n < 20000; n++) {
+        WK_SCOPE;
+        wk_tensor *x, *y, *out[2];
+        data(0, 4, &x, &y);
+        wk_plan *plan = wk_plan_new(step, &a, 3, 2, NULL);
+        wk__ctx()->heap.fail_after = n;
+        wk_plan_run(plan, (wk_tensor *[]){x, y, NULL}, out);
+        wk__ctx()->heap.fail_after = -1;
+        status = wk_check(NULL);
+        assert_true(status == WK_OK || status == WK_ENOMEM);
+        wk_plan_free(plan);
+    }
+    assert_true(n > 50 && n < 20000);
+    net_free(&a);
+}
+
+/* ------------------------------------------------------------------------------------------------------ threads --- */
+
+static atomic_int stop;
+
+/* Records again and again, in a context of its own. */
+static void *record_always(void *user) {
+    (void)user;
+    while (!stop) {
+        net a = net_new();
+        wk_plan *plan = wk_plan_new(step, &a, 3, 2, NULL);
+        for (int i = 0; i < 3; i++) {
+            WK_SCOPE;
+            wk_tensor *x, *y, *out[2];
+            data(i, 3 + i, &x, &y);
+            wk_plan_run(plan, (wk_tensor *[]){x, y, NULL}, out);
+        }
+        wk_plan_free(plan);
+        net_free(&a);
+    }
+    return (void *)(intptr_t)wk_check(NULL);
+}
+
+/* A capture in one thread does not disturb what others compute. */
+static void beside_other_threads(void **state) {
+    (void)state;
+    pthread_t thread;
+    void *status;
+    stop = 0;
+    assert_int_equal(pthread_create(&thread, NULL, record_always, NULL), 0);
+    compare(200, NULL, three);
+    stop = 1;
+    pthread_join(thread, &status);
+    assert_int_equal((intptr_t)status, WK_OK);
+}
+
+WK_TEST_MAIN("plans", cmocka_unit_test(chains), cmocka_unit_test(memory), cmocka_unit_test(memory_runs_out),
+             cmocka_unit_test(beside_other_threads), cmocka_unit_test(every_length_its_own),
+             cmocka_unit_test(one_for_every_length), cmocka_unit_test(least_recently_used_goes),
+             cmocka_unit_test(what_a_plan_cannot), cmocka_unit_test(tensors_from_outside), cmocka_unit_test(frozen))

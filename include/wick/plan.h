@@ -57,7 +57,7 @@
  *   - tensors from outside that are other ones the next time: give them as inputs
  *   - wk_keep of what the step made: make it an output
  *   - wk_from_data and wk_wrap, hooks, checkpoints, operations of one's own, wk_manual_seed and numbers drawn for the
- *     program (wk_randint)
+ *     program (wk_randint), wk_optim_set_lr: a step of an optimiser takes the rate that it finds
  *
  * What else the function does to the program's variables happens while it is recorded and never again. */
 #ifndef WICK_PLAN_H
@@ -117,6 +117,11 @@ typedef struct wk_plan_stats {
     { sizeof(wk_plan_stats), 0, 0, 0, 0, 0, 0, 0, 0 }
 
 WK_API void wk_plan_stats_of(const wk_plan *plan, wk_plan_stats *stats);
+
+/* What the plan ran last, as text for people: a line for each call, with row, kernel and arguments; `T` is the number
+ * of trips and `u` the trip of a loop, L, in and out are buffers, inputs and outputs, a bar is before what runs a block
+ * at a time. Returns its length, as snprintf does; what does not fit is cut off. Empty before the first run. */
+WK_API size_t wk_plan_text(const wk_plan *plan, char *text, size_t nbytes);
 
 WK_END_DECLS
 

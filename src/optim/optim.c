@@ -256,6 +256,8 @@ wk_status wk_optim_add(wk_optim *optim) {
 double wk_optim_lr(const wk_optim *optim) { return optim != NULL ? optim->lr : 0; }
 
 void wk_optim_set_lr(wk_optim *optim, double lr) {
-    if (usable(optim, "optim_set_lr") && wk__optim_check(lr >= 0, "optim_set_lr", "lr", lr, "at least 0"))
-        optim->lr = lr;
+    if (!usable(optim, "optim_set_lr") ||
+        wk__capture_refuses(optim->ctx, "optim_set_lr", "set it before the run: a step takes the rate that it finds"))
+        return;
+    if (wk__optim_check(lr >= 0, "optim_set_lr", "lr", lr, "at least 0")) optim->lr = lr;
 }

@@ -334,7 +334,7 @@ static void run_dry(wk_recording *r, const wk_plan_step *step) {
     const bool enabled = ctx->grad_enabled;
     const uint8_t watch = ctx->watch;
     ctx->capture = &r->capture;
-    ctx->watch |= WK__WATCH_CAPTURE;
+    ctx->watch = (uint8_t)((watch & ~WK__WATCH_ANOMALY) | WK__WATCH_CAPTURE); /* there are no numbers to look at */
     wk__kernels_record();
     wk__heap_capture_begin(&ctx->heap, &r->capture.heap);
     call_step(r, step);
