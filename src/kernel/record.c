@@ -127,12 +127,14 @@ static void call_wk_argsort_kernel(wk_any_function *f, const wk_word *w) {
 #define TYPE_wk_gemm_kernel(...)                                                                                     \
     RECORD_SCRATCH(                                                                                                  \
         gemm_scratch, __VA_ARGS__, "nnnrnnrnnfwnnk",                                                                 \
-        (int64_t m, int64_t n, int64_t k, wk_matrix a, wk_matrix b, double beta, void *c, int64_t row, int64_t col), \
-        (INT(m), INT(n), INT(k), PTR(k > 0 ? a.data : NULL), INT(a.row), INT(a.col), PTR(k > 0 ? b.data : NULL),     \
-         INT(b.row), INT(b.col), NUM(beta), PTR(c), INT(row), INT(col), PTR(NULL)))
+        (int64_t m, int64_t n, int64_t k, const wk_matrix *a, const wk_matrix *b, double beta, void *c, int64_t row, \
+         int64_t col),                                                                                               \
+        (INT(m), INT(n), INT(k), PTR(k > 0 ? a->data : NULL), INT(a->row), INT(a->col),                              \
+         PTR(k > 0 ? b->data : NULL), INT(b->row), INT(b->col), NUM(beta), PTR(c), INT(row), INT(col), PTR(NULL)))
 #define TYPE_wk_gemm_packed_kernel(name, type, NAME)                                                           \
-    static void record_##name##_##NAME(int64_t m, int64_t n, int64_t k, wk_matrix a, wk_matrix b, double beta, \
-                                       void *c, int64_t row, int64_t col, void *work) {                        \
+    static void record_##name##_##NAME(int64_t m, int64_t n, int64_t k, const wk_matrix *a,                    \
+                                       const wk_matrix *b, double beta, void *c, int64_t row, int64_t col,     \
+                                       void *work) {                                                           \
         if (capturing() != NULL)                                                                               \
             record_gemm_##NAME(m, n, k, a, b, beta, c, row, col);                                              \
         else                                                                                                   \
@@ -143,9 +145,9 @@ static void call_wk_gemm_kernel(wk_any_function *f, const wk_word *w) {
     const wk_kernels *table = wk__kernels_working();
     const wk_dtype dtype = (wk_any_function *)table->gemm[WK_F32] == f ? WK_F32 : WK_F64;
     if (wk_likely(w[13].p == NULL))
-        ((wk_gemm_kernel *)f)(w[0].i, w[1].i, w[2].i, a, b, w[9].f, w[10].p, w[11].i, w[12].i);
+        ((wk_gemm_kernel *)f)(w[0].i, w[1].i, w[2].i, &a, &b, w[9].f, w[10].p, w[11].i, w[12].i);
     else
-        table->gemm_packed[dtype](w[0].i, w[1].i, w[2].i, a, b, w[9].f, w[10].p, w[11].i, w[12].i, w[13].p);
+        table->gemm_packed[dtype](w[0].i, w[1].i, w[2].i, &a, &b, w[9].f, w[10].p, w[11].i, w[12].i, w[13].p);
 }
 
 /* Scratch memory of types that have some, in bytes. */
