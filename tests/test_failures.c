@@ -183,6 +183,135 @@ static void a_failing_loop_keeps_its_state(void **state) {
     wk_module_free(net);
 }
 
+/* --------------------------------------------------------------------------------- failing in batches and plans --- */
+
+typedef struct model {
+    wk_module *net;
+    wk_tensor *w;
+    wk_optim *sgd;
+} model;
+
+static model model_new(void) {
+    model m = {.net = wk_module_new(NULL, "net")};
+    m.w = wk_module_add_parameter(m.net, "w", wk_full(WK_SHAPE(2, 1), 64, WK_F32));
+    m.sgd = wk_sgd_new(m.net, 0.25, NULL);
+    return m;
+}
+
+static void model_free(model *m) {
+    wk_optim_free(m->sgd);
+    wk_module_free(m->net);
+}
+
+/* The squares of some rows of w: a step halves them. */
+static bool halve(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    wk_tensor *rows = wk_embedding(in[0], m->w, -1);
+    out[0] = wk_sum(wk_square(rows));
+    out[1] = wk_dropout(wk_detach(rows), 0.5, true);
+    wk_optim_zero_grad(m->sgd);
+    wk_backward(out[0]);
+    wk_optim_step(m->sgd);
+    return wk_ok();
+}
+
+static double element(const wk_tensor *t, int64_t row) { return wk_get_f64(t, (const int64_t[]){row, 0}); }
+
+static wk_tensor *whole_numbers(int64_t a, int64_t b) {
+    return wk_from_data((const int64_t[]){a, b}, WK_SHAPE(2), WK_I64);
+}
+
+/* What a step by plan, and one in a batch, leave behind: parameters, the slot, the stream of random numbers. */
+static void a_step(model *m, wk_plan *plan, wk_tensor **h, int i) {
+    WK_BATCH;
+    wk_tensor *x = wk_add_scalar(*h != NULL ? *h : wk_zeros(WK_SHAPE(1), WK_F32), 1), *out[2];
+    if (i == 5) x = wk_matmul(wk_tanh(x), zeros(WK_SHAPE(2, 2)));
+    wk_plan_run(plan, (wk_tensor *[]){whole_numbers(0, 1)}, out);
+    if (i == 5) assert_true(out[0] == NULL && out[1] == NULL);
+    wk_optim_zero_grad(m->sgd);
+    wk_backward(wk_sum(wk_square(wk_select(m->w, 0, 0))));
+    wk_optim_step(m->sgd);
+    wk_rand(WK_SHAPE(3), WK_F32);
+    wk_keep(h, wk_detach(x));
+}
+
+static void a_loop_that_fails_with_a_plan_in_a_batch(void **state) {
+    (void)state;
+    WK_SCOPE;
+    model m = model_new();
+    wk_plan *plan = wk_plan_new(halve, &m, 1, 2, NULL);
+    wk_tensor *h = NULL;
+    wk_plan_stats stats = WK_PLAN_STATS;
+    wk_manual_seed(2);
+    for (int i = 0; i < 5; i++) a_step(&m, plan, &h, i);
+    assert_ok();
+    const double next = wk_item(wk_rand(WK_SCALAR, WK_F64));
+    wk_manual_seed(2);
+    wk_write(m.w, (const float[]){64, 64}, 2 * sizeof(float));
+    wk_release(&h);
+    for (int i = 0; i < 10; i++) a_step(&m, plan, &h, i); /* fails at 5, and goes on */
+    assert_fails(WK_ESHAPE, "matmul: a (1) and b (2,2): inner sizes 1 and 2 differ");
+    assert_close(element(m.w, 0), 64.0 / (1 << 10), 0, "halved twice in each of five steps");
+    assert_close(element(m.w, 1), 64.0 / (1 << 5), 0, "by the plan alone");
+    assert_close(wk_item(h), 5, 0, "the slot as step 4 left it");
+    wk_plan_stats_of(plan, &stats);
+    assert_int_equal(stats.captures + stats.hits, 5 + 5);
+    assert_close(wk_item(wk_rand(WK_SCALAR, WK_F64)), next, 0, "nothing was drawn");
+    a_step(&m, plan, &h, 6);
+    assert_close(element(m.w, 0), 64.0 / (1 << 12), 0, "goes on");
+    assert_close(wk_item(h), 6, 0, "goes on");
+    wk_release(&h);
+    wk_plan_free(plan);
+    model_free(&m);
+    assert_ok();
+}
+
+/* An index that is out of range comes to light when the plan runs: before the step of the optimiser. */
+static void a_plan_that_fails_as_it_runs(void **state) {
+    (void)state;
+    WK_SCOPE;
+    model m = model_new();
+    wk_plan *plan = wk_plan_new(halve, &m, 1, 2, NULL);
+    for (int i = 1; i <= 4; i++) {
+        wk_tensor *good = whole_numbers(0, 1), *bad = whole_numbers(0, 2), *out[2];
+        wk_plan_run(plan, &good, out);
+        assert_ok();
+        assert_int_equal(wk_plan_run(plan, &bad, out), WK_EINDEX);
+        assert_true(out[0] == NULL && out[1] == NULL);
+        assert_fails(WK_EINDEX, "embedding: index 2 is out of range for dimension 0, which has size 2");
+        assert_close(element(m.w, 0), 64.0 / (1 << i), 0, "one step for each that worked");
+    }
+    wk_plan_free(plan);
+    model_free(&m);
+    assert_ok();
+}
+
+static void a_batch_that_fails_as_it_runs(void **state) {
+    (void)state;
+    WK_SCOPE;
+    model m = model_new();
+    wk_tensor *h = NULL;
+    wk_keep(&h, wk_scalar(7, WK_F32));
+    {
+        WK_BATCH;
+        wk_tensor *loss = wk_sum(wk_square(wk_embedding(whole_numbers(0, 2), m.w, -1)));
+        assert_true(wk_ok());
+        wk_optim_zero_grad(m.sgd);
+        assert_int_equal(wk_backward(loss), WK_EINDEX);
+        wk_optim_step(m.sgd);
+        wk_keep(&h, wk_detach(loss));
+    }
+    assert_fails(WK_EINDEX, "embedding: index 2 is out of range for dimension 0 of (2,1)");
+    assert_close(element(m.w, 0), 64, 0, "no step");
+    assert_close(wk_item(h), 7, 0, "the slot as it was");
+    assert_null(wk_grad_of(m.w));
+    wk_optim_step(m.sgd);
+    assert_close(element(m.w, 0), 64, 0, "nothing to step with");
+    wk_release(&h);
+    model_free(&m);
+    assert_ok();
+}
+
 static void calls_by_name(void **state) {
     (void)state;
     WK_SCOPE;
@@ -203,4 +332,6 @@ WK_TEST_MAIN("failures", cmocka_unit_test(a_failure_sticks_and_is_taken_once), c
              cmocka_unit_test(writing_in_place_refuses_what_would_lose_a_gradient),
              cmocka_unit_test(gradients_do_not_share_what_they_add_to),
              cmocka_unit_test(a_failed_backward_leaves_nothing_behind),
-             cmocka_unit_test(a_failing_loop_keeps_its_state), cmocka_unit_test(calls_by_name))
+             cmocka_unit_test(a_failing_loop_keeps_its_state),
+             cmocka_unit_test(a_loop_that_fails_with_a_plan_in_a_batch), cmocka_unit_test(a_plan_that_fails_as_it_runs),
+             cmocka_unit_test(a_batch_that_fails_as_it_runs), cmocka_unit_test(calls_by_name))

@@ -324,9 +324,23 @@ static void files_of_null(void **state) {
     assert_ok();
 }
 
+/* Looking for a checkpoint that is not there does no harm. */
+static void asking_for_a_file_does_not_stick(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *net = wk_module_new(NULL, "net");
+    wk_tensor *w = wk_module_add_parameter(net, "w", wk_scalar(3, WK_F64));
+    assert_int_equal(wk_load("/nowhere/checkpoint", net, 0, NULL), WK_EIO);
+    assert_true(wk_ok());
+    wk_backward(wk_mul(w, w));
+    assert_close(wk_item(wk_grad_of(w)), 6, 0, "goes on");
+    wk_module_free(net);
+    assert_ok();
+}
+
 WK_TEST_MAIN("files", WITH_FOLDER(weights_of_pytorch), WITH_FOLDER(every_kind_of_tensor),
              WITH_FOLDER(what_does_not_fit_is_named), WITH_FOLDER(floating_types_are_converted_on_demand),
              WITH_FOLDER(shared_parameters_in_files), WITH_FOLDER(while_a_failure_pends),
              WITH_FOLDER(written_as_the_format_wants), WITH_FOLDER(any_strides_are_written),
              WITH_FOLDER(names_that_cannot_be), WITH_FOLDER(failed_writes_leave_the_old_file),
-             WITH_FOLDER(files_of_null))
+             WITH_FOLDER(files_of_null), cmocka_unit_test(asking_for_a_file_does_not_stick))

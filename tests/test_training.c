@@ -77,6 +77,42 @@ static void users_write_classes(void **state) {
     assert_ok();
 }
 
+static double gradient_of(const wk_tensor *t) { return wk_grad_of(t) != NULL ? wk_item(wk_grad_of(t)) : (double)NAN; }
+
+typedef struct squares {
+    wk_tensor *scale;
+} squares;
+
+static wk_tensor *squares_forward(wk_module *m, wk_tensor *x) {
+    WK_SCOPE;
+    const squares *self = wk_module_self(m);
+    return wk_yield(wk_mul(wk_mul(x, x), self->scale));
+}
+
+static int freed;
+static void squares_free(wk_module *m) { freed += wk_module_self(m) != NULL; }
+
+/* A module of a user's class, with a scope inside, under a Sequential that runs it and frees it. */
+static void a_module_of_ones_own_in_a_sequential(void **state) {
+    (void)state;
+    WK_SCOPE;
+    static const wk_module_class cls = {sizeof cls, "Squares", sizeof(squares), squares_forward, squares_free, NULL};
+    wk_module *net = wk_sequential_new(NULL, "net");
+    for (int i = 0; i < 2; i++) {
+        wk_module *m = wk_module_new_of(net, NULL, &cls);
+        ((squares *)wk_module_self(m))->scale = wk_module_add_parameter(m, "scale", wk_scalar(3, WK_F64));
+    }
+    wk_tensor *x = wk_requires_grad_(wk_scalar(2, WK_F64), true);
+    wk_backward(wk_forward(net, x)); /* b (a x^2)^2 */
+    assert_close(gradient_of(x), 4 * 3 * 9 * 8, 0, "4 a^2 b x^3");
+    assert_close(gradient_of(wk_module_parameter(net, "0.scale")), 2 * 3 * 3 * 16, 0, "2 a b x^4");
+    assert_close(gradient_of(wk_module_parameter(net, "1.scale")), 9 * 16, 0, "a^2 x^4");
+    freed = 0;
+    wk_module_free(net);
+    assert_int_equal(freed, 2);
+    assert_ok();
+}
+
 /* --------------------------------------------------------------------------------------------------- optimisers --- */
 
 /* Adam in double, from the paper, for one parameter with gradient g at each step. */
@@ -146,6 +182,49 @@ static void sgd_with_everything(void **state) {
     wk_module_free(net);
     wk_adam_new(NULL, 0.1, NULL);
     assert_fails(WK_EINVAL, "adam_new: module is NULL");
+}
+
+static double after_a_step(double (*gradient)(double p), wk_optim *(*make)(wk_module *m, double option),
+                           double option) {
+    WK_SCOPE;
+    wk_module *net = wk_module_new(NULL, "net");
+    wk_tensor *w = wk_module_add_parameter(net, "w", wk_scalar(2, WK_F64));
+    wk_optim *optim = make(net, option);
+    for (int i = 0; i < 2; i++) {
+        wk_optim_zero_grad(optim);
+        wk_backward(wk_mul_scalar(w, gradient(i)));
+        wk_optim_step(optim);
+    }
+    const double value = wk_item(w);
+    wk_optim_free(optim);
+    wk_module_free(net);
+    return value;
+}
+
+static wk_optim *decayed(wk_module *m, double weight_decay) {
+    wk_adamw_options o = WK_ADAMW_OPTIONS;
+    o.weight_decay = weight_decay, o.eps = 0;
+    return wk_adamw_new(m, 0.5, &o);
+}
+
+static wk_optim *without_momentum(wk_module *m, double beta1) {
+    wk_adam_options o = WK_ADAM_OPTIONS;
+    o.beta1 = beta1, o.beta2 = 0, o.eps = 0;
+    return wk_adam_new(m, 0.5, &o);
+}
+
+static double one(double step) { return (void)step, 1; }
+static double alternates(double step) { return step == 0 ? 4 : -1; }
+
+/* Zero is a value like others, where a default stands beside it. */
+static void an_option_of_zero(void **state) {
+    (void)state;
+    for (double decay = 0; decay < 0.3; decay += 0.125) {
+        const double expected = ((2 * (1 - 0.5 * decay)) - 0.5) * (1 - 0.5 * decay) - 0.5;
+        assert_close(after_a_step(one, decayed, decay), expected, 1e-14, "two steps of 0.5 with decay");
+    }
+    assert_close(after_a_step(alternates, without_momentum, 0), 2 - 0.5 + 0.5, 1e-14, "the sign of each gradient");
+    assert_ok();
 }
 
 static void a_parameter_that_joins_later(void **state) {
@@ -290,8 +369,9 @@ static void memory_runs_out_at_every_allocation(void **state) {
 }
 
 WK_TEST_MAIN("training", cmocka_unit_test(names_are_pytorchs), cmocka_unit_test(options_grow_without_breaking),
-             cmocka_unit_test(users_write_classes), cmocka_unit_test(a_branch_not_taken_is_left_alone),
-             cmocka_unit_test(sgd_with_everything), cmocka_unit_test(a_parameter_that_joins_later),
+             cmocka_unit_test(users_write_classes), cmocka_unit_test(a_module_of_ones_own_in_a_sequential),
+             cmocka_unit_test(a_branch_not_taken_is_left_alone), cmocka_unit_test(sgd_with_everything),
+             cmocka_unit_test(an_option_of_zero), cmocka_unit_test(a_parameter_that_joins_later),
              cmocka_unit_test(actor_and_critic_under_one_root), cmocka_unit_test(grad_of_anything),
              cmocka_unit_test(gradient_penalty), cmocka_unit_test(a_graph_as_deep_as_memory_allows),
              cmocka_unit_test(memory_runs_out_at_every_allocation))

@@ -27,6 +27,8 @@ WK_BEGIN_DECLS
  *   - What is computed in a batch shares its memory with others, and cannot be written in place (ESTATE): not by
  *     wk_add_ and its like, wk_data_mut, wk_write. A wk_clone can. Tensors from wk_zeros, wk_from_data and so on can be
  *     written as ever; what was put off and still has to read them runs first. Nor can it have hooks.
+ *   - What ran as one call is one part of the graph: of several losses, differentiate the sum, or use WK_RETAIN_GRAPH
+ *     (ECONSUMED otherwise).
  *   - Random numbers are drawn in the order of the program.
  *   - Under wk_set_anomaly, an op hook or inside wk_checkpoint nothing is put off.
  *
