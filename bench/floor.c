@@ -8,34 +8,15 @@
  *     floor --losses FILE   one loss per line; FILE holds float32: the 1153 weights in PyTorch's order, then for each
  *                           iteration T, its T inputs and its T targets
  *
- * Built for the machine it runs on (-march=native). Vectors of 16 floats are the compiler's own (GNU C), which makes
- * pieces of them where registers are shorter; AVX-512 gets intrinsics where the language has no words. */
+ * Built for the machine it runs on (-march=native). */
 #define _POSIX_C_SOURCE 200809L
-#include <math.h>
 #include <stdalign.h>
-#include <stdint.h>
 #include <string.h>
 
+#include "floor_math.h"
 #include "measure.h"
 
-#ifdef __AVX512F__
-#include <immintrin.h>
-#else
-#pragma GCC diagnostic ignored "-Wpsabi" /* no vector crosses the border of this file */
-#endif
-
-enum { H = 32, W = 16, V = H / W, MOST_STEPS = 64 };
-
-typedef float vec __attribute__((vector_size(64)));
-
-#define INLINE static inline __attribute__((always_inline))
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#define ROLLED _Pragma("clang loop unroll(disable)")
-#else
-#define UNROLL _Pragma("GCC unroll 64")
-#define ROLLED _Pragma("GCC unroll 1") /* unrolled, the matrix is moved out of the loop over time, to the stack */
-#endif
+enum { H = 32, V = H / W, MOST_STEPS = 64 };
 
 /* ---- what is trained; every row starts at a cache line ---- */
 
@@ -54,137 +35,14 @@ static double beta1_power = 1, beta2_power = 1;
 static vec hidden[MOST_STEPS + 1][V], dpre[MOST_STEPS][V], partial[MOST_STEPS + W], transposed[H][V];
 alignas(64) static float doutput[MOST_STEPS + W];
 
-/* ---- tanh: 32 polynomials of degree 5, four to each power of two from 1/16 to 16 ---- */
-
-enum { DEGREE = 5, PIECES = 32 };
-
-/* Coefficients of (x - centre)^power; piece (bits of x >> 21) & 31, see tools/tanh_table.py, which fits better ones. */
-static float tanh_piece[DEGREE + 1][PIECES];
-
-/* Interpolates tanh at the Chebyshev nodes of centre +- radius: divided differences, then multiplied out. */
-static void make_piece(int piece, double centre, double radius) {
-    double node[DEGREE + 1], difference[DEGREE + 1], coefficient[DEGREE + 2] = {0};
-    for (int i = 0; i <= DEGREE; i++) {
-        node[i] = radius * cos(3.14159265358979323846 * (i + 0.5) / (DEGREE + 1));
-        difference[i] = tanh(centre + node[i]);
-    }
-    for (int order = 1; order <= DEGREE; order++)
-        for (int i = DEGREE; i >= order; i--)
-            difference[i] = (difference[i] - difference[i - 1]) / (node[i] - node[i - order]);
-    for (int i = DEGREE; i >= 0; i--) { /* polynomial = polynomial (d - node[i]) + difference[i] */
-        for (int power = DEGREE; power > 0; power--)
-            coefficient[power] = coefficient[power - 1] - node[i] * coefficient[power];
-        coefficient[0] = difference[i] - node[i] * coefficient[0];
-    }
-    for (int power = 0; power <= DEGREE; power++) tanh_piece[power][piece] = (float)coefficient[power];
-}
-
-static void make_tanh(void) {
-    for (int i = 0; i < PIECES; i++) {
-        const double octave = ldexp(1, i / 4 - 4), centre = octave * (1 + (i % 4 + 0.5) / 4);
-        const int piece = (i + 4 * (127 - 4)) % PIECES; /* where the bits of a float point to */
-        if (i == 0)
-            make_piece(piece, 0, 0.078125);
-        else if (centre < 10)
-            make_piece(piece, centre, octave / 8);
-        else
-            tanh_piece[0][piece] = 1;
-    }
-}
-
-/* ---- vectors ---- */
-
-INLINE vec splat(float x) { return (vec){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
-
-#ifdef __AVX512F__
-
-INLINE vec multiply_add(vec a, vec b, vec c) { return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
-
-/* Both within an ulp or two, by one Newton step on an estimate of 14 bits. The unit for exact roots and quotients
- * would take half a microsecond for Adam on some processors. */
-INLINE vec square_root(vec x) {
-    const vec r = (vec)_mm512_rsqrt14_ps(_mm512_max_ps((__m512)x, _mm512_set1_ps(1e-37f)));
-    const vec root = x * r;
-    return multiply_add(splat(0.5f) * r, multiply_add(-root, root, x), root);
-}
-
-INLINE vec quotient(vec a, vec b) {
-    const vec r = (vec)_mm512_rcp14_ps((__m512)b), q = a * r;
-    return multiply_add(multiply_add(-b, q, a), r, q);
-}
-
-INLINE float sum(vec x) { return _mm512_reduce_add_ps((__m512)x); }
-
-INLINE __m512 tanh_coefficient(int power, __m512i piece) {
-    return _mm512_permutex2var_ps(_mm512_loadu_ps(tanh_piece[power]), piece, _mm512_loadu_ps(tanh_piece[power] + 16));
-}
-
-/* As the library's tanh, less its care for NaN. */
-INLINE void hyperbolic_tangent(vec *x) {
-    const __m512i sign = _mm512_set1_epi32((int)0x80000000u), bits = _mm512_castps_si512((__m512)*x);
-    const __m512i a = _mm512_min_epu32(_mm512_andnot_si512(sign, bits), _mm512_set1_epi32(0x41200000));
-    const __m512i piece = _mm512_srli_epi32(_mm512_max_epu32(a, _mm512_set1_epi32(0x3d800000)), 21);
-    const __m512 centre = _mm512_castsi512_ps(
-        _mm512_ternarylogic_epi32(a, _mm512_set1_epi32((int)0xffe00000u), _mm512_set1_epi32(0x00100000), 0xea));
-    const __m512 size = _mm512_castsi512_ps(a);
-    const __m512 d = _mm512_mask_sub_ps(size, _mm512_cmpge_epu32_mask(a, _mm512_set1_epi32(0x3da00000)), size, centre);
-    const __m512 d2 = _mm512_mul_ps(d, d);
-    const __m512 c45 = _mm512_fmadd_ps(tanh_coefficient(5, piece), d, tanh_coefficient(4, piece));
-    const __m512 c23 = _mm512_fmadd_ps(tanh_coefficient(3, piece), d, tanh_coefficient(2, piece));
-    const __m512 c01 = _mm512_fmadd_ps(tanh_coefficient(1, piece), d, tanh_coefficient(0, piece));
-    const __m512i y = _mm512_castps_si512(_mm512_fmadd_ps(_mm512_fmadd_ps(c45, d2, c23), d2, c01));
-    *x = (vec)_mm512_ternarylogic_epi32(y, sign, bits, 0xf8);
-}
-
-#else
-
-INLINE vec multiply_add(vec a, vec b, vec c) { return a * b + c; }
-
-INLINE vec quotient(vec a, vec b) { return a / b; }
-
-INLINE vec square_root(vec x) {
-    for (int i = 0; i < W; i++) x[i] = sqrtf(x[i]);
-    return x;
-}
-
-INLINE float sum(vec x) {
-    float total = 0;
-    for (int i = 0; i < W; i++) total += x[i];
-    return total;
-}
-
-INLINE void hyperbolic_tangent(vec *x) {
-    union lanes { vec v; float f[W]; uint32_t bits[W]; } in = {*x}, size, centre, y;
-    for (int i = 0; i < W; i++) {
-        const uint32_t positive = in.bits[i] & 0x7fffffffu, a = positive < 0x41200000u ? positive : 0x41200000u;
-        const uint32_t piece = (a > 0x3d800000u ? a : 0x3d800000u) >> 21 & 31;
-        size.bits[i] = a;
-        centre.bits[i] = a >= 0x3da00000u ? (a & 0xffe00000u) | 0x00100000u : 0;
-        const float d = size.f[i] - centre.f[i], d2 = d * d;
-        const float c45 = tanh_piece[5][piece] * d + tanh_piece[4][piece];
-        const float c23 = tanh_piece[3][piece] * d + tanh_piece[2][piece];
-        y.f[i] = (c45 * d2 + c23) * d2 + (tanh_piece[1][piece] * d + tanh_piece[0][piece]);
-        y.bits[i] |= in.bits[i] & 0x80000000u;
-    }
-    *x = y.v;
-}
-
-#endif
-
 /* ---- the step ---- */
 
-/* acc += sum_k s[k] rows[k], in four parts, so that eight multiply-adds are under way at a time. */
-INLINE void add_row_times_matrix(const float *s, const vec rows[H][V], vec acc[V]) {
-    vec part[4][V];
-    UNROLL for (int v = 0; v < V; v++) part[0][v] = acc[v], part[1][v] = part[2][v] = part[3][v] = splat(0);
-    ROLLED for (int k = 0; k < H; k += 4) {
-        UNROLL for (int u = 0; u < 4; u++) {
-            const vec factor = splat(s[k + u]);
-            UNROLL for (int v = 0; v < V; v++) part[u][v] = multiply_add(factor, rows[k + u][v], part[u][v]);
-        }
-    }
-    UNROLL for (int v = 0; v < V; v++) acc[v] = (part[0][v] + part[1][v]) + (part[2][v] + part[3][v]);
+/* part[.][v] += sum_k lanes[k] rows[k][v], in four parts, so that multiply-adds need not wait for one another. */
+INLINE void add_products(int v, const vec lanes[W], const vec rows[W][V], vec part[4][V]) {
+    UNROLL for (int k = 0; k < W; k++) part[k % 4][v] = multiply_add(lanes[k], rows[k][v], part[k % 4][v]);
 }
+
+INLINE vec all_parts(int v, vec part[4][V]) { return (part[0][v] + part[1][v]) + (part[2][v] + part[3][v]); }
 
 typedef float half __attribute__((vector_size(32)));
 
@@ -217,15 +75,21 @@ static void transpose(void) {
 static void forward(int T, const float *x) {
     const weights *w = &parameters;
     transpose();
+    const vec(*const rows)[V] = (const vec(*)[V])transposed;
     for (int t = 0; t < T; t++) {
-        vec h[V];
-        UNROLL for (int v = 0; v < V; v++) h[v] = multiply_add(splat(x[t]), w->w_ih[v], w->b_ih[v] + w->b_hh[v]);
-        add_row_times_matrix((const float *)hidden[t], (const vec(*)[V])transposed, h);
+        vec lanes[W], part[4][V] = {{{0}}};
+        UNROLL for (int v = 0; v < V; v++)
+            part[0][v] = multiply_add(splat(x[t]), w->w_ih[v], w->b_ih[v] + w->b_hh[v]);
+        spread(hidden[t][0], lanes);
+        UNROLL for (int v = 0; v < V; v++) add_products(v, lanes, rows, part);
+        spread(hidden[t][1], lanes);
         UNROLL for (int v = 0; v < V; v++) {
-            hyperbolic_tangent(&h[v]);
-            hidden[t + 1][v] = h[v];
+            add_products(v, lanes, rows + W, part);
+            vec h = all_parts(v, part);
+            hyperbolic_tangent(&h); /* of the first vector, while the products for the second are under way */
+            hidden[t + 1][v] = h;
         }
-        partial[t] = multiply_add(h[0], w->w_out[0], h[1] * w->w_out[1]);
+        partial[t] = multiply_add(hidden[t + 1][0], w->w_out[0], hidden[t + 1][1] * w->w_out[1]);
     }
 }
 
@@ -243,7 +107,9 @@ static float loss_and_gradient(int T, const float *y) {
 static void backward(int T, const float *x) {
     vec dh[V] = {{0}}, w_ih[V] = {{0}}, bias[V] = {{0}}, w_out[V] = {{0}};
     float b_out = 0;
+    const vec(*const rows)[V] = (const vec(*)[V])parameters.w_hh;
     for (int t = T - 1; t >= 0; t--) {
+        vec lanes[W], part[4][V] = {{{0}}};
         UNROLL for (int v = 0; v < V; v++) {
             const vec h = hidden[t + 1][v];
             const vec d = multiply_add(splat(doutput[t]), parameters.w_out[v], dh[v]) * (splat(1) - h * h);
@@ -251,10 +117,16 @@ static void backward(int T, const float *x) {
             w_ih[v] = multiply_add(splat(x[t]), d, w_ih[v]);
             bias[v] += d;
             w_out[v] = multiply_add(splat(doutput[t]), h, w_out[v]);
-            dh[v] = splat(0);
         }
         b_out += doutput[t];
-        if (t > 0) add_row_times_matrix((const float *)dpre[t], (const vec(*)[V])parameters.w_hh, dh);
+        if (t == 0) break;
+        spread(dpre[t][0], lanes);
+        UNROLL for (int v = 0; v < V; v++) add_products(v, lanes, rows, part);
+        spread(dpre[t][1], lanes);
+        UNROLL for (int v = 0; v < V; v++) {
+            add_products(v, lanes, rows + W, part);
+            dh[v] = all_parts(v, part);
+        }
     }
     UNROLL for (int v = 0; v < V; v++) {
         gradients.w_ih[v] = w_ih[v];
@@ -279,15 +151,15 @@ static void backward_w_hh(int T) {
     }
 }
 
-/* The formula is PyTorch's; dividing by sqrt(1 - beta2^t) is a product here. */
+/* The formula is PyTorch's, in the form m + (g - m) / 10; dividing by sqrt(1 - beta2^t) is a product here. */
 static void adam(void) {
     beta1_power *= 0.9, beta2_power *= 0.999;
     const vec step = splat((float)(-0.02 / (1 - beta1_power))), scale = splat((float)(1 / sqrt(1 - beta2_power)));
     vec *p = (vec *)&parameters, *m = (vec *)&first_moments, *v = (vec *)&second_moments;
     const vec *g = (const vec *)&gradients;
     for (int i = 0; i < VECTORS; i++) {
-        m[i] = multiply_add(splat(0.1f), g[i], splat(0.9f) * m[i]);
-        v[i] = multiply_add(splat(0.001f) * g[i], g[i], splat(0.999f) * v[i]);
+        m[i] = multiply_add(splat(0.1f), g[i] - m[i], m[i]);
+        v[i] = multiply_add(splat(0.001f), multiply_add(g[i], g[i], -v[i]), v[i]);
         p[i] += quotient(step * m[i], multiply_add(square_root(v[i]), scale, splat(1e-8f)));
     }
 }

@@ -3,9 +3,7 @@
 
 #include "op/elementwise.h"
 
-bool wk__pack(wk_ctx *ctx, const wk_array *x, bool fine, wk_packed *p) {
-    *p = (wk_packed){x, NULL};
-    if (wk_likely(fine)) return true;
+bool wk__pack_copy(wk_ctx *ctx, const wk_array *x, wk_packed *p) {
     p->copy = wk__tensor_make(ctx, x->dtype, x->ndim, x->dims);
     if (p->copy == NULL) return false;
     wk__unary_rows(wk__kernels->copy[x->dtype], &p->copy->a, x);

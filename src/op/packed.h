@@ -11,7 +11,11 @@ typedef struct wk_packed {
 } wk_packed;
 
 /* False when memory is out (not recorded). */
-bool wk__pack(wk_ctx *ctx, const wk_array *x, bool fine, wk_packed *p);
+bool wk__pack_copy(wk_ctx *ctx, const wk_array *x, wk_packed *p);
+static inline bool wk__pack(wk_ctx *ctx, const wk_array *x, bool fine, wk_packed *p) {
+    *p = (wk_packed){x, NULL};
+    return wk_likely(fine) || wk__pack_copy(ctx, x, p);
+}
 
 static inline void wk__packed_end(wk_packed *p) { wk__unref(p->copy); }
 static inline const void *wk__packed_data(const wk_packed *p) { return p->array != NULL ? p->array->data : NULL; }

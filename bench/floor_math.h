@@ -1,0 +1,158 @@
+/* floor_math.h -- vectors of 16 floats, and tanh, for floor.c. Vectors are the compiler's own (GNU C), which makes
+ * pieces of them where registers are shorter; AVX-512 gets intrinsics where the language has no words. */
+#ifndef FLOOR_MATH_H
+#define FLOOR_MATH_H
+
+#include <math.h>
+#include <stdint.h>
+
+#ifdef __AVX512F__
+#include <immintrin.h>
+#else
+#pragma GCC diagnostic ignored "-Wpsabi" /* no vector crosses the border of this file */
+#endif
+
+enum { W = 16 };
+
+typedef float vec __attribute__((vector_size(64)));
+
+#define INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 64")
+#endif
+
+/* ---- tanh: 32 polynomials of degree 5, four to each power of two from 1/16 to 16 ---- */
+
+enum { DEGREE = 5, PIECES = 32 };
+
+/* Coefficients of (x - centre)^power; piece (bits of x >> 21) & 31, see tools/tanh_table.py, which fits better ones. */
+static float tanh_piece[DEGREE + 1][PIECES];
+
+/* Interpolates tanh at the Chebyshev nodes of centre +- radius: divided differences, then multiplied out. */
+static void make_piece(int piece, double centre, double radius) {
+    double node[DEGREE + 1], difference[DEGREE + 1], coefficient[DEGREE + 2] = {0};
+    for (int i = 0; i <= DEGREE; i++) {
+        node[i] = radius * cos(3.14159265358979323846 * (i + 0.5) / (DEGREE + 1));
+        difference[i] = tanh(centre + node[i]);
+    }
+    for (int order = 1; order <= DEGREE; order++)
+        for (int i = DEGREE; i >= order; i--)
+            difference[i] = (difference[i] - difference[i - 1]) / (node[i] - node[i - order]);
+    for (int i = DEGREE; i >= 0; i--) { /* polynomial = polynomial (d - node[i]) + difference[i] */
+        for (int power = DEGREE; power > 0; power--)
+            coefficient[power] = coefficient[power - 1] - node[i] * coefficient[power];
+        coefficient[0] = difference[i] - node[i] * coefficient[0];
+    }
+    for (int power = 0; power <= DEGREE; power++) tanh_piece[power][piece] = (float)coefficient[power];
+}
+
+static void make_tanh(void) {
+    for (int i = 0; i < PIECES; i++) {
+        const double octave = ldexp(1, i / 4 - 4), centre = octave * (1 + (i % 4 + 0.5) / 4);
+        const int piece = (i + 4 * (127 - 4)) % PIECES; /* where the bits of a float point to */
+        if (i == 0)
+            make_piece(piece, 0, 0.078125);
+        else if (centre < 10)
+            make_piece(piece, centre, octave / 8);
+        else
+            tanh_piece[0][piece] = 1;
+    }
+}
+
+/* ---- vectors ---- */
+
+INLINE vec splat(float x) { return (vec){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
+
+#ifdef __AVX512F__
+
+INLINE vec multiply_add(vec a, vec b, vec c) { return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+
+/* Within an ulp or two, by one Newton step on an estimate of 14 bits. The unit for exact roots and quotients has time
+ * for the root on some processors, and on others for neither. */
+INLINE vec quotient(vec a, vec b) {
+    const vec r = (vec)_mm512_rcp14_ps((__m512)b), q = a * r;
+    return multiply_add(multiply_add(-b, q, a), r, q);
+}
+
+#if defined(__znver3__) || defined(__znver4__) || defined(__znver5__)
+INLINE vec square_root(vec x) { return (vec)_mm512_sqrt_ps((__m512)x); }
+#else
+INLINE vec square_root(vec x) {
+    const vec r = (vec)_mm512_rsqrt14_ps(_mm512_max_ps((__m512)x, _mm512_set1_ps(1e-37f))), root = x * r;
+    return multiply_add(splat(0.5f) * r, multiply_add(-root, root, x), root);
+}
+#endif
+
+/* lanes[i] has lane i of x everywhere. Stored, and loaded again, the lanes would come seven cycles later. */
+INLINE void spread(vec x, vec lanes[W]) {
+#define LANE(q, i) \
+    lanes[4 * q + i] = (vec)_mm512_permute_ps(_mm512_shuffle_f32x4((__m512)x, (__m512)x, 0x55 * q), 0x55 * i)
+#define LANES(q) LANE(q, 0), LANE(q, 1), LANE(q, 2), LANE(q, 3)
+    LANES(0), LANES(1), LANES(2), LANES(3);
+}
+
+INLINE float sum(vec x) { return _mm512_reduce_add_ps((__m512)x); }
+
+INLINE __m512 tanh_coefficient(int power, __m512i piece) {
+    return _mm512_permutex2var_ps(_mm512_loadu_ps(tanh_piece[power]), piece, _mm512_loadu_ps(tanh_piece[power] + 16));
+}
+
+/* As the library's tanh, less its care for NaN. */
+INLINE void hyperbolic_tangent(vec *x) {
+    const __m512i sign = _mm512_set1_epi32((int)0x80000000u), bits = _mm512_castps_si512((__m512)*x);
+    const __m512i a = _mm512_min_epu32(_mm512_andnot_si512(sign, bits), _mm512_set1_epi32(0x41200000));
+    const __m512i piece = _mm512_srli_epi32(_mm512_max_epu32(a, _mm512_set1_epi32(0x3d800000)), 21);
+    const __m512 centre = _mm512_castsi512_ps(
+        _mm512_ternarylogic_epi32(a, _mm512_set1_epi32((int)0xffe00000u), _mm512_set1_epi32(0x00100000), 0xea));
+    const __m512 size = _mm512_castsi512_ps(a);
+    const __m512 d = _mm512_mask_sub_ps(size, _mm512_cmpge_epu32_mask(a, _mm512_set1_epi32(0x3da00000)), size, centre);
+    const __m512 d2 = _mm512_mul_ps(d, d);
+    const __m512 c45 = _mm512_fmadd_ps(tanh_coefficient(5, piece), d, tanh_coefficient(4, piece));
+    const __m512 c23 = _mm512_fmadd_ps(tanh_coefficient(3, piece), d, tanh_coefficient(2, piece));
+    const __m512 c01 = _mm512_fmadd_ps(tanh_coefficient(1, piece), d, tanh_coefficient(0, piece));
+    const __m512i y = _mm512_castps_si512(_mm512_fmadd_ps(_mm512_fmadd_ps(c45, d2, c23), d2, c01));
+    *x = (vec)_mm512_ternarylogic_epi32(y, sign, bits, 0xf8);
+}
+
+#else
+
+INLINE vec multiply_add(vec a, vec b, vec c) { return a * b + c; }
+
+INLINE vec quotient(vec a, vec b) { return a / b; }
+
+INLINE vec square_root(vec x) {
+    for (int i = 0; i < W; i++) x[i] = sqrtf(x[i]);
+    return x;
+}
+
+INLINE void spread(vec x, vec lanes[W]) {
+    UNROLL for (int i = 0; i < W; i++) lanes[i] = splat(x[i]);
+}
+
+INLINE float sum(vec x) {
+    float total = 0;
+    for (int i = 0; i < W; i++) total += x[i];
+    return total;
+}
+
+INLINE void hyperbolic_tangent(vec *x) {
+    union lanes { vec v; float f[W]; uint32_t bits[W]; } in = {*x}, size, centre, y;
+    for (int i = 0; i < W; i++) {
+        const uint32_t positive = in.bits[i] & 0x7fffffffu, a = positive < 0x41200000u ? positive : 0x41200000u;
+        const uint32_t piece = (a > 0x3d800000u ? a : 0x3d800000u) >> 21 & 31;
+        size.bits[i] = a;
+        centre.bits[i] = a >= 0x3da00000u ? (a & 0xffe00000u) | 0x00100000u : 0;
+        const float d = size.f[i] - centre.f[i], d2 = d * d;
+        const float c45 = tanh_piece[5][piece] * d + tanh_piece[4][piece];
+        const float c23 = tanh_piece[3][piece] * d + tanh_piece[2][piece];
+        y.f[i] = (c45 * d2 + c23) * d2 + (tanh_piece[1][piece] * d + tanh_piece[0][piece]);
+        y.bits[i] |= in.bits[i] & 0x80000000u;
+    }
+    *x = y.v;
+}
+
+#endif
+
+#endif
