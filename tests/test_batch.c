@@ -1,11 +1,12 @@
 /* test_batch.c -- batches: what is put off, when it runs, what is refused. That values and gradients are the same as
  * without one is test_batch_fuzz's. */
+#include "base/context.h"
 #include "support.h"
 
 static wk_tensor *numbers(int64_t rows, int64_t cols, double first) {
     wk_tensor *t = wk_empty(WK_SHAPE(rows, cols), WK_F64);
     double *data = wk_data_mut(t);
-    for (int64_t i = 0; i < rows * cols; i++) data[i] = first + 0.25 * (double)i;
+    for (int64_t i = 0; data != NULL && i < rows * cols; i++) data[i] = first + 0.25 * (double)i;
     return t;
 }
 
@@ -273,6 +274,35 @@ static void an_empty_batch(void **state) {
     assert_int_equal(after.nbytes, before.nbytes);
 }
 
+/* Every block of the heap is refused in turn: one clean failure, everything given back. */
+static void no_memory(void **state) {
+    (void)state;
+#ifdef WK_POISON
+    wk_tensor *w = leaf(4, 4, 0.1), *other = NULL;
+    wk_status status = WK_ENOMEM;
+    wk_backward(wk_sum(w)); /* room for the gradient */
+    for (int64_t n = 0; status != WK_OK; n++) {
+        wk_memory before, after;
+        wk_memory_stats(&before);
+        wk__ctx()->heap.fail_after = n;
+        {
+            WK_SCOPE;
+            wk_tensor *y = handed_up(w, &other), *g = NULL;
+            WK_BATCH;
+            wk_tensor *z = wk_sum(wk_linear(wk_tanh(wk_square(w)), w, NULL));
+            wk_grad(wk_add(y, z), &w, 1, &g, 0);
+        }
+        wk__ctx()->heap.fail_after = -1;
+        status = wk_check(NULL);
+        assert_true(status == WK_OK || status == WK_ENOMEM);
+        wk_memory_stats(&after);
+        assert_int_equal(after.nbytes, before.nbytes);
+    }
+#else
+    skip_test("blocks are refused in builds with WK_POISON only");
+#endif
+}
+
 WK_TEST_MAIN("batch", cmocka_unit_test(shape_and_type_come_at_once), cmocka_unit_test(calls_run_together),
              cmocka_unit_test(a_batch_records_what_it_runs), cmocka_unit_test(what_is_handed_up_has_its_history),
              cmocka_unit_test(gradients_of_what_was_computed_in_a_batch),
@@ -282,4 +312,4 @@ WK_TEST_MAIN("batch", cmocka_unit_test(shape_and_type_come_at_once), cmocka_unit
              cmocka_unit_test(writes_wait_for_readers), cmocka_unit_test(hooks_are_refused),
              cmocka_unit_test(random_numbers_come_in_program_order),
              cmocka_unit_test(nothing_is_recorded_without_gradients), cmocka_unit_test(a_batch_in_a_batch_is_a_scope),
-             cmocka_unit_test(an_empty_batch))
+             cmocka_unit_test(an_empty_batch), cmocka_unit_test(no_memory))

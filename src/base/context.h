@@ -62,6 +62,15 @@ struct wk_site {
     int32_t line;
 };
 
+/* What batches have come to that began with a certain call (NOTE [Habits] in batch/habit.c). */
+typedef struct wk_habit {
+    uint64_t key;
+    uint8_t poor; /* how often in a row there was little to merge */
+    uint8_t rest; /* how many more do not try */
+} wk_habit;
+
+enum { WK__HABITS = 16 };
+
 struct wk_ctx {
     wk_error failure; /* status WK_OK: none */
     const char *at_file; /* where the current call stands, under WK_TRACE; else NULL */
@@ -95,6 +104,7 @@ struct wk_ctx {
     int64_t root_warning;       /* bytes of the root scope that are worth a word */
 
     struct wk_batch *batch;    /* the one that is open, if one is */
+    wk_habit habits[WK__HABITS];
     struct wk_registered *ops; /* what users registered (op/custom.c), newest first */
 
     struct wk_rng *rng; /* made at the first draw */

@@ -119,12 +119,11 @@ typedef struct gathering {
     int32_t source_count;
 } gathering;
 
-/* Item t is another run, or the next row of the last one. */
-static void add_item(gathering *p, wk_tensor *t, int64_t dest) {
-    const wk_entry *e = wk__entry_of(t);
-    const bool of_rows = e != NULL && e->group->has_run && !e->group->alone;
-    wk_tensor *source = of_rows ? e->group->result[wk__entry_output(e, t)] : t;
-    if (e != NULL && e->group->alone) source = e->group->result[wk__entry_output(e, t)];
+/* Item x is another run, or the next row of the last one. */
+static void add_item(gathering *p, wk_operand x, int64_t dest) {
+    const wk_batch_entry *e = wk__operand_entry(x);
+    const bool of_rows = e != NULL && !e->group->alone;
+    wk_tensor *source = e != NULL ? e->group->result[wk__operand_output(x)] : (wk_tensor *)x;
     const int64_t row = of_rows ? e->place : 0;
     run *last = p->run_count > 0 ? &p->runs[p->run_count - 1] : NULL;
     const bool known = of_rows && e->group->source >= 0 && e->group->source < p->source_count &&
@@ -159,31 +158,33 @@ static wk_tensor *places_of(const gathering *p) {
 }
 
 /* Runs the row on the sources; like is any item. */
-static wk_tensor *gather(gathering *p, const wk_tensor *like) {
+static wk_tensor *gather(gathering *p, const wk_array *like) {
     wk_tensor *places = places_of(p), **in = p->sources - 1;
     wk_call c = {
         .op = &gather_op, .ctx = p->ctx, .in = in, .in_count = p->source_count + 1, .reads = WK_READS_IN(RUNS)};
     int64_t dims[WK_MAX_DIMS] = {p->count};
     if (places == NULL) return NULL;
     in[RUNS] = places;
-    for (int32_t d = 0; d < like->a.ndim; d++) dims[d + 1] = like->a.dims[d];
+    for (int32_t d = 0; d < like->ndim; d++) dims[d + 1] = like->dims[d];
     for (int32_t i = 0; i < p->source_count; i++) c.needs_grad |= wk__needs_grad(p->sources[i]);
-    if (!wk__declare(&c, 0, like->a.dtype, like->a.ndim + 1, dims)) return NULL;
+    if (!wk__declare(&c, 0, like->dtype, like->ndim + 1, dims)) return NULL;
     if (!wk__call_fill(&c) || !wk__call_record(&c)) return wk__call_abandon(&c);
     return wk__call_give(&c) ? c.out[0] : NULL;
 }
 
-wk_tensor *wk__batch_gather(wk_ctx *ctx, int64_t count, wk_tensor *const *items) {
-    const size_t run_nbytes = (size_t)count * sizeof(run), nbytes = run_nbytes + (size_t)(count + 1) * sizeof *items;
+wk_tensor *wk__batch_gather(wk_ctx *ctx, int64_t count, const wk_operand *items) {
+    const wk_array *like = wk__operand_array(items[0]);
+    const size_t run_nbytes = (size_t)count * sizeof(run),
+                 nbytes = run_nbytes + (size_t)(count + 1) * sizeof(wk_tensor *);
     const int32_t size_class = wk__heap_class(nbytes);
     run *runs = wk__heap_alloc(&ctx->heap, size_class);
     if (runs == NULL) return wk__fail(ctx, WK_ENOMEM, "batch", "out of memory"), NULL;
     gathering p = {
         .ctx = ctx, .count = count, .runs = runs, .sources = (wk_tensor **)(void *)((char *)runs + run_nbytes) + 1};
     for (int64_t i = 0; i < count; i++) add_item(&p, items[i], i);
-    wk_tensor *y = p.run_count == 1 && p.sources[0]->a.ndim > items[0]->a.ndim ? p.sources[0] : NULL;
+    wk_tensor *y = p.run_count == 1 && p.sources[0]->a.ndim > like->ndim ? p.sources[0] : NULL;
     if (y == NULL)
-        y = gather(&p, items[0]);
+        y = gather(&p, like);
     else if (y->a.dims[0] != count)
         y = wk_narrow(y, 0, runs[0].row, count);
     wk__heap_free(&ctx->heap, runs, size_class);

@@ -23,12 +23,7 @@ WK_NOINLINE static bool arena_grow(wk_batch *b, size_t nbytes) {
     return true;
 }
 
-void *wk__batch_alloc(wk_batch *b, size_t nbytes) {
-    if (wk_unlikely((size_t)(b->end - b->top) < nbytes) && !arena_grow(b, nbytes)) return NULL;
-    void *at = b->top;
-    b->top += nbytes;
-    return at;
-}
+void *wk__batch_grow(wk_batch *b, size_t nbytes) { return arena_grow(b, nbytes) ? wk__batch_alloc(b, nbytes) : NULL; }
 
 static void batch_free(wk_batch *b) {
     wk_heap *heap = &b->ctx->heap;
@@ -64,14 +59,16 @@ wk_scope wk_batch_open(void) {
 /* ---------------------------------------------------------------------------------------------------- promises --- */
 
 /* t looks at the elements, and has the history, of y or of a row of it. */
-static bool look_at(wk_tensor *t, wk_tensor *y, bool row, int64_t place) {
+static bool look_at(wk_tensor *t, const wk_batch_entry *e, wk_tensor *y) {
+    const bool row = !e->group->alone;
     wk_array *a = &t->a;
     if (row) {
-        wk__array_select(&y->a, 0, place, a);
+        wk__array_select(&y->a, 0, e->place, a);
     } else {
         a->data = y->a.data;
         for (int32_t d = 0; d < a->ndim; d++) a->strides[d] = y->a.strides[d];
     }
+    t->own.data = (void *)(uintptr_t)e;
     t->storage = y->storage;
     t->storage->refs++;
     t->epoch = y->epoch;
@@ -80,20 +77,20 @@ static bool look_at(wk_tensor *t, wk_tensor *y, bool row, int64_t place) {
     t->live = WK__LIVE;
     t->way = y->way;
     t->node = row ? NULL : y->node;
-    return !row || y->way.kind != WK__TO_NODE || wk__batch_record_row(t, y, place);
+    return !row || y->way.kind != WK__TO_NODE || wk__batch_record_row(t, y, e->place);
 }
 
 bool wk__batch_fulfil(wk_tensor *t) {
-    const wk_entry *e = wk__entry_of(t);
+    const wk_batch_entry *e = wk__entry_of(t);
     wk_batch *b = t->ctx->batch;
     for (int32_t d = t->ctx->depth; d > b->depth; d--) t->ctx->frames[d].joined = true;
-    return look_at(t, e->group->result[wk__entry_output(e, t)], !e->group->alone, e->place);
+    return look_at(t, e, e->group->result[wk__entry_output(e, t)]);
 }
 
 bool wk__promise_kept(wk_tensor *t, const char *op, const char *argument) {
     wk_ctx *ctx = t->ctx;
-    const wk_entry *e = wk__entry_of(t);
-    if (e == NULL) {
+    const wk_batch_entry *e = wk__entry_of(t);
+    if (e == NULL) { /* nothing but a promise comes here */
         wk__fail(ctx, WK_ESTATE, op, "%s was to be computed in a batch that failed", argument);
         return false;
     }
@@ -102,7 +99,7 @@ bool wk__promise_kept(wk_tensor *t, const char *op, const char *argument) {
 }
 
 wk_tensor *wk__computed_with(wk_tensor *t, int64_t *row) {
-    const wk_entry *e = wk__entry_of(t);
+    const wk_batch_entry *e = wk__entry_of(t);
     const bool is_row = e != NULL && e->group->has_run && !e->group->alone;
     *row = is_row ? e->place : -1;
     if (is_row) return e->group->result[wk__entry_output(e, t)];
@@ -119,53 +116,51 @@ void wk__promises_keep(wk_ctx *ctx) {
 
 /* ------------------------------------------------------------------------------------------------------- close --- */
 
-/* Does anybody but its entry hold t? */
-static bool is_held(const wk_tensor *t) { return t != NULL && t->refs > 1; }
-
-/* Is anything pending that somebody is going to look at? */
-static bool worth_running(const wk_batch *b) {
-    for (const wk_group *g = b->groups; g != NULL; g = g->older)
-        for (const wk_entry *e = g->has_run ? NULL : g->first; e != NULL; e = e->next)
-            if (is_held(e->out[0]) || is_held(e->out[1])) return true;
-    return false;
+void wk__batch_goes_on(wk_ctx *ctx) {
+    if (ctx->batch != NULL && !ctx->batch->at_once) ctx->watch |= WK__WATCH_BATCH;
 }
 
 /* What was handed up leaves the batch with elements and history, and knows whose row it is. Others that are still held
  * are saved by nodes, or kept as values. */
-static void hand_up(wk_tensor *t, wk_tensor *y, const wk_entry *e) {
+static void hand_up(wk_tensor *t, wk_tensor *y, const wk_batch_entry *e) {
     if (t->live == WK__PROMISED && !wk__batch_fulfil(t)) return;
-    t->flags &= (uint8_t)~WK__ENTRY;
-    if (t->way.kind != WK__TO_NODE || e->group->alone) return;
+    if (t->way.kind != WK__TO_NODE) return;
     t->ctx->frames[t->ctx->depth].joined = true;
-    wk_meta *meta = wk__tensor_meta(t);
-    if (meta == NULL) {
+    wk_meta *meta = e->group->alone ? NULL : wk__tensor_meta(t);
+    if (meta != NULL) {
+        meta->row_of = wk__retain(y);
+        meta->row = e->place;
+    } else if (!e->group->alone) {
         wk__fail(t->ctx, WK_ENOMEM, "batch", "out of memory");
-        return;
     }
-    meta->row_of = wk__retain(y);
-    meta->row = e->place;
 }
 
-static void close_entry(const wk_group *g, wk_entry *e) {
+static void close_entry(const wk_group *g, const wk_batch_entry *e) {
     for (int32_t k = 0; k < g->op->out_count; k++) {
-        wk_tensor *t = e->out[k];
+        wk_tensor *t = wk__entry_out(e, k);
         if (t == NULL) continue;
         if (t->flags & WK__OWNED) hand_up(t, g->result[k], e);
         t->flags &= (uint8_t)~WK__ENTRY;
-        wk__unref(t);
+        if (t->live == WK__PROMISED) t->storage = NULL;
     }
+}
+
+void wk__promise_gone(wk_tensor *t) {
+    wk_batch_entry *e = wk__entry_of(t);
+    if (e == NULL) return;
+    e->slots[wk__entry_output(e, t)] = 0;
+    wk__group_release(e->group);
 }
 
 void wk__batch_close(wk_ctx *ctx) {
     wk_batch *b = ctx->batch;
-    if (b->pending > 0) {
-        if (wk__current != ctx || !worth_running(b))
-            wk__batch_discard(b);
-        else
-            wk__batch_wave(b);
-    }
+    wk__habit_end(b);
+    if (b->pending > 0 && wk__current == ctx)
+        wk__batch_wave(b);
+    else
+        wk__batch_discard(b);
     for (wk_group *g = b->groups; g != NULL; g = g->older) {
-        for (wk_entry *e = g->first; e != NULL; e = e->next) close_entry(g, e);
+        for (const wk_batch_entry *e = g->first; e != NULL; e = e->next) close_entry(g, e);
         for (int32_t k = 0; k < g->op->out_count; k++) wk__unref(g->result[k]);
     }
     batch_free(b);

@@ -9,34 +9,42 @@
 
 static bool out_of_memory(wk_ctx *ctx) { return wk__fail(ctx, WK_ENOMEM, "batch", "out of memory"), false; }
 
-/* ---------------------------------------------------------------------------------------------------- operands --- */
+/* ----------------------------------------------------------------------------------------------------- operands --- */
 
-/* Input i of all entries, side by side. */
+/* Operand i of all entries, side by side. */
 static wk_tensor *side_by_side(wk_ctx *ctx, const wk_group *g, int32_t i) {
-    const int32_t size_class = wk__heap_class((size_t)g->count * sizeof(wk_tensor *));
-    wk_tensor **items = wk__heap_alloc(&ctx->heap, size_class);
+    const int32_t size_class = wk__heap_class((size_t)g->count * sizeof(wk_operand));
+    wk_operand *items = wk__heap_alloc(&ctx->heap, size_class);
     if (items == NULL) return out_of_memory(ctx), NULL;
-    for (const wk_entry *e = g->first; e != NULL; e = e->next) items[e->place] = e->in[i];
+    for (wk_batch_entry *e = g->first; e != NULL; e = e->next) items[e->place] = *wk__entry_in(e, i);
     wk_tensor *y = wk__batch_gather(ctx, g->count, items);
     wk__heap_free(&ctx->heap, items, size_class);
     return y;
 }
 
-/* An input as it stands, with elements. */
-static bool fulfilled(wk_tensor *t) { return t == NULL || t->live != WK__PROMISED || wk__batch_fulfil(t); }
+/* An operand by itself: if somebody has it, what they have, so that it is made once. NULL when that fails. */
+static wk_tensor *by_itself(wk_operand x) {
+    wk_batch_entry *e = wk__operand_entry(x);
+    if (e == NULL) return (wk_tensor *)x;
+    const int32_t k = wk__operand_output(x);
+    wk_tensor *y = e->group->result[k], *t = wk__entry_out(e, k);
+    if (e->group->alone) return y;
+    if (t == NULL) return wk_select(y, 0, e->place);
+    return t->live == WK__LIVE || wk__batch_fulfil(t) ? t : NULL;
+}
 
 /* The inputs of the group's call. */
 static bool operands(wk_ctx *ctx, const wk_group *g, wk_tensor **in) {
     for (int32_t i = 0; i < g->in_count; i++) {
-        in[i] = g->first->in[i];
-        const bool as_it_stands = g->alone || (i < 32 && (g->shared >> i & 1));
-        if (as_it_stands && !fulfilled(in[i])) return false;
-        if (!as_it_stands && (in[i] = side_by_side(ctx, g, i)) == NULL) return false;
+        const wk_operand x = *wk__entry_in(g->first, i);
+        const bool as_it_stands = g->alone || x == 0 || (i < 32 && (g->shared >> i & 1));
+        in[i] = as_it_stands ? by_itself(x) : side_by_side(ctx, g, i);
+        if (in[i] == NULL && x != 0) return false;
     }
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------------ groups --- */
+/* ------------------------------------------------------------------------------------------------------- groups --- */
 
 /* Attributes for entries side by side: what counts dimensions counts the new one too. */
 static void *moved_attrs(const wk_group *g, int64_t *room) {
@@ -67,7 +75,7 @@ static bool run_with(wk_ctx *ctx, wk_group *g, wk_tensor **in) {
     wk_set_grad_enabled(g->records);
     g->alone = g->count == 1;
     if (is_gather(g))
-        fine = (out[0] = wk__batch_gather(ctx, g->in_count, g->first->in)) != NULL;
+        fine = (out[0] = wk__batch_gather(ctx, g->in_count, wk__entry_in(g->first, 0))) != NULL;
     else
         fine = operands(ctx, g, in) && run_row(g, in, out);
     for (int32_t k = 0; fine && k < g->op->out_count; k++) g->result[k] = wk__retain(out[k]);
@@ -85,30 +93,44 @@ static bool run_group(wk_ctx *ctx, wk_group *g) {
     return fine;
 }
 
-/* -------------------------------------------------------------------------------------------------------- wave --- */
+/* --------------------------------------------------------------------------------------------------------- wave --- */
 
-static void let_go(wk_tensor **t) {
-    wk__unref(*t);
-    *t = NULL;
-}
-
-/* An entry that has run needs its inputs no more; nor its outputs, if nobody else holds them. What did not run will
- * never have elements. */
-static void leave_entry(const wk_group *g, wk_entry *e) {
-    for (int32_t i = 0; i < g->in_count; i++) let_go(&e->in[i]);
+void wk__group_release(wk_group *g) {
+    if (--g->holds > 0 || !g->has_run) return;
     for (int32_t k = 0; k < g->op->out_count; k++) {
-        if (!g->has_run && e->out[k]->live == WK__PROMISED) e->out[k]->own.data = NULL;
-        if (!g->has_run || e->out[k]->refs == 1) let_go(&e->out[k]);
+        wk__unref(g->result[k]);
+        g->result[k] = NULL;
     }
 }
 
-static void leave_group(wk_group *g) {
-    bool wanted = false;
-    for (wk_entry *e = g->first; e != NULL; e = e->next) {
-        leave_entry(g, e);
-        for (int32_t k = 0; k < g->op->out_count; k++) wanted |= e->out[k] != NULL;
+static void release_operand(wk_operand x) {
+    wk_batch_entry *e = wk__operand_entry(x);
+    if (e != NULL)
+        wk__group_release(e->group);
+    else
+        wk__unref((wk_tensor *)x);
+}
+
+/* The promises of what did not run will never be kept. */
+static void break_promises(const wk_batch_entry *e) {
+    for (int32_t k = 0; k < e->group->op->out_count; k++) {
+        wk_tensor *t = wk__entry_out(e, k);
+        if (t == NULL) continue;
+        t->storage = NULL;
+        t->flags &= (uint8_t)~WK__ENTRY;
     }
-    for (int32_t k = 0; !wanted && k < g->op->out_count; k++) let_go(&g->result[k]);
+}
+
+/* A group of the wave lets go of its operands; its result stays as long as somebody may ask for it. */
+static void leave_group(wk_group *g) {
+    g->holds++; /* until here nobody has gone through it */
+    for (wk_batch_entry *e = g->first; e != NULL; e = e->next) {
+        for (int32_t i = 0; i < g->in_count; i++) release_operand(*wk__entry_in(e, i));
+        if (!g->has_run) break_promises(e);
+    }
+    if (!g->has_run) g->first = NULL;
+    g->paths = NULL;
+    wk__group_release(g);
 }
 
 void wk__batch_discard(wk_batch *b) {
@@ -117,10 +139,26 @@ void wk__batch_discard(wk_batch *b) {
     b->level_count = 0;
     b->pending = 0;
     b->table_used = 0;
-    memset(b->table, 0, (size_t)b->table_size * sizeof *b->table);
+    if (b->table != NULL) memset(b->table, 0, (size_t)b->table_size * sizeof *b->table);
+}
+
+/* What nobody can ask for any more does not run. Later levels first: their operands may be what keeps others. */
+static void drop_dead(wk_level *level) {
+    wk_group *last = NULL;
+    for (wk_group **at = &level->first, *g = *at; g != NULL; g = *at) {
+        if (g->holds > 0) {
+            last = g;
+            at = &g->next;
+            continue;
+        }
+        *at = g->next;
+        leave_group(g);
+    }
+    level->last = last;
 }
 
 static bool run_levels(wk_batch *b) {
+    for (int32_t l = b->level_count - 1; l >= 0; l--) drop_dead(&b->levels[l]);
     for (int32_t l = 0; l < b->level_count; l++)
         for (wk_group *g = b->levels[l].first; g != NULL; g = g->next)
             if (!run_group(b->ctx, g)) return false;
@@ -140,7 +178,7 @@ bool wk__batch_wave(wk_batch *b) {
     const uint8_t watch = ctx->watch;
     ctx->watch &= (uint8_t)~WK__WATCH_BATCH;
     const wk_scope scope = wk__scope_open(ctx);
-    bool fine = scope != 0 && ctx->failure.status == WK_OK && run_levels(b);
+    const bool fine = scope != 0 && ctx->failure.status == WK_OK && run_levels(b);
     join_scopes(b);
     if (scope != 0) wk__scope_close_innermost(ctx);
     wk__batch_discard(b);

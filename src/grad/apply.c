@@ -27,7 +27,8 @@ WK_NOINLINE static bool declare_view_later(wk_call *c, wk_tensor *y, bool *decla
     if (x.data == NULL) x.data = y; /* an address to count from, which nobody reads */
     *declared = c->op->view(c->attrs, &x, &y->a);
     if (!*declared) return take_back(y), true;
-    wk__use_own_storage(y, NULL);
+    y->a.data = NULL;
+    y->storage = NULL;
     y->live = WK__PROMISED;
     c->out[0] = y;
     return true;
@@ -174,7 +175,7 @@ WK_NOINLINE static wk_tensor *apply_watched(wk_call *c) {
     if (in_batch && (c->op->flags & WK__OP_IN_PLACE)) wk__before_write(c->in[0]);
     ctx->watch &= (uint8_t)~WK__WATCH_BATCH;
     wk_tensor *y = wk_ok() ? run_watched(c) : NULL;
-    if (in_batch && ctx->batch != NULL) ctx->watch |= WK__WATCH_BATCH;
+    if (in_batch) wk__batch_goes_on(ctx);
     return y;
 }
 

@@ -43,6 +43,9 @@ bool wk__call_give(wk_call *c);
 /* batch/defer.c: may the open batch put the call off? True: it has, or it failed (recorded, no outputs). */
 bool wk__batch_takes(wk_call *c);
 
+/* And after a call that it has not: the next may be put off again, if the batch is still open. */
+void wk__batch_goes_on(wk_ctx *ctx);
+
 /* Lets go of the outputs; returns NULL for the caller to return. */
 wk_tensor *wk__call_abandon(wk_call *c);
 

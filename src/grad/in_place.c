@@ -10,7 +10,7 @@ bool wk__no_stale_view(wk_call *c) {
     if (!c->ctx->grad_enabled) return true;
     for (int32_t i = 0; i < c->in_count; i++) {
         const wk_tensor *x = c->in[i];
-        if (x == NULL || wk_likely(x->epoch == x->storage->epoch)) continue;
+        if (x == NULL || x->live == WK__PROMISED || wk_likely(x->epoch == x->storage->epoch)) continue;
         char name[24];
         return wk__refuse(c, WK_EVERSION, "%s shares memory that %s wrote after it was made: take the view again",
                           wk__input_name(c->op, i, name, sizeof name),

@@ -9,9 +9,10 @@
 wk_tensor *wk__tensor_promise(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
     wk_tensor *t = wk__view_new(ctx);
     if (t == NULL) return NULL;
+    t->a.data = NULL;
     t->a.dtype = dtype;
+    t->storage = NULL;
     t->live = WK__PROMISED;
-    wk__use_own_storage(t, NULL);
     if (wk__array_set_dims(&t->a, ndim, dims)) return t;
     wk__unref(t);
     return NULL;
@@ -75,11 +76,22 @@ WK_NOINLINE static void meta_destroy(wk_tensor *t) {
     wk__heap_free(&t->ctx->heap, t->meta, wk__heap_class(sizeof *t->meta));
 }
 
+/* It has no storage. */
+static void promise_destroy(wk_tensor *t) {
+    t->live = 0;
+    wk__heap_free(&t->ctx->heap, t, t->size_class);
+}
+
 void wk__tensor_destroy_in_parts(wk_tensor *t) {
     wk_storage *storage = t->storage;
     const uint8_t flags = t->flags;
+    if (wk_unlikely(flags & WK__ENTRY)) wk__promise_gone(t);
     if (t->handle != WK__NO_HANDLE) t->ctx->handles[t->handle] = NULL;
     if (wk_unlikely(t->meta != NULL)) meta_destroy(t);
+    if (wk_unlikely(t->live == WK__PROMISED)) {
+        promise_destroy(t);
+        return;
+    }
     t->live = 0;
     if (storage != &t->own) wk__heap_free(&t->ctx->heap, t, t->size_class);
     if (wk__count_down(&storage->refs, flags)) storage_destroy(storage);

@@ -25,10 +25,11 @@
  * parameter lies in its module's slab, and its module outlives the threads that read it. Views of a shared tensor are
  * shared too, though their handles belong to the context that took them.
  *
- * NOTE [Promises]. A promised tensor has shape and type, but no elements yet: its block is that of a view, its own
- * storage looks at nothing, and its live word is another. Whoever looks at a tensor's elements asks first whether it is
- * usable (wk__usable, or the check of a call), which compares the live word; so a promise is found on the road of
- * refusals, and the usual road does not pay for it. There its elements are asked for (wk__promise_kept). */
+ * NOTE [Promises]. A promised tensor has shape and type, but no elements and no strides yet: its block is that of a
+ * view, it has no storage (but perhaps an entry of a batch in its place), and its live word is another. Whoever looks
+ * at a tensor's elements asks first whether it is usable (wk__usable, or the check of a call), which compares the live
+ * word; so a promise is found on the road of refusals, and the usual road does not pay for it. There its elements are
+ * asked for (wk__promise_kept). */
 #ifndef WK_TENSOR_TENSOR_H
 #define WK_TENSOR_TENSOR_H
 
@@ -100,7 +101,7 @@ enum {
     WK__SHARED = 16,    /* NOTE [Sharing] */
     WK__ONE_BLOCK = 32, /* its bytes lie in its own block, that in the heap of its context; it has no wk_meta */
     WK__BATCHED = 64,   /* computed in a batch, perhaps with others in one storage: not to be written in place */
-    WK__ENTRY = 128,    /* of an open batch: own.data is its entry (batch/batch.h) */
+    WK__ENTRY = 128,    /* an output of an open batch (wk__entry_of in batch/batch.h) */
     WK__DETACHED = 8,   /* that view, or one on its way, was detach: its history is not that of the storage's owner */
 };
 
@@ -219,6 +220,7 @@ static inline bool wk__is_there(const wk_tensor *t) { return t->live == WK__LIVE
 /* What the layers above do about promises: give one its elements (false, recorded, when that fails), and all. */
 bool wk__promise_kept(wk_tensor *t, const char *op, const char *argument);
 void wk__promises_keep(wk_ctx *ctx);
+void wk__promise_gone(wk_tensor *t); /* nobody holds t any more, which is an output of an open batch */
 
 /* Whoever writes t changes what calls that were put off may still have to read: they hold it. */
 static inline void wk__before_write(const wk_tensor *t) {

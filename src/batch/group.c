@@ -1,0 +1,165 @@
+/* group.c -- groups by the signatures of calls: the table, the levels. */
+#include <string.h>
+
+#include "batch/deferral.h"
+
+/* ---------------------------------------------------------------------------------------------------- signature --- */
+
+static inline uint64_t mix(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 29;
+}
+
+/* A leaf beside something that was computed is most likely a parameter: one gradient in place of many. */
+static bool is_leaf(const wk_tensor *t) { return t->way.kind == WK__TO_LEAF; }
+
+/* Of element-wise calls, inputs with as many dimensions as the output are put side by side. The others are broadcast
+ * over that: those are the same for all. */
+static uint32_t shared_elements(const wk_call *c) {
+    int32_t ndim = 0;
+    uint32_t shared = 0;
+    bool computed = false;
+    for (int32_t i = 0; i < c->in_count; i++)
+        if (c->in[i]->a.ndim > ndim) ndim = c->in[i]->a.ndim;
+    for (int32_t i = 0; i < c->in_count; i++) computed |= c->in[i]->a.ndim == ndim && !is_leaf(c->in[i]);
+    for (int32_t i = 0; i < c->in_count; i++)
+        if (c->in[i]->a.ndim < ndim || (computed && is_leaf(c->in[i]))) shared |= 1u << i;
+    return shared;
+}
+
+static uint32_t shared_of(const wk_call *c) {
+    if (c->op->batch == WK__BATCH_ELEMENTS) return c->in_count > 1 ? shared_elements(c) : 0;
+    if (c->op->batch == WK__BATCH_ROWS) return c->op->batch_shared;
+    if (is_leaf(c->in[0]) == is_leaf(c->in[1])) return 0;
+    return is_leaf(c->in[0]) ? 1 : 2;
+}
+
+static void describe_input(wk_deferral *d, int32_t i) {
+    const wk_tensor *x = d->c->in[i];
+    const wk_operand operand = wk__operand_of(x);
+    const wk_batch_entry *e = wk__operand_entry(operand);
+    if (x == NULL)
+        d->shared |= 1u << i;
+    else
+        d->needs_grad |= wk__needs_grad(x);
+    if (e != NULL && !e->group->has_run && e->group->level >= d->level) d->level = e->group->level + 1;
+    const bool shared = wk__is_shared_operand(d->shared, i);
+    d->hash = mix(d->hash, shared ? operand : (uint64_t)(x->a.numel * WK_MAX_DIMS + x->a.ndim));
+}
+
+void wk__deferral_describe(wk_deferral *d) {
+    const wk_call *c = d->c;
+    const uint64_t *attrs = c->attrs;
+    d->hash = (uint64_t)(uintptr_t)c->op;
+    d->level = 1;
+    d->shared = shared_of(c);
+    d->needs_grad = false;
+    for (int32_t i = 0; i < c->in_count; i++) describe_input(d, i);
+    d->records = d->needs_grad && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
+    for (size_t at = 0; at < c->op->attrs_nbytes / sizeof *attrs; at++) d->hash = mix(d->hash, attrs[at]);
+    d->hash = mix(d->hash, (uint64_t)d->level * 2 + d->records);
+}
+
+/* -------------------------------------------------------------------------------------------------------- table --- */
+
+static bool same_operand(wk_operand a, const wk_tensor *x, bool shared) {
+    if (shared) return a == wk__operand_of(x);
+    const wk_array *like = wk__operand_array(a);
+    return like->dtype == x->a.dtype && wk__same_dims(like, &x->a);
+}
+
+static bool belongs(const wk_group *g, const wk_deferral *d) {
+    const wk_call *c = d->c;
+    if (g->hash != d->hash || g->op != c->op || g->level != d->level || g->shared != d->shared ||
+        g->records != d->records || g->needs_grad != d->needs_grad || g->in_count != c->in_count)
+        return false;
+    for (int32_t i = 0; i < c->in_count; i++)
+        if (!same_operand(*wk__entry_in(g->first, i), c->in[i], wk__is_shared_operand(d->shared, i))) return false;
+    return wk__same_attrs(g, c);
+}
+
+wk_group **wk__group_find(wk_batch *b, const wk_deferral *d) {
+    const uint64_t mask = (uint64_t)b->table_size - 1;
+    uint64_t at = d->hash & mask;
+    while (b->table[at] != NULL && !belongs(b->table[at], d)) at = (at + 1) & mask;
+    return &b->table[at];
+}
+
+static bool table_grow(wk_batch *b) {
+    const int32_t size = b->table_size > 0 ? 4 * b->table_size : 64;
+    wk_group **table = wk__heap_alloc(&b->ctx->heap, wk__heap_class((size_t)size * sizeof *table));
+    if (table == NULL) return false;
+    memset(table, 0, (size_t)size * sizeof *table);
+    for (int32_t i = 0; i < b->table_size; i++) {
+        if (b->table[i] == NULL) continue;
+        uint64_t at = b->table[i]->hash & (uint64_t)(size - 1);
+        while (table[at] != NULL) at = (at + 1) & (uint64_t)(size - 1);
+        table[at] = b->table[i];
+    }
+    if (b->table != NULL) wk__heap_free(&b->ctx->heap, b->table, wk__heap_class((size_t)b->table_size * sizeof *table));
+    b->table = table;
+    b->table_size = size;
+    return true;
+}
+
+static bool levels_grow(wk_batch *b) {
+    const int32_t capacity = b->level_capacity > 0 ? 2 * b->level_capacity : 64;
+    wk_level *levels = wk__heap_alloc(&b->ctx->heap, wk__heap_class((size_t)capacity * sizeof *levels));
+    if (levels == NULL) return false;
+    for (int32_t i = 0; i < b->level_count; i++) levels[i] = b->levels[i];
+    if (b->levels != NULL)
+        wk__heap_free(&b->ctx->heap, b->levels, wk__heap_class((size_t)b->level_capacity * sizeof *levels));
+    b->levels = levels;
+    b->level_capacity = capacity;
+    return true;
+}
+
+/* Puts a new group where it was looked for, and behind the others of its level. */
+void wk__group_enter(wk_batch *b, wk_group *g, wk_group **slot) {
+    wk_level *level = &b->levels[g->level - 1];
+    if (g->level > b->level_count) {
+        b->level_count = g->level;
+        *level = (wk_level){NULL, NULL};
+    }
+    if (level->last != NULL)
+        level->last->next = g;
+    else
+        level->first = g;
+    level->last = g;
+    b->group_count++;
+    g->older = b->groups;
+    b->groups = g;
+    *slot = g;
+    b->table_used++;
+}
+
+bool wk__group_room(wk_batch *b, int32_t level) {
+    return (2 * b->table_used < b->table_size || table_grow(b)) && (level <= b->level_capacity || levels_grow(b));
+}
+
+/* A group for this call, whose outputs have been declared. NULL when memory is out. */
+wk_group *wk__group_new(wk_batch *b, const wk_deferral *d, const void *raw) {
+    const wk_call *c = d->c;
+    const size_t attrs = c->op->attrs_nbytes;
+    char *room = wk__batch_alloc(b, sizeof(wk_group) + 2 * attrs + (size_t)c->op->out_count * sizeof(wk_array));
+    if (room == NULL) return NULL;
+    wk_group *g = (wk_group *)(void *)room;
+    room += sizeof *g;
+    *g = (wk_group){.op = c->op,
+                    .hash = d->hash,
+                    .level = d->level,
+                    .in_count = c->in_count,
+                    .shared = d->shared,
+                    .needs_grad = d->needs_grad,
+                    .records = d->records,
+                    .raw = room,
+                    .attrs = room + attrs,
+                    .like = (wk_array *)(void *)(room + 2 * attrs),
+                    .source = -1};
+    if (attrs > 0) {
+        memcpy(room, raw, attrs);
+        memcpy(g->attrs, c->attrs, attrs);
+    }
+    for (int32_t k = 0; k < c->op->out_count; k++) g->like[k] = c->out[k]->a;
+    return g;
+}
