@@ -14,3 +14,10 @@ endif()
 get_target_property(engine wick_objects SOURCES)
 list(FILTER engine INCLUDE REGEX "^(tensor|grad|op|nn|optim|io)/")
 set_source_files_properties(${engine} PROPERTIES COMPILE_OPTIONS -fno-tree-vectorize)
+
+# Nothing unwinds through a kernel, and what tables for that would take is room.
+get_target_property(kernels wick_objects SOURCES)
+list(FILTER kernels INCLUDE REGEX "^kernel/")
+set_property(SOURCE ${kernels} APPEND PROPERTY COMPILE_OPTIONS -fno-asynchronous-unwind-tables)
+# The plain kernels exist for every type; a loop of its own for each way a condition can go takes room there too.
+set_property(SOURCE kernel/ref.c APPEND PROPERTY COMPILE_OPTIONS $<$<C_COMPILER_ID:GNU>:-fno-unswitch-loops>)
