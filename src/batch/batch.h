@@ -58,6 +58,8 @@ typedef struct wk_group {
     uint64_t hash;
     wk_array *like;                     /* the outputs of an entry: shape and type */
     wk_tensor *result[WK__MAX_OUTPUTS]; /* held */
+    struct wk_group *next_kind;         /* while groups are merged (NOTE [Waiting] in merge.c) */
+    int32_t first_use;                  /* and the first level that has an output as operand */
     struct wk_group *older;             /* of the batch */
     struct wk_group *next;              /* of its level */
     int32_t source;                     /* while operands are gathered: its number among the sources */
@@ -125,6 +127,9 @@ static inline const wk_array *wk__operand_array(wk_operand x) {
     const wk_batch_entry *e = wk__operand_entry(x);
     return e != NULL ? &e->group->like[wk__operand_output(x)] : &((wk_tensor *)x)->a;
 }
+
+/* merge.c: lets groups of the wave wait for others of their kind. */
+void wk__groups_merge(wk_batch *b);
 
 /* Runs what is pending. False when that fails (recorded); then nothing is pending any more either. */
 bool wk__batch_wave(wk_batch *b);

@@ -155,6 +155,7 @@ wk_group *wk__group_new(wk_batch *b, const wk_deferral *d, const void *raw) {
                     .raw = room,
                     .attrs = room + attrs,
                     .like = (wk_array *)(void *)(room + 2 * attrs),
+                    .first_use = INT32_MAX,
                     .source = -1};
     if (attrs > 0) {
         memcpy(room, raw, attrs);

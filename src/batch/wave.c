@@ -159,6 +159,7 @@ static void drop_dead(wk_level *level) {
 
 static bool run_levels(wk_batch *b) {
     for (int32_t l = b->level_count - 1; l >= 0; l--) drop_dead(&b->levels[l]);
+    wk__groups_merge(b);
     for (int32_t l = 0; l < b->level_count; l++)
         for (wk_group *g = b->levels[l].first; g != NULL; g = g->next)
             if (!run_group(b->ctx, g)) return false;
