@@ -55,6 +55,8 @@
  *     them
  *   - numbers that change: "mul_scalar: s was 0.5, then 0.25: ... pass a 0-d tensor"
  *   - tensors from outside that are other ones the next time: give them as inputs
+ *   - modules in another mode, training or evaluation, and parameters frozen or thawed since, where the step then does
+ *     something else: have a plan for each
  *   - wk_keep of what the step made: make it an output
  *   - wk_from_data and wk_wrap, hooks, checkpoints, operations of one's own, wk_manual_seed and numbers drawn for the
  *     program (wk_randint), wk_optim_set_lr: a step of an optimiser takes the rate that it finds

@@ -37,6 +37,7 @@ wk_tensor *wk_requires_grad_(wk_tensor *t, bool requires_grad) {
                  wk_dtype_name(t->a.dtype));
         return NULL;
     }
+    if (t->storage->bytes_of == WK__OF_SLAB && (t->way.kind == WK__TO_LEAF) != requires_grad) ctx->modes++;
     t->way.kind = requires_grad ? WK__TO_LEAF : WK__TO_NONE;
     return t;
 }

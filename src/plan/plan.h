@@ -14,6 +14,7 @@ typedef struct wk_entry {
     bool folded;
     struct wk_entry *others; /* folded: for numbers of trips that are not as all others */
     int32_t checks_left;
+    uint32_t modes; /* wk_ctx's, when the step was last recorded: training or evaluation, frozen or not, is in it */
     wk_bound bounds[WK__BOUNDS];
 } wk_entry;
 

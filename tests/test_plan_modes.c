@@ -1,0 +1,94 @@
+/* test_plan_modes.c -- a plan that was recorded in training does not go on dropping in evaluation, nor with the
+ * gradient of a parameter that was frozen since. */
+#include "support.h"
+
+typedef struct two {
+    wk_module *net, *below, *dropout, *above;
+    wk_plan *plan;
+} two;
+
+static bool step(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const two *n = user;
+    out[0] = wk_sum(wk_forward(n->above, wk_forward(n->dropout, wk_forward(n->below, in[0]))));
+    wk_zero_grad(wk_module_parameter(n->below, "weight"));
+    wk_zero_grad(wk_module_parameter(n->above, "weight"));
+    wk_backward(out[0]);
+    return true;
+}
+
+static int setup(void **state) {
+    static two n;
+    wk_linear_options o = WK_LINEAR_OPTIONS;
+    o.bias = 0;
+    n.net = wk_module_new(NULL, "net");
+    n.below = wk_linear_new(n.net, "below", 3, 3, &o);
+    n.dropout = wk_dropout_new(n.net, "dropout", 0.5);
+    n.above = wk_linear_new(n.net, "above", 3, 3, &o);
+    n.plan = wk_plan_new(step, &n, 1, 1, NULL);
+    *state = &n;
+    return 0;
+}
+
+static int teardown(void **state) {
+    two *n = *state;
+    wk_plan_free(n->plan);
+    wk_module_free(n->net);
+    return 0;
+}
+
+static wk_tensor *run(const two *n) {
+    wk_tensor *x = wk_ones(WK_SHAPE(2, 3), WK_F32), *out;
+    wk_plan_run(n->plan, &x, &out);
+    return out;
+}
+
+static void runs(const two *n) {
+    for (int i = 0; i < 3; i++) assert_non_null(run(n));
+    assert_ok();
+}
+
+/* Which call differs first, the message says in its own words. */
+static void is_refused(const two *n) {
+    wk_error e;
+    assert_null(run(n));
+    assert_int_equal(wk_check(&e), WK_ESTATE);
+    assert_non_null(strstr(e.message, "the step does not do the same each time"));
+}
+
+static void training_and_evaluation(void **state) {
+    const two *n = *state;
+    WK_SCOPE;
+    runs(n);
+    wk_module_train(n->net, false);
+    is_refused(n);
+    is_refused(n);
+    wk_module_train(n->net, true);
+    runs(n);
+}
+
+static void frozen_and_thawed(void **state) {
+    const two *n = *state;
+    WK_SCOPE;
+    runs(n);
+    wk_module_requires_grad_(n->below, false);
+    is_refused(n);
+    wk_module_requires_grad_(n->below, true);
+    runs(n);
+}
+
+/* Looked at once more, and not recorded anew. */
+static void a_mode_that_does_not_matter(void **state) {
+    const two *n = *state;
+    WK_SCOPE;
+    wk_plan_stats s = WK_PLAN_STATS;
+    runs(n);
+    wk_module_train(n->above, false);
+    runs(n);
+    wk_plan_stats_of(n->plan, &s);
+    assert_int_equal(s.captures, 1);
+    assert_int_equal(s.hits, 5);
+}
+
+WK_TEST_MAIN("plans and modes", cmocka_unit_test_setup_teardown(training_and_evaluation, setup, teardown),
+             cmocka_unit_test_setup_teardown(frozen_and_thawed, setup, teardown),
+             cmocka_unit_test_setup_teardown(a_mode_that_does_not_matter, setup, teardown))
