@@ -179,15 +179,32 @@ static wk_tensor *random_linear(machine *m) {
     return wk_tanh(wk_linear(x, w, b));
 }
 
-static wk_tensor *random_rnn(machine *m) {
-    wk_tensor *x = pick_of(m, 3), *hn;
-    const int64_t n = wk_dim(x, 0), in = wk_dim(x, 2), hidden = 1 + below(m, 3);
+static wk_tensor *random_lengths(machine *m, const wk_tensor *x) {
+    wk_tensor *lengths = wk_zeros(WK_SHAPE(wk_dim(x, 0)), WK_I64);
+    for (int64_t b = 0; b < wk_dim(x, 0); b++)
+        wk_put_f64(lengths, (const int64_t[]){b}, (double)below(m, wk_dim(x, 1) + 1));
+    return lengths;
+}
+
+static wk_tensor *random_recurrent(machine *m) {
+    wk_tensor *x = pick_of(m, 3), *hn = NULL, *cn = NULL, *r;
+    const int64_t n = wk_dim(x, 0), in = wk_dim(x, 2), hidden = 1 + below(m, 3), kind = below(m, 3);
+    const int64_t rows = hidden * (kind == 0 ? 1 : kind == 1 ? 4 : 3);
     if (wk_numel(x) > 32) return NULL;
     wk_tensor *h0 = chance(m, 60) ? fitting(m, WK_SHAPE(1, n, hidden)) : NULL;
-    wk_tensor *b_ih = chance(m, 60) ? fitting(m, WK_SHAPE(hidden)) : NULL;
-    wk_tensor *b_hh = b_ih != NULL ? fitting(m, WK_SHAPE(hidden)) : NULL; /* often the same tensor */
-    wk_tensor *w_ih = fitting(m, WK_SHAPE(hidden, in)), *w_hh = fitting(m, WK_SHAPE(hidden, hidden));
-    wk_tensor *r = wk_rnn(x, h0, w_ih, w_hh, b_ih, b_hh, false, chance(m, 40), &hn); /* relu bends */
+    wk_tensor *c0 = h0 != NULL && kind == 1 ? fitting(m, WK_SHAPE(1, n, hidden)) : NULL;
+    wk_tensor *b_ih = chance(m, 60) ? fitting(m, WK_SHAPE(rows)) : NULL;
+    wk_tensor *b_hh = b_ih != NULL ? fitting(m, WK_SHAPE(rows)) : NULL; /* often the same tensor */
+    wk_tensor *w_ih = fitting(m, WK_SHAPE(rows, in)), *w_hh = fitting(m, WK_SHAPE(rows, hidden));
+    wk_tensor *lengths = chance(m, 50) ? random_lengths(m, x) : NULL;
+    const bool reverse = chance(m, 40);
+    if (kind == 0)
+        r = wk_rnn(x, lengths, h0, w_ih, w_hh, b_ih, b_hh, false, reverse, &hn); /* relu bends */
+    else if (kind == 1)
+        r = wk_lstm(x, lengths, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse, &hn, &cn);
+    else
+        r = wk_gru(x, lengths, h0, w_ih, w_hh, b_ih, b_hh, reverse, &hn);
+    if (cn != NULL && chance(m, 30)) return cn;
     return chance(m, 40) ? hn : r;
 }
 
@@ -246,10 +263,9 @@ static wk_tensor *random_buffer_part(machine *m) {
 
 static wk_tensor *random_op(machine *m) {
     static wk_tensor *(*const kinds[])(machine *) = {
-        random_binary, random_binary, random_unary, random_view,  random_view,
-        random_view,   random_linear, random_rnn,   random_stack, random_product,
-        random_write,  random_loss,   random_shared, random_buffer_use, random_buffer_part,
-        random_part,   random_part,   random_cat,
+        random_binary, random_binary,     random_unary,       random_view,    random_view,  random_view,
+        random_linear, random_recurrent,  random_stack,       random_product, random_write, random_loss,
+        random_shared, random_buffer_use, random_buffer_part, random_part,    random_part,  random_cat,
     };
     return kinds[below(m, (int64_t)(sizeof kinds / sizeof *kinds))](m);
 }

@@ -7,7 +7,7 @@
 
 #include "wick.h"
 
-enum { OPS_MAX_INPUTS = 32, OPS_MAX_OUTPUTS = 2, OPS_MAX_ATTRS = 8, OPS_MAX_DIMS = 8 };
+enum { OPS_MAX_INPUTS = 32, OPS_MAX_OUTPUTS = 3, OPS_MAX_ATTRS = 8, OPS_MAX_DIMS = 8 };
 
 /* An array of the file, its values in row-major order; values NULL: absent. */
 typedef struct ops_array {

@@ -91,7 +91,9 @@ static void ops_of_null(void **state) {
     refuses(wk_add(x, NULL));
     refuses(wk_linear(x, NULL, NULL));
     refuses(wk_linear(NULL, x, NULL));
-    refuses(wk_rnn(NULL, NULL, NULL, NULL, NULL, NULL, false, false, NULL));
+    refuses(wk_rnn(NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, false, NULL));
+    refuses(wk_lstm(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL));
+    refuses(wk_gru(NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL));
     refuses(wk_reshape(x, 2, NULL));
     refuses(wk_expand(NULL, 0, NULL));
     refuses(wk_sum_to_size(x, 1, NULL));
@@ -274,7 +276,7 @@ static void every_maker_is_skipped(world *p) {
     assert_null(wk_add(x, x));
     assert_null(wk_select(x, 0, 0));
     assert_null(wk_detach(x));
-    assert_true(wk_rnn(x, NULL, x, x, NULL, NULL, false, false, &hn) == NULL && hn == NULL);
+    assert_true(wk_rnn(x, NULL, NULL, x, x, NULL, NULL, false, false, &hn) == NULL && hn == NULL);
     assert_null(wk_module_new(p->net, "more"));
     assert_null(wk_linear_new(p->net, "more", 1, 1, NULL));
     assert_null(wk_rnn_new(p->net, "more", 1, 1, NULL));

@@ -25,7 +25,7 @@
 #include "kernels/tanh.inc"
 #include "kernels/math.inc"
 #include "kernels/gemm.inc"
-#include "kernels/rnn.inc"
+#include "kernels/recurrent.inc"
 #include "kernels/layer_norm.inc"
 #include "kernels/optim.inc"
 #include "kernels/types.inc"
@@ -66,7 +66,7 @@ static void test_table(const char *data) {
     test_box_muller();
     test_gemm();
     test_gemm_packed();
-    test_rnn();
+    test_recurrent();
     test_layer_norm();
     test_adam();
     test_sgd();
@@ -80,8 +80,6 @@ int main(int argc, char **argv) {
     static const char *const isas[] = {"ref", "avx2", "avx512"};
     make_slots();
     table = &wk__kernels_ref;
-    test_rnn_reference(false);
-    test_rnn_reference(true);
     test_adam_reference();
     test_sgd_reference();
     test_conversions();

@@ -18,7 +18,7 @@ static int32_t option(const ops_case *c, const char *name) {
     return 0;
 }
 
-static wk_module *rnn_new(const ops_case *c, wk_dtype dtype) {
+static wk_rnn_options recurrent_options(const ops_case *c, wk_dtype dtype) {
     wk_rnn_options o = WK_RNN_OPTIONS;
     o.bias = option(c, "bias");
     o.batch_first = option(c, "batch_first");
@@ -27,11 +27,46 @@ static wk_module *rnn_new(const ops_case *c, wk_dtype dtype) {
     o.nonlinearity = option(c, "nonlinearity");
     o.dropout = c->attrs[6].f;
     o.dtype = dtype;
-    return wk_rnn_new(NULL, NULL, c->input[0].dims[2], option(c, "hidden_size"), &o);
+    return o;
 }
 
+#define RECURRENT(kind)                                                                             \
+    static wk_module *kind##_new(const ops_case *c, wk_dtype dtype) {                               \
+        const wk_rnn_options o = recurrent_options(c, dtype);                                       \
+        return wk_##kind##_new(NULL, NULL, c->input[0].dims[2], option(c, "hidden_size"), &o);      \
+    }                                                                                               \
+    static wk_module *kind##_cell_new(const ops_case *c, wk_dtype dtype) {                          \
+        wk_rnn_options o = WK_RNN_OPTIONS;                                                          \
+        o.bias = option(c, "bias");                                                                 \
+        o.dtype = dtype;                                                                            \
+        return wk_##kind##_cell_new(NULL, NULL, c->input[0].dims[1], option(c, "hidden_size"), &o); \
+    }
+RECURRENT(rnn)
+RECURRENT(lstm)
+RECURRENT(gru)
+
 static void rnn_forward(wk_module *m, wk_tensor *const *in, wk_tensor **out) {
-    out[0] = wk_rnn_forward(m, in[0], in[1], &out[1]);
+    out[0] = wk_rnn_forward_ragged(m, in[0], in[1], in[2], &out[1]);
+}
+
+static void lstm_forward(wk_module *m, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = wk_lstm_forward_ragged(m, in[0], in[1], in[2], in[3], &out[1], &out[2]);
+}
+
+static void gru_forward(wk_module *m, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = wk_gru_forward_ragged(m, in[0], in[1], in[2], &out[1]);
+}
+
+static void rnn_cell_forward(wk_module *m, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = wk_rnn_cell_forward(m, in[0], in[1]);
+}
+
+static void lstm_cell_forward(wk_module *m, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = wk_lstm_cell_forward(m, in[0], in[1], in[2], &out[1]);
+}
+
+static void gru_cell_forward(wk_module *m, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = wk_gru_cell_forward(m, in[0], in[1]);
 }
 
 static wk_module *embedding_new(const ops_case *c, wk_dtype dtype) {
@@ -74,7 +109,12 @@ static const struct {
     wk_module *(*make)(const ops_case *c, wk_dtype dtype);
     void (*forward)(wk_module *m, wk_tensor *const *in, wk_tensor **out);
 } layers[] = {
-    {"RNN", 2, rnn_new, rnn_forward},
+    {"RNN", 3, rnn_new, rnn_forward},
+    {"LSTM", 4, lstm_new, lstm_forward},
+    {"GRU", 3, gru_new, gru_forward},
+    {"RNNCell", 2, rnn_cell_new, rnn_cell_forward},
+    {"LSTMCell", 3, lstm_cell_new, lstm_cell_forward},
+    {"GRUCell", 2, gru_cell_new, gru_cell_forward},
     {"Embedding", 1, embedding_new, forward},
     {"LayerNorm", 1, layer_norm_new, forward},
     {"Dropout", 1, dropout_new, forward},
@@ -142,7 +182,7 @@ static void run_case(const ops_case *c, void *user) {
 }
 
 static void all_cases(wk_dtype dtype) {
-    assert_true(ops_each_case(wk_test_data, "modules.txt", run_case, &dtype) >= 36);
+    assert_true(ops_each_case(wk_test_data, "modules.txt", run_case, &dtype) >= 120);
 }
 
 WITH_EACH_TABLE(all_cases)

@@ -9,7 +9,7 @@
 #include "splitmix.h"
 #include "support.h"
 
-enum { POOL = 8, CALLS = 12, MOST_INPUTS = 6, MOST_ATTRS = 8, MOST_OUTPUTS = 4, MOST_ELEMENTS = 4096 };
+enum { POOL = 8, CALLS = 12, MOST_INPUTS = 8, MOST_ATTRS = 8, MOST_OUTPUTS = 4, MOST_ELEMENTS = 4096 };
 
 typedef struct wild {
     uint64_t random, hash; /* of all statuses and results */

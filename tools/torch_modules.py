@@ -13,20 +13,25 @@ from oracle.case import Case
 from oracle.text import label_word, text_of
 
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.nn.utils.stateless import functional_call
 
 
-def module_case(make, inputs, outputs=("y",), label=None, **attributes):
-    """A layer that `make` makes. Its inputs are shapes or tensors, None for what is absent at the end."""
+def plain(run, *inputs):
+    return run(*(x for x in inputs if x is not None))
+
+
+def module_case(make, inputs, outputs=("y",), label=None, call=plain, **attributes):
+    """A layer that `make` makes. Its inputs are shapes or tensors, None for what is absent; `call` gets them, and a
+    function that runs the layer."""
     layer = make().double()
     names = [name for name, _ in layer.named_parameters()]
 
     def forward(*values):
-        x = values[:len(inputs)]
         parameters = values[len(inputs):len(inputs) + len(names)]
         torch.manual_seed(5)  # DRAWS in test_layers.c
         layer._flat_weights = list(parameters)  # what RNN reads
-        return functional_call(layer, dict(zip(names, parameters)), tuple(v for v in x if v is not None))
+        return call(lambda *x: functional_call(layer, dict(zip(names, parameters)), x), *values[:len(inputs)])
 
     case = Case(type(layer).__name__, forward, inputs, outputs,
                 label=label or "_".join([*map(label_word, attributes.values()),
@@ -37,22 +42,60 @@ def module_case(make, inputs, outputs=("y",), label=None, **attributes):
     return case
 
 
+def sequences(batch_first):
+    """The call of a recurrent layer, on padded sequences, or on packed ones where there are lengths."""
+    def call(run, x, lengths, *states):
+        states = None if states[0] is None else states if len(states) > 1 else states[0]
+        if lengths is None:
+            y, last = run(x, states)
+        else:
+            packed = pack_padded_sequence(x, lengths, batch_first, enforce_sorted=False)
+            y, last = run(packed, states)
+            y, _ = pad_packed_sequence(y, batch_first, total_length=x.size(1 if batch_first else 0))
+        return y, *(last if isinstance(last, tuple) else (last,))
+    return call
+
+
+def recurrent_case(kind, sizes, lengths, state, **options):
+    n, t, i, h = sizes
+    make_options = {name: value if name in ("num_layers", "dropout") else bool(value)
+                    for name, value in options.items() if name != "nonlinearity"}
+    if kind is nn.RNN:
+        make_options["nonlinearity"] = "relu" if options["nonlinearity"] else "tanh"
+    names = ("h", "c") if kind is nn.LSTM else ("h",)
+    first = (options["num_layers"] * (1 + options["bidirectional"]), n, h)
+    inputs = {"x": (n, t, i) if options["batch_first"] else (t, n, i),
+              "lengths": None if lengths is None else torch.tensor(lengths),
+              **{f"{name}0": first if state else None for name in names}}
+    return module_case(lambda: kind(i, h, **make_options), inputs, ("y", *(f"{name}n" for name in names)),
+                       label="_".join(map(str, (*sizes, lengths, state, *options.values()))).replace(" ", ""),
+                       call=sequences(bool(options["batch_first"])), hidden_size=h, **options)
+
+
 def recurrent():
-    # N, T, I, H
-    for n, t, i, h in ((2, 4, 3, 5), (1, 3, 2, 4)):
-        for layers in (1, 2, 3):
-            for bidirectional in (0, 1):
-                for relu in (0, 1):
-                    bias, batch_first, state = (layers + relu) % 3 > 0, (layers + bidirectional) % 2, (relu + n) % 2
-                    dropout = 0.5 if layers == 3 else 0.0
-                    options = dict(num_layers=layers, bidirectional=bool(bidirectional), bias=bias,
-                                   batch_first=bool(batch_first), nonlinearity="relu" if relu else "tanh",
-                                   dropout=dropout)
-                    shapes = {"x": (n, t, i) if batch_first else (t, n, i),
-                              "h0": (layers * (1 + bidirectional), n, h) if state else None}
-                    yield module_case(lambda: nn.RNN(i, h, **options), shapes, ("y", "hn"), hidden_size=h,
-                                      bias=int(bias), batch_first=batch_first, num_layers=layers,
-                                      bidirectional=bidirectional, nonlinearity=relu, dropout=dropout)
+    for kind in (nn.RNN, nn.LSTM, nn.GRU):
+        # N, T, I, H
+        for sizes, lengths in (((2, 4, 3, 5), None), ((1, 3, 2, 4), None), ((4, 5, 2, 3), (3, 5, 1, 3))):
+            for layers in (1, 2, 3):
+                for bidirectional in (0, 1):
+                    for relu in (0, 1):  # with the other kinds, the other options alone
+                        bias, batch_first = int((layers + relu) % 3 > 0), (layers + bidirectional + relu) % 2
+                        yield recurrent_case(kind, sizes, lengths, (relu + sizes[0]) % 2, bias=bias,
+                                             batch_first=batch_first, num_layers=layers, bidirectional=bidirectional,
+                                             nonlinearity=relu if kind is nn.RNN else 0,
+                                             dropout=0.5 if layers == 3 else 0.0)
+
+
+def cells():
+    for kind in (nn.RNNCell, nn.LSTMCell, nn.GRUCell):
+        names = ("h", "c") if kind is nn.LSTMCell else ("h",)
+        for bias, state in ((1, 1), (0, 1), (1, 0)):
+            def call(run, x, *states):
+                return run(x, None if not state else states if len(states) > 1 else states[0])
+
+            inputs = {"x": (2, 3), **{name: (2, 5) if state else None for name in names}}
+            yield module_case(lambda: kind(3, 5, bias=bool(bias)), inputs, tuple(f"{name}_after" for name in names),
+                              call=call, hidden_size=5, bias=bias)
 
 
 def pointwise():
@@ -82,7 +125,7 @@ def normalization():
 def main():
     with open(sys.argv[1], "w") as file:
         print(f"# made by tools/torch_modules.py with PyTorch {torch.__version__}", file=file)
-        for family in (recurrent, pointwise, embeddings, normalization):
+        for family in (recurrent, cells, pointwise, embeddings, normalization):
             for case in family():
                 file.write(text_of(case.lines()))
 

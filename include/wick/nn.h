@@ -226,11 +226,13 @@ WK_API wk_module *wk_layer_norm_new(wk_module *parent, const char *name, int32_t
 /* x (...,dims) -> the same shape. */
 WK_API wk_tensor *wk_layer_norm_forward(wk_module *layer_norm, wk_tensor *x);
 
-/* RNN: layers over sequences of any length, the length being whatever x has at each call. Each layer reads the states
- * of the one below it, the first x; with two directions, D = 2, each layer also runs from the last step to the first,
- * and what it gives are both states side by side. Parameters weight_ih_l0 (H,I), or (H,D H) above, weight_hh_l0 (H,H),
- * bias_ih_l0 (H), bias_hh_l0 (H), and of the other direction weight_ih_l0_reverse and so on, drawn as PyTorch draws
- * them. https://pytorch.org/docs/stable/generated/torch.nn.RNN.html */
+/* RNN, LSTM, GRU: layers over sequences of any length, the length being whatever x has at each call. Each layer reads
+ * the states of the one below it, the first x; with two directions, D = 2, each layer also runs from the last step to
+ * the first, and what it gives are both states side by side. Parameters weight_ih_l0 (G H,I), or (G H,D H) above,
+ * weight_hh_l0 (G H,H), bias_ih_l0 (G H), bias_hh_l0 (G H), and of the other direction weight_ih_l0_reverse and so on,
+ * with G = 1, 4 and 3, drawn as PyTorch draws them. What a layer computes stands at wk_rnn, wk_lstm and wk_gru; there
+ * is no proj_size.
+ * https://pytorch.org/docs/stable/generated/torch.nn.RNN.html, torch.nn.LSTM.html and torch.nn.GRU.html */
 enum { WK_RNN_TANH, WK_RNN_RELU };
 typedef struct wk_rnn_options {
     size_t size;
@@ -238,23 +240,71 @@ typedef struct wk_rnn_options {
     int32_t batch_first;   /* 1: x and the result are (N,T,*); 0: (T,N,*) */
     int32_t num_layers;
     int32_t bidirectional; /* 1: two directions */
-    int32_t nonlinearity;  /* WK_RNN_TANH or WK_RNN_RELU */
+    int32_t nonlinearity;  /* WK_RNN_TANH, or of RNN and its cell WK_RNN_RELU */
     wk_dtype dtype;        /* of the parameters, WK_F32 or WK_F64 */
-    double dropout;        /* in training, with this probability, between a layer and the next */
+    double dropout;        /* with this probability between a layer and the next, in training */
 } wk_rnn_options;
 #define WK_RNN_OPTIONS \
     { sizeof(wk_rnn_options), 1, 0, 1, 0, WK_RNN_TANH, WK_F32, 0 }
 
 WK_API wk_module *wk_rnn_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
                              const wk_rnn_options *options);
+WK_API wk_module *wk_lstm_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
+                              const wk_rnn_options *options);
+WK_API wk_module *wk_gru_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
+                             const wk_rnn_options *options);
 
 /* x (N,T,I), or (T,N,I) without batch_first; h0 (L D,N,H) or NULL for zeros: a state for each layer and direction, in
  * the order of the parameters. Returns the states of all steps of the last layer (N,T,D H), or (T,N,D H); *hn, when hn
  * is not NULL, becomes the last states (L D,N,H) (NULL on failure). */
 WK_API wk_tensor *wk_rnn_forward(wk_module *rnn, wk_tensor *x, wk_tensor *h0, wk_tensor **hn);
+WK_API wk_tensor *wk_gru_forward(wk_module *gru, wk_tensor *x, wk_tensor *h0, wk_tensor **hn);
 
-/* RNNCell: one step, h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with relu, built from linear, add and tanh. x (N,I),
- * h (N,H) or NULL for zeros -> (N,H). Parameters weight_ih, weight_hh, bias_ih, bias_hh. One layer, one direction.
+/* An LSTM has a second state; h0 and c0 come together or not at all. */
+WK_API wk_tensor *wk_lstm_forward(wk_module *lstm, wk_tensor *x, wk_tensor *h0, wk_tensor *c0, wk_tensor **hn,
+                                  wk_tensor **cn);
+
+/* The same for rows of several lengths: `lengths` (N), i64 and in any order, says how many steps each row of the batch
+ * has, 0 to T. What lies behind its end is not looked at in x and is zero in the result; the last states are those of
+ * each row's own last step. It is what torch.nn.utils.rnn.pack_padded_sequence, the layer and pad_packed_sequence give,
+ * at the cost of the steps there are:
+ *
+ * ```c
+ * #include <stdio.h>
+ * #include <wick.h>
+ *
+ * int main(void) {
+ *     const int64_t steps[3] = {2, 4, 1};                                       // rows of 2, 4 and 1 steps
+ *     wk_module *gru = wk_gru_new(NULL, "gru", 5, 8, NULL);
+ *     wk_tensor *x = wk_randn(WK_SHAPE(4, 3, 5), WK_F32), *hn;                  // T = 4, N = 3
+ *     wk_tensor *lengths = wk_from_data(steps, WK_SHAPE(3), WK_I64);
+ *     wk_tensor *y = wk_gru_forward_ragged(gru, x, lengths, NULL, &hn);
+ *     printf("%g\n", wk_get_f64(y, (const int64_t[]){1, 2, 0}));                // row 2 has no step 1
+ *     wk_module_free(gru);
+ *     return wk_check(NULL) != WK_OK;
+ * }
+ * ```
+ * ```text
+ * 0
+ * ``` */
+WK_API wk_tensor *wk_rnn_forward_ragged(wk_module *rnn, wk_tensor *x, wk_tensor *lengths, wk_tensor *h0,
+                                        wk_tensor **hn);
+WK_API wk_tensor *wk_gru_forward_ragged(wk_module *gru, wk_tensor *x, wk_tensor *lengths, wk_tensor *h0,
+                                        wk_tensor **hn);
+WK_API wk_tensor *wk_lstm_forward_ragged(wk_module *lstm, wk_tensor *x, wk_tensor *lengths, wk_tensor *h0,
+                                         wk_tensor *c0, wk_tensor **hn, wk_tensor **cn);
+
+/* LSTMCell and GRUCell: one step of the layer. x (N,I), h and c (N,H) or NULL for zeros -> the next h (N,H); *c_after,
+ * when c_after is not NULL, becomes the next c. Parameters weight_ih (G H,I), weight_hh (G H,H), bias_ih and bias_hh.
+ * https://pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html, torch.nn.GRUCell.html */
+WK_API wk_module *wk_lstm_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
+                                   const wk_rnn_options *options);
+WK_API wk_module *wk_gru_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
+                                  const wk_rnn_options *options);
+WK_API wk_tensor *wk_lstm_cell_forward(wk_module *cell, wk_tensor *x, wk_tensor *h, wk_tensor *c, wk_tensor **c_after);
+WK_API wk_tensor *wk_gru_cell_forward(wk_module *cell, wk_tensor *x, wk_tensor *h);
+
+/* RNNCell: the same, h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with relu, built from linear, add and tanh.
  * https://pytorch.org/docs/stable/generated/torch.nn.RNNCell.html */
 WK_API wk_module *wk_rnn_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
                                   const wk_rnn_options *options);

@@ -114,6 +114,8 @@ WK_NOINLINE wk_tensor *wk__call_abandon(wk_call *c) {
         wk__unref(c->out[k]);
         c->out[k] = NULL;
     }
+    wk__unref(c->kept);
+    c->kept = NULL;
     return NULL;
 }
 

@@ -89,7 +89,7 @@ static void again(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
         .size = sizeof(wk_op), .name = "checkpoint", .row = -1, .in_count = WK__ANY_NUMBER, .in_names = "an input", \
         .out_count = (outputs), .shape = shape, .compose = again, .attrs_nbytes = sizeof(checkpoint_attrs),     \
     }
-static const wk_op checkpoints[WK__MAX_OUTPUTS] = {CHECKPOINT(1), CHECKPOINT(2)};
+static const wk_op checkpoints[WK__MAX_OUTPUTS] = {CHECKPOINT(1), CHECKPOINT(2), CHECKPOINT(3)};
 
 /* A variadic row saves nothing by itself. */
 static void save_inputs(wk_node *node, const wk_reads *reads) {
@@ -252,7 +252,7 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
         .size = sizeof(wk_op), .name = "function", .row = -1, .in_count = WK__ANY_NUMBER, .in_names = "an input", \
         .out_count = (outputs), .shape = shape, .vjp = vjp, .attrs_nbytes = sizeof(checkpoint_attrs),            \
     }
-static const wk_op functions[WK__MAX_OUTPUTS] = {FUNCTION(1), FUNCTION(2)};
+static const wk_op functions[WK__MAX_OUTPUTS] = {FUNCTION(1), FUNCTION(2), FUNCTION(3)};
 
 wk_status wk_function_apply(wk_function *forward, wk_gradient_function *backward, void *user,
                             wk_tensor *const *inputs, int32_t input_count, wk_tensor **outputs,

@@ -16,7 +16,8 @@
  * way back.
  *
  * NOTE [Reads]. `reads[i]` names what the gradient of input i reads: WK_READS_IN(j), WK_READS_OUT(k). A recorded node
- * keeps just the union over the inputs that need a gradient: with a frozen W, linear keeps no x.
+ * keeps just the union over the inputs that need a gradient: with a frozen W, linear keeps no x. What else a gradient
+ * reads, such as the gates of an LSTM, `forward` puts into a tensor of its own, wk_call.kept, which the node holds.
  *
  * NOTE [Types]. A row computes in f32 and f64 and in the types of `types`; its shape rule calls wk__check_float before
  * it declares anything. When that finds inputs of other types, or of several, the call starts again with inputs that
@@ -29,8 +30,8 @@
 #include "tensor/tensor.h"
 
 enum {
-    WK__MAX_OUTPUTS = 2,
-    WK__MAX_FIXED_INPUTS = 6,
+    WK__MAX_OUTPUTS = 3,
+    WK__MAX_FIXED_INPUTS = 8,
     WK__ANY_NUMBER = -1, /* inputs of a variadic row */
 };
 
@@ -52,6 +53,7 @@ typedef struct wk_call {
     uint8_t alike;        /* WK__SAME_DIMS, WK__FLAT: what the shape rule found */
     uint32_t reads;       /* what the gradients that are needed read (NOTE [Reads]) */
     wk_tensor *out[WK__MAX_OUTPUTS];
+    wk_tensor *kept; /* what forward leaves for the gradient alone, if the call is recorded (NOTE [Reads]) */
 } wk_call;
 
 /* NOTE [Alike]. Most element-wise calls have inputs of one shape, without gaps. The shape rule finds that out once; the

@@ -13,14 +13,16 @@ static inline void wk__copy_words(void *to, const void *from, size_t nbytes) {
     for (size_t at = 0; at < nbytes; at += 8) memcpy((char *)to + at, source + at, 8);
 }
 
-/* The place of a node on the tape: | wk_node | edges ... | outputs | attributes | dims of the outputs | site | */
+/* The place of a node on the tape:
+ * | wk_node | edges ... | outputs | kept | attributes | dims of the outputs | site | */
 WK_INLINE wk_node *wk__node_new(const wk_call *c, int32_t in_count, int32_t out_count) {
     wk_ctx *ctx = c->ctx;
     wk_tape *tape = &ctx->tape;
     const size_t attrs_nbytes = c->op->attrs_nbytes;
     const bool traced = ctx->at_file != NULL;
     const size_t outputs = sizeof(wk_node) + (size_t)in_count * sizeof(wk_edge);
-    const size_t attrs = outputs + (size_t)out_count * sizeof(wk_node_output);
+    const size_t kept = outputs + (size_t)out_count * sizeof(wk_node_output);
+    const size_t attrs = wk_likely(c->kept == NULL) ? kept : kept + sizeof(wk_tensor *);
     size_t nbytes = attrs + attrs_nbytes;
     for (int32_t k = 0; k < out_count; k++) nbytes += (size_t)c->out[k]->a.ndim * sizeof(int64_t);
     if (wk_unlikely(traced)) nbytes += sizeof(struct wk_site);
@@ -59,7 +61,7 @@ WK_INLINE void wk__edge_set(wk_node *node, int32_t i, wk_tensor *x, bool saved) 
 /* There is no input i. */
 static inline void wk__edge_none(wk_node *node, int32_t i) {
     node->in[i] = (wk_edge){.way = {WK__TO_NONE, 0}};
-    if (i < WK__SAVES_OUT) node->saves &= (uint8_t)~(1u << i);
+    if (i < WK__SAVES_OUT) node->saves &= (uint16_t) ~(1u << i);
 }
 
 WK_INLINE void wk__output_set(wk_node *node, int32_t k, wk_tensor *y, int64_t *dims, bool saved) {
@@ -98,7 +100,7 @@ WK_INLINE bool wk__record(const wk_call *c, int32_t in_count, int32_t out_count)
     node->hooked = false;
     node->holds_leaf = false;
     node->alike = c->alike;
-    node->saves = (uint8_t)(reads | reads >> (16 - WK__SAVES_OUT));
+    node->saves = (uint16_t)(reads | reads >> (16 - WK__SAVES_OUT));
     /* Inputs first: in place, one of them is the output. */
     for (int32_t i = 0; i < in_count; i++, reads >>= 1) {
         if (wk_likely(c->in[i] != NULL)) wk__edge_set(node, i, c->in[i], reads & 1);
@@ -107,6 +109,10 @@ WK_INLINE bool wk__record(const wk_call *c, int32_t in_count, int32_t out_count)
     for (int32_t k = 0; k < out_count; k++) {
         wk__output_set(node, k, c->out[k], dims, c->reads & WK_READS_OUT(k));
         dims += c->out[k]->a.ndim;
+    }
+    if (wk_unlikely(c->kept != NULL)) {
+        *wk__node_kept(node) = c->kept;
+        node->saves |= WK__SAVES_KEPT;
     }
     tape->last = node;
     return true;

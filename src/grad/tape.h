@@ -35,11 +35,12 @@ typedef struct wk_node_output {
 } wk_node_output;
 
 /* NOTE [Saves]. In wk_node.saves bit i stands for the value of input i, and bit WK__SAVES_OUT + k for that of output k.
- * With WK__SAVES_ANY it is not known which there are, as there may be more inputs than bits. */
-enum { WK__SAVES_OUT = WK__MAX_FIXED_INPUTS, WK__SAVES_ANY = 0xff };
-_Static_assert(WK__MAX_FIXED_INPUTS + WK__MAX_OUTPUTS <= 8, "NOTE [Saves]");
+ * WK__SAVES_KEPT says that wk_call.kept is there. With WK__SAVES_ANY it is not known which there are, as there may be
+ * more inputs than bits. */
+enum { WK__SAVES_OUT = WK__MAX_FIXED_INPUTS, WK__SAVES_KEPT = 0x4000, WK__SAVES_ANY = 0x8000 };
+_Static_assert(WK__MAX_FIXED_INPUTS + WK__MAX_OUTPUTS <= 14, "NOTE [Saves]");
 
-/* One recorded call. Behind it lie, in one piece: edges | outputs | attributes | dims of the outputs | site */
+/* One recorded call. Behind it lie, in one piece: edges | outputs | kept | attributes | dims of the outputs | site */
 typedef struct wk_node {
     const wk_op *op;
     struct wk_node *prev;
@@ -50,17 +51,22 @@ typedef struct wk_node {
     uint32_t nbytes;      /* of the whole piece */
     uint32_t consumed_by; /* the walk that used it up, or 0 */
     uint32_t needed_by;   /* wk_grad: the latest walk that has a target below */
+    uint16_t saves;       /* which values it holds (NOTE [Saves]) */
     uint8_t out_count;
     uint8_t pending;      /* outputs that have a gradient in the running walk */
     bool hooked;          /* some of ctx->hooks is for the gradient of an output */
     bool holds_leaf;      /* some edge holds where it leads to */
     uint8_t alike;        /* of the call (NOTE [Alike]) */
-    uint8_t saves;        /* which edges and outputs hold a value (NOTE [Saves]) */
     bool has_site;        /* under WK_TRACE: where it was called stands at the end of the piece */
     wk_edge in[];
 } wk_node;
 
 _Static_assert(sizeof(wk_node) == WK__LINE, "one cache line, and then the edges");
+
+/* The place of what forward left for the gradient, when saves has WK__SAVES_KEPT. */
+static inline wk_tensor **wk__node_kept(const wk_node *node) {
+    return (wk_tensor **)(void *)(node->out + node->out_count);
+}
 
 /* Where a traced node was called; NULL when that is not known. */
 static inline const struct wk_site *wk__node_site(const wk_node *node) {
@@ -111,12 +117,15 @@ static inline void wk__node_release_saved(wk_node *node) {
         wk__node_release_any(node);
         return;
     }
-    for (uint32_t bits = node->saves; bits != 0; bits &= bits - 1) {
+    for (uint32_t bits = node->saves & (WK__SAVES_KEPT - 1); bits != 0; bits &= bits - 1) {
         const int i = __builtin_ctz(bits);
         wk_tensor **saved = i < WK__SAVES_OUT ? &node->in[i].saved : &node->out[i - WK__SAVES_OUT].saved;
         wk__unref(*saved);
         *saved = NULL;
     }
+    if (wk_likely(!(node->saves & WK__SAVES_KEPT))) return;
+    wk__unref(*wk__node_kept(node));
+    *wk__node_kept(node) = NULL;
 }
 
 #endif

@@ -55,7 +55,7 @@ WK_NOINLINE static bool check_any_versions(wk_walk *walk, const wk_node *node) {
 
 WK_INLINE bool check_versions(wk_walk *walk, const wk_node *node) {
     if (wk_unlikely(node->saves == WK__SAVES_ANY)) return check_any_versions(walk, node);
-    for (uint32_t bits = node->saves; bits != 0; bits &= bits - 1) {
+    for (uint32_t bits = node->saves & (WK__SAVES_KEPT - 1); bits != 0; bits &= bits - 1) {
         const int i = __builtin_ctz(bits);
         const wk_tensor *saved = i < WK__SAVES_OUT ? node->in[i].saved : node->out[i - WK__SAVES_OUT].saved;
         const uint32_t version = i < WK__SAVES_OUT ? node->in[i].version : node->out[i - WK__SAVES_OUT].version;

@@ -94,43 +94,78 @@ typedef void wk_gemm_kernel(int64_t m, int64_t n, int64_t k, const wk_matrix *a,
 typedef void wk_gemm_packed_kernel(int64_t m, int64_t n, int64_t k, const wk_matrix *a, const wk_matrix *b,
                                    double beta, void *c, int64_t c_row, int64_t c_col, void *work);
 
-/* One layer of an RNN over a whole sequence (Elman 1990; the formula of torch.nn.RNN):
+/* A step of a recurrent network, for n rows of a batch with H states each. The matrix products have left
+ * W_ih x + W_hh h in `gates`, where blocks of H lie side by side in each row; the step adds its bias. With
+ * s(x) = 1 / (1 + e^-x):
  *
- *     h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh),   t = 0 .. T-1      f: tanh, or with relu max(0, .)
+ *     rnn_tanh_step, rnn_relu_step   | a |                h' = tanh a, or max(0, a)             Elman 1990
+ *     lstm_step                      | i | f | g | o |    c' = s(f) c + s(i) tanh g,            Gers et al. 2000
+ *                                                         h' = s(o) tanh c'
+ *     gru_step                       | n | r | z | m |    n' = tanh(n + s(r) m),                Cho et al. 2014
+ *                                                         h' = (1 - s(z)) n' + s(z) h
  *
- *     x(t,b,i)   at x + t*x_t + b*x_b + i          T steps, B rows of the batch, I features; the last axis contiguous
- *     out(t,b,j) at out + t*out_t + b*out_b + j    H features
- *     h0, gh0, ghn: contiguous (B,H)    w_ih (H,I), w_hh (H,H), b_ih, b_hh (H): contiguous
- *     h0 NULL = zeros; b_ih and b_hh NULL = no bias. Strides may be negative: time then runs the other way.
- *
- * work: scratch of wk__rnn_work(T, B, I, H) elements, for either direction, 64-byte aligned, of any content. */
-typedef struct wk_rnn_args {
-    int64_t T, B, I, H;
-    const void *x;
-    int64_t x_t, x_b;
-    const void *h0, *w_ih, *w_hh, *b_ih, *b_hh;
-    void *out;
-    int64_t out_t, out_b;
-    bool relu;
-    void *work;
-} wk_rnn_args;
-typedef void wk_rnn_forward_kernel(const wk_rnn_args *a);
+ * What lstm_step and gru_step leave in `gates` is for their gradients: the values of s and tanh, and m as it is, which
+ * is W_hn h + b_hn, while n is W_in x + b_in. All is contiguous, but the rows of `out`: row i begins at
+ * out + i*out_row, or where there is out_at, at out + out_at[i]. */
+typedef struct wk_step_args {
+    int64_t n, H;
+    void *gates;
+    const void *bias; /* a row of gates */
+    void *h, *c;      /* (n,H): the states before, in whose place those after come; c of lstm alone */
+    void *c_kept;     /* (n,H): c' once more, for the gradient; or NULL */
+    void *out;        /* h' once more */
+    int64_t out_row;
+    const int64_t *out_at;
+} wk_step_args;
+typedef void wk_step_kernel(const wk_step_args *a);
 
-/* Gradients of the above. gout lies like out, with strides of its own (NULL: zero); ghn is the gradient of h_{T-1}
- * (NULL: zero). Every target may be NULL (not wanted); `add_*` says whether to add to what lies there or to set it.
- * gx(t,b,i) lies at gx + t*gx_t + b*gx_b + i. */
-typedef struct wk_rnn_grad_args {
-    wk_rnn_args fwd; /* as in the forward call; out holds its result */
-    const void *gout;
-    int64_t gout_t, gout_b;
-    const void *ghn;
-    void *gx;
-    int64_t gx_t, gx_b;
-    void *gh0, *gw_ih, *gw_hh, *gb_ih, *gb_hh;
-    bool add_x, add_h0, add_w_ih, add_w_hh, add_b_ih, add_b_hh;
-} wk_rnn_grad_args;
-typedef void wk_rnn_backward_kernel(const wk_rnn_grad_args *a);
-int64_t wk__rnn_work(int64_t T, int64_t B, int64_t I, int64_t H);
+/* Its gradient, from gout, that of out (NULL: zeros), and dh and dc, those of the states after as far as they come from
+ * later steps. dh and dc become those of the states before, but for what comes through the products: rnn and lstm leave
+ * dh as it is, for that is all through products. */
+typedef struct wk_step_grad_args {
+    int64_t n, H;
+    const void *gates;        /* as the step left them; not rnn */
+    const void *h_before;     /* (n,H), gru alone; NULL: zeros */
+    const void *c_before, *c; /* (n,H), lstm alone; c_before NULL: zeros */
+    const void *out, *gout;
+    int64_t out_row, gout_row;
+    const int64_t *out_at, *gout_at;
+    void *dh, *dc; /* (n,H) */
+    void *dgates;  /* as gates */
+    void *dbias;   /* a row of gates, to which the sum over n is added */
+} wk_step_grad_args;
+typedef void wk_step_grad_kernel(const wk_step_grad_args *a);
+
+/* All T steps of an rnn for one row: h = f(gates_t + bias + W_hh h), t = 0 .. T-1, with W_hh (H,H), gates (T,H) and
+ * h (H) contiguous, and h once more at out + t*out_t. What counts here is the time from one step to the next. A table
+ * says in rnn_chain_most up to which H it is of use. work: wk__rnn_chain_work(H) elements, 64-byte aligned. */
+typedef struct wk_rnn_chain_args {
+    int64_t T, H;
+    const void *gates, *bias, *w_hh;
+    void *h;
+    void *out;
+    int64_t out_t;
+    bool relu, from_zero; /* from_zero: h is zero before */
+    void *work;
+} wk_rnn_chain_args;
+typedef void wk_rnn_chain_kernel(const wk_rnn_chain_args *a);
+
+/* Its gradient, t = T-1 .. 0: dgates_t = (gout_t + dh) f'(out_t), dh = W_hh^T dgates_t, dbias += dgates_t. gout NULL:
+ * zeros. */
+typedef struct wk_rnn_chain_grad_args {
+    int64_t T, H;
+    const void *out, *gout, *w_hh;
+    int64_t out_t, gout_t;
+    void *dh, *dgates, *dbias; /* (H), (T,H), (H) */
+    bool relu, to_zero;        /* to_zero: nobody wants dh in the end */
+    void *work;
+} wk_rnn_chain_grad_args;
+typedef void wk_rnn_chain_grad_kernel(const wk_rnn_chain_grad_args *a);
+
+static inline int64_t wk__rnn_chain_work(int64_t H) { return (H + 1) * ((H + 15) / 16 * 16); }
+
+/* dst (cols,rows) = the transpose of src (rows,cols), rows of which are src_row apart; dst is contiguous. */
+typedef void wk_transpose_kernel(int64_t rows, int64_t cols, const void *src, int64_t src_row, void *dst);
 
 /* Layer normalization (Ba, Kiros, Hinton 2016) of rows of n elements, one after another:
  *
@@ -145,7 +180,8 @@ typedef struct wk_layer_norm_args {
 } wk_layer_norm_args;
 typedef void wk_layer_norm_kernel(const wk_layer_norm_args *a);
 
-/* Its gradients from g, that of y, which lies as y does. Every target may be NULL; `add_*` as in wk_rnn_grad_args. */
+/* Its gradients from g, that of y, which lies as y does. Every target may be NULL; `add_*` says whether to add to what
+ * lies there or to set it. */
 typedef struct wk_layer_norm_grad_args {
     wk_layer_norm_args fwd; /* bias and y are not looked at */
     const void *g;
@@ -206,7 +242,8 @@ typedef struct wk_rmsprop_args {
 typedef void wk_rmsprop_kernel(const wk_rmsprop_args *a);
 
 typedef struct wk_kernels {
-    const char *isa; /* "ref", "avx2" or "avx512" */
+    const char *isa;        /* "ref", "avx2" or "avx512" */
+    int64_t rnn_chain_most; /* the largest H that its rnn_chain in f32 is of use for */
 #define WK_KERNEL(name, type, dtypes) type *name[WK_DTYPE_COUNT];
 #include "kernel/kernels.def"
 #undef WK_KERNEL

@@ -122,6 +122,13 @@ static void call_wk_argsort_kernel(wk_any_function *f, const wk_word *w) {
     ((wk_argsort_kernel *)f)(w[0].i, w[1].p, w[2].i, w[3].p, w[4].i, w[5].i != 0, w[6].p);
 }
 
+#define TYPE_wk_transpose_kernel(...)                                                                   \
+    RECORD(__VA_ARGS__, "nnrnw", (int64_t rows, int64_t cols, const void *src, int64_t row, void *dst), \
+           (INT(rows), INT(cols), PTR(src), INT(row), PTR(dst)))
+static void call_wk_transpose_kernel(wk_any_function *f, const wk_word *w) {
+    ((wk_transpose_kernel *)f)(w[0].i, w[1].i, w[2].p, w[3].i, w[4].p);
+}
+
 /* Whether a product is large, and packed for that, depends on sizes, so that it is noted as one thing and decided when
  * the scratch memory is given out. */
 #define TYPE_wk_gemm_kernel(...)                                                                                     \
@@ -158,15 +165,16 @@ static int64_t gemm_scratch(const wk_noted *noted, const wk_word *w) {
 static int64_t argsort_scratch(const wk_noted *noted, const wk_word *w) {
     return wk__argsort_work(w[0].i, (int64_t)wk_dtype_nbytes(noted->dtype));
 }
-static int64_t rnn_scratch(const wk_noted *noted, const wk_word *w) {
-    return wk__rnn_work(w[0].i, w[1].i, w[2].i, w[3].i) * element_nbytes(noted);
+static int64_t chain_scratch(const wk_noted *noted, const wk_word *w) {
+    return wk__rnn_chain_work(w[1].i) * element_nbytes(noted);
 }
 /* Types that take a struct, which is the words: a letter for each eight bytes of it. */
 #define TYPE_wk_fibre_kernel(...) RECORD_STRUCT(__VA_ARGS__, "nnwnnrnnrnnf1", wk_fibres)
-#define LETTERS_OF_RNN "nnnnrnnrrrrrwnn1k"
-#define TYPE_wk_rnn_forward_kernel(...) RECORD_STRUCT_SCRATCH(rnn_scratch, __VA_ARGS__, LETTERS_OF_RNN, wk_rnn_args)
-#define TYPE_wk_rnn_backward_kernel(...) \
-    RECORD_STRUCT_SCRATCH(rnn_scratch, __VA_ARGS__, LETTERS_OF_RNN "rnnrwnnwwwww6", wk_rnn_grad_args)
+#define TYPE_wk_step_kernel(...) RECORD_STRUCT(__VA_ARGS__, "nnwrwwwwnr", wk_step_args)
+#define TYPE_wk_step_grad_kernel(...) RECORD_STRUCT(__VA_ARGS__, "nnrrrrrrnnrrwwww", wk_step_grad_args)
+#define TYPE_wk_rnn_chain_kernel(...) RECORD_STRUCT_SCRATCH(chain_scratch, __VA_ARGS__, "nnrrrwwn2k", wk_rnn_chain_args)
+#define TYPE_wk_rnn_chain_grad_kernel(...) \
+    RECORD_STRUCT_SCRATCH(chain_scratch, __VA_ARGS__, "nnrrrnnwww2k", wk_rnn_chain_grad_args)
 #define LETTERS_OF_NORM "nnrrrfw"
 #define TYPE_wk_layer_norm_kernel(...) RECORD_STRUCT(__VA_ARGS__, LETTERS_OF_NORM, wk_layer_norm_args)
 #define TYPE_wk_layer_norm_grad_kernel(...) RECORD_STRUCT(__VA_ARGS__, LETTERS_OF_NORM "rwww3", wk_layer_norm_grad_args)
@@ -177,8 +185,10 @@ static int64_t rnn_scratch(const wk_noted *noted, const wk_word *w) {
 #define CALL_BY_STRUCT(type, args) \
     static void call_##type(wk_any_function *f, const wk_word *w) { ((type *)f)((const args *)(const void *)w); }
 CALL_BY_STRUCT(wk_fibre_kernel, wk_fibres)
-CALL_BY_STRUCT(wk_rnn_forward_kernel, wk_rnn_args)
-CALL_BY_STRUCT(wk_rnn_backward_kernel, wk_rnn_grad_args)
+CALL_BY_STRUCT(wk_step_kernel, wk_step_args)
+CALL_BY_STRUCT(wk_step_grad_kernel, wk_step_grad_args)
+CALL_BY_STRUCT(wk_rnn_chain_kernel, wk_rnn_chain_args)
+CALL_BY_STRUCT(wk_rnn_chain_grad_kernel, wk_rnn_chain_grad_args)
 CALL_BY_STRUCT(wk_layer_norm_kernel, wk_layer_norm_args)
 CALL_BY_STRUCT(wk_layer_norm_grad_kernel, wk_layer_norm_grad_args)
 CALL_BY_STRUCT(wk_adam_kernel, wk_adam_args)

@@ -12,12 +12,11 @@
 #include "kernel/ref.h"
 
 #include <tgmath.h> /* tanh, fma and sqrt of the type they are given */
-#undef I             /* the imaginary unit; here it counts input features */
+#undef I            /* the imaginary unit */
 
 #include "kernel/convert.h"
 #include "kernel/half.h"
 #include "kernel/ref_math.h"
-#include "kernel/rnn_work.h"
 
 #define LINKAGE
 
@@ -50,7 +49,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_loops.inc"
 #include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
-#include "kernel/ref_rnn.inc"
+#include "kernel/ref_recurrent.inc"
 #include "kernel/ref_layer_norm.inc"
 #include "kernel/ref_optim.inc"
 #include "kernel/ref_folds.inc"
@@ -70,7 +69,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_loops.inc"
 #include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
-#include "kernel/ref_rnn.inc"
+#include "kernel/ref_recurrent.inc"
 #include "kernel/ref_layer_norm.inc"
 #include "kernel/ref_optim.inc"
 #include "kernel/ref_folds.inc"
@@ -210,10 +209,6 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #undef number
 
 /* ---------------------------------------------------------------------------------------------------- the table --- */
-
-int64_t wk__rnn_work(int64_t T, int64_t B, int64_t I, int64_t H) {
-    return wk__rnn_layout(T, B, I, H).size;
-}
 
 #define SLOT(kernel, NAME, name, ctype, category) [WK_##NAME] = wk__ref_##kernel##_##name,
 #define SLOTS_FLOAT(kernel) {[WK_F32] = wk__ref_##kernel##_f32, [WK_F64] = wk__ref_##kernel##_f64}

@@ -11,7 +11,6 @@
 #include "kernel/math_table.h"
 #include "kernel/normal.h"
 #include "kernel/ref.h"
-#include "kernel/rnn_work.h"
 #include "kernel/tanh_table.h"
 
 /* The kernels are functions over small constant sizes (vectors, rows) that must be expanded where they are called

@@ -1,0 +1,45 @@
+/* lstm.c -- LSTM and LSTMCell. */
+#include "nn/recurrent.h"
+
+static wk_tensor *run(const wk_recurrent_module *self, const wk_layer_weights *w, wk_tensor *x, wk_tensor *lengths,
+                      wk_layer_states first, bool reverse, wk_layer_states *last) {
+    (void)self;
+    return wk_lstm(x, lengths, first.h, first.c, w->w_ih, w->w_hh, w->b_ih, w->b_hh, reverse, &last->h, &last->c);
+}
+
+static const wk_recurrent_kind kind = {
+    .layers = WK_RECURRENT_LAYERS("LSTM"),
+    .cell = WK_RECURRENT_CELL("LSTMCell", NULL),
+    .gates = 4,
+    .has_c = true,
+    .run = run,
+};
+
+wk_module *wk_lstm_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
+                       const wk_rnn_options *options) {
+    return wk__recurrent_new(parent, name, input_size, hidden_size, options, &kind, false, "lstm_new");
+}
+
+wk_module *wk_lstm_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
+                            const wk_rnn_options *options) {
+    return wk__recurrent_new(parent, name, input_size, hidden_size, options, &kind, true, "lstm_cell_new");
+}
+
+wk_tensor *wk_lstm_forward_ragged(wk_module *m, wk_tensor *x, wk_tensor *lengths, wk_tensor *h0, wk_tensor *c0,
+                                  wk_tensor **hn, wk_tensor **cn) {
+    wk_layer_states last;
+    wk_tensor *y = wk__recurrent_forward_all(m, &kind, x, lengths, (wk_layer_states){h0, c0}, &last, "lstm_forward");
+    if (hn != NULL) *hn = last.h;
+    if (cn != NULL) *cn = last.c;
+    return y;
+}
+
+wk_tensor *wk_lstm_forward(wk_module *m, wk_tensor *x, wk_tensor *h0, wk_tensor *c0, wk_tensor **hn, wk_tensor **cn) {
+    return wk_lstm_forward_ragged(m, x, NULL, h0, c0, hn, cn);
+}
+
+wk_tensor *wk_lstm_cell_forward(wk_module *m, wk_tensor *x, wk_tensor *h, wk_tensor *c, wk_tensor **c_after) {
+    const wk_layer_states after = wk__recurrent_step(m, &kind, x, (wk_layer_states){h, c}, "lstm_cell_forward");
+    if (c_after != NULL) *c_after = after.c;
+    return after.h;
+}

@@ -1,0 +1,212 @@
+/* recurrent.c -- layers over sequences, of any number, in one direction or both, and cells: see recurrent.h. */
+#include "nn/recurrent.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/context.h"
+#include "op/ragged.h"
+
+static int32_t state_count(const wk_recurrent_module *self) { return self->options.num_layers * self->directions; }
+
+void wk__recurrent_free(wk_module *m) { free(((wk_recurrent_module *)wk_module_self(m))->each); }
+
+/* ------------------------------------------------------------------------------------------------------ as text --- */
+
+/* As in PyTorch, what is so by default is not said; nor is the nonlinearity, but of cells. */
+void wk__recurrent_describe(const wk_module *m, char *text, size_t nbytes) {
+    const wk_recurrent_module *self = wk_module_self(m);
+    const wk_rnn_options *o = &self->options;
+    char layers[32] = "", dropout[48] = "";
+    wk_number_text p;
+    if (o->num_layers != 1) snprintf(layers, sizeof layers, ", num_layers=%d", (int)o->num_layers);
+    if (o->dropout != 0) snprintf(dropout, sizeof dropout, ", dropout=%s", wk__number_text(&p, o->dropout));
+    snprintf(text, nbytes, "%lld, %lld%s%s%s%s%s", (long long)self->input_size, (long long)self->hidden_size, layers,
+             o->bias ? "" : ", bias=False", o->batch_first ? ", batch_first=True" : "", dropout,
+             o->bidirectional ? ", bidirectional=True" : "");
+}
+
+void wk__recurrent_describe_cell(const wk_module *m, char *text, size_t nbytes) {
+    const wk_recurrent_module *self = wk_module_self(m);
+    snprintf(text, nbytes, "%lld, %lld%s%s", (long long)self->input_size, (long long)self->hidden_size,
+             self->options.bias ? "" : ", bias=False",
+             self->options.nonlinearity == WK_RNN_RELU ? ", nonlinearity=relu" : "");
+}
+
+/* ------------------------------------------------------------------------------------------------------- making --- */
+
+/* All parameters are uniform within 1 / sqrt(H). */
+static wk_tensor *parameter(wk_module *m, const char *name, const char *suffix, int32_t ndim, const int64_t *dims) {
+    const wk_recurrent_module *self = wk_module_self(m);
+    char full[48];
+    snprintf(full, sizeof full, "%s%s", name, suffix);
+    return wk__uniform_parameter(m, full, 1 / sqrt((double)self->hidden_size), ndim, dims, self->options.dtype);
+}
+
+/* In the order in which PyTorch draws them. */
+static wk_layer_weights weights_new(wk_module *m, int64_t input_size, const char *suffix) {
+    const wk_recurrent_module *self = wk_module_self(m);
+    const int64_t h = self->hidden_size, rows = self->kind->gates * h;
+    wk_layer_weights w = {0};
+    w.w_ih = parameter(m, "weight_ih", suffix, WK_SHAPE(rows, input_size));
+    w.w_hh = parameter(m, "weight_hh", suffix, WK_SHAPE(rows, h));
+    if (self->options.bias) w.b_ih = parameter(m, "bias_ih", suffix, WK_SHAPE(rows));
+    if (self->options.bias) w.b_hh = parameter(m, "bias_hh", suffix, WK_SHAPE(rows));
+    return w;
+}
+
+static bool check_cell(const wk_rnn_options *o, const char *function) {
+    if (o->num_layers != 1 || o->bidirectional)
+        wk__fail(wk__ctx(), WK_EINVAL, function, "a cell has one layer in one direction");
+    if (o->dropout != 0)
+        wk__fail(wk__ctx(), WK_EINVAL, function, "dropout is %g, but a cell has no layers to drop between", o->dropout);
+    return wk_ok();
+}
+
+static bool check(const wk_rnn_options *o, const wk_recurrent_kind *kind, int64_t input_size, int64_t hidden_size,
+                  const char *function) {
+    if (!wk__layer_size(input_size, "input_size", function) || !wk__layer_size(hidden_size, "hidden_size", function) ||
+        !wk__layer_size(o->num_layers, "num_layers", function) ||
+        !wk__layer_probability(o->dropout, "dropout", function))
+        return false;
+    if (o->nonlinearity != WK_RNN_TANH && o->nonlinearity != WK_RNN_RELU)
+        wk__fail(wk__ctx(), WK_EINVAL, function, "nonlinearity is %d, neither WK_RNN_TANH nor WK_RNN_RELU",
+                 (int)o->nonlinearity);
+    if (o->nonlinearity != WK_RNN_TANH && !kind->has_nonlinearity)
+        wk__fail(wk__ctx(), WK_EINVAL, function, "only RNN and RNNCell have another nonlinearity than tanh");
+    return wk_ok();
+}
+
+static void make_parameters(wk_module *m, bool is_cell) {
+    const wk_recurrent_module *self = wk_module_self(m);
+    for (int32_t k = 0; k < state_count(self) && wk_ok(); k++) {
+        const int32_t layer = k / self->directions;
+        char suffix[32] = "";
+        if (!is_cell)
+            snprintf(suffix, sizeof suffix, "_l%d%s", (int)layer, k % self->directions == 0 ? "" : "_reverse");
+        self->each[k] = weights_new(m, layer == 0 ? self->input_size : self->directions * self->hidden_size, suffix);
+    }
+}
+
+wk_module *wk__recurrent_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
+                             const wk_rnn_options *options, const wk_recurrent_kind *kind, bool is_cell,
+                             const char *function) {
+    wk_rnn_options o;
+    const wk_rnn_options defaults = WK_RNN_OPTIONS;
+    if (!wk_ok() || !wk__options(&o, &defaults, options, sizeof o, function) ||
+        !check(&o, kind, input_size, hidden_size, function) || (is_cell && !check_cell(&o, function)))
+        return NULL;
+    wk_module *m = wk_module_new_of(parent, name, is_cell ? &kind->cell : &kind->layers);
+    wk_recurrent_module *self = wk_module_self(m);
+    if (self == NULL) return NULL;
+    *self = (wk_recurrent_module){.kind = kind,
+                                  .options = o,
+                                  .input_size = input_size,
+                                  .hidden_size = hidden_size,
+                                  .directions = o.bidirectional ? 2 : 1};
+    self->each = calloc((size_t)o.num_layers, (size_t)self->directions * sizeof *self->each);
+    if (self->each == NULL)
+        wk__fail(wk__ctx(), WK_ENOMEM, function, "out of memory");
+    else
+        make_parameters(m, is_cell);
+    return wk__layer_made(m, parent);
+}
+
+/* ------------------------------------------------------------------------------------------------------ running --- */
+
+/* One run through all layers. */
+typedef struct stack {
+    const wk_recurrent_module *self;
+    wk_tensor *lengths;
+    wk_layer_states first;
+    wk_list *h, *c; /* last states, in the order of the parameters */
+    double dropout; /* in this run: 0 in evaluation */
+} stack;
+
+static wk_tensor *part(wk_tensor *states, int32_t k) { return states != NULL ? wk_narrow(states, 0, k, 1) : NULL; }
+
+/* One layer: what its directions make of x, side by side. */
+static wk_tensor *run_layer(const stack *s, int32_t layer, wk_tensor *x) {
+    const wk_recurrent_module *self = s->self;
+    wk_list *sides = wk_list_new();
+    for (int32_t k = layer * self->directions; k < (layer + 1) * self->directions; k++) {
+        wk_layer_states last = {NULL, NULL};
+        const wk_layer_states first = {part(s->first.h, k), part(s->first.c, k)};
+        const bool reverse = k % self->directions == 1;
+        wk_list_push(sides, self->kind->run(self, &self->each[k], x, s->lengths, first, reverse, &last));
+        wk_list_push(s->h, last.h);
+        if (self->kind->has_c) wk_list_push(s->c, last.c);
+    }
+    return self->directions == 1 ? wk_list_at(sides, 0) : wk_cat(sides, 2);
+}
+
+/* Drawn step by step, and for rows of several lengths in their packed order, as PyTorch does. x (N,T,F) */
+static wk_tensor *drop(wk_tensor *x, wk_tensor *lengths, double p) {
+    if (lengths == NULL) return wk_transpose(wk_dropout(wk_transpose(x, 0, 1), p, true), 0, 1);
+    const int64_t N = wk_dim(x, 0), T = wk_dim(x, 1), F = wk_dim(x, 2);
+    wk_tensor *places = wk__ragged_numbers(lengths, N, T), *rows = wk_reshape(x, WK_SHAPE(N * T, F));
+    wk_tensor *dropped = wk_dropout(wk_index_select(rows, 0, places), p, true);
+    wk_tensor *none = wk_zeros(WK_SHAPE(N * T, F), wk_dtype_of(x));
+    return wk_reshape(wk_index_add(none, 0, places, dropped), WK_SHAPE(N, T, F));
+}
+
+static wk_tensor *run_stack(const stack *s, wk_tensor *x, wk_layer_states *last) {
+    for (int32_t layer = 0; layer < s->self->options.num_layers; layer++) {
+        if (layer > 0 && s->dropout > 0) x = drop(x, s->lengths, s->dropout);
+        x = run_layer(s, layer, x);
+    }
+    last->h = wk_cat(s->h, 0);
+    last->c = s->self->kind->has_c ? wk_cat(s->c, 0) : NULL;
+    return x;
+}
+
+static bool check_states(const wk_recurrent_module *self, wk_tensor *states, const char *name, const char *function) {
+    wk_shape_text is;
+    if (states == NULL || (wk_ndim(states) == 3 && wk_dim(states, 0) == state_count(self))) return true;
+    wk__fail(wk__ctx(), WK_ESHAPE, function, "%s is %s and must have %d states, one for each layer and direction", name,
+             wk__shape_text(&is, wk_ndim(states), wk_dims(states)), (int)state_count(self));
+    return false;
+}
+
+static wk_tensor *run(wk_module *m, wk_tensor *x, wk_tensor *lengths, wk_layer_states first, wk_layer_states *last,
+                      const char *function) {
+    const wk_recurrent_module *self = wk_module_self(m);
+    if (state_count(self) == 1) return self->kind->run(self, self->each, x, lengths, first, false, last);
+    if (!check_states(self, first.h, "h0", function) || !check_states(self, first.c, "c0", function)) return NULL;
+    const stack s = {self,          lengths,       first,
+                     wk_list_new(), wk_list_new(), wk_module_training(m) ? self->options.dropout : 0};
+    return run_stack(&s, x, last);
+}
+
+static bool check_x(const wk_recurrent_module *self, wk_tensor *x, const char *function) {
+    wk_shape_text is;
+    if (wk_dims(x) == NULL || wk_ndim(x) == 3) return true;
+    wk__fail(wk__ctx(), WK_ESHAPE, function, "x is %s and must be %s with %lld features",
+             wk__shape_text(&is, wk_ndim(x), wk_dims(x)), self->options.batch_first ? "(N,T,F)" : "(T,N,F)",
+             (long long)self->input_size);
+    return false;
+}
+
+/* The op has the batch first; the other order is a view of it. */
+wk_tensor *wk__recurrent_forward_all(wk_module *m, const wk_recurrent_kind *kind, wk_tensor *x, wk_tensor *lengths,
+                                     wk_layer_states first, wk_layer_states *last, const char *function) {
+    const wk_recurrent_module *self = wk__layer_self(m, &kind->layers, function);
+    *last = (wk_layer_states){NULL, NULL};
+    if (self == NULL || !check_x(self, x, function)) return NULL;
+    if (self->options.batch_first) return run(m, x, lengths, first, last, function);
+    return wk_transpose(run(m, wk_transpose(x, 0, 1), lengths, first, last, function), 0, 1);
+}
+
+wk_layer_states wk__recurrent_step(wk_module *m, const wk_recurrent_kind *kind, wk_tensor *x, wk_layer_states before,
+                                   const char *function) {
+    const wk_recurrent_module *self = wk__layer_self(m, &kind->cell, function);
+    wk_layer_states after = {NULL, NULL};
+    if (self == NULL) return after;
+    if (before.h != NULL) before.h = wk_unsqueeze(before.h, 0);
+    if (before.c != NULL) before.c = wk_unsqueeze(before.c, 0);
+    kind->run(self, self->each, wk_unsqueeze(x, 1), NULL, before, false, &after);
+    after.h = wk_select(after.h, 0, 0);
+    if (kind->has_c) after.c = wk_select(after.c, 0, 0);
+    return after;
+}

@@ -1,0 +1,161 @@
+/* ragged.c -- see ragged.h. */
+#include "op/ragged.h"
+
+#include "kernel/kernel.h"
+#include "grad/scope.h"
+#include "op/elementwise.h"
+
+/* Memory: | order (N) | lengths (N) | places (4N) | scratch for sorting (5N) | */
+enum { ALWAYS = 2 + WK__MOST_PLACES, SORTING = 5 };
+
+static void sort_rows(wk_ragged *r, const wk_array *lengths) {
+    int64_t *const copy = r->lengths + r->rows * (1 + WK__MOST_PLACES), *const work = copy + r->rows;
+    wk__kernels->copy[WK_I64](r->rows, copy, 1, lengths->data, lengths->strides[0]);
+    wk__kernels->argsort[WK_I64](r->rows, r->order, 1, copy, 1, true, work);
+    for (int64_t i = 0; i < r->rows; i++) {
+        r->lengths[i] = copy[r->order[i]];
+        r->total += r->lengths[i];
+    }
+}
+
+bool wk__ragged_begin(wk_ctx *ctx, const wk_array *lengths, int64_t N, int64_t T, bool reverse, wk_ragged *r) {
+    const int64_t room = N * (ALWAYS + SORTING);
+    *r = (wk_ragged){.rows = N, .steps = T, .total = N * T, .reverse = reverse, .is_full = true};
+    if (lengths == NULL || N == 0) return true;
+    r->memory = wk__tensor_make(ctx, WK_I64, 1, &room);
+    if (r->memory == NULL) return false;
+    r->order = r->memory->a.data;
+    r->lengths = r->order + N;
+    r->total = 0;
+    sort_rows(r, lengths);
+    r->steps = r->lengths[0];
+    r->is_full = r->total == N * T;
+    return true;
+}
+
+void wk__ragged_end(wk_ragged *r) { wk__unref(r->memory); }
+
+/* ------------------------------------------------------------------------------------------------------- places --- */
+
+wk_places wk__ragged_places(const wk_ragged *r, int32_t number, const wk_array *a) {
+    if (a == NULL) return (wk_places){0};
+    const int64_t t = a->strides[1], b = a->strides[0];
+    wk_places p = {.base = a->data,
+                   .step = r->reverse ? -t : t,
+                   .row = b,
+                   .features = a->dims[2],
+                   .stride = a->strides[2],
+                   .dtype = a->dtype};
+    if (r->lengths == NULL) {
+        if (r->reverse && r->steps > 0) p.base = wk__array_at(a, (r->steps - 1) * t);
+        return p;
+    }
+    p.at = r->lengths + r->rows * (1 + number);
+    for (int64_t i = 0; i < r->rows; i++)
+        p.at[i] = r->order[i] * b + (r->reverse && r->lengths[i] > 0 ? (r->lengths[i] - 1) * t : 0);
+    return p;
+}
+
+/* Rows of one step are evenly apart when there is one, or none is missing; steps when there is one, or they go on
+ * so. */
+bool wk__ragged_is_even(const wk_ragged *r, const wk_places *p, int64_t *apart) {
+    *apart = r->rows > 1 ? p->row : p->step;
+    if (r->rows <= 1) return true;
+    return r->is_full && (r->steps <= 1 || p->step == r->rows * p->row);
+}
+
+/* A (rows,F) matrix. */
+static wk_array matrix(void *data, wk_dtype dtype, int64_t rows, int64_t features, int64_t row, int64_t stride) {
+    return (wk_array){.data = data,
+                      .numel = rows * features,
+                      .dtype = dtype,
+                      .ndim = 2,
+                      .dims = {rows, features},
+                      .strides = {row, stride}};
+}
+
+void wk__ragged_pack(const wk_ragged *r, const wk_places *p, bool late, void *packed) {
+    wk_unary_loop *copy = wk__kernels->copy[p->dtype];
+    const int64_t nbytes = wk__dtype_nbytes[p->dtype], skipped = late ? wk__ragged_alive(r, 0, 0) : 0;
+    int64_t apart;
+    char *to = (char *)packed + skipped * p->features * nbytes;
+    if (wk__ragged_is_even(r, p, &apart)) {
+        const int64_t rows = r->total - skipped;
+        const wk_array from = matrix(wk__first_row(r, p), p->dtype, rows, p->features, apart, p->stride);
+        const wk_array all = matrix(to, p->dtype, rows, p->features, p->features, 1);
+        if (apart == p->features && p->stride == 1)
+            copy(from.numel, to, 1, from.data, 1);
+        else
+            wk__unary_rows(copy, &all, &from);
+        return;
+    }
+    for (int64_t s = late, n = skipped; s < r->steps; s++) {
+        const char *from = wk__places_in(p, s - late);
+        n = wk__ragged_alive(r, s, n);
+        for (int64_t i = 0; i < n; i++, to += p->features * nbytes)
+            copy(p->features, to, 1, from + wk__places_row(p, i) * nbytes, p->stride);
+    }
+}
+
+void wk__ragged_unpack(const wk_ragged *r, const wk_places *p, const void *packed, bool add) {
+    wk_unary_loop *put = (add ? wk__kernels->accumulate : wk__kernels->copy)[p->dtype];
+    const int64_t nbytes = wk__dtype_nbytes[p->dtype];
+    const char *from = packed;
+    for (int64_t s = 0, n = r->rows; s < r->steps; s++) {
+        char *to = wk__places_in(p, s);
+        n = wk__ragged_alive(r, s, n);
+        for (int64_t i = 0; i < n; i++, from += p->features * nbytes)
+            put(p->features, to + wk__places_row(p, i) * nbytes, p->stride, from, 1);
+    }
+}
+
+void wk__ragged_number_rows(const wk_ragged *r, int64_t T, int64_t *numbers) {
+    for (int64_t s = 0, n = r->rows; s < r->steps; s++) {
+        n = wk__ragged_alive(r, s, n);
+        for (int64_t i = 0; i < n; i++)
+            *numbers++ = wk__ragged_row(r, i) * T + (r->reverse ? wk__ragged_length(r, i) - 1 - s : s);
+    }
+}
+
+wk_tensor *wk__ragged_numbers(wk_tensor *lengths, int64_t N, int64_t T) {
+    wk_ctx *ctx = wk__ctx();
+    wk_ragged r;
+    wk_tensor *numbers = NULL;
+    if (!wk__ready(ctx)) return NULL;
+    if (!wk__ragged_begin(ctx, &lengths->a, N, T, false, &r))
+        return wk__fail(ctx, WK_ENOMEM, "lengths", "out of memory"), NULL;
+    numbers = wk_empty(WK_SHAPE(r.total), WK_I64);
+    if (numbers != NULL) wk__ragged_number_rows(&r, T, numbers->a.data);
+    wk__ragged_end(&r);
+    return numbers;
+}
+
+/* ------------------------------------------------------------------------------------------------------- states --- */
+
+void wk__ragged_sort(const wk_ragged *r, const wk_array *a, void *sorted, int64_t features, wk_dtype dtype) {
+    static const double zero = 0;
+    const int64_t nbytes = features * wk__dtype_nbytes[dtype];
+    if (a == NULL) wk__kernels->fill[dtype](r->rows * features, sorted, 1, &zero);
+    for (int64_t i = 0; a != NULL && i < r->rows; i++)
+        wk__kernels->copy[dtype](features, (char *)sorted + i * nbytes, 1,
+                                 wk__array_at(a, wk__ragged_row(r, i) * a->strides[1]), a->strides[2]);
+}
+
+void wk__ragged_unsort(const wk_ragged *r, const wk_array *a, const void *sorted, bool add) {
+    wk_unary_loop *put = (add ? wk__kernels->accumulate : wk__kernels->copy)[a->dtype];
+    const int64_t features = a->dims[2], nbytes = features * wk__dtype_nbytes[a->dtype];
+    for (int64_t i = 0; i < r->rows; i++)
+        put(features, wk__array_at(a, wk__ragged_row(r, i) * a->strides[1]), a->strides[2],
+            (const char *)sorted + i * nbytes, 1);
+}
+
+void wk__ragged_zero_ends(const wk_ragged *r, const wk_array *a) {
+    for (int64_t i = 0; i < r->rows && !r->is_full; i++) {
+        wk_array end = *a;
+        end.dims[0] = 1;
+        end.dims[1] -= r->lengths[i];
+        end.numel = end.dims[1] * end.dims[2];
+        end.data = wk__array_at(a, r->order[i] * a->strides[0] + r->lengths[i] * a->strides[1]);
+        wk__zero(&end);
+    }
+}

@@ -1,0 +1,84 @@
+/* ragged.h -- a batch of sequences of several lengths, as a walk through time sees it.
+ *
+ * The rows are sorted by length, longest first (equal ones keep their order), so that those alive in a step are the
+ * first ones, and what belongs to all steps lies packed, one step after the other:
+ *
+ *     x (3,4,*), lengths 2 4 1             step:   0     1   2 3
+ *     order 1 0 2, 7 rows in all         packed: |1 0 2|1 0|1|1|
+ *
+ * In reverse, each row begins at its own last step: step s of row b is time lengths[b] - 1 - s. */
+#ifndef WK_OP_RAGGED_H
+#define WK_OP_RAGGED_H
+
+#include "tensor/tensor.h"
+
+typedef struct wk_ragged {
+    int64_t rows, steps, total; /* steps: of the longest row; total: of all rows together */
+    bool reverse;
+    bool is_full;             /* every row has all steps of x */
+    int64_t *order, *lengths; /* of the sorted rows: which row of the batch, and its length; NULL: all alike */
+    wk_tensor *memory;
+} wk_ragged;
+
+/* lengths: N whole numbers from 0 to T, or NULL: T each. False when memory is out (not recorded). */
+bool wk__ragged_begin(wk_ctx *ctx, const wk_array *lengths, int64_t N, int64_t T, bool reverse, wk_ragged *r);
+void wk__ragged_end(wk_ragged *r);
+
+static inline int64_t wk__ragged_row(const wk_ragged *r, int64_t i) { return r->order != NULL ? r->order[i] : i; }
+static inline int64_t wk__ragged_length(const wk_ragged *r, int64_t i) {
+    return r->lengths != NULL ? r->lengths[i] : r->steps;
+}
+
+/* How many rows are alive in step s, from how many there were in the step before or after it. */
+static inline int64_t wk__ragged_alive(const wk_ragged *r, int64_t s, int64_t n) {
+    if (r->lengths == NULL) return s < r->steps ? r->rows : 0;
+    while (n > 0 && r->lengths[n - 1] <= s) n--;
+    while (n < r->rows && r->lengths[n] > s) n++;
+    return n;
+}
+
+/* Where the rows of a (N,T,F) array lie: row i in step s at base + i*row + s*step elements, or, where there is at, at
+ * base + at[i] + s*step. */
+enum { WK__MOST_PLACES = 4 };
+typedef struct wk_places {
+    char *base; /* NULL: there is no such array */
+    int64_t step, row, *at;
+    int64_t features, stride; /* F, and how far apart they are */
+    wk_dtype dtype;
+} wk_places;
+
+static inline int64_t wk__places_row(const wk_places *p, int64_t i) { return p->at != NULL ? p->at[i] : i * p->row; }
+
+/* number: which of the few places of this batch; a NULL: of no array. */
+wk_places wk__ragged_places(const wk_ragged *r, int32_t number, const wk_array *a);
+
+/* The array's memory as it lies in step s, from where its rows are counted. */
+static inline void *wk__places_in(const wk_places *p, int64_t s) {
+    return p->base != NULL ? p->base + s * p->step * wk__dtype_nbytes[p->dtype] : NULL;
+}
+
+/* Where the first row of the first step lies. */
+static inline void *wk__first_row(const wk_ragged *r, const wk_places *p) {
+    return p->base + (r->rows > 0 ? wk__places_row(p, 0) : 0) * wk__dtype_nbytes[p->dtype];
+}
+
+/* Do the packed rows lie evenly in the array itself, `*apart` elements from one to the next? */
+bool wk__ragged_is_even(const wk_ragged *r, const wk_places *p, int64_t *apart);
+
+/* Packed rows (total,F) from the array; with `late`, each step's from the step before, and those of step 0 are left
+ * alone. The array's rows from packed ones, set or added to. */
+void wk__ragged_pack(const wk_ragged *r, const wk_places *p, bool late, void *packed);
+void wk__ragged_unpack(const wk_ragged *r, const wk_places *p, const void *packed, bool add);
+
+/* The packed rows' numbers in a (N T,F) matrix, and the same as a tensor, from lengths as a row takes them. */
+void wk__ragged_number_rows(const wk_ragged *r, int64_t T, int64_t *numbers);
+wk_tensor *wk__ragged_numbers(wk_tensor *lengths, int64_t N, int64_t T);
+
+/* Sorted rows (N,F), contiguous, from a (1,N,F) array, zeros if that is NULL; and back, set or added to. */
+void wk__ragged_sort(const wk_ragged *r, const wk_array *a, void *sorted, int64_t features, wk_dtype dtype);
+void wk__ragged_unsort(const wk_ragged *r, const wk_array *a, const void *sorted, bool add);
+
+/* Zeros where the rows of a (N,T,F) array have ended. */
+void wk__ragged_zero_ends(const wk_ragged *r, const wk_array *a);
+
+#endif

@@ -1,0 +1,272 @@
+/* recurrent.c -- the shape rule of rnn, lstm and gru, and their walk forward (NOTE [Recurrent rows]). */
+#include "grad/apply.h"
+#include "op/elementwise.h"
+#include "op/indexing.h"
+#include "op/recurrence.h"
+
+/* -------------------------------------------------------------------------------------------------------- shape --- */
+
+/* Input i must have this shape, if it is there. */
+static bool expect(wk_call *c, int32_t i, int32_t ndim, const int64_t *dims) {
+    const wk_tensor *t = i >= 0 ? c->in[i] : NULL;
+    bool same = t == NULL || t->a.ndim == ndim;
+    for (int32_t d = 0; same && t != NULL && d < ndim; d++) same = t->a.dims[d] == dims[d];
+    if (same) return true;
+    wk_shape_text have, want;
+    char name[24];
+    return wk__refuse(c, WK_ESHAPE, "%s is %s and must be %s", wk__input_name(c->op, i, name, sizeof name),
+                      wk__dims_text(&have, t), wk__shape_text(&want, ndim, dims));
+}
+
+/* w_ih (G H,I) */
+static bool check_weight(wk_call *c, const wk_recurrent *r, const wk_tensor *w) {
+    wk_shape_text text;
+    if (w->a.ndim == 2 && w->a.dims[0] % r->gates == 0) return true;
+    if (r->gates == 1) return wk__refuse(c, WK_ESHAPE, "w_ih is %s and must be (H,I)", wk__dims_text(&text, w));
+    return wk__refuse(c, WK_ESHAPE, "w_ih is %s and must be (%d H,I)", wk__dims_text(&text, w), (int)r->gates);
+}
+
+bool wk__recurrent_shape(wk_call *c, const wk_recurrent *r) {
+    const wk_recurrent_inputs at = wk__recurrent_inputs(r);
+    const wk_tensor *x = c->in[at.x], *w = c->in[at.w_ih];
+    wk_shape_text text;
+    if (c->in[at.lengths] != NULL && !wk__check_index_type(c, at.lengths)) return false;
+    if (!wk__check_float(c)) return false;
+    if (x->a.ndim != 3) return wk__refuse(c, WK_ESHAPE, "x is %s and must be (N,T,I)", wk__dims_text(&text, x));
+    if (!check_weight(c, r, w)) return false;
+    if ((c->in[at.b_ih] == NULL) != (c->in[at.b_hh] == NULL))
+        return wk__refuse(c, WK_EINVAL, "b_ih and b_hh come together or not at all");
+    if (r->has_c && (c->in[at.h0] == NULL) != (c->in[at.c0] == NULL))
+        return wk__refuse(c, WK_EINVAL, "h0 and c0 come together or not at all");
+    const int64_t n = x->a.dims[0], t = x->a.dims[1], in = x->a.dims[2], g = w->a.dims[0], h = g / r->gates;
+    const int64_t state[] = {1, n, h};
+    return expect(c, at.w_ih, 2, (const int64_t[]){g, in}) && expect(c, at.w_hh, 2, (const int64_t[]){g, h}) &&
+           expect(c, at.b_ih, 1, (const int64_t[]){g}) && expect(c, at.b_hh, 1, (const int64_t[]){g}) &&
+           expect(c, at.h0, 3, state) && expect(c, at.c0, 3, state) && expect(c, at.lengths, 1, (const int64_t[]){n}) &&
+           wk__declare(c, 0, x->a.dtype, 3, (const int64_t[]){n, t, h}) && wk__declare(c, 1, x->a.dtype, 3, state) &&
+           (!r->has_c || wk__declare(c, 2, x->a.dtype, 3, state));
+}
+
+static bool check_lengths(wk_call *c, const wk_array *lengths, int64_t steps) {
+    for (int64_t i = 0; lengths != NULL && i < lengths->numel; i++) {
+        const int64_t length = *(const int64_t *)wk__array_at(lengths, i * lengths->strides[0]);
+        if (length < 0 || length > steps)
+            return wk__refuse(c, WK_EINVAL, "lengths[%lld] is %lld and must be from 0 to %lld, the steps of x",
+                              (long long)i, (long long)length, (long long)steps);
+    }
+    return true;
+}
+
+/* --------------------------------------------------------------------------------------------------------- runs --- */
+
+bool wk__recurrence_begin(wk_recurrence *run, wk_ctx *ctx, const wk_recurrent *row, const wk_recurrent_attrs *attrs,
+                          const wk_array *const *arrays, const wk_array *y) {
+    const wk_recurrent_inputs at = wk__recurrent_inputs(row);
+    const wk_array *x = arrays[at.x];
+    *run = (wk_recurrence){
+        .row = row,
+        .ctx = ctx,
+        .dtype = y->dtype,
+        .I = x->dims[2],
+        .H = y->dims[2],
+        .y = y,
+        .x = x,
+        .lengths = arrays[at.lengths],
+        .h0 = arrays[at.h0],
+        .c0 = at.c0 >= 0 ? arrays[at.c0] : NULL,
+        .w_ih = arrays[at.w_ih],
+        .w_hh = arrays[at.w_hh],
+        .b_ih = arrays[at.b_ih],
+        .b_hh = arrays[at.b_hh],
+    };
+    if (!wk__ragged_begin(ctx, run->lengths, x->dims[0], x->dims[1], attrs->reverse, &run->batch)) return false;
+    run->at_x = wk__ragged_places(&run->batch, 0, x);
+    run->at_y = wk__ragged_places(&run->batch, 1, y);
+    run->is_chain = row->has_chain && run->dtype == WK_F32 && run->batch.rows == 1 && run->batch.steps > 0 &&
+                    run->H <= wk__kernels_working()->rnn_chain_most && wk__array_is_contiguous(run->w_hh);
+    return true;
+}
+
+void wk__recurrence_end(wk_recurrence *run) {
+    for (int32_t i = 0; i < run->scratch_count; i++) wk__unref(run->scratch[i]);
+    wk__ragged_end(&run->batch);
+}
+
+void *wk__scratch(wk_recurrence *run, int64_t elements, bool *fine) {
+    if (elements == 0 || !*fine) return NULL;
+    wk_tensor *t = wk__tensor_make(run->ctx, run->dtype, 1, &elements);
+    if (t == NULL) return *fine = false, NULL;
+    run->scratch[run->scratch_count++] = t;
+    return t->a.data;
+}
+
+wk_mat wk__packed_x(const wk_recurrence *run, void *room) {
+    int64_t apart;
+    wk_mat m = wk__rows_of(run, room, run->batch.total, run->I, run->I);
+    if (wk__ragged_is_even(&run->batch, &run->at_x, &apart)) {
+        m.data = wk__first_row(&run->batch, &run->at_x);
+        m.row = apart;
+        m.col = run->at_x.stride;
+    } else {
+        wk__ragged_pack(&run->batch, &run->at_x, false, room);
+    }
+    return m;
+}
+
+/* ------------------------------------------------------------------------------------------------------ forward --- */
+
+/* What a run forward has in memory. */
+typedef struct forward_run {
+    wk_recurrence run;
+    wk_tensor *kept; /* NULL: nobody will go back */
+    void *gates, *x, *h, *c, *c_kept, *bias, *recurrent, *work;
+    wk_mat w_hh; /* (H, G H) */
+} forward_run;
+
+/* Laid out anew, so that rows of it are contiguous; a single row of the batch reads it as it is. */
+static bool lays_out_weights(const wk_recurrence *r) { return r->batch.rows > 1 && r->batch.steps > 1; }
+
+/* Gates of all steps go to `kept` if there will be a gradient that reads them, and to scratch if not. */
+static bool make_room(forward_run *f, bool kept) {
+    wk_recurrence *r = &f->run;
+    const int64_t N = r->batch.rows, H = r->H, total = r->batch.total, width = r->row->columns * H;
+    const int64_t kept_size = total * (width + (r->row->has_c ? H : 0));
+    bool fine = true;
+    f->h = wk__scratch(r, N * H, &fine);
+    f->c = wk__scratch(r, r->row->has_c ? N * H : 0, &fine);
+    f->bias = wk__scratch(r, width, &fine);
+    f->x = wk__scratch(r, wk__packed_x_size(r), &fine);
+    f->recurrent = wk__scratch(r, lays_out_weights(r) ? H * r->row->gates * H : 0, &fine);
+    f->work = wk__scratch(r, r->is_chain ? wk__rnn_chain_work(H) : 0, &fine);
+    if (!kept)
+        f->gates = wk__scratch(r, total * width, &fine);
+    else if (fine)
+        f->kept = wk__tensor_make(r->ctx, r->dtype, 1, &kept_size);
+    if (!fine || !kept) return fine;
+    if (f->kept == NULL) return false;
+    f->gates = f->kept->a.data;
+    if (r->row->has_c) f->c_kept = wk__elements(r, f->kept, total * width);
+    return true;
+}
+
+/* bias = b_ih + b_hh, each in its columns. */
+static void add_biases(const forward_run *f) {
+    const wk_recurrence *r = &f->run;
+    static const double zero = 0;
+    const int64_t H = r->H, rows = r->row->gates * H, row_nbytes = H * wk__dtype_nbytes[r->dtype];
+    const wk_array *ih = r->b_ih, *hh = r->b_hh;
+    wk_unary_loop *copy = wk__kernels->copy[r->dtype];
+    char *const to = f->bias;
+    if (ih == NULL) {
+        wk__kernels->fill[r->dtype](r->row->columns * H, to, 1, &zero);
+    } else if (!r->row->is_turned) {
+        wk__kernels->add[r->dtype](rows, to, 1, ih->data, ih->strides[0], hh->data, hh->strides[0]);
+    } else { /* n of x alone, r and z of both, m of h alone */
+        copy(H, to, 1, wk__array_at(ih, (rows - H) * ih->strides[0]), ih->strides[0]);
+        copy(rows, to + row_nbytes, 1, hh->data, hh->strides[0]);
+        wk__kernels->accumulate[r->dtype](rows - H, to + row_nbytes, 1, ih->data, ih->strides[0]);
+    }
+}
+
+/* gates = x W_ih^T, and 0 where nothing comes from x. */
+static void project(const forward_run *f) {
+    const wk_recurrence *r = &f->run;
+    const int64_t total = r->batch.total, H = r->H;
+    wk_gate_part part[2];
+    const int32_t parts = wk__gate_parts(r->row, H, part);
+    const wk_mat x = wk__packed_x(r, f->x);
+    for (int32_t k = 0; k < parts; k++) {
+        const wk_mat w = wk__rows_from(r->w_ih, part[k].from, part[k].rows), w_t = wk__transposed(&w);
+        const wk_mat to = wk__gate_columns(r, f->gates, 0, total, part[k].to, part[k].rows);
+        wk__gemm(r->ctx, &x, &w_t, &to, false);
+    }
+    if (!r->row->is_turned) return;
+    const wk_mat m = wk__gate_columns(r, f->gates, 0, total, 3 * H, H);
+    const wk_array rest = {
+        .data = m.data, .numel = total * H, .dtype = r->dtype, .ndim = 2, .dims = {total, H}, .strides = {m.row, 1}};
+    wk__zero(&rest);
+}
+
+static void lay_out_weights(forward_run *f) {
+    const wk_recurrence *r = &f->run;
+    const int64_t G = r->row->gates * r->H;
+    const wk_mat w = wk__matrix_of(r->w_hh);
+    f->w_hh = wk__transposed(&w);
+    if (!lays_out_weights(r) || r->w_hh->strides[1] != 1) return;
+    wk__kernels->transpose[r->dtype](G, r->H, r->w_hh->data, r->w_hh->strides[0], f->recurrent);
+    f->w_hh = wk__rows_of(r, f->recurrent, r->H, G, G);
+}
+
+static void run_chain(const forward_run *f) {
+    const wk_recurrence *r = &f->run;
+    wk__kernels->rnn_chain[r->dtype](&(wk_rnn_chain_args){
+        .T = r->batch.steps,
+        .H = r->H,
+        .gates = f->gates,
+        .bias = f->bias,
+        .w_hh = r->w_hh->data,
+        .h = f->h,
+        .out = wk__first_row(&r->batch, &r->at_y),
+        .out_t = r->at_y.step,
+        .relu = r->row->is_relu,
+        .from_zero = r->h0 == NULL,
+        .work = f->work,
+    });
+}
+
+static void run_steps(forward_run *f) {
+    const wk_recurrence *r = &f->run;
+    const int64_t H = r->H, G = r->row->gates * H, nbytes = wk__dtype_nbytes[r->dtype];
+    wk_step_kernel *step = r->row->step(r->dtype);
+    lay_out_weights(f);
+    for (int64_t s = 0, first = 0, n = r->batch.rows; s < r->batch.steps; s++, first += n) {
+        n = wk__ragged_alive(&r->batch, s, n);
+        const wk_mat h = wk__rows_of(r, f->h, n, H, H);
+        const wk_mat gates = wk__gate_columns(r, f->gates, first, n, r->row->is_turned ? H : 0, G);
+        if (s > 0 || r->h0 != NULL) wk__gemm(r->ctx, &h, &f->w_hh, &gates, true);
+        step(&(wk_step_args){
+            .n = n,
+            .H = H,
+            .gates = wk__gate_columns(r, f->gates, first, n, 0, 0).data,
+            .bias = f->bias,
+            .h = f->h,
+            .c = f->c,
+            .c_kept = f->c_kept != NULL ? (char *)f->c_kept + first * H * nbytes : NULL,
+            .out = wk__places_in(&r->at_y, s),
+            .out_row = r->at_y.row,
+            .out_at = r->at_y.at,
+        });
+    }
+}
+
+static bool run_forward(forward_run *f, wk_call *c, const wk_recurrent *row) {
+    const wk_array *arrays[WK__MAX_FIXED_INPUTS];
+    wk_recurrence *r = &f->run;
+    for (int32_t i = 0; i < c->in_count; i++) arrays[i] = c->in[i] != NULL ? &c->in[i]->a : NULL;
+    if (!wk__recurrence_begin(r, c->ctx, row, c->attrs, arrays, &c->out[0]->a)) return false;
+    if (!make_room(f, row->keeps_gates && wk__call_records(c))) return false;
+    add_biases(f);
+    wk__ragged_sort(&r->batch, r->h0, f->h, r->H, r->dtype);
+    if (row->has_c) wk__ragged_sort(&r->batch, r->c0, f->c, r->H, r->dtype);
+    project(f);
+    if (r->is_chain)
+        run_chain(f);
+    else
+        run_steps(f);
+    wk__ragged_unsort(&r->batch, &c->out[1]->a, f->h, false);
+    if (row->has_c) wk__ragged_unsort(&r->batch, &c->out[2]->a, f->c, false);
+    wk__ragged_zero_ends(&r->batch, &c->out[0]->a);
+    return true;
+}
+
+void wk__recurrent_forward(wk_call *c, const wk_recurrent *row) {
+    const wk_tensor *lengths = c->in[wk__recurrent_inputs(row).lengths];
+    forward_run f = {.kept = NULL};
+    if (lengths != NULL && wk__capture_refuses(c->ctx, c->op->name, "its lengths decide how the step goes on")) return;
+    if (!check_lengths(c, lengths != NULL ? &lengths->a : NULL, c->out[0]->a.dims[1])) return;
+    if (!run_forward(&f, c, row)) wk__refuse(c, WK_ENOMEM, "out of memory");
+    wk__recurrence_end(&f.run);
+    c->kept = f.kept;
+}
+
+int64_t wk__recurrent_steps(const wk_node *node) { return node->out[0].dims[1]; }

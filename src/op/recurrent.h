@@ -1,0 +1,94 @@
+/* recurrent.h -- what the rows rnn, lstm and gru share: all but the step itself.
+ *
+ * NOTE [Recurrent rows]. A row is a wk_recurrent, which says what one step is. The walk through time is one for all:
+ *
+ *     gates = x W_ih^T                for all steps at once, x packed step by step (ragged.h)
+ *     for each step:                  gates += h W_hh^T for the rows still alive, then the step's kernel
+ *
+ * and backwards, with d for the gradient of `gates`:
+ *
+ *     for each step, from the last:   the kernel gives d;  dh = d W_hh
+ *     gW_ih = d^T x    gW_hh = d^T h_before    gx = d W_ih          for all steps at once
+ *
+ * So the work follows the sum of the lengths, and each row's numbers are those it would have alone. A row of `gates`
+ * holds blocks of H (kernel.h draws them). In the gru's, what comes from x is turned by one block, because its first
+ * block, which only x reaches, and its last, which only h reaches, are apart:
+ *
+ *     W_ih, W_hh (rows)    | r | z | n |        gates    | n | r | z | m |
+ *                                               from x   |-2-|---1---|
+ *                                               from h       |-----------| */
+#ifndef WK_OP_RECURRENT_H
+#define WK_OP_RECURRENT_H
+
+#include "grad/backprop.h"
+#include "kernel/kernel.h"
+#include "op/rows.h"
+
+/* The state of a small-op composition: h, and c of an lstm. */
+typedef struct wk_states {
+    wk_tensor *h, *c;
+} wk_states;
+
+typedef struct wk_recurrent {
+    int32_t gates;    /* blocks of H rows in W_ih and W_hh */
+    int32_t columns;  /* blocks of H in a row of `gates` */
+    bool is_turned;   /* the gru's order of blocks */
+    bool has_c;       /* a second state */
+    bool keeps_gates; /* the gradient reads what the step left there */
+    bool carries;     /* the step's gradient leaves a part of dh, to which the product is added */
+    bool is_relu;
+    bool has_chain; /* the kernel rnn_chain is this row's */
+    wk_step_kernel *(*step)(wk_dtype dtype);
+    wk_step_grad_kernel *(*step_grad)(wk_dtype dtype);
+    wk_states (*compose)(wk_tensor *from_x, wk_tensor *from_h, wk_states before); /* one step, both products given */
+} wk_recurrent;
+
+typedef struct wk_recurrent_attrs {
+    int64_t reverse, relu;
+} wk_recurrent_attrs;
+
+/* The inputs in their order: x lengths h0 [c0] w_ih w_hh b_ih b_hh. */
+typedef struct wk_recurrent_inputs {
+    int32_t x, lengths, h0, c0, w_ih, w_hh, b_ih, b_hh, count; /* c0 is -1 where there is none */
+} wk_recurrent_inputs;
+
+static inline wk_recurrent_inputs wk__recurrent_inputs(const wk_recurrent *r) {
+    const int32_t w = r->has_c ? 4 : 3;
+    return (wk_recurrent_inputs){0, 1, 2, r->has_c ? 3 : -1, w, w + 1, w + 2, w + 3, w + 4};
+}
+
+/* The parts of the product with W_ih: rows `from` .. of W_ih make the columns `to` .. of the gates. */
+typedef struct wk_gate_part {
+    int64_t from, rows, to;
+} wk_gate_part;
+
+static inline int32_t wk__gate_parts(const wk_recurrent *r, int64_t H, wk_gate_part part[2]) {
+    if (!r->is_turned) {
+        part[0] = (wk_gate_part){0, r->gates * H, 0};
+        return 1;
+    }
+    part[0] = (wk_gate_part){0, (r->gates - 1) * H, H};
+    part[1] = (wk_gate_part){(r->gates - 1) * H, H, 0};
+    return 2;
+}
+
+bool wk__recurrent_shape(wk_call *c, const wk_recurrent *r);
+void wk__recurrent_forward(wk_call *c, const wk_recurrent *r);
+bool wk__recurrent_grad(wk_backprop *b, const wk_recurrent *r);
+void wk__recurrent_compose(const wk_recurrent *r, const void *attrs, wk_tensor *const *in, wk_tensor **out);
+int64_t wk__recurrent_steps(const wk_node *node);
+
+/* The gradient of each input reads the first output, and, as compose does, all inputs. */
+#define WK_RECURRENT_ALL(count) (((1u << (count)) - 1) | WK_READS_OUT(0))
+#define WK_RECURRENT_READS_7                                                                                     \
+    {                                                                                                            \
+        WK_RECURRENT_ALL(7), WK_RECURRENT_ALL(7), WK_RECURRENT_ALL(7), WK_RECURRENT_ALL(7), WK_RECURRENT_ALL(7), \
+            WK_RECURRENT_ALL(7), WK_RECURRENT_ALL(7)                                                             \
+    }
+#define WK_RECURRENT_READS_8                                                                                     \
+    {                                                                                                            \
+        WK_RECURRENT_ALL(8), WK_RECURRENT_ALL(8), WK_RECURRENT_ALL(8), WK_RECURRENT_ALL(8), WK_RECURRENT_ALL(8), \
+            WK_RECURRENT_ALL(8), WK_RECURRENT_ALL(8), WK_RECURRENT_ALL(8)                                        \
+    }
+
+#endif

@@ -1,0 +1,92 @@
+/* recurrent_compose.c -- rnn, lstm and gru out of small operations, for gradients of gradients. The walk is that of
+ * NOTE [Recurrent rows]: packed rows, those still alive in each step. */
+#include "grad/scope.h"
+#include "op/ragged.h"
+#include "op/recurrent.h"
+
+typedef struct composition {
+    const wk_recurrent *row;
+    wk_tensor *const *in;
+    wk_recurrent_inputs at;
+    wk_ragged batch;
+    wk_tensor *places, *order, *inverse; /* i64: of packed rows in x (N T,I); sorted rows of the batch, and back */
+} composition;
+
+/* Numbers that say where rows go. */
+static bool make_indices(composition *c, wk_ctx *ctx, int64_t T) {
+    const wk_ragged *b = &c->batch;
+    c->places = wk_empty(WK_SHAPE(b->total), WK_I64);
+    c->order = wk_empty(WK_SHAPE(b->rows), WK_I64);
+    c->inverse = wk_empty(WK_SHAPE(b->rows), WK_I64);
+    if (ctx->failure.status != WK_OK) return false;
+    int64_t *place = wk_data_mut(c->places), *order = wk_data_mut(c->order), *inverse = wk_data_mut(c->inverse);
+    wk__ragged_number_rows(b, T, place);
+    for (int64_t i = 0; i < b->rows; i++) {
+        order[i] = wk__ragged_row(b, i);
+        inverse[order[i]] = i;
+    }
+    return true;
+}
+
+/* The state (N,H) at the beginning, sorted. */
+static wk_tensor *first_state(const composition *c, int32_t i, int64_t H) {
+    if (i >= 0 && c->in[i] != NULL) return wk_index_select(wk_select(c->in[i], 0, 0), 0, c->order);
+    return wk_zeros(WK_SHAPE(c->batch.rows, H), wk_dtype_of(c->in[c->at.x]));
+}
+
+/* The rows that have come to their end after step s go to the lists of last states; the others go on. */
+static wk_states part_with_ended(const composition *c, int64_t s, int64_t n, wk_states now, wk_list *hs, wk_list *cs) {
+    const int64_t going_on = wk__ragged_alive(&c->batch, s + 1, n);
+    if (going_on == n) return now;
+    wk_list_push(hs, wk_narrow(now.h, 0, going_on, n - going_on));
+    now.h = wk_narrow(now.h, 0, 0, going_on);
+    if (!c->row->has_c) return now;
+    wk_list_push(cs, wk_narrow(now.c, 0, going_on, n - going_on));
+    now.c = wk_narrow(now.c, 0, 0, going_on);
+    return now;
+}
+
+/* The shortest rows came to their end first. (1,N,H) in the order of the batch */
+static wk_tensor *last_state(const composition *c, const wk_list *ended) {
+    wk_list *sorted = wk_list_new();
+    for (int64_t i = wk_list_length(ended) - 1; i >= 0; i--) wk_list_push(sorted, wk_list_at(ended, i));
+    return wk_unsqueeze(wk_index_select(wk_cat(sorted, 0), 0, c->inverse), 0);
+}
+
+static void run(const composition *c, wk_tensor **out) {
+    const wk_recurrent_inputs *at = &c->at;
+    wk_tensor *const *in = c->in;
+    const int64_t N = wk_dim(in[at->x], 0), T = wk_dim(in[at->x], 1), I = wk_dim(in[at->x], 2);
+    const int64_t H = wk_dim(in[at->w_hh], 1);
+    wk_tensor *packed = wk_index_select(wk_reshape(in[at->x], WK_SHAPE(N * T, I)), 0, c->places);
+    wk_tensor *from_x = wk_linear(packed, in[at->w_ih], in[at->b_ih]);
+    wk_states now = {first_state(c, at->h0, H), c->row->has_c ? first_state(c, at->c0, H) : NULL};
+    wk_list *hs = wk_list_new(), *cs = wk_list_new(), *states = wk_list_new();
+    int64_t n = N, first = 0;
+    now = part_with_ended(c, -1, n, now, hs, cs); /* rows of no steps */
+    for (int64_t s = 0; s < c->batch.steps; s++, first += n) {
+        n = wk__ragged_alive(&c->batch, s, n);
+        now = c->row->compose(wk_narrow(from_x, 0, first, n), wk_linear(now.h, in[at->w_hh], in[at->b_hh]), now);
+        wk_list_push(states, now.h);
+        now = part_with_ended(c, s, n, now, hs, cs);
+    }
+    wk_tensor *none = wk_zeros(WK_SHAPE(N * T, H), wk_dtype_of(in[at->x])), *y = none;
+    if (wk_list_length(states) > 0) y = wk_index_add(none, 0, c->places, wk_cat(states, 0));
+    out[0] = wk_reshape(y, WK_SHAPE(N, T, H));
+    if (wk_list_length(hs) == 0) wk_list_push(hs, now.h), wk_list_push(cs, now.c != NULL ? now.c : now.h);
+    out[1] = last_state(c, hs);
+    if (c->row->has_c) out[2] = last_state(c, cs);
+}
+
+void wk__recurrent_compose(const wk_recurrent *row, const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    wk_ctx *ctx = wk__ctx();
+    composition c = {.row = row, .in = in, .at = wk__recurrent_inputs(row)};
+    const wk_tensor *x = in[c.at.x], *lengths = in[c.at.lengths];
+    const wk_array *a = lengths != NULL ? &lengths->a : NULL;
+    const int64_t T = x->a.dims[1];
+    if (!wk__ragged_begin(ctx, a, x->a.dims[0], T, ((const wk_recurrent_attrs *)attrs)->reverse, &c.batch))
+        wk__fail(ctx, WK_ENOMEM, "a recurrent network in small operations", "out of memory");
+    else if (make_indices(&c, ctx, T))
+        run(&c, out);
+    wk__ragged_end(&c.batch);
+}

@@ -1,0 +1,228 @@
+/* recurrent_grad.c -- the gradient of rnn, lstm and gru by kernels: back through time (NOTE [Recurrent rows]). */
+#include "op/elementwise.h"
+#include "op/packed.h"
+#include "op/recurrence.h"
+
+typedef struct backward_run {
+    wk_recurrence run;
+    wk_backprop *b;
+    wk_recurrent_inputs at;
+    wk_packed_slot slots[WK__MAX_FIXED_INPUTS];
+    wk_places at_gy, at_gx;
+    const void *gates, *c_kept;                                   /* of the run forward */
+    void *dgates, *before, *x, *gx, *dh, *dc, *c0, *dbias, *work; /* before: h_{t-1} of all packed rows */
+} backward_run;
+
+static bool wants(const backward_run *g, int32_t i) { return i >= 0 && g->slots[i].slot != NULL; }
+
+static const wk_array *slot_of(const backward_run *g, int32_t i) { return wk__packed_slot_array(&g->slots[i]); }
+
+static bool adds(const backward_run *g, int32_t i) { return wk__packed_slot_add(&g->slots[i]); }
+
+/* Strides are no matter here. */
+static bool fine(const wk_array *x, int32_t i) { return (void)x, (void)i, true; }
+
+/* -------------------------------------------------------------------------------------------------- preparing --- */
+
+/* gx goes through a packed copy unless its rows lie evenly. */
+static bool packs_gx(const backward_run *g) {
+    int64_t apart;
+    return wants(g, g->at.x) && !wk__ragged_is_even(&g->run.batch, &g->at_gx, &apart);
+}
+
+static bool make_room(backward_run *g) {
+    wk_recurrence *r = &g->run;
+    const int64_t N = r->batch.rows, H = r->H, total = r->batch.total, width = r->row->columns * H;
+    const wk_node *node = g->b->node;
+    const wk_tensor *kept = node->saves & WK__SAVES_KEPT ? *wk__node_kept(node) : NULL;
+    bool good = true;
+    g->dgates = wk__scratch(r, total * width, &good);
+    g->before = wk__scratch(r, (total > N ? total : N) * H, &good);
+    g->x = wk__scratch(r, wants(g, g->at.w_ih) ? wk__packed_x_size(r) : 0, &good);
+    g->gx = wk__scratch(r, packs_gx(g) ? total * r->I : 0, &good);
+    g->dh = wk__scratch(r, N * H, &good);
+    g->dc = wk__scratch(r, r->row->has_c ? N * H : 0, &good);
+    g->c0 = wk__scratch(r, r->c0 != NULL ? N * H : 0, &good);
+    g->dbias = wk__scratch(r, width, &good);
+    g->work = wk__scratch(r, r->is_chain ? wk__rnn_chain_work(H) : 0, &good);
+    g->gates = kept != NULL ? kept->a.data : NULL;
+    g->c_kept = kept != NULL && r->row->has_c ? wk__elements(r, kept, total * width) : NULL;
+    return good;
+}
+
+/* The gradients of the last states, the states at the beginning, and those before each step. */
+static void fill_room(backward_run *g) {
+    static const double zero = 0;
+    const wk_recurrence *r = &g->run;
+    wk_tensor *const *gy = g->b->gy;
+    wk__ragged_sort(&r->batch, gy[1] != NULL ? &gy[1]->a : NULL, g->dh, r->H, r->dtype);
+    if (r->row->has_c) wk__ragged_sort(&r->batch, gy[2] != NULL ? &gy[2]->a : NULL, g->dc, r->H, r->dtype);
+    if (r->c0 != NULL) wk__ragged_sort(&r->batch, r->c0, g->c0, r->H, r->dtype);
+    wk__kernels->fill[r->dtype](r->row->columns * r->H, g->dbias, 1, &zero);
+    wk__ragged_sort(&r->batch, r->h0, g->before, r->H,
+                    r->dtype); /* rows of step 0 come first, then perhaps empty ones */
+    wk__ragged_pack(&r->batch, &r->at_y, true, g->before);
+}
+
+/* ---------------------------------------------------------------------------------------------------- the steps --- */
+
+static void run_chain(const backward_run *g) {
+    const wk_recurrence *r = &g->run;
+    wk__kernels->rnn_chain_grad[r->dtype](&(wk_rnn_chain_grad_args){
+        .T = r->batch.steps,
+        .H = r->H,
+        .out = wk__first_row(&r->batch, &r->at_y),
+        .gout = g->at_gy.base != NULL ? wk__first_row(&r->batch, &g->at_gy) : NULL,
+        .w_hh = r->w_hh->data,
+        .out_t = r->at_y.step,
+        .gout_t = g->at_gy.step,
+        .dh = g->dh,
+        .dgates = g->dgates,
+        .dbias = g->dbias,
+        .relu = r->row->is_relu,
+        .to_zero = !wants(g, g->at.h0),
+        .work = g->work,
+    });
+}
+
+/* Rows first .. of a packed array of H columns. */
+static const void *packed_h(const backward_run *g, const void *packed, int64_t first) {
+    return packed != NULL ? (const char *)packed + first * g->run.H * wk__dtype_nbytes[g->run.dtype] : NULL;
+}
+
+static void run_steps(const backward_run *g) {
+    const wk_recurrence *r = &g->run;
+    const int64_t H = r->H, G = r->row->gates * H;
+    wk_step_grad_kernel *step = r->row->step_grad(r->dtype);
+    const wk_mat w_hh = wk__matrix_of(r->w_hh);
+    for (int64_t s = r->batch.steps - 1, end = r->batch.total, n = 0; s >= 0; s--, end -= n) {
+        n = wk__ragged_alive(&r->batch, s, n);
+        const int64_t first = end - n, before = first - wk__ragged_alive(&r->batch, s - 1, n);
+        step(&(wk_step_grad_args){
+            .n = n,
+            .H = H,
+            .gates = g->gates != NULL ? wk__gate_columns(r, g->gates, first, n, 0, 0).data : NULL,
+            .h_before = packed_h(g, g->before, first),
+            .c_before = s > 0 ? packed_h(g, g->c_kept, before) : g->c0,
+            .c = packed_h(g, g->c_kept, first),
+            .out = wk__places_in(&r->at_y, s),
+            .gout = wk__places_in(&g->at_gy, s),
+            .out_row = r->at_y.row,
+            .gout_row = g->at_gy.row,
+            .out_at = r->at_y.at,
+            .gout_at = g->at_gy.at,
+            .dh = g->dh,
+            .dc = g->dc,
+            .dgates = wk__gate_columns(r, g->dgates, first, n, 0, 0).data,
+            .dbias = g->dbias,
+        });
+        const wk_mat d = wk__gate_columns(r, g->dgates, first, n, r->row->is_turned ? H : 0, G);
+        const wk_mat dh = wk__rows_of(r, g->dh, n, H, H);
+        if (s > 0 || wants(g, g->at.h0)) wk__gemm(r->ctx, &d, &w_hh, &dh, r->row->carries);
+    }
+}
+
+/* -------------------------------------------------------------------------------------------- all steps at once --- */
+
+/* gW_hh = d^T h_before. Without h0, the rows of step 0 are zeros. */
+static void recurrent_gradient(const backward_run *g) {
+    const wk_recurrence *r = &g->run;
+    const int64_t skipped = r->h0 == NULL && r->batch.total > 0 ? wk__ragged_alive(&r->batch, 0, 0) : 0;
+    const int64_t rows = r->batch.total - skipped;
+    const wk_mat d = wk__gate_columns(r, g->dgates, skipped, rows, r->row->is_turned ? r->H : 0, r->row->gates * r->H);
+    const wk_mat before = wk__rows_of(r, packed_h(g, g->before, skipped), rows, r->H, r->H), d_t = wk__transposed(&d);
+    const wk_mat gw = wk__matrix_of(slot_of(g, g->at.w_hh));
+    wk__gemm(r->ctx, &d_t, &before, &gw, adds(g, g->at.w_hh));
+}
+
+/* gW_ih = d^T x */
+static void input_weight_gradient(const backward_run *g) {
+    const wk_recurrence *r = &g->run;
+    const wk_mat x = wk__packed_x(r, g->x);
+    wk_gate_part part[2];
+    const int32_t parts = wk__gate_parts(r->row, r->H, part);
+    for (int32_t k = 0; k < parts; k++) {
+        const wk_mat d = wk__gate_columns(r, g->dgates, 0, r->batch.total, part[k].to, part[k].rows);
+        const wk_mat d_t = wk__transposed(&d);
+        const wk_mat gw = wk__rows_from(slot_of(g, g->at.w_ih), part[k].from, part[k].rows);
+        wk__gemm(r->ctx, &d_t, &x, &gw, adds(g, g->at.w_ih));
+    }
+}
+
+/* gx = d W_ih */
+static void input_gradient(const backward_run *g) {
+    const wk_recurrence *r = &g->run;
+    const bool add = adds(g, g->at.x), packs = packs_gx(g);
+    wk_mat gx = wk__rows_of(r, g->gx, r->batch.total, r->I, r->I);
+    wk_gate_part part[2];
+    const int32_t parts = wk__gate_parts(r->row, r->H, part);
+    if (!packs) {
+        wk__ragged_is_even(&r->batch, &g->at_gx, &gx.row);
+        gx.data = wk__first_row(&r->batch, &g->at_gx);
+        gx.col = g->at_gx.stride;
+    }
+    for (int32_t k = 0; k < parts; k++) {
+        const wk_mat d = wk__gate_columns(r, g->dgates, 0, r->batch.total, part[k].to, part[k].rows);
+        const wk_mat w = wk__rows_from(r->w_ih, part[k].from, part[k].rows);
+        wk__gemm(r->ctx, &d, &w, &gx, k > 0 || (add && !packs));
+    }
+    if (packs) wk__ragged_unpack(&r->batch, &g->at_gx, g->gx, add);
+    if (!add) wk__ragged_zero_ends(&r->batch, slot_of(g, g->at.x));
+}
+
+/* Blocks of the bias's gradient, in the order of the weights. */
+static void bias_gradient(const backward_run *g, int32_t i, const wk_gate_part *part, int32_t parts) {
+    const wk_array *slot = slot_of(g, i);
+    wk_unary_loop *put = (adds(g, i) ? wk__kernels->accumulate : wk__kernels->copy)[slot->dtype];
+    for (int32_t k = 0; k < parts; k++)
+        put(part[k].rows, wk__array_at(slot, part[k].from * slot->strides[0]), slot->strides[0],
+            (const char *)g->dbias + part[k].to * wk__dtype_nbytes[slot->dtype], 1);
+}
+
+static void gradients_at_end(const backward_run *g) {
+    const wk_recurrence *r = &g->run;
+    const wk_recurrent_inputs *at = &g->at;
+    wk_gate_part part[2], whole = {0, r->row->gates * r->H, r->row->is_turned ? r->H : 0};
+    const int32_t parts = wk__gate_parts(r->row, r->H, part);
+    if (wants(g, at->h0)) wk__ragged_unsort(&r->batch, slot_of(g, at->h0), g->dh, adds(g, at->h0));
+    if (wants(g, at->c0)) wk__ragged_unsort(&r->batch, slot_of(g, at->c0), g->dc, adds(g, at->c0));
+    if (wants(g, at->w_hh)) recurrent_gradient(g);
+    if (wants(g, at->w_ih)) input_weight_gradient(g);
+    if (wants(g, at->b_ih)) bias_gradient(g, at->b_ih, part, parts);
+    if (wants(g, at->b_hh)) bias_gradient(g, at->b_hh, &whole, 1);
+    if (wants(g, at->x)) input_gradient(g);
+}
+
+/* ------------------------------------------------------------------------------------------------------ the row --- */
+
+static bool begin(backward_run *g, const wk_recurrent *row, int32_t *slots_begun) {
+    wk_backprop *b = g->b;
+    const wk_node *node = b->node;
+    const wk_array *arrays[WK__MAX_FIXED_INPUTS];
+    wk_recurrence *r = &g->run;
+    for (int32_t i = 0; i < g->at.count; i++) arrays[i] = node->in[i].saved != NULL ? wk__saved_in(b, i) : NULL;
+    bool good = wk__recurrence_begin(r, b->ctx, row, node->attrs, arrays, wk__saved_out(b, 0));
+    if (!good) wk__fail(b->ctx, WK_ENOMEM, node->op->name, "out of memory");
+    for (int32_t i = 0; i < g->at.count && good; i++, ++*slots_begun)
+        good = wk__packed_slot_begin(b, i, g->slots, fine);
+    if (!good) return false;
+    g->at_gy = wk__ragged_places(&r->batch, 2, b->gy[0] != NULL ? &b->gy[0]->a : NULL);
+    g->at_gx = wk__ragged_places(&r->batch, 3, wants(g, g->at.x) ? slot_of(g, g->at.x) : NULL);
+    return make_room(g) || wk__fail(b->ctx, WK_ENOMEM, node->op->name, "out of memory") == WK_OK;
+}
+
+bool wk__recurrent_grad(wk_backprop *b, const wk_recurrent *row) {
+    backward_run g = {.b = b, .at = wk__recurrent_inputs(row)};
+    int32_t slots_begun = 0;
+    if (begin(&g, row, &slots_begun)) {
+        fill_room(&g);
+        if (g.run.is_chain)
+            run_chain(&g);
+        else
+            run_steps(&g);
+        gradients_at_end(&g);
+    }
+    for (int32_t i = 0; i < slots_begun; i++) wk__packed_slot_end(&g.slots[i]);
+    wk__recurrence_end(&g.run);
+    return true;
+}

@@ -1,0 +1,250 @@
+/* test_recurrent.c -- RNN, LSTM and GRU over rows of several lengths, what they refuse, how they start and print. Their
+ * numbers are held to PyTorch's by test_ops.c (a layer in one direction) and test_layers.c (modules). */
+#include "support.h"
+
+enum { RNN, LSTM, GRU, KINDS };
+static const int64_t blocks[] = {1, 4, 3};
+
+enum { N = 5, T = 6, I = 3, H = 4 };
+static const int64_t several[N] = {2, 6, 0, 4, 2};
+
+/* A layer's weights, requiring gradients. */
+typedef struct layer {
+    wk_tensor *w_ih, *w_hh, *b_ih, *b_hh;
+} layer;
+
+static layer layer_new(int kind, wk_dtype dtype) {
+    const int64_t rows = blocks[kind] * H;
+    layer l = {wk_uniform(-0.5, 0.5, WK_SHAPE(rows, I), dtype), wk_uniform(-0.5, 0.5, WK_SHAPE(rows, H), dtype),
+               wk_uniform(-0.5, 0.5, WK_SHAPE(rows), dtype), wk_uniform(-0.5, 0.5, WK_SHAPE(rows), dtype)};
+    wk_requires_grad_(l.w_ih, true), wk_requires_grad_(l.w_hh, true);
+    wk_requires_grad_(l.b_ih, true), wk_requires_grad_(l.b_hh, true);
+    return l;
+}
+
+static wk_tensor *run(int kind, const layer *l, wk_tensor *x, wk_tensor *lengths, wk_tensor *h0, bool reverse,
+                      wk_tensor **hn) {
+    wk_tensor *cn;
+    if (kind == RNN) return wk_rnn(x, lengths, h0, l->w_ih, l->w_hh, l->b_ih, l->b_hh, false, reverse, hn);
+    if (kind == GRU) return wk_gru(x, lengths, h0, l->w_ih, l->w_hh, l->b_ih, l->b_hh, reverse, hn);
+    return wk_lstm(x, lengths, h0, h0, l->w_ih, l->w_hh, l->b_ih, l->b_hh, reverse, hn, &cn);
+}
+
+static wk_tensor *lengths_of(const int64_t *values, int64_t n) { return wk_from_data(values, WK_SHAPE(n), WK_I64); }
+
+static void assert_same(wk_tensor *a, wk_tensor *b, double tolerance, const char *what) {
+    assert_non_null(a), assert_non_null(b);
+    assert_int_equal(wk_numel(a), wk_numel(b));
+    wk_tensor *worst = wk_numel(a) > 0 ? wk_max(wk_abs(wk_sub(wk_cast(a, WK_F64), wk_cast(b, WK_F64)))) : NULL;
+    if (worst != NULL) assert_close(wk_item(worst), 0, tolerance, what);
+}
+
+/* x whose rows are NaN behind their ends: nothing may look there. */
+static wk_tensor *poisoned(wk_dtype dtype, const int64_t *lengths) {
+    wk_tensor *x = wk_randn(WK_SHAPE(N, T, I), dtype);
+    for (int64_t b = 0; b < N; b++)
+        if (lengths[b] < T)
+            wk_copy_(wk_narrow(wk_select(x, 0, b), 0, lengths[b], T - lengths[b]), wk_scalar(NAN, dtype));
+    return wk_requires_grad_(x, true);
+}
+
+/* Each row as it comes out alone: states, last state and gradients. */
+static void rows_are_as_if_alone(int kind, wk_dtype dtype, bool reverse, double tolerance) {
+    WK_SCOPE;
+    const layer l = layer_new(kind, dtype);
+    wk_tensor *x = poisoned(dtype, several), *h0 = wk_requires_grad_(wk_randn(WK_SHAPE(1, N, H), dtype), true), *hn;
+    wk_tensor *weight = wk_randn(WK_SHAPE(N, T, H), dtype), *last_weight = wk_randn(WK_SHAPE(1, N, H), dtype);
+    wk_tensor *y = run(kind, &l, x, lengths_of(several, N), h0, reverse, &hn), *total = NULL, *gx[3], *alone[3];
+    wk_tensor *loss = wk_add(wk_sum(wk_mul(y, weight)), wk_sum(wk_mul(hn, last_weight)));
+    for (int64_t b = 0; b < N; b++) {
+        wk_tensor *last, *row = wk_narrow(wk_narrow(x, 0, b, 1), 1, 0, several[b]);
+        wk_tensor *out = run(kind, &l, row, NULL, wk_narrow(h0, 1, b, 1), reverse, &last);
+        assert_same(wk_narrow(wk_narrow(y, 0, b, 1), 1, 0, several[b]), out, tolerance, "states");
+        assert_same(wk_narrow(hn, 1, b, 1), last, tolerance, "last state");
+        wk_tensor *rest = wk_narrow(wk_narrow(y, 0, b, 1), 1, several[b], T - several[b]);
+        if (several[b] < T) assert_close(wk_item(wk_max(wk_abs(rest))), 0, 0, "behind the end");
+        wk_tensor *part = wk_sum(wk_mul(out, wk_narrow(wk_narrow(weight, 0, b, 1), 1, 0, several[b])));
+        part = wk_add(part, wk_sum(wk_mul(last, wk_narrow(last_weight, 1, b, 1))));
+        total = total != NULL ? wk_add(total, part) : part;
+    }
+    wk_tensor *of[] = {x, h0, l.w_hh};
+    wk_grad(loss, of, 3, gx, 0);
+    wk_grad(total, of, 3, alone, 0);
+    for (int i = 0; i < 3; i++) assert_same(gx[i], alone[i], 40 * tolerance, "gradient");
+    assert_ok();
+}
+
+static void each_row_as_if_alone(void **state) {
+    (void)state;
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int reverse = 0; reverse < 2; reverse++) {
+            rows_are_as_if_alone(kind, WK_F64, reverse, 1e-15);
+            rows_are_as_if_alone(kind, WK_F32, reverse, 1e-6);
+        }
+}
+
+/* By kernels and by small operations, with a graph and without, twice with the graph retained. */
+static void gradients_agree(void **state) {
+    (void)state;
+    for (int kind = 0; kind < KINDS; kind++) {
+        WK_SCOPE;
+        const layer l = layer_new(kind, WK_F64);
+        wk_tensor *x = poisoned(WK_F64, several), *of[] = {x, l.w_ih, l.w_hh, l.b_ih, l.b_hh}, *a[5], *b[5], *c[5], *hn;
+        wk_tensor *y = run(kind, &l, x, lengths_of(several, N), NULL, kind == GRU, &hn);
+        wk_tensor *loss = wk_add(wk_sum(wk_square(y)), wk_sum(hn));
+        wk_grad(loss, of, 5, a, WK_RETAIN_GRAPH);
+        wk_grad(loss, of, 5, b, WK_RETAIN_GRAPH);
+        wk_grad(loss, of, 5, c, WK_CREATE_GRAPH);
+        for (int i = 0; i < 5; i++) assert_same(a[i], b[i], 0, "again");
+        for (int i = 0; i < 5; i++) assert_same(a[i], c[i], 1e-14, "small operations");
+        assert_ok();
+    }
+}
+
+static void nothing_to_do(void **state) {
+    (void)state;
+    static const int64_t none[N] = {0};
+    for (int kind = 0; kind < KINDS; kind++) {
+        WK_SCOPE;
+        const layer l = layer_new(kind, WK_F32);
+        wk_tensor *h0 = wk_requires_grad_(wk_randn(WK_SHAPE(1, N, H), WK_F32), true), *hn, *y;
+        y = run(kind, &l, wk_ones(WK_SHAPE(N, T, I), WK_F32), lengths_of(none, N), h0, false, &hn);
+        assert_same(hn, h0, 0, "no steps");
+        wk_backward(wk_add(wk_sum(hn), wk_sum(y)));
+        assert_close(wk_item(wk_sum(wk_grad_of(h0))), N * H, 0, "goes through");
+        assert_close(wk_item(wk_sum(wk_abs(wk_grad_of(l.w_hh)))), 0, 0, "nothing");
+        y = run(kind, &l, wk_ones(WK_SHAPE(N, 0, I), WK_F32), NULL, h0, true, &hn);
+        assert_int_equal(wk_numel(y), 0);
+        assert_same(hn, h0, 0, "no steps");
+        y = run(kind, &l, wk_ones(WK_SHAPE(0, T, I), WK_F32), lengths_of(none, 0), NULL, true, &hn);
+        assert_int_equal(wk_numel(y) + wk_numel(hn), 0);
+        wk_backward(wk_sum(y));
+        assert_ok();
+    }
+}
+
+/* Halves are computed in f32; lengths stay what they are. */
+static void halves(void **state) {
+    (void)state;
+    WK_SCOPE;
+    const layer f = layer_new(LSTM, WK_F32);
+    const layer l = {wk_cast(f.w_ih, WK_BF16), wk_cast(f.w_hh, WK_BF16), wk_cast(f.b_ih, WK_BF16),
+                     wk_cast(f.b_hh, WK_BF16)};
+    const layer wide = {wk_cast(l.w_ih, WK_F32), wk_cast(l.w_hh, WK_F32), wk_cast(l.b_ih, WK_F32),
+                        wk_cast(l.b_hh, WK_F32)};
+    wk_tensor *x = wk_ones(WK_SHAPE(N, T, I), WK_BF16), *hn, *hn_wide;
+    wk_tensor *y = run(LSTM, &l, x, lengths_of(several, N), NULL, false, &hn);
+    assert_int_equal(wk_dtype_of(y), WK_BF16);
+    run(LSTM, &wide, wk_cast(x, WK_F32), lengths_of(several, N), NULL, false, &hn_wide);
+    assert_same(hn, wk_cast(hn_wide, WK_BF16), 0, "rounded once");
+    assert_ok();
+}
+
+static void what_is_refused(void **state) {
+    (void)state;
+    WK_SCOPE;
+    static const int64_t long_one[2] = {3, 5}, negative[2] = {-1, 2};
+    const layer l = layer_new(LSTM, WK_F32);
+    wk_tensor *x = wk_ones(WK_SHAPE(2, 4, I), WK_F32), *h0 = wk_zeros(WK_SHAPE(1, 2, H), WK_F32), *hn = x, *cn = x;
+    assert_null(run(LSTM, &l, x, lengths_of(long_one, 2), NULL, false, &hn));
+    assert_fails(WK_EINVAL, "lstm: lengths[1] is 5 and must be from 0 to 4, the steps of x");
+    assert_null(run(LSTM, &l, x, lengths_of(negative, 2), NULL, false, &hn));
+    assert_fails(WK_EINVAL, "lstm: lengths[0] is -1 and must be from 0 to 4, the steps of x");
+    assert_null(run(LSTM, &l, x, lengths_of(several, N), NULL, false, &hn));
+    assert_fails(WK_ESHAPE, "lstm: lengths is (5) and must be (2)");
+    assert_null(run(LSTM, &l, x, wk_ones(WK_SHAPE(2), WK_F32), NULL, false, &hn));
+    assert_fails(WK_EDTYPE, "lstm: lengths has type f32, not i64: wk_cast it");
+    assert_null(wk_lstm(x, NULL, h0, NULL, l.w_ih, l.w_hh, l.b_ih, l.b_hh, false, &hn, &cn));
+    assert_null(cn);
+    assert_fails(WK_EINVAL, "lstm: h0 and c0 come together or not at all");
+    assert_null(wk_lstm(x, NULL, h0, h0, l.w_ih, l.w_hh, l.b_ih, NULL, false, &hn, &cn));
+    assert_fails(WK_EINVAL, "lstm: b_ih and b_hh come together or not at all");
+    assert_null(wk_gru(x, NULL, h0, l.w_ih, l.w_hh, NULL, NULL, false, &hn));
+    assert_fails(WK_ESHAPE, "gru: w_ih is (16,3) and must be (3 H,I)");
+    assert_null(wk_lstm(x, NULL, NULL, NULL, l.w_hh, l.w_hh, NULL, NULL, false, &hn, &cn));
+    assert_fails(WK_ESHAPE, "lstm: w_ih is (16,4) and must be (16,3)");
+}
+
+static void what_modules_refuse(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_rnn_options o = WK_RNN_OPTIONS;
+    o.nonlinearity = WK_RNN_RELU;
+    assert_null(wk_gru_new(NULL, NULL, 2, 3, &o));
+    assert_fails(WK_EINVAL, "gru_new: only RNN and RNNCell have another nonlinearity than tanh");
+    o.nonlinearity = WK_RNN_TANH;
+    o.dropout = 0.5;
+    assert_null(wk_lstm_cell_new(NULL, NULL, 2, 3, &o));
+    assert_fails(WK_EINVAL, "lstm_cell_new: dropout is 0.5, but a cell has no layers to drop between");
+    o.num_layers = 2;
+    wk_module *lstm = wk_lstm_new(NULL, NULL, 2, 3, &o);
+    wk_tensor *x = wk_ones(WK_SHAPE(4, 5, 2), WK_F32), *h = wk_ones(WK_SHAPE(2, 5, 3), WK_F32), *hn, *cn = x;
+    assert_null(wk_lstm_forward(lstm, x, h, wk_ones(WK_SHAPE(1, 5, 3), WK_F32), &hn, &cn));
+    assert_null(cn);
+    assert_fails(WK_ESHAPE, "lstm_forward: c0 is (1,5,3) and must have 2 states, one for each layer and direction");
+    assert_null(wk_gru_forward(lstm, x, h, &hn));
+    assert_fails(WK_EINVAL, "gru_forward: m is LSTM, not a module of class GRU");
+    assert_null(wk_lstm_cell_forward(lstm, x, h, h, &cn));
+    assert_fails(WK_EINVAL, "lstm_cell_forward: m is LSTM, not a module of class LSTMCell");
+    assert_null(wk_forward(lstm, x));
+    assert_fails(
+        WK_EINVAL,
+        "forward: m is LSTM, which has no forward with one input and output: call its own function, or its children");
+    wk_module_free(lstm);
+}
+
+/* Lengths are data that the gradient reads again: changed meanwhile, they are refused. */
+static void lengths_that_change(void **state) {
+    (void)state;
+    WK_SCOPE;
+    const layer l = layer_new(GRU, WK_F32);
+    wk_tensor *lengths = lengths_of(several, N), *hn;
+    wk_tensor *y = run(GRU, &l, wk_ones(WK_SHAPE(N, T, I), WK_F32), lengths, NULL, false, &hn);
+    wk_copy_(lengths, wk_zeros(WK_SHAPE(N), WK_I64));
+    assert_int_equal(wk_backward(wk_sum(y)), WK_EVERSION);
+    wk_check(NULL);
+}
+
+/* What torch.manual_seed(13); torch.nn.LSTM(1, 1) has, and GRU(1, 1) as far as it goes. */
+static void first_weights(void **state) {
+    (void)state;
+    static const float expected[] = {-0x1.a1fab8p-1f, -0x1.51d4p-5f,   0x1.3e0128p-1f,  -0x1.f087cp-1f,
+                                     -0x1.f05468p-1f, 0x1.a8362p-3f,   -0x1.12a43p-1f,  0x1.740264p-1f,
+                                     0x1.f18bbp-1f,   -0x1.35c118p-1f, -0x1.ab0074p-1f, -0x1.31c66p-3f,
+                                     0x1.a8d3dp-1f,   -0x1.49608p-5f,  0x1.1cf84p-4f,   -0x1.d8229p-2f};
+    static const char *const names[] = {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"};
+    for (int kind = LSTM; kind <= GRU; kind++) {
+        wk_manual_seed(13);
+        wk_module *m = kind == LSTM ? wk_lstm_new(NULL, NULL, 1, 1, NULL) : wk_gru_new(NULL, NULL, 1, 1, NULL);
+        const size_t rows = (size_t)blocks[kind];
+        for (size_t p = 0; p < 4; p++)
+            assert_memory_equal(wk_data(wk_module_parameter(m, names[p])), expected + p * rows, rows * sizeof(float));
+        wk_module_free(m);
+    }
+    assert_ok();
+}
+
+static void assert_text(wk_module *m, const char *expected) {
+    char text[200];
+    wk_module_to_text(m, text, sizeof text);
+    assert_string_equal(text, expected);
+    wk_module_free(m);
+}
+
+static void printed_as_pytorch_prints_them(void **state) {
+    (void)state;
+    wk_rnn_options o = WK_RNN_OPTIONS;
+    assert_text(wk_lstm_cell_new(NULL, NULL, 2, 3, NULL), "LSTMCell(2, 3)");
+    o.bias = 0;
+    assert_text(wk_gru_cell_new(NULL, NULL, 2, 3, &o), "GRUCell(2, 3, bias=False)");
+    o.num_layers = 2;
+    o.bidirectional = 1;
+    assert_text(wk_lstm_new(NULL, NULL, 2, 3, &o), "LSTM(2, 3, num_layers=2, bias=False, bidirectional=True)");
+    assert_text(wk_gru_new(NULL, NULL, 2, 3, NULL), "GRU(2, 3)");
+    assert_ok();
+}
+
+WK_TEST_MAIN("recurrent", cmocka_unit_test(each_row_as_if_alone), cmocka_unit_test(gradients_agree),
+             cmocka_unit_test(nothing_to_do), cmocka_unit_test(halves), cmocka_unit_test(what_is_refused),
+             cmocka_unit_test(what_modules_refuse), cmocka_unit_test(lengths_that_change),
+             cmocka_unit_test(first_weights), cmocka_unit_test(printed_as_pytorch_prints_them))
