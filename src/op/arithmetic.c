@@ -94,8 +94,9 @@ static void mul_grad_input(wk_backprop *b, int32_t i, const wk_array *other,
     wk_array room;
     bool add;
     const wk_array *gx = slot_of(b, i, &room, &add);
+    if (gx == NULL) return;
     wk_binary_loop *kernel = add ? wk__kernels->mul_add[g->dtype] : wk__kernels->mul[g->dtype];
-    if (gx != NULL) wk__binary_alike(wk__slot_alike(b, gx, &room), kernel, gx, g, other);
+    wk__binary_alike(wk__slot_alike(b, gx, &room), kernel, gx, g, other);
 }
 
 static bool mul_grad(wk_backprop *b) {

@@ -11,8 +11,9 @@ static bool grad(wk_backprop *b) {
     wk_array room;
     bool add;
     const wk_array *gx = wk__slot_in_gy(b, 0, &room, &add);
+    if (gx == NULL) return true;
     wk_binary_loop *kernel = add ? wk__kernels->tanh_grad_add[g->dtype] : wk__kernels->tanh_grad[g->dtype];
-    if (gx != NULL) wk__binary_alike(wk__slot_alike(b, gx, &room), kernel, gx, g, wk__saved_out(b, 0));
+    wk__binary_alike(wk__slot_alike(b, gx, &room), kernel, gx, g, wk__saved_out(b, 0));
     return true;
 }
 
