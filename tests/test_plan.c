@@ -265,6 +265,37 @@ static void chains(void **state) {
     }
 }
 
+/* The weight is cast and made contiguous once, and again when it has changed. */
+static bool constants_step(void *user, wk_tensor *const *in, wk_tensor **out) {
+    WK_NO_GRAD;
+    wk_tensor *w = wk_contiguous(wk_transpose(wk_cast(user, WK_F32), 0, 1));
+    wk_tensor *zeros = wk_zeros_like(w);
+    out[0] = wk_add(wk_linear(in[0], wk_exp(w), NULL), wk_sum(zeros));
+    return true;
+}
+
+static void constants(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *w = wk_cast(wk_randn(WK_SHAPE(5, 7), WK_F32), WK_F16), *x = wk_randn(WK_SHAPE(3, 5), WK_F32);
+    wk_plan *plan = wk_plan_new(constants_step, w, 1, 1, NULL);
+    for (int i = 0; i < 6; i++) {
+        wk_tensor *eager, *by_plan;
+        if (i == 3) wk_copy_(w, wk_cast(wk_randn(WK_SHAPE(5, 7), WK_F32), WK_F16));
+        if (i == 4) x = wk_randn(WK_SHAPE(3, 5), WK_F32);
+        constants_step(w, &x, &eager);
+        wk_plan_run(plan, &x, &by_plan);
+        assert_ok();
+        assert_memory_equal(wk_data(eager), wk_data(by_plan), 3 * 7 * sizeof(float));
+    }
+    char text[4096];
+    wk_plan_text(plan, text, sizeof text);
+    assert_non_null(strstr(text, "once: cast/convert"));
+    assert_non_null(strstr(text, "once: exp/exp"));
+    assert_null(strstr(text, "once: linear/gemm"));
+    wk_plan_free(plan);
+}
+
 /* A plan's buffers take no more than the step took at its peak. */
 static void memory(void **state) {
     (void)state;
@@ -349,7 +380,8 @@ static void beside_other_threads(void **state) {
     assert_int_equal((intptr_t)status, WK_OK);
 }
 
-WK_TEST_MAIN("plans", cmocka_unit_test(chains), cmocka_unit_test(memory), cmocka_unit_test(memory_runs_out),
-             cmocka_unit_test(beside_other_threads), cmocka_unit_test(every_length_its_own),
-             cmocka_unit_test(one_for_every_length), cmocka_unit_test(least_recently_used_goes),
-             cmocka_unit_test(what_a_plan_cannot), cmocka_unit_test(tensors_from_outside), cmocka_unit_test(frozen))
+WK_TEST_MAIN("plans", cmocka_unit_test(chains), cmocka_unit_test(constants), cmocka_unit_test(memory),
+             cmocka_unit_test(memory_runs_out), cmocka_unit_test(beside_other_threads),
+             cmocka_unit_test(every_length_its_own), cmocka_unit_test(one_for_every_length),
+             cmocka_unit_test(least_recently_used_goes), cmocka_unit_test(what_a_plan_cannot),
+             cmocka_unit_test(tensors_from_outside), cmocka_unit_test(frozen))

@@ -122,7 +122,8 @@ WK_API void wk_plan_stats_of(const wk_plan *plan, wk_plan_stats *stats);
 
 /* What the plan ran last, as text for people: a line for each call, with row, kernel and arguments; `T` is the number
  * of trips and `u` the trip of a loop, L, in and out are buffers, inputs and outputs, a bar is before what runs a block
- * at a time. Returns its length, as snprintf does; what does not fit is cut off. Empty before the first run. */
+ * at a time, `once:` before what is computed from constants alone. Returns its length, as snprintf does; what does not
+ * fit is cut off. Empty before the first run. */
 WK_API size_t wk_plan_text(const wk_plan *plan, char *text, size_t nbytes);
 
 WK_END_DECLS

@@ -11,18 +11,18 @@ typedef struct binding {
     const wk_program *p;
     int64_t T;
     char *memory;
-    size_t *slot_begins;
+    size_t *slot_begins, *constant_begins;
     size_t scratch_begin, scratch_nbytes;
 } binding;
 
 static size_t rounded(int64_t nbytes) { return ((size_t)nbytes + WK__LINE - 1) / WK__LINE * WK__LINE; }
 
-static const wk_family *family_of(const binding *of, const wk_formula *formula) {
-    return &WK_ITEMS(const wk_family, of->p->families)[formula->id];
+static const wk_plan_family *family_of(const binding *of, const wk_formula *formula) {
+    return &WK_ITEMS(const wk_plan_family, of->p->families)[formula->id];
 }
 
-static int64_t pitch(const binding *of, const wk_family *family) {
-    return (int64_t)rounded(wk__at(family->nbytes, of->T));
+static int64_t pitch(const binding *of, const wk_plan_family *family) {
+    return (int64_t)rounded(wk__affine_at(family->nbytes, of->T));
 }
 
 /* Where slots begin; the end of the last is where scratch begins. */
@@ -31,8 +31,8 @@ static bool lay_out(binding *of) {
     of->slot_begins = calloc((size_t)p->slot_count + 1, sizeof *of->slot_begins);
     if (of->slot_begins == NULL) return false;
     for (int64_t k = 0; k < p->families.count; k++) {
-        const wk_family *family = &WK_ITEMS(const wk_family, p->families)[k];
-        const int64_t members = family->block < 0 ? wk__at(family->members, of->T) : 0;
+        const wk_plan_family *family = &WK_ITEMS(const wk_plan_family, p->families)[k];
+        const int64_t members = family->block < 0 && !family->constant ? wk__affine_at(family->members, of->T) : 0;
         const size_t nbytes = members > 0 ? (size_t)(pitch(of, family) * members) : 0;
         if (nbytes > of->slot_begins[family->slot]) of->slot_begins[family->slot] = nbytes;
     }
@@ -46,22 +46,43 @@ static bool lay_out(binding *of) {
     return true;
 }
 
+/* Constants lie one after another in memory of their own. */
+static bool lay_out_constants(binding *of) {
+    const wk_growing *families = &of->p->families;
+    size_t at = 0;
+    of->constant_begins = calloc((size_t)families->count + 1, sizeof *of->constant_begins);
+    if (of->constant_begins == NULL) return false;
+    for (int64_t k = 0; k < families->count; k++) {
+        const wk_plan_family *family = &WK_ITEMS(const wk_plan_family, *families)[k];
+        of->constant_begins[k] = at;
+        if (family->constant) at += (size_t)pitch(of, family);
+    }
+    wk_bound *b = of->b;
+    if (at <= b->constant_nbytes) return true;
+    if (b->constants != NULL) wk__heap_system_free(&b->ctx->heap, b->constants, b->constant_nbytes);
+    b->constants = wk__heap_system_alloc(&b->ctx->heap, at, WK__LINE);
+    b->constant_nbytes = b->constants != NULL ? at : 0;
+    return b->constants != NULL;
+}
+
 /* A number, or a place without the address of its space. */
 static wk_word number_of(const binding *of, const wk_formula *formula) {
-    wk_word word = {.i = wk__at(formula->value, of->T)};
+    wk_word word = {.i = wk__affine_at(formula->value, of->T)};
     if (formula->space == WK__REAL && formula->numerator != 0) word.f = formula->numerator / (double)word.i;
     if (formula->space == WK__LOCAL) {
-        const wk_family *family = family_of(of, formula);
+        const wk_plan_family *family = family_of(of, formula);
+        if (family->constant) return (wk_word){.i = word.i + (int64_t)of->constant_begins[formula->id]};
         if (family->block >= 0) return (wk_word){.i = (int64_t)of->scratch_begin + family->block * WK__BLOCK_NBYTES};
-        word.i += wk__at(formula->member, of->T) * pitch(of, family) + (int64_t)of->slot_begins[family->slot];
+        word.i += wk__affine_at(formula->member, of->T) * pitch(of, family) + (int64_t)of->slot_begins[family->slot];
     }
     return word;
 }
 
 static int64_t step_of(const binding *of, const wk_formula *formula) {
-    int64_t step = wk__at(formula->step, of->T);
+    int64_t step = wk__affine_at(formula->step, of->T);
     if (formula->space == WK__REAL) return 0;
-    if (formula->space == WK__LOCAL && family_of(of, formula)->block >= 0) return 0;
+    if (formula->space == WK__LOCAL && (family_of(of, formula)->block >= 0 || family_of(of, formula)->constant))
+        return step;
     if (formula->space == WK__LOCAL) step += formula->member_step * pitch(of, family_of(of, formula));
     return step;
 }
@@ -91,19 +112,20 @@ static bool bind_words(binding *of) {
 }
 
 /* The arena moves when it grows. */
-static bool make_room(const binding *of, wk_ctx *ctx, wk_arena *arena) {
+static bool make_room(const binding *of, wk_ctx *ctx, wk_plan_arena *arena) {
     const size_t nbytes = of->scratch_begin + of->scratch_nbytes + WK__LINE;
     of->b->buffer_nbytes = nbytes;
     if (nbytes <= arena->nbytes) return true;
     char *memory = wk__heap_system_alloc(&ctx->heap, rounded((int64_t)nbytes), WK__LINE);
     if (memory == NULL) return false;
     if (arena->memory != NULL) wk__heap_system_free(&ctx->heap, arena->memory, arena->nbytes);
-    *arena = (wk_arena){memory, rounded((int64_t)nbytes), arena->moves + 1};
+    *arena = (wk_plan_arena){memory, rounded((int64_t)nbytes), arena->moves + 1};
     return true;
 }
 
 static bool bind_address(binding *of, const wk_recorded_call *call, const wk_formula *formula, wk_word *word) {
-    if (formula->space == WK__LOCAL) word->p = of->memory + word->i;
+    if (formula->space == WK__LOCAL)
+        word->p = (family_of(of, formula)->constant ? of->b->constants : of->memory) + word->i;
     if (formula->space == WK__SCRATCH)
         word->p =
             call->noted.signature->scratch(
@@ -121,7 +143,7 @@ static bool add_step(binding *of, int64_t c) {
     const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, of->p->calls)[c];
     const wk_chain *chain = wk__chain_of(of->p, c);
     if (chain != NULL) return c > chain->first || wk__chain_bind(of->b, of->p, chain);
-    wk_bound_step *step = WK_PUSH(wk_bound_step, of->b->steps);
+    wk_bound_step *step = WK_PUSH(wk_bound_step, *(call->hoisted ? &of->b->hoisted : &of->b->steps));
     if (step == NULL) return false;
     const wk_word *words = WK_ITEMS(const wk_word, of->b->words) + call->first_word;
     *step = (wk_bound_step){call->noted.signature->call, call->noted.function, words, call->noted.may_fail};
@@ -144,8 +166,8 @@ static bool bind_call(binding *of, int64_t c, bool repeats) {
     return true;
 }
 
-static bool bind_loop(binding *of, const wk_loop *loop) {
-    const int64_t trips = wk__at(loop->trips, of->T);
+static bool bind_loop(binding *of, const wk_plan_loop *loop) {
+    const int64_t trips = wk__affine_at(loop->trips, of->T);
     if (trips <= 0) return true;
     const int64_t first_bump = of->b->bumps.count, first = of->b->steps.count;
     for (int32_t c = loop->first; c < loop->first + loop->count; c++)
@@ -163,35 +185,55 @@ static bool bind_loop(binding *of, const wk_loop *loop) {
     return bound != NULL;
 }
 
-static bool bind_all(binding *of, wk_ctx *ctx, wk_arena *arena) {
-    if (!lay_out(of) || !bind_words(of) || !wk__chains_reserve(of->b, of->p) || !make_room(of, ctx, arena))
+static bool bind_all(binding *of, wk_ctx *ctx, wk_plan_arena *arena) {
+    if (!lay_out(of) || !lay_out_constants(of) || !bind_words(of) || !wk__chains_reserve(of->b, of->p) ||
+        !make_room(of, ctx, arena))
         return false;
     of->memory = arena->memory;
     for (int64_t l = 0; l < of->p->loops.count; l++)
-        if (!bind_loop(of, &WK_ITEMS(const wk_loop, of->p->loops)[l])) return false;
+        if (!bind_loop(of, &WK_ITEMS(const wk_plan_loop, of->p->loops)[l])) return false;
     of->b->T = of->T;
     of->b->moves = arena->moves;
     return true;
 }
 
-#define LISTS(b) \
-    { &(b)->steps, &(b)->words, &(b)->loops, &(b)->bumps, &(b)->patches, &(b)->chains, &(b)->links, &(b)->advances }
+#define LISTS(b)                                                                                            \
+    {                                                                                                       \
+        &(b)->steps, &(b)->words, &(b)->loops, &(b)->bumps, &(b)->patches, &(b)->chains, &(b)->links,       \
+            &(b)->advances, &(b)->hoisted                                                                   \
+    }
 
-bool wk__bind(wk_bound *b, const wk_program *p, int64_t T, wk_ctx *ctx, wk_arena *arena) {
+bool wk__plan_bind(wk_bound *b, const wk_program *p, int64_t T, wk_ctx *ctx, wk_plan_arena *arena) {
     wk_growing *const lists[] = LISTS(b);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) lists[i]->count = 0;
     b->moves = 0;
+    b->seen = UINT64_MAX;
+    b->ctx = ctx;
     binding of = {.b = b, .p = p, .T = T};
     const bool fine = bind_all(&of, ctx, arena);
     if (!fine) wk__fail(ctx, WK_ENOMEM, "plan", "out of memory");
     free(of.slot_begins);
+    free(of.constant_begins);
     return fine;
 }
 
 void wk__bound_free(wk_bound *b) {
     wk_growing *const lists[] = LISTS(b);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) wk__growing_free(lists[i]);
+    if (b->constants != NULL) wk__heap_system_free(&b->ctx->heap, b->constants, b->constant_nbytes);
     *b = (wk_bound){0};
+}
+
+void wk__bound_constants(wk_bound *b, const wk_program *p) {
+    uint64_t versions = 0;
+    for (int64_t i = 0; i < p->base->externals.count; i++)
+        versions += WK_ITEMS(const wk_plan_external, p->base->externals)[i].tensor->storage->version;
+    if (wk_likely(versions == b->seen)) return;
+    for (int64_t s = 0; s < b->hoisted.count; s++) {
+        const wk_bound_step *step = &WK_ITEMS(const wk_bound_step, b->hoisted)[s];
+        step->call(step->function, step->words);
+    }
+    b->seen = versions;
 }
 
 /* ------------------------------------------------------------------------------------------------------ running --- */

@@ -5,11 +5,11 @@
 #include "plan/program.h"
 
 /* Memory for the buffers of whichever program runs; no run leaves anything in it for the next. */
-typedef struct wk_arena {
+typedef struct wk_plan_arena {
     char *memory;
     size_t nbytes;
     uint32_t moves; /* counts how often it got another address */
-} wk_arena;
+} wk_plan_arena;
 
 typedef struct wk_bound_step {
     void (*call)(wk_any_function *function, const wk_word *words);
@@ -36,14 +36,14 @@ typedef struct wk_advance {
     int64_t element_nbytes; /* times the elements of the block */
 } wk_advance;
 
-typedef struct wk_link {
+typedef struct wk_chain_link {
     wk_bound_step step;
     wk_word *n;
     int64_t first_advance, advance_count;
-} wk_link;
+} wk_chain_link;
 
 typedef struct wk_bound_chain {
-    const wk_link *links;
+    const wk_chain_link *links;
     const wk_advance *advances;
     int32_t count;
 } wk_bound_chain;
@@ -58,12 +58,17 @@ typedef struct wk_patch {
 typedef struct wk_bound {
     int64_t T;
     uint32_t moves; /* of the arena when this was bound; 0: not bound */
+    wk_ctx *ctx;    /* whose heap the constants are from */
+    char *constants; /* what hoisted calls write */
+    size_t constant_nbytes;
+    uint64_t seen; /* the versions of what they read, added up */
     size_t buffer_nbytes;
     wk_growing steps, words, loops, bumps, patches, chains, links, advances;
+    wk_growing hoisted; /* wk_bound_step */
 } wk_bound;
 
 /* Fills b for T. False when memory is out, recorded. */
-bool wk__bind(wk_bound *b, const wk_program *p, int64_t T, wk_ctx *ctx, wk_arena *arena);
+bool wk__plan_bind(wk_bound *b, const wk_program *p, int64_t T, wk_ctx *ctx, wk_plan_arena *arena);
 void wk__bound_free(wk_bound *b);
 
 /* chain.c: the call of a step that is a chain, given as its words; and making one of its calls, which are bound. */
@@ -72,6 +77,9 @@ bool wk__chain_bind(wk_bound *b, const wk_program *p, const wk_chain *chain);
 
 /* Room for all chains of the program, whose lists must not move later. */
 bool wk__chains_reserve(wk_bound *b, const wk_program *p);
+
+/* Computes the constants, unless nothing that they are made of has changed since. */
+void wk__bound_constants(wk_bound *b, const wk_program *p);
 
 /* Runs it on these arguments. False when a call failed. */
 bool wk__bound_run(const wk_bound *b, wk_ctx *ctx, wk_tensor *const *inputs, wk_tensor *const *outputs);

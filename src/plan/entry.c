@@ -13,8 +13,8 @@ static bool is_trip(const wk_plan *plan, int32_t input, int32_t dim) {
     return false;
 }
 
-static bool same_argument(const wk_plan *plan, const wk_entry *entry, int32_t i) {
-    const wk_argument *a = &entry->arguments[i], *b = &plan->arguments[i];
+static bool same_argument(const wk_plan *plan, const wk_plan_entry *entry, int32_t i) {
+    const wk_plan_argument *a = &entry->arguments[i], *b = &plan->arguments[i];
     if (a->present != b->present) return false;
     if (!a->present) return true;
     if (a->dtype != b->dtype || a->ndim != b->ndim) return false;
@@ -24,16 +24,16 @@ static bool same_argument(const wk_plan *plan, const wk_entry *entry, int32_t i)
 }
 
 /* Whether there are gradients already decides whether the step sets them or adds to them. */
-static bool same_presence(const wk_entry *entry) {
+static bool same_presence(const wk_plan_entry *entry) {
     const wk_growing *leaves = &entry->program.base->leaves;
     for (int64_t i = 0; i < leaves->count; i++) {
-        const wk_leaf *leaf = &WK_ITEMS(const wk_leaf, *leaves)[i];
+        const wk_plan_leaf *leaf = &WK_ITEMS(const wk_plan_leaf, *leaves)[i];
         if (leaf->matters && leaf->tensor->meta->has_grad != leaf->had) return false;
     }
     return true;
 }
 
-static bool fits(const wk_plan *plan, const wk_entry *entry) {
+static bool fits(const wk_plan *plan, const wk_plan_entry *entry) {
     if (entry->folded && plan->T < 1) return false;
     for (int32_t i = 0; i < plan->step.in_count; i++)
         if (!same_argument(plan, entry, i)) return false;
@@ -41,17 +41,17 @@ static bool fits(const wk_plan *plan, const wk_entry *entry) {
 }
 
 /* The entry, or one beside it that is for this number of trips alone; NULL when it fits neither. */
-static wk_entry *one_that_fits(const wk_plan *plan, wk_entry *entry) {
+static wk_plan_entry *one_that_fits(const wk_plan *plan, wk_plan_entry *entry) {
     if (!fits(plan, entry)) return NULL;
-    for (wk_entry *other = entry->others; other != NULL; other = other->next)
+    for (wk_plan_entry *other = entry->others; other != NULL; other = other->next)
         if (fits(plan, other)) return other;
     return entry;
 }
 
 /* The one found becomes the first. */
-static wk_entry *find(wk_plan *plan) {
-    for (wk_entry **at = &plan->entries; *at != NULL; at = &(*at)->next) {
-        wk_entry *entry = *at, *found = one_that_fits(plan, entry);
+static wk_plan_entry *find(wk_plan *plan) {
+    for (wk_plan_entry **at = &plan->entries; *at != NULL; at = &(*at)->next) {
+        wk_plan_entry *entry = *at, *found = one_that_fits(plan, entry);
         if (found == NULL) continue;
         *at = entry->next;
         entry->next = plan->entries;
@@ -64,7 +64,7 @@ static wk_entry *find(wk_plan *plan) {
 /* ---------------------------------------------------------------------------------------------------- recording --- */
 
 /* The arguments of the running call with T trips. */
-static void set_arguments(const wk_plan *plan, int64_t T, wk_argument *arguments) {
+static void set_arguments(const wk_plan *plan, int64_t T, wk_plan_argument *arguments) {
     for (int32_t i = 0; i < plan->step.in_count; i++) {
         arguments[i] = plan->arguments[i];
         for (int32_t d = 0; arguments[i].present && d < arguments[i].ndim; d++)
@@ -73,25 +73,25 @@ static void set_arguments(const wk_plan *plan, int64_t T, wk_argument *arguments
 }
 
 /* A recording for these arguments. */
-static wk_recording *record(wk_plan *plan, const wk_argument *arguments, int32_t number) {
+static wk_recording *record(wk_plan *plan, const wk_plan_argument *arguments, int32_t number) {
     wk_recording *r = malloc(sizeof *r);
     if (r == NULL) return wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), NULL;
-    if (wk__record(r, plan->ctx, &plan->step, arguments, number)) return r;
+    if (wk__plan_record(r, plan->ctx, &plan->step, arguments, number)) return r;
     wk__recording_free(r);
     free(r);
     return NULL;
 }
 
 /* The same for other numbers of trips than the one at hand. The step may fail there, which is nobody's failure. */
-static wk_recording *record_trips(wk_plan *plan, wk_entry *entry, int64_t T, int32_t number) {
+static wk_recording *record_trips(wk_plan *plan, wk_plan_entry *entry, int64_t T, int32_t number) {
     set_arguments(plan, T, entry->arguments);
     wk_recording *r = record(plan, entry->arguments, number);
     if (r == NULL && wk__status(plan->ctx) != WK_ENOMEM) wk_check(NULL);
     return r;
 }
 
-static wk_entry *entry_new(wk_plan *plan, wk_entry **list) {
-    wk_entry *entry = calloc(1, sizeof *entry);
+static wk_plan_entry *entry_new(wk_plan *plan, wk_plan_entry **list) {
+    wk_plan_entry *entry = calloc(1, sizeof *entry);
     if (entry != NULL) entry->arguments = calloc((size_t)plan->step.in_count + 1, sizeof *entry->arguments);
     if (entry == NULL || entry->arguments == NULL) {
         free(entry);
@@ -111,7 +111,7 @@ static void recording_drop(wk_recording *r) {
 }
 
 /* Does the step do the same again, with other numbers in memory? */
-static bool agrees(wk_plan *plan, const wk_entry *entry, const wk_recording *r, int32_t number) {
+static bool agrees(wk_plan *plan, const wk_plan_entry *entry, const wk_recording *r, int32_t number) {
     wk_recording *again = record(plan, entry->arguments, number);
     const bool fine = again != NULL && wk__recordings_agree(r, again);
     recording_drop(again);
@@ -123,7 +123,7 @@ static const int64_t base_trips[] = {9, 12, 16};
 static const int64_t small_trips[] = {1, 2, 3, 4, 5, 6, 7, 8}, large_trips[] = {30, 101};
 #define COUNT(array) ((int32_t)(sizeof(array) / sizeof *(array)))
 
-static bool capture_single(wk_plan *plan, wk_entry *entry, int64_t T) {
+static bool capture_single(wk_plan *plan, wk_plan_entry *entry, int64_t T) {
     set_arguments(plan, T, entry->arguments);
     wk_recording *r = record(plan, entry->arguments, 1);
     if (r != NULL && agrees(plan, entry, r, 2) && wk__program_fold(&entry->program, &r, &T, 1)) return true;
@@ -132,7 +132,7 @@ static bool capture_single(wk_plan *plan, wk_entry *entry, int64_t T) {
 }
 
 /* Is the program right for T? False also where the step fails. */
-static bool is_right(wk_plan *plan, wk_entry *entry, int64_t T) {
+static bool is_right(wk_plan *plan, wk_plan_entry *entry, int64_t T) {
     wk_recording *r = record_trips(plan, entry, T, (int32_t)T);
     const bool right = r != NULL && wk__program_matches(&entry->program, T, r);
     recording_drop(r);
@@ -140,9 +140,9 @@ static bool is_right(wk_plan *plan, wk_entry *entry, int64_t T) {
 }
 
 /* A few trips may be too few for the loops of the program; then they get an entry of their own beside it. */
-static bool try_few(wk_plan *plan, wk_entry *entry, int64_t T) {
+static bool try_few(wk_plan *plan, wk_plan_entry *entry, int64_t T) {
     if (is_right(plan, entry, T)) return true;
-    wk_entry *other = wk_ok() ? entry_new(plan, &entry->others) : NULL;
+    wk_plan_entry *other = wk_ok() ? entry_new(plan, &entry->others) : NULL;
     if (other == NULL) return false;
     if (capture_single(plan, other, T)) return true;
     wk__entry_drop(plan, &entry->others);
@@ -151,7 +151,7 @@ static bool try_few(wk_plan *plan, wk_entry *entry, int64_t T) {
     return true;
 }
 
-static bool try_program(wk_plan *plan, wk_entry *entry) {
+static bool try_program(wk_plan *plan, wk_plan_entry *entry) {
     for (int32_t i = 0; i < COUNT(large_trips); i++)
         if (!is_right(plan, entry, large_trips[i])) return false;
     for (int32_t i = 0; i < COUNT(small_trips); i++)
@@ -161,7 +161,7 @@ static bool try_program(wk_plan *plan, wk_entry *entry) {
 }
 
 /* One program for every number of trips. False when there is none, or recording fails. */
-static bool fold(wk_plan *plan, wk_entry *entry) {
+static bool fold(wk_plan *plan, wk_plan_entry *entry) {
     wk_recording *r[COUNT(base_trips)] = {NULL};
     bool fine = true;
     for (int32_t i = COUNT(base_trips); fine && i-- > 0;) {
@@ -176,8 +176,8 @@ static bool fold(wk_plan *plan, wk_entry *entry) {
 
 /* ---------------------------------------------------------------------------------------------------- the cache --- */
 
-void wk__entry_drop(wk_plan *plan, wk_entry **at) {
-    wk_entry *entry = *at;
+void wk__entry_drop(wk_plan *plan, wk_plan_entry **at) {
+    wk_plan_entry *entry = *at;
     *at = entry->next;
     if (plan->last == entry) plan->last = NULL;
     while (entry->others != NULL) wk__entry_drop(plan, &entry->others);
@@ -189,7 +189,7 @@ void wk__entry_drop(wk_plan *plan, wk_entry **at) {
 
 static void evict(wk_plan *plan) {
     int32_t kept = 0;
-    for (wk_entry **at = &plan->entries; *at != NULL;) {
+    for (wk_plan_entry **at = &plan->entries; *at != NULL;) {
         if (kept++ < plan->options.capacity) {
             at = &(*at)->next;
             continue;
@@ -200,9 +200,9 @@ static void evict(wk_plan *plan) {
 }
 
 static bool refuse_other(const wk_plan *plan) {
-    const wk_entry *entry = plan->entries;
+    const wk_plan_entry *entry = plan->entries;
     for (int32_t i = 0; i < plan->step.in_count; i++) {
-        const wk_argument *was = &entry->arguments[i], *is = &plan->arguments[i];
+        const wk_plan_argument *was = &entry->arguments[i], *is = &plan->arguments[i];
         wk_shape_text ti, tw;
         if (same_argument(plan, entry, i)) continue;
         if (!was->present || !is->present)
@@ -219,7 +219,7 @@ static bool refuse_other(const wk_plan *plan) {
 }
 
 static bool capture_folded(wk_plan *plan) {
-    wk_entry *entry = entry_new(plan, &plan->entries);
+    wk_plan_entry *entry = entry_new(plan, &plan->entries);
     if (entry != NULL && fold(plan, entry)) return true;
     if (entry != NULL) wk__entry_drop(plan, &plan->entries);
     return false;
@@ -232,14 +232,14 @@ static bool capture(wk_plan *plan) {
     if (folds && capture_folded(plan)) return true;
     plan->unfoldable |= folds;
     plan->stats.unfolded += plan->options.trip_count > 0;
-    wk_entry *entry = wk_ok() ? entry_new(plan, &plan->entries) : NULL;
+    wk_plan_entry *entry = wk_ok() ? entry_new(plan, &plan->entries) : NULL;
     if (entry != NULL && capture_single(plan, entry, plan->T)) return true;
     if (entry != NULL) wk__entry_drop(plan, &plan->entries);
     return false;
 }
 
 /* A later run, and the first in other modes, records once more, and looks whether the program still does the same. */
-static bool check(wk_plan *plan, wk_entry *entry) {
+static bool check(wk_plan *plan, wk_plan_entry *entry) {
     if (wk_likely(entry->checks_left <= 0 && entry->modes == plan->ctx->modes)) return true;
     if (entry->checks_left > 0) entry->checks_left--;
     if (!agrees(plan, entry, entry->program.base, 3)) return false;
@@ -247,8 +247,8 @@ static bool check(wk_plan *plan, wk_entry *entry) {
     return true;
 }
 
-wk_entry *wk__entry_for(wk_plan *plan) {
-    wk_entry *entry = find(plan);
+wk_plan_entry *wk__entry_for(wk_plan *plan) {
+    wk_plan_entry *entry = find(plan);
     if (wk_likely(entry != NULL)) {
         plan->stats.hits++;
         return check(plan, entry) ? entry : NULL;
@@ -259,24 +259,26 @@ wk_entry *wk__entry_for(wk_plan *plan) {
     return one_that_fits(plan, plan->entries);
 }
 
-wk_bound *wk__entry_bound(wk_plan *plan, wk_entry *entry, int64_t T) {
+wk_bound *wk__entry_bound(wk_plan *plan, wk_plan_entry *entry, int64_t T) {
     wk_bound *bound = &entry->bounds[T % WK__BOUNDS];
-    if (wk_likely(bound->moves == plan->arena.moves && bound->moves > 0 && bound->T == T)) return bound;
-    return wk__bind(bound, &entry->program, T, plan->ctx, &plan->arena) ? bound : NULL;
+    const bool ready = bound->moves == plan->arena.moves && bound->moves > 0 && bound->T == T;
+    if (wk_unlikely(!ready) && !wk__plan_bind(bound, &entry->program, T, plan->ctx, &plan->arena)) return NULL;
+    if (entry->program.hoisted > 0) wk__bound_constants(bound, &entry->program);
+    return bound;
 }
 
 static int64_t list_nbytes(const wk_growing *g, size_t each) { return g->capacity * (int64_t)each; }
 
-int64_t wk__entry_nbytes(const wk_entry *entry) {
+int64_t wk__entry_nbytes(const wk_plan_entry *entry) {
     const wk_program *p = &entry->program;
     int64_t nbytes = (int64_t)sizeof *entry + list_nbytes(&p->calls, sizeof(wk_recorded_call)) +
-                     list_nbytes(&p->formulas, sizeof(wk_formula)) + list_nbytes(&p->loops, sizeof(wk_loop)) +
-                     list_nbytes(&p->families, sizeof(wk_family));
+                     list_nbytes(&p->formulas, sizeof(wk_formula)) + list_nbytes(&p->loops, sizeof(wk_plan_loop)) +
+                     list_nbytes(&p->families, sizeof(wk_plan_family));
     for (int32_t i = 0; i < WK__BOUNDS; i++) {
         const wk_bound *b = &entry->bounds[i];
         nbytes += list_nbytes(&b->steps, sizeof(wk_bound_step)) + list_nbytes(&b->words, sizeof(wk_word)) +
                   list_nbytes(&b->loops, sizeof(wk_bound_loop)) + list_nbytes(&b->bumps, sizeof(wk_bump)) +
-                  list_nbytes(&b->patches, sizeof(wk_patch));
+                  list_nbytes(&b->patches, sizeof(wk_patch)) + (int64_t)b->constant_nbytes;
     }
     return nbytes;
 }

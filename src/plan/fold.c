@@ -12,7 +12,7 @@ typedef struct folding {
     wk_recording *const *r;
     const int64_t *T;
     int32_t count;
-    wk_structure s[MOST_RECORDINGS];
+    wk_plan_structure s[MOST_RECORDINGS];
     bool no_memory;
 } folding;
 
@@ -27,7 +27,7 @@ static bool fit(const folding *f, const int64_t *values, wk_affine *fitted) {
     fitted->b = rise / run;
     fitted->a = values[0] - fitted->b * f->T[0];
     for (int32_t i = 2; i < f->count; i++)
-        if (wk__at(*fitted, f->T[i]) != values[i]) return false;
+        if (wk__affine_at(*fitted, f->T[i]) != values[i]) return false;
     return true;
 }
 
@@ -68,19 +68,19 @@ static const wk_found_loop *loop_of(const folding *f, int32_t i, int64_t l) {
 }
 
 /* Word w of call j of loop l in recording i, in trip u. */
-static const wk_position *position(const folding *f, int32_t i, int64_t l, int64_t j, int64_t u, int32_t w) {
+static const wk_plan_position *position(const folding *f, int32_t i, int64_t l, int64_t j, int64_t u, int32_t w) {
     const wk_found_loop *loop = loop_of(f, i, l);
     const wk_recorded_call *call = wk__call_at(f->r[i], loop->first + u * loop->period + j);
-    return &WK_ITEMS(const wk_position, f->s[i].positions)[call->first_word + w];
+    return &WK_ITEMS(const wk_plan_position, f->s[i].positions)[call->first_word + w];
 }
 
 static bool fold_word(const folding *f, int64_t l, int64_t j, int32_t w, wk_formula *formula) {
     int64_t value[MOST_RECORDINGS] = {0}, step[MOST_RECORDINGS] = {0}, member[MOST_RECORDINGS] = {0};
     int64_t member_step = 0;
-    const wk_position *base = position(f, 0, l, j, 0, w);
+    const wk_plan_position *base = position(f, 0, l, j, 0, w);
     for (int32_t i = 0; i < f->count; i++) {
-        const wk_position *at = position(f, i, l, j, 0, w);
-        const wk_position *next = loop_of(f, i, l)->trips > 1 ? position(f, i, l, j, 1, w) : at;
+        const wk_plan_position *at = position(f, i, l, j, 0, w);
+        const wk_plan_position *next = loop_of(f, i, l)->trips > 1 ? position(f, i, l, j, 1, w) : at;
         if (at->space != base->space || at->id != base->id) return false;
         value[i] = at->value, step[i] = next->value - at->value;
         member[i] = at->member;
@@ -113,13 +113,13 @@ static bool fold_call(folding *f, int64_t l, int64_t j) {
 /* -------------------------------------------------------------------------------------------------------- loops --- */
 
 /* The loop that the next calls belong to. Calls that are made once go on in one row. */
-static wk_loop *next_loop(folding *f, wk_affine trips) {
+static wk_plan_loop *next_loop(folding *f, wk_affine trips) {
     wk_growing *loops = &f->p->loops;
-    wk_loop *last = loops->count > 0 ? &WK_ITEMS(wk_loop, *loops)[loops->count - 1] : NULL;
+    wk_plan_loop *last = loops->count > 0 ? &WK_ITEMS(wk_plan_loop, *loops)[loops->count - 1] : NULL;
     const bool once = trips.a == 1 && trips.b == 0;
     if (once && last != NULL && last->trips.a == 1 && last->trips.b == 0) return last;
-    wk_loop *loop = WK_PUSH(wk_loop, *loops);
-    if (loop != NULL) *loop = (wk_loop){(int32_t)f->p->calls.count, 0, trips};
+    wk_plan_loop *loop = WK_PUSH(wk_plan_loop, *loops);
+    if (loop != NULL) *loop = (wk_plan_loop){(int32_t)f->p->calls.count, 0, trips};
     return loop;
 }
 
@@ -132,7 +132,7 @@ static bool fold_loop(folding *f, int64_t l) {
     }
     wk_affine fitted;
     if (!fit(f, trips, &fitted)) return false;
-    wk_loop *loop = next_loop(f, fitted);
+    wk_plan_loop *loop = next_loop(f, fitted);
     if (loop == NULL) return f->no_memory = true, false;
     loop->count += (int32_t)base->period;
     for (int64_t j = 0; j < base->period; j++)
@@ -147,9 +147,9 @@ static bool fold_family(folding *f, int64_t k) {
         nbytes[i] = family->nbytes;
         members[i] = family->members;
     }
-    wk_family *family = WK_PUSH(wk_family, f->p->families);
+    wk_plan_family *family = WK_PUSH(wk_plan_family, f->p->families);
     if (family == NULL) return f->no_memory = true, false;
-    *family = (wk_family){.from = INT32_MAX, .to = -1};
+    *family = (wk_plan_family){.from = INT32_MAX, .to = -1};
     return fit(f, nbytes, &family->nbytes) && fit(f, members, &family->members);
 }
 
@@ -189,6 +189,7 @@ bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const int6
     *p = (wk_program){.base_T = T[0]};
     bool fine = fold_all(&f);
     for (int32_t i = 0; i < count; i++) wk__structure_free(&f.s[i]);
+    if (fine) wk__program_hoist(p, recordings[0]);
     if (fine && !(wk__program_fuse(p) && wk__program_place(p))) fine = false, f.no_memory = true;
     if (f.no_memory) wk__fail(recordings[0]->ctx, WK_ENOMEM, "plan", "out of memory");
     if (fine)

@@ -45,6 +45,7 @@ static bool is_elementwise(const wk_program *p, int64_t c) {
     const wk_recorded_call *call = call_at(p, c);
     const wk_formula *f = formulas_of(p, c);
     const char *letters = call->noted.signature->letters;
+    if (call->hoisted) return false;
     if (call->noted.dtype != WK_F32 && call->noted.dtype != WK_F64) return false;
     if (!is_among(letters, patterns, sizeof patterns / sizeof *patterns)) return false;
     if (is_among(call->noted.name, truths, sizeof truths / sizeof *truths)) return false;
@@ -99,7 +100,7 @@ static void find_extents(wk_program *p) {
         for (int32_t w = 0; w < call->word_count; w++) {
             const wk_formula *f = &formulas_of(p, c)[w];
             if (f->space != WK__LOCAL) continue;
-            wk_family *family = &WK_ITEMS(wk_family, p->families)[f->id];
+            wk_plan_family *family = &WK_ITEMS(wk_plan_family, p->families)[f->id];
             if (c < family->from) family->from = (int32_t)c;
             if (c > family->to) family->to = (int32_t)c;
         }
@@ -128,12 +129,12 @@ static bool plain_throughout(const wk_program *p, const wk_chain *chain, int32_t
 /* Gives the chain's own temporaries blocks; a result may go where an input of the same call ends. */
 static void give_blocks(wk_program *p, wk_chain *chain) {
     for (int64_t k = 0; k < p->families.count; k++) {
-        wk_family *family = &WK_ITEMS(wk_family, p->families)[k];
-        if (family->from < chain->first || family->to >= chain->first + chain->count) continue;
+        wk_plan_family *family = &WK_ITEMS(wk_plan_family, p->families)[k];
+        if (family->constant || family->from < chain->first || family->to >= chain->first + chain->count) continue;
         if (!plain_throughout(p, chain, (int32_t)k)) continue;
         int32_t block = 0;
         for (int64_t j = 0; j < p->families.count; j++) {
-            const wk_family *other = &WK_ITEMS(wk_family, p->families)[j];
+            const wk_plan_family *other = &WK_ITEMS(wk_plan_family, p->families)[j];
             if (other->block != block || other->from > family->to || other->to < family->from) continue;
             if (other->to == family->from || other->from == family->to) continue;
             block++, j = -1; /* taken: try the next one, from the beginning */
@@ -145,9 +146,9 @@ static void give_blocks(wk_program *p, wk_chain *chain) {
 
 bool wk__program_fuse(wk_program *p) {
     find_extents(p);
-    for (int64_t k = 0; k < p->families.count; k++) WK_ITEMS(wk_family, p->families)[k].block = -1;
+    for (int64_t k = 0; k < p->families.count; k++) WK_ITEMS(wk_plan_family, p->families)[k].block = -1;
     for (int64_t l = 0; l < p->loops.count; l++) {
-        wk_loop *loop = &WK_ITEMS(wk_loop, p->loops)[l];
+        wk_plan_loop *loop = &WK_ITEMS(wk_plan_loop, p->loops)[l];
         for (int32_t c = loop->first, next; c < loop->first + loop->count; c = next) {
             next = c + 1;
             if (!is_elementwise(p, c)) continue;

@@ -81,7 +81,7 @@ WK_NOINLINE static bool make_fine(wk_plan *plan, int32_t i, const wk_tensor *t) 
 }
 
 static bool take_argument(wk_plan *plan, int32_t i, const wk_tensor *t) {
-    wk_argument *a = &plan->arguments[i];
+    wk_plan_argument *a = &plan->arguments[i];
     a->present = t != NULL;
     if (t == NULL) return true;
     if (wk_unlikely(!is_fine(plan, t)) && !make_fine(plan, i, t)) return false;
@@ -96,7 +96,7 @@ static bool find_trips(wk_plan *plan) {
     plan->T = 1;
     for (int32_t i = 0; i < plan->options.trip_count; i++) {
         const wk_plan_dim *d = &plan->options.trips[i];
-        const wk_argument *a = &plan->arguments[d->input];
+        const wk_plan_argument *a = &plan->arguments[d->input];
         if (!a->present || d->dim >= a->ndim)
             return wk__fail(plan->ctx, WK_ESHAPE, "plan_run", "input %" PRId32 " has no dimension %" PRId32, d->input,
                             d->dim),
@@ -123,7 +123,7 @@ static bool take_arguments(wk_plan *plan, wk_tensor *const *inputs) {
 static bool make_outputs(wk_plan *plan, const wk_program *p) {
     for (int32_t k = 0; k < plan->step.out_count; k++) {
         int64_t dims[WK_MAX_DIMS];
-        for (int32_t d = 0; d < p->outputs[k].ndim; d++) dims[d] = wk__at(p->outputs[k].dims[d], plan->T);
+        for (int32_t d = 0; d < p->outputs[k].ndim; d++) dims[d] = wk__affine_at(p->outputs[k].dims[d], plan->T);
         plan->made[k] = wk__tensor_make(plan->ctx, p->outputs[k].dtype, p->outputs[k].ndim, dims);
         if (plan->made[k] == NULL) return wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), false;
     }
@@ -133,7 +133,7 @@ static bool make_outputs(wk_plan *plan, const wk_program *p) {
 /* The versions of what the step wrote, as if it had run. */
 static void note_writes(const wk_recording *base, wk_tensor *const *inputs) {
     for (int64_t i = 0; i < base->externals.count; i++) {
-        const wk_external *e = &WK_ITEMS(const wk_external, base->externals)[i];
+        const wk_plan_external *e = &WK_ITEMS(const wk_plan_external, base->externals)[i];
         if (e->writes == 0) continue;
         e->tensor->storage->version += e->writes;
         e->tensor->storage->writer = e->last_writer;
@@ -155,7 +155,7 @@ static void give_outputs(wk_plan *plan, bool fine, wk_tensor **outputs) {
     }
 }
 
-static bool run_entry(wk_plan *plan, wk_entry *entry, wk_tensor *const *inputs, wk_tensor **outputs) {
+static bool run_entry(wk_plan *plan, wk_plan_entry *entry, wk_tensor *const *inputs, wk_tensor **outputs) {
     wk_bound *bound = wk__entry_bound(plan, entry, plan->T);
     bool fine = bound != NULL && make_outputs(plan, &entry->program);
     if (fine) {
@@ -178,7 +178,7 @@ wk_status wk_plan_run(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **outpu
     if (wk__capture_refuses(ctx, "plan_run", "call its function")) return ctx->failure.status;
     wk__promises_keep(ctx); /* a recording would note them, a run could overwrite what they have to read */
     if (!wk_ok() || !take_arguments(plan, inputs)) return ctx->failure.status;
-    wk_entry *entry = wk__entry_for(plan);
+    wk_plan_entry *entry = wk__entry_for(plan);
     if (entry != NULL) run_entry(plan, entry, inputs, outputs);
     return ctx->failure.status;
 }
@@ -186,7 +186,7 @@ wk_status wk_plan_run(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **outpu
 void wk_plan_stats_of(const wk_plan *plan, wk_plan_stats *stats) {
     wk_plan_stats s = plan->stats;
     s.nbytes = (int64_t)plan->arena.nbytes;
-    for (const wk_entry *e = plan->entries; e != NULL; e = e->next) {
+    for (const wk_plan_entry *e = plan->entries; e != NULL; e = e->next) {
         s.entries++;
         s.nbytes += wk__entry_nbytes(e);
     }

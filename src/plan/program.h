@@ -18,7 +18,7 @@ typedef struct wk_affine {
     int64_t a, b;
 } wk_affine;
 
-static inline int64_t wk__at(wk_affine f, int64_t T) { return f.a + f.b * T; }
+static inline int64_t wk__affine_at(wk_affine f, int64_t T) { return f.a + f.b * T; }
 
 /* An argument: in trip u of its loop, value(T) + u step(T) in its space; of a family, in member(T) + u member_step. A
  * real is the bits of value, or, with a numerator, numerator / value(T). */
@@ -30,18 +30,19 @@ typedef struct wk_formula {
 } wk_formula;
 
 /* Calls [first, first + count) in a row, so many times over. */
-typedef struct wk_loop {
+typedef struct wk_plan_loop {
     int32_t first, count;
     wk_affine trips;
-} wk_loop;
+} wk_plan_loop;
 
 /* Buffers of one size that are alive in the same calls. */
-typedef struct wk_family {
+typedef struct wk_plan_family {
     wk_affine nbytes, members;
     int32_t from, to; /* calls */
+    bool constant;    /* computed before the runs, and kept */
     int32_t slot;     /* families that are never alive at once share one */
     int32_t block;    /* a temporary of a chain: its block; else -1 */
-} wk_family;
+} wk_plan_family;
 
 /* Element-wise calls in a row that run together, a block of elements at a time. */
 enum { WK__BLOCK = 1024, WK__BLOCK_NBYTES = WK__BLOCK * 8 };
@@ -64,6 +65,7 @@ typedef struct wk_program {
     wk_growing loops, families, chains;
     wk_output_shape *outputs;
     int32_t slot_count;
+    int32_t hoisted; /* calls that are made before the runs */
 } wk_program;
 
 /* fold.c: a program from recordings at the numbers of trips in T; it takes over the first. False when they do not fold
@@ -75,28 +77,31 @@ void wk__program_free(wk_program *p);
 bool wk__program_matches(const wk_program *p, int64_t T, const wk_recording *r);
 
 /* structure.c: where loops are in one recording. */
-typedef struct wk_position {
+typedef struct wk_plan_position {
     int32_t space, id;
     int64_t member, value;
-} wk_position;
+} wk_plan_position;
 
 typedef struct wk_found_loop {
     int64_t first, period, trips;
 } wk_found_loop;
 
-typedef struct wk_structure {
+typedef struct wk_plan_structure {
     wk_growing loops;     /* wk_found_loop: one after another they cover the calls */
-    wk_growing positions; /* wk_position of each word, with families */
+    wk_growing positions; /* wk_plan_position of each word, with families */
     wk_growing families;  /* wk_found_family */
-} wk_structure;
+} wk_plan_structure;
 
 typedef struct wk_found_family {
     int64_t nbytes, members;
 } wk_found_family;
 
 /* find_loops: else everything is one trip. False when memory is out. */
-bool wk__find_structure(wk_structure *s, const wk_recording *r, bool find_loops);
-void wk__structure_free(wk_structure *s);
+bool wk__find_structure(wk_plan_structure *s, const wk_recording *r, bool find_loops);
+void wk__structure_free(wk_plan_structure *s);
+
+/* hoist.c: finds calls whose results are constants. r: the recording that the program is made of. */
+void wk__program_hoist(wk_program *p, const wk_recording *r);
 
 /* fuse.c: finds chains. False when memory is out. */
 bool wk__program_fuse(wk_program *p);

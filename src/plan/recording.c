@@ -69,19 +69,19 @@ static void note_external(wk_recording *r, wk_tensor *t) {
     int64_t known = wk__known_find(&r->known, home);
     if (known == WK__KNOWN_LOCAL) return;
     if (known == WK__KNOWN_NOT) {
-        wk_external *new = WK_PUSH(wk_external, r->externals);
+        wk_plan_external *new = WK_PUSH(wk_plan_external, r->externals);
         known = r->externals.count - 1;
         if (new == NULL || !wk__known_add(&r->known, home, known)) {
             out_of_memory(r);
             return;
         }
-        *new = (wk_external){.tensor = wk__retain(t),
-                             .version = t->storage->version,
-                             .epoch = t->storage->epoch,
-                             .writer = t->storage->writer};
+        *new = (wk_plan_external){.tensor = wk__retain(t),
+                                  .version = t->storage->version,
+                                  .epoch = t->storage->epoch,
+                                  .writer = t->storage->writer};
         extent(&t->a, &new->begin, &new->end);
     }
-    wk_external *e = &WK_ITEMS(wk_external, r->externals)[known];
+    wk_plan_external *e = &WK_ITEMS(wk_plan_external, r->externals)[known];
     char *begin, *end;
     extent(&t->a, &begin, &end);
     if (begin < e->begin) e->begin = begin;
@@ -144,15 +144,15 @@ static bool make_room(wk_recording *r, wk_tensor *t) {
     return meta != NULL && meta->grad != NULL;
 }
 
-static wk_leaf *leaf_of(wk_recording *r, wk_tensor *t) {
+static wk_plan_leaf *leaf_of(wk_recording *r, wk_tensor *t) {
     for (int64_t i = 0; i < r->leaves.count; i++)
-        if (WK_ITEMS(wk_leaf, r->leaves)[i].tensor == t) return &WK_ITEMS(wk_leaf, r->leaves)[i];
-    wk_leaf *leaf = make_room(r, t) ? WK_PUSH(wk_leaf, r->leaves) : NULL;
+        if (WK_ITEMS(wk_plan_leaf, r->leaves)[i].tensor == t) return &WK_ITEMS(wk_plan_leaf, r->leaves)[i];
+    wk_plan_leaf *leaf = make_room(r, t) ? WK_PUSH(wk_plan_leaf, r->leaves) : NULL;
     if (leaf == NULL) {
         out_of_memory(r);
         return NULL;
     }
-    *leaf = (wk_leaf){.tensor = wk__retain(t), .had = t->meta->has_grad, .was_invalid = t->meta->grad_invalid};
+    *leaf = (wk_plan_leaf){.tensor = wk__retain(t), .had = t->meta->has_grad, .was_invalid = t->meta->grad_invalid};
     note_external(r, t->meta->grad);
     return leaf;
 }
@@ -160,7 +160,7 @@ static wk_leaf *leaf_of(wk_recording *r, wk_tensor *t) {
 static void on_leaf(wk_capture *capture, wk_tensor *t, bool zeroed) {
     wk_recording *r = of_capture(capture);
     if (is_local(r, t)) return;
-    wk_leaf *leaf = leaf_of(r, t);
+    wk_plan_leaf *leaf = leaf_of(r, t);
     if (leaf == NULL) return;
     if (zeroed)
         leaf->zeroed = true;
@@ -216,7 +216,7 @@ static void call_presence(wk_any_function *f, const wk_word *w) {
 static void tell_presence(wk_recording *r) {
     static const wk_signature signature = {"gn", call_presence, NULL};
     for (int64_t i = 0; i < r->leaves.count; i++) {
-        wk_leaf *leaf = &WK_ITEMS(wk_leaf, r->leaves)[i];
+        wk_plan_leaf *leaf = &WK_ITEMS(wk_plan_leaf, r->leaves)[i];
         if (leaf->told) continue;
         const int64_t state = (leaf->tensor->meta->has_grad ? PRESENT : 0) | (leaf->zeroed ? VALID : 0);
         push_call(r, &(wk_noted){.signature = &signature, .name = "gradient"},
@@ -248,9 +248,9 @@ static void on_host(wk_capture *capture, const wk_host_call *call) {
 
 /* ---------------------------------------------------------------------------------------------- inputs, outputs --- */
 
-static bool make_inputs(wk_recording *r, const wk_argument *arguments) {
+static bool make_inputs(wk_recording *r, const wk_plan_argument *arguments) {
     for (int32_t i = 0; i < r->in_count; i++) {
-        const wk_argument *a = &arguments[i];
+        const wk_plan_argument *a = &arguments[i];
         if (!a->present) continue;
         wk_tensor *t = r->inputs[i] = wk__tensor_make(r->ctx, a->dtype, a->ndim, a->dims);
         if (t == NULL || !wk__known_add(&r->known, t, WK__KNOWN_LOCAL)) return false;
@@ -310,7 +310,7 @@ static void call_step(wk_recording *r, const wk_plan_step *step) {
 /* What the step did to handles that were there before is counted, and undone. */
 static void undo(wk_recording *r) {
     for (int64_t i = 0; i < r->externals.count; i++) {
-        wk_external *e = &WK_ITEMS(wk_external, r->externals)[i];
+        wk_plan_external *e = &WK_ITEMS(wk_plan_external, r->externals)[i];
         wk_storage *s = e->tensor->storage;
         if (s->epoch != e->epoch)
             wk__fail(r->ctx, WK_ESTATE, "plan",
@@ -323,7 +323,7 @@ static void undo(wk_recording *r) {
         s->writer = e->writer;
     }
     for (int64_t i = 0; i < r->leaves.count; i++) {
-        const wk_leaf *leaf = &WK_ITEMS(wk_leaf, r->leaves)[i];
+        const wk_plan_leaf *leaf = &WK_ITEMS(wk_plan_leaf, r->leaves)[i];
         leaf->tensor->meta->has_grad = leaf->had;
         leaf->tensor->meta->grad_invalid = leaf->was_invalid;
     }
@@ -347,7 +347,8 @@ static void run_dry(wk_recording *r, const wk_plan_step *step) {
     undo(r);
 }
 
-bool wk__record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, const wk_argument *arguments, int32_t number) {
+bool wk__plan_record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, const wk_plan_argument *arguments,
+                     int32_t number) {
     *r = (wk_recording){.ctx = ctx, .number = number, .in_count = step->in_count, .out_count = step->out_count};
     r->capture.kernel = on_kernel;
     r->capture.row = on_row;
@@ -364,12 +365,12 @@ bool wk__record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, const wk
         run_dry(r, step);
     for (int32_t i = 0; i < r->in_count && r->inputs != NULL && r->input_writes != NULL; i++)
         if (r->inputs[i] != NULL) r->input_writes[i] = r->inputs[i]->storage->version;
-    return wk_ok() && wk__resolve(r);
+    return wk_ok() && wk__plan_resolve(r);
 }
 
 void wk__recording_free(wk_recording *r) {
-    for (int64_t i = 0; i < r->externals.count; i++) wk__unref(WK_ITEMS(wk_external, r->externals)[i].tensor);
-    for (int64_t i = 0; i < r->leaves.count; i++) wk__unref(WK_ITEMS(wk_leaf, r->leaves)[i].tensor);
+    for (int64_t i = 0; i < r->externals.count; i++) wk__unref(WK_ITEMS(wk_plan_external, r->externals)[i].tensor);
+    for (int64_t i = 0; i < r->leaves.count; i++) wk__unref(WK_ITEMS(wk_plan_leaf, r->leaves)[i].tensor);
     for (int64_t i = 0; i < r->hosts.count; i++) {
         const wk_host_call *host = &WK_ITEMS(wk_host_call, r->hosts)[i];
         host->let_go(host->object);

@@ -31,27 +31,28 @@ typedef struct wk_recorded_call {
     wk_noted noted;
     const wk_op *row; /* in which it was called, or NULL */
     bool of_gradient;
+    bool hoisted; /* in a program: it is made before the runs */
     int32_t word_count;
     int64_t first_word;
 } wk_recorded_call;
 
 /* A tensor from outside that the step reads or writes: held. What the dry run did to its handle is undone. */
-typedef struct wk_external {
+typedef struct wk_plan_external {
     wk_tensor *tensor;
     char *begin, *end;
     uint32_t version, epoch;
     const wk_op *writer;
     uint32_t writes;          /* how often the step writes it ... */
     const wk_op *last_writer; /* ... and which row does so last */
-} wk_external;
+} wk_plan_external;
 
 /* A leaf from outside whose gradient the step sets, adds to, asks for or clears: held. */
-typedef struct wk_leaf {
+typedef struct wk_plan_leaf {
     wk_tensor *tensor;
     bool had, was_invalid; /* before the step */
     bool matters;          /* the step did not clear it before it looked */
     bool zeroed, told;     /* since it was last said in the list whether there is one */
-} wk_leaf;
+} wk_plan_leaf;
 
 /* The attributes of a row as it was called, for comparison. */
 typedef struct wk_recorded_row {
@@ -76,7 +77,7 @@ typedef struct wk_recording {
     wk_growing symbols;                  /* wk_symbol, one for each word: after the run */
     wk_growing blocks;                   /* wk_buffer_block */
     wk_growing sizes;                    /* int64_t: of LOCAL buffers, by number */
-    wk_growing externals, leaves, hosts; /* wk_external, wk_leaf, wk_host_call */
+    wk_growing externals, leaves, hosts; /* wk_plan_external, wk_plan_leaf, wk_host_call */
     wk_growing rows, attributes;
     wk_growing known;   /* a hash table of storages: recording_known.c */
     wk_tensor **inputs; /* stand-ins for the step's arguments; NULL where one is absent */
@@ -93,19 +94,20 @@ typedef struct wk_plan_step {
 } wk_plan_step;
 
 /* What an argument looks like. */
-typedef struct wk_argument {
+typedef struct wk_plan_argument {
     bool present;
     wk_dtype dtype;
     int32_t ndim;
     int64_t dims[WK_MAX_DIMS];
-} wk_argument;
+} wk_plan_argument;
 
 /* Runs the step dry with arguments that look like these. False, recorded as a failure, when it cannot be captured. */
-bool wk__record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, const wk_argument *arguments, int32_t number);
+bool wk__plan_record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, const wk_plan_argument *arguments,
+                     int32_t number);
 void wk__recording_free(wk_recording *r);
 
 /* resolve.c: turns addresses into places. */
-bool wk__resolve(wk_recording *r);
+bool wk__plan_resolve(wk_recording *r);
 
 /* compare.c: are two recordings of the same sizes the same? False: recorded as a failure, by name. */
 bool wk__recordings_agree(const wk_recording *a, const wk_recording *b);

@@ -49,7 +49,7 @@ static bool is_external(resolver *s, const char *address, bool at_end) {
     if (address == (const char *)&s->r->ctx->cell) return true;
     for (int64_t i = 0; i < externals->count; i++) {
         const int64_t at = (s->last_external + i) % externals->count;
-        const wk_external *e = &WK_ITEMS(const wk_external, *externals)[at];
+        const wk_plan_external *e = &WK_ITEMS(const wk_plan_external, *externals)[at];
         if (!within(address, e->begin, e->end - e->begin, at_end)) continue;
         s->last_external = at;
         return true;
@@ -137,7 +137,7 @@ static bool resolve_calls(resolver *s) {
     return fine;
 }
 
-bool wk__resolve(wk_recording *r) {
+bool wk__plan_resolve(wk_recording *r) {
     resolver s = {.r = r};
     const bool fine = resolve_calls(&s);
     free(s.sorted);

@@ -11,8 +11,8 @@ enum { FEWEST_TRIPS = 3 }; /* that make a loop */
 
 /* --------------------------------------------------------------------------------------------------- repetition --- */
 
-static const wk_position *positions_of(const wk_structure *s, const wk_recorded_call *call) {
-    return WK_ITEMS(const wk_position, s->positions) + call->first_word;
+static const wk_plan_position *positions_of(const wk_plan_structure *s, const wk_recorded_call *call) {
+    return WK_ITEMS(const wk_plan_position, s->positions) + call->first_word;
 }
 
 static bool same_call(const wk_recorded_call *a, const wk_recorded_call *b) {
@@ -21,11 +21,11 @@ static bool same_call(const wk_recorded_call *a, const wk_recorded_call *b) {
 }
 
 /* Do the calls i, i + p and i + u p, i + (u + 1) p differ in the same way? */
-static bool same_step(const wk_structure *s, const wk_recording *r, int64_t i, int64_t p, int64_t u) {
+static bool same_step(const wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t p, int64_t u) {
     const wk_recorded_call *first = wk__call_at(r, i), *later = wk__call_at(r, i + u * p);
     if (!same_call(first, wk__call_at(r, i + (u + 1) * p))) return false;
-    const wk_position *a = positions_of(s, first), *b = positions_of(s, wk__call_at(r, i + p));
-    const wk_position *c = positions_of(s, later), *d = positions_of(s, wk__call_at(r, i + (u + 1) * p));
+    const wk_plan_position *a = positions_of(s, first), *b = positions_of(s, wk__call_at(r, i + p));
+    const wk_plan_position *c = positions_of(s, later), *d = positions_of(s, wk__call_at(r, i + (u + 1) * p));
     for (int32_t w = 0; w < first->word_count; w++) {
         if (d[w].space != a[w].space || d[w].id != a[w].id) return false;
         if (a[w].space == WK__REAL && d[w].value != a[w].value) return false;
@@ -36,7 +36,7 @@ static bool same_step(const wk_structure *s, const wk_recording *r, int64_t i, i
 }
 
 /* How often the p calls from i are repeated evenly. */
-static int64_t repeats(const wk_structure *s, const wk_recording *r, int64_t i, int64_t p) {
+static int64_t repeats(const wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t p) {
     int64_t trips = 1;
     while (i + (trips + 1) * p <= r->calls.count) {
         for (int64_t j = 0; j < p; j++)
@@ -46,7 +46,7 @@ static int64_t repeats(const wk_structure *s, const wk_recording *r, int64_t i, 
     return trips;
 }
 
-static wk_found_loop loop_at(const wk_structure *s, const wk_recording *r, int64_t i) {
+static wk_found_loop loop_at(const wk_plan_structure *s, const wk_recording *r, int64_t i) {
     wk_found_loop best = {i, 1, 1};
     for (int64_t p = 1; i + FEWEST_TRIPS * p <= r->calls.count; p++) {
         const int64_t trips = repeats(s, r, i, p);
@@ -55,7 +55,7 @@ static wk_found_loop loop_at(const wk_structure *s, const wk_recording *r, int64
     return best;
 }
 
-static bool find_loops(wk_structure *s, const wk_recording *r, bool repeating) {
+static bool find_loops(wk_plan_structure *s, const wk_recording *r, bool repeating) {
     s->loops.count = 0;
     for (int64_t i = 0; i < r->calls.count;) {
         wk_found_loop *loop = WK_PUSH(wk_found_loop, s->loops);
@@ -69,23 +69,23 @@ static bool find_loops(wk_structure *s, const wk_recording *r, bool repeating) {
 /* ----------------------------------------------------------------------------------------------------- families --- */
 
 /* Buffers by number: all of one family that does not end. */
-static bool take_numbers(wk_structure *s, const wk_recording *r) {
-    wk_position *positions = wk__growing_add(&s->positions, r->symbols.count, sizeof *positions);
+static bool take_numbers(wk_plan_structure *s, const wk_recording *r) {
+    wk_plan_position *positions = wk__growing_add(&s->positions, r->symbols.count, sizeof *positions);
     if (positions == NULL && r->symbols.count > 0) return false;
     for (int64_t w = 0; w < r->symbols.count; w++) {
         const wk_symbol *symbol = &WK_ITEMS(const wk_symbol, r->symbols)[w];
         const bool local = symbol->space == WK__LOCAL;
-        positions[w] = (wk_position){symbol->space, local ? 0 : symbol->id, local ? symbol->id : 0, symbol->value};
+        positions[w] = (wk_plan_position){symbol->space, local ? 0 : symbol->id, local ? symbol->id : 0, symbol->value};
     }
     return true;
 }
 
 /* The largest number of a buffer in some calls, or `most`. */
-static int64_t largest_number(const wk_structure *s, const wk_recording *r, int64_t first, int64_t count,
+static int64_t largest_number(const wk_plan_structure *s, const wk_recording *r, int64_t first, int64_t count,
                               int64_t most) {
     for (int64_t i = first; i < first + count; i++) {
         const wk_recorded_call *call = wk__call_at(r, i);
-        const wk_position *positions = positions_of(s, call);
+        const wk_plan_position *positions = positions_of(s, call);
         for (int32_t w = 0; w < call->word_count; w++)
             if (positions[w].space == WK__LOCAL && positions[w].member > most) most = positions[w].member;
     }
@@ -107,7 +107,7 @@ static bool even_sizes(const wk_recording *r, int64_t begin, int64_t end, int64_
 
 /* The buffers [begin, end) that a loop meets first: as many families as a trip has, or, where trips differ
  * in them, one for each buffer. */
-static bool make_families(wk_structure *s, const wk_recording *r, int64_t trips, int64_t begin, int64_t end,
+static bool make_families(wk_plan_structure *s, const wk_recording *r, int64_t trips, int64_t begin, int64_t end,
                           membership *of) {
     const bool even = (end - begin) % trips == 0 && even_sizes(r, begin, end, (end - begin) / trips);
     const int64_t each = even ? (end - begin) / trips : end - begin;
@@ -122,7 +122,7 @@ static bool make_families(wk_structure *s, const wk_recording *r, int64_t trips,
     return true;
 }
 
-static bool find_families(wk_structure *s, const wk_recording *r, membership *of) {
+static bool find_families(wk_plan_structure *s, const wk_recording *r, membership *of) {
     int64_t known = 0;
     for (int64_t l = 0; l < s->loops.count; l++) {
         const wk_found_loop *loop = &WK_ITEMS(const wk_found_loop, s->loops)[l];
@@ -131,7 +131,7 @@ static bool find_families(wk_structure *s, const wk_recording *r, membership *of
         known = end;
     }
     for (int64_t w = 0; w < s->positions.count; w++) {
-        wk_position *position = &WK_ITEMS(wk_position, s->positions)[w];
+        wk_plan_position *position = &WK_ITEMS(wk_plan_position, s->positions)[w];
         if (position->space != WK__LOCAL) continue;
         position->id = of[position->member].family;
         position->member = of[position->member].member;
@@ -139,8 +139,8 @@ static bool find_families(wk_structure *s, const wk_recording *r, membership *of
     return true;
 }
 
-bool wk__find_structure(wk_structure *s, const wk_recording *r, bool repeating) {
-    *s = (wk_structure){0};
+bool wk__find_structure(wk_plan_structure *s, const wk_recording *r, bool repeating) {
+    *s = (wk_plan_structure){0};
     wk_growing of = {0};
     bool fine = wk__growing_add(&of, r->sizes.count + 1, sizeof(membership)) != NULL && take_numbers(s, r) &&
                 find_loops(s, r, repeating) && find_families(s, r, of.items);
@@ -149,7 +149,7 @@ bool wk__find_structure(wk_structure *s, const wk_recording *r, bool repeating) 
     return fine;
 }
 
-void wk__structure_free(wk_structure *s) {
+void wk__structure_free(wk_plan_structure *s) {
     wk__growing_free(&s->loops);
     wk__growing_free(&s->positions);
     wk__growing_free(&s->families);

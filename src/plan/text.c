@@ -77,7 +77,10 @@ static void put_place(text *t, const wk_formula *f) {
 static void put_call(text *t, const wk_program *p, int64_t c, const char *indent) {
     const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
     const wk_chain *chain = wk__chain_of(p, c);
-    put(t, "%s%s%s%s/%s", indent, chain != NULL ? (c == chain->first ? "/ " : "| ") : "  ",
+    put(t, "%s%s%s%s/%s", indent,
+        call->hoisted   ? "once: "
+        : chain != NULL ? (c == chain->first ? "/ " : "| ")
+                        : "  ",
         call->row != NULL ? call->row->name : "-", call->of_gradient ? "'" : "", call->noted.name);
     for (int32_t w = 0; w < call->word_count; w++) {
         const wk_formula *f = &WK_ITEMS(const wk_formula, p->formulas)[call->first_word + w];
@@ -94,7 +97,7 @@ static void put_call(text *t, const wk_program *p, int64_t c, const char *indent
 
 static void put_program(text *t, const wk_program *p) {
     for (int64_t l = 0; l < p->loops.count; l++) {
-        const wk_loop *loop = &WK_ITEMS(const wk_loop, p->loops)[l];
+        const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
         const bool once = loop->trips.a == 1 && loop->trips.b == 0;
         if (!once) {
             put_affine(t, loop->trips);

@@ -23,7 +23,7 @@ static bool pairing_begin(pairing *b, const wk_program *p, int64_t T, const wk_r
                    .first = malloc(((size_t)p->families.count + 1) * sizeof *b->first)};
     if (b->of_buffer == NULL || b->first == NULL) return false;
     for (int64_t k = 0; k < p->families.count; k++) {
-        const int64_t members = wk__at(WK_ITEMS(const wk_family, p->families)[k].members, T);
+        const int64_t members = wk__affine_at(WK_ITEMS(const wk_plan_family, p->families)[k].members, T);
         b->first[k] = b->members;
         b->members += members > 0 ? members : 0;
     }
@@ -37,9 +37,9 @@ static bool pairing_begin(pairing *b, const wk_program *p, int64_t T, const wk_r
 /* A member that a loop uses anew in each trip stands for another buffer each time. */
 static bool pair(pairing *b, const wk_program *p, int64_t T, const wk_recording *r, const wk_formula *formula,
                  int64_t member, int64_t buffer) {
-    const wk_family *family = &WK_ITEMS(const wk_family, p->families)[formula->id];
-    if (member < 0 || member >= wk__at(family->members, T)) return false;
-    if (WK_ITEMS(const int64_t, r->sizes)[buffer] > wk__at(family->nbytes, T)) return false;
+    const wk_plan_family *family = &WK_ITEMS(const wk_plan_family, p->families)[formula->id];
+    if (member < 0 || member >= wk__affine_at(family->members, T)) return false;
+    if (WK_ITEMS(const int64_t, r->sizes)[buffer] > wk__affine_at(family->nbytes, T)) return false;
     const int64_t number = b->first[formula->id] + member;
     if (b->of_buffer[buffer] < 0) {
         if (b->of_member[number] > buffer) return false;
@@ -53,16 +53,16 @@ static bool same_real(const wk_formula *formula, int64_t T, int64_t bits) {
     double value;
     memcpy(&value, &bits, sizeof value);
     if (formula->numerator == 0) return formula->value.a == bits;
-    return formula->numerator / (double)wk__at(formula->value, T) == value;
+    return formula->numerator / (double)wk__affine_at(formula->value, T) == value;
 }
 
 static bool same_word(pairing *b, const wk_program *p, int64_t T, int64_t u, const wk_recording *r,
                       const wk_formula *formula, const wk_symbol *symbol) {
     if (formula->space != symbol->space) return false;
     if (formula->space == WK__REAL) return same_real(formula, T, symbol->value);
-    if (wk__at(formula->value, T) + u * wk__at(formula->step, T) != symbol->value) return false;
+    if (wk__affine_at(formula->value, T) + u * wk__affine_at(formula->step, T) != symbol->value) return false;
     if (formula->space != WK__LOCAL) return formula->id == symbol->id;
-    return pair(b, p, T, r, formula, wk__at(formula->member, T) + u * formula->member_step, symbol->id);
+    return pair(b, p, T, r, formula, wk__affine_at(formula->member, T) + u * formula->member_step, symbol->id);
 }
 
 static bool same_call(pairing *b, const wk_program *p, int64_t T, int64_t u, const wk_recorded_call *call,
@@ -82,7 +82,7 @@ static bool same_outputs(const wk_program *p, int64_t T, const wk_recording *r) 
         const wk_array *a = &r->outputs[k];
         if (shape->ndim != a->ndim || shape->dtype != a->dtype) return false;
         for (int32_t d = 0; d < a->ndim; d++)
-            if (wk__at(shape->dims[d], T) != a->dims[d]) return false;
+            if (wk__affine_at(shape->dims[d], T) != a->dims[d]) return false;
     }
     return true;
 }
@@ -91,8 +91,8 @@ static bool same_outputs(const wk_program *p, int64_t T, const wk_recording *r) 
 static bool same_calls(pairing *b, const wk_program *p, int64_t T, const wk_recording *r) {
     int64_t at = 0;
     for (int64_t l = 0; l < p->loops.count; l++) {
-        const wk_loop *loop = &WK_ITEMS(const wk_loop, p->loops)[l];
-        const int64_t trips = wk__at(loop->trips, T);
+        const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
+        const int64_t trips = wk__affine_at(loop->trips, T);
         for (int64_t u = 0; u < trips; u++)
             for (int32_t c = loop->first; c < loop->first + loop->count; c++, at++) {
                 if (at >= r->calls.count) return false;

@@ -1,0 +1,84 @@
+/* hoist.c -- what a program computes from constants alone is computed once: weights cast to another type or made
+ * contiguous, masks, positions.
+ *
+ * A call is constant when all that it reads was there before, or is constant itself, and what it writes nobody else
+ * writes. What was there before stays what it is as long as nothing in the program writes it: so programs that train
+ * have no constants. When somebody else has changed it, which its version tells, the constants are computed anew. */
+#include "plan/program.h"
+
+static const wk_formula *formulas_of(const wk_program *p, const wk_recorded_call *call) {
+    return WK_ITEMS(const wk_formula, p->formulas) + call->first_word;
+}
+
+static wk_plan_family *family_of(const wk_program *p, const wk_formula *f) {
+    return &WK_ITEMS(wk_plan_family, p->families)[f->id];
+}
+
+/* Does anything write memory that was there before? */
+static bool writes_outside(const wk_program *p) {
+    for (int64_t c = 0; c < p->calls.count; c++) {
+        const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
+        for (int32_t w = 0; w < call->word_count; w++) {
+            const char letter = call->noted.signature->letters[w];
+            if (letter == 'w' && formulas_of(p, call)[w].space == WK__ABSOLUTE) return true;
+        }
+    }
+    return false;
+}
+
+static bool is_constant_word(const wk_program *p, char letter, const wk_formula *f) {
+    if (letter == 'g') return false;
+    if (letter == 'r' && (f->space == WK__ABSOLUTE || f->space == WK__NUMBER)) return true;
+    if (letter == 'r' || letter == 'w') return f->space == WK__LOCAL && family_of(p, f)->constant;
+    return true;
+}
+
+static bool is_constant(const wk_program *p, const wk_plan_loop *loop, const wk_recorded_call *call) {
+    bool constant = loop->trips.a == 1 && loop->trips.b == 0 && !call->noted.may_fail;
+    for (int32_t w = 0; constant && w < call->word_count; w++)
+        constant = is_constant_word(p, call->noted.signature->letters[w], &formulas_of(p, call)[w]);
+    return constant;
+}
+
+/* What a call writes that is not constant is not either. True when that was news. */
+static bool spoil(const wk_program *p, const wk_recorded_call *call) {
+    bool news = false;
+    for (int32_t w = 0; w < call->word_count; w++) {
+        const wk_formula *f = &formulas_of(p, call)[w];
+        if (call->noted.signature->letters[w] != 'w' || f->space != WK__LOCAL || !family_of(p, f)->constant) continue;
+        family_of(p, f)->constant = false;
+        news = true;
+    }
+    return news;
+}
+
+static bool spoil_all(wk_program *p) {
+    bool news = false;
+    for (int64_t l = 0; l < p->loops.count; l++) {
+        const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
+        for (int32_t c = loop->first; c < loop->first + loop->count; c++) {
+            wk_recorded_call *call = &WK_ITEMS(wk_recorded_call, p->calls)[c];
+            call->hoisted = is_constant(p, loop, call);
+            if (!call->hoisted) news |= spoil(p, call);
+        }
+    }
+    return news;
+}
+
+/* The program may rewrite memory of its own that a tensor wraps, and no version tells. */
+static bool reads_wrapped(const wk_recording *r) {
+    for (int64_t i = 0; i < r->externals.count; i++)
+        if (WK_ITEMS(const wk_plan_external, r->externals)[i].tensor->storage->bytes_of == WK__OF_CALLER) return true;
+    return false;
+}
+
+void wk__program_hoist(wk_program *p, const wk_recording *r) {
+    const bool fixed = r->hosts.count == 0 && !writes_outside(p) && !reads_wrapped(r);
+    for (int64_t k = 0; k < p->families.count; k++) {
+        wk_plan_family *family = &WK_ITEMS(wk_plan_family, p->families)[k];
+        family->constant = fixed && family->members.a == 1 && family->members.b == 0;
+    }
+    while (fixed && spoil_all(p)) {
+    }
+    for (int64_t c = 0; c < p->calls.count; c++) p->hoisted += WK_ITEMS(wk_recorded_call, p->calls)[c].hoisted;
+}
