@@ -1,6 +1,9 @@
 /* test_rules_deferred.c -- what the engine promises, where calls run later than the program made them, or once more: in
  * batches, plans and checkpoints. Each program here gives wrong numbers without a word, or loses state, in an engine
  * that breaks the promise. That ordinary programs give the same numbers is for test_batch_fuzz and test_plan. */
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "support.h"
 
 static wk_tensor *numbers(double first) {
@@ -27,7 +30,7 @@ typedef struct writers {
     wk_plan *plan;
 } writers;
 
-static const char path[] = "/tmp/wick-test-rules.safetensors";
+static char path[] = "/tmp/wick-rules-XXXXXX"; /* a name of its own in each run of the program */
 
 static bool copies_and_steps(void *user, wk_tensor *const *in, wk_tensor **out) {
     const writers *u = user;
@@ -48,7 +51,7 @@ static void exchange(writers *u) { wk_snapshot_exchange(u->snapshot); }
 static void load(writers *u) { wk_load(path, u->net, 0, NULL); }
 static void put(writers *u) { wk_put_f64(u->w, (const int64_t[]){0, 0}, 7); }
 static void by_pointer(writers *u) { *(double *)wk_data_mut(u->w) = 7; }
-static void write(writers *u) { wk_write(u->w, (const double[]){7, 7, 7, 7}, 4 * sizeof(double)); }
+static void overwrite(writers *u) { wk_write(u->w, (const double[]){7, 7, 7, 7}, 4 * sizeof(double)); }
 static void clip(writers *u) { wk_clip_grad_norm(u->net, 0.5); }
 static void backward(writers *u) { wk_backward(wk_sum(u->w)); }
 static void backward_anew(writers *u) { wk_optim_zero_grad(u->sgd), backward(u); }
@@ -68,7 +71,7 @@ static const struct {
             {"load", load, false},
             {"put_f64", put, false},
             {"data_mut", by_pointer, false},
-            {"write", write, false},
+            {"write", overwrite, false},
             {"copy_ to a view", through_a_view, false},
             {"clip_grad_norm", clip, true},
             {"backward", backward, true},
@@ -82,6 +85,7 @@ static void writers_open(writers *u) {
     u->sgd = wk_sgd_new(u->net, 1, NULL);
     u->snapshot = wk_snapshot_new(u->net);
     u->plan = wk_plan_new(copies_and_steps, u, 1, 1, NULL);
+    if (strstr(path, "XXXXXX") != NULL) close(mkstemp(path));
     wk_save(path, u->net, NULL);
     for (int i = 0; i < 3; i++) run_plan(u); /* recorded, and checked */
     wk_write(u->w, (const double[]){2, 3, 4, 5}, 4 * sizeof(double));
