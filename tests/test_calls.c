@@ -86,7 +86,7 @@ static void asking_of_null(void **state) {
 static void ops_of_null(void **state) {
     (void)state;
     WK_SCOPE;
-    wk_tensor *x = wk_ones(WK_SHAPE(2, 2), WK_F32), *out[2], *none[8] = {NULL};
+    wk_tensor *x = wk_ones(WK_SHAPE(2, 2), WK_F32), *out[4], *none[8] = {NULL};
     refuses(wk_add(NULL, NULL));
     refuses(wk_add(x, NULL));
     refuses(wk_linear(x, NULL, NULL));

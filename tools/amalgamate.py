@@ -139,7 +139,8 @@ def section(path, text, clashing):
     if isa:
         text = pasted(text, isa.group(1))
     mine = (names_of(text) & clashing) - (put_together(text) if path.startswith('op/') else set())
-    text = rename(text, {name: f'{stem}__{name}' for name in mine})
+    own = path.rsplit('.', 1)[0].replace('/', '_')  # nn/lstm.c and op/lstm.c differ
+    text = rename(text, {name: f'{own}__{name}' for name in mine})
     undefined = ''.join(f'#undef {name}\n' for name in sorted(set(DEFINE.findall(text))))
     text = f'/* {"-" * (110 - len(path))} {path} --- */\n{text}{undefined}'
     if not isa:

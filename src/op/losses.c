@@ -38,7 +38,7 @@ typedef struct loss_attrs {
 
 static const wk_attr_field beta_fields[] = {{"beta", 'f', offsetof(loss_attrs, beta), 1}};
 
-static wk_tensor *slope(wk_tensor *x, wk_tensor *target, double beta);
+static wk_tensor *slope_of(wk_tensor *x, wk_tensor *target, double beta);
 static wk_tensor *curve(wk_tensor *x, wk_tensor *target, double beta);
 
 static void pair_rows(wk_call *c, wk_pair_loop *kernel) {
@@ -62,7 +62,7 @@ static void difference_vjp(const wk_backprop *b, wk_tensor *derivative, wk_tenso
 
 static void smooth_l1_vjp(const wk_backprop *b, wk_tensor **gx) {
     const wk_edge *in = b->node->in;
-    difference_vjp(b, slope(in[0].saved, in[1].saved, ((const loss_attrs *)b->node->attrs)->beta), gx);
+    difference_vjp(b, slope_of(in[0].saved, in[1].saved, ((const loss_attrs *)b->node->attrs)->beta), gx);
 }
 
 static void slope_vjp(const wk_backprop *b, wk_tensor **gx) {
@@ -79,7 +79,7 @@ static wk_tensor *smooth_l1(wk_tensor *x, wk_tensor *target, double beta) {
     return wk__apply2(&smooth_l1_op, x, target, &(loss_attrs){.beta = beta});
 }
 
-static wk_tensor *slope(wk_tensor *x, wk_tensor *target, double beta) {
+static wk_tensor *slope_of(wk_tensor *x, wk_tensor *target, double beta) {
     return wk__apply2(&slope_op, x, target, &(loss_attrs){.beta = beta});
 }
 

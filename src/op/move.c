@@ -146,7 +146,7 @@ static void roll_flat(int32_t ndim, int64_t shift, const wk_array *y, const wk_a
 }
 
 /* y (+)= x rolled, or rolled back. */
-static void roll(const roll_attrs *r, bool back, const wk_array *y, const wk_array *x, bool add) {
+static void roll_into(const roll_attrs *r, bool back, const wk_array *y, const wk_array *x, bool add) {
     int64_t shifts[WK_MAX_DIMS];
     if (x->numel == 0) return;
     if (is_flat(r)) {
@@ -157,13 +157,13 @@ static void roll(const roll_attrs *r, bool back, const wk_array *y, const wk_arr
     roll_from(0, shifts, y, x, add);
 }
 
-static void roll_forward(wk_call *c) { roll(c->attrs, false, &c->out[0]->a, &c->in[0]->a, false); }
+static void roll_forward(wk_call *c) { roll_into(c->attrs, false, &c->out[0]->a, &c->in[0]->a, false); }
 
 static bool roll_grad(wk_backprop *b) {
     wk_array room;
     bool add;
     const wk_array *gx = wk__slot(b, 0, &room, &add);
-    if (gx != NULL) roll(b->node->attrs, true, gx, &b->gy[0]->a, add);
+    if (gx != NULL) roll_into(b->node->attrs, true, gx, &b->gy[0]->a, add);
     return true;
 }
 
