@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_sequence
 
-torch.set_num_threads(1)
+torch.set_num_threads(structures.THREADS)
 
 
 class TreeLSTM(nn.Module):
