@@ -20,7 +20,7 @@ echo 'name,value,unit' > "$rows"
 : > "$log"
 
 # one COMMAND...: on the last processor, for ten minutes at the most.
-last=$(($(nproc) - 1))
+last=$(($(nproc --all) - 1)) # plain nproc says what OMP_NUM_THREADS says
 one() { timeout 600 taskset -c "$last" "$@" || echo "  $*: did not finish"; }
 
 # --- what is there

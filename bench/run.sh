@@ -38,7 +38,7 @@ echo "$size" | awk '{ printf "size,%.6g,MB\n", $1 / 1e6 }' >> "$rows"
 
 for python in /usr/bin/python3 python3; do
     if "$python" -c 'import torch' 2>/dev/null; then
-        for peer in bench/peers/torch_[^r]*.py; do "$python" "$peer" "$rows"; done
+        for peer in bench/peers/torch_[!r]*.py; do "$python" "$peer" "$rows"; done
         break
     fi
 done

@@ -49,8 +49,20 @@ def dynamic_table(values, task):
 
 
 def rates_table(values, kind):
-    rows = sorted(((value, name) for name, value in values.items() if f" {kind}: " in name), reverse=True)
-    return markdown([kind, "examples/s"], [[name, figure(value)] for value, name in rows])
+    """Peers tell examples per second; bench/batch.c tells the time for one, in microseconds."""
+    rates = {name: value for name, value in values.items() if f" {kind}: " in name}
+    for way in ("at_once", "batch", "by_hand"):
+        name = f"{kind.removesuffix('s')}_{way}"
+        if name in values:
+            rates[f"wick {kind}: {way.replace('_', ' ')}"] = 1e6 / values[name]
+    rows = sorted(((value, name) for name, value in rates.items()), reverse=True)
+    return markdown([kind, "examples/s"], [[name, figure(round(value))] for value, name in rows])
+
+
+def layers_table(values):
+    rows = [[name, figure(value), figure(values[f"torch {name}"]), f"{values[f'torch {name}'] / value:.1f}"]
+            for name, value in values.items() if name.startswith("lstm ") and f"torch {name}" in values]
+    return markdown(["LSTM layers, forward and backward", "wick, ms", "PyTorch, ms", "times"], rows)
 
 
 # ----------------------------------------------------------------------------------------------------------- picture
@@ -115,6 +127,8 @@ def main():
     values = read(sys.argv[1])
     tables = [dynamic_table(values, task) for task in TASKS if dynamic(values, task)]
     tables += [rates_table(values, kind) for kind in RATES if any(f" {kind}: " in name for name in values)]
+    if any(name.startswith("torch lstm ") for name in values):
+        tables.append(layers_table(values))
     with open(os.path.join(sys.argv[2], "peers.md"), "w", encoding="utf-8") as file:
         file.write("\n".join(tables))
     print("\n" + "\n".join(tables))
