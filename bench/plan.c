@@ -139,19 +139,19 @@ int main(int argc, char **argv) {
         {"tutorial_as_written (eager)", {{10, 20, 30}, false, true}},
         {"tutorial_plan", {{10, 20, 30}, false, false}},
         {"tutorial_plan (trips)", {{10, 20, 30}, true, false}},
-        {"tutorial_plan (trips, T 7 13 29)", {{7, 13, 29}, true, false}},
+        {"tutorial_plan (trips; T 7 13 29)", {{7, 13, 29}, true, false}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         setup s = rows[i].s;
         report(csv, rows[i].name, measure(block, &s), 1e6, "us", i > 0 ? "goal: 2 floors" : "");
     }
     printf("tanh(a * b + c) * d, per element\n");
-    chain_row(csv, "chain 1K, eager", (chain){1 << 10, true}, "");
-    chain_row(csv, "chain 1K, plan", (chain){1 << 10, false}, "goal: as eager");
-    chain_row(csv, "chain 32K, eager", (chain){32 << 10, true}, "");
-    chain_row(csv, "chain 32K, plan", (chain){32 << 10, false}, "goal 0.22");
-    chain_row(csv, "chain 1M, eager", (chain){1 << 20, true}, "");
-    chain_row(csv, "chain 1M, plan", (chain){1 << 20, false}, "goal 0.27");
+    chain_row(csv, "chain 1K (eager)", (chain){1 << 10, true}, "");
+    chain_row(csv, "chain 1K (plan)", (chain){1 << 10, false}, "goal: as eager");
+    chain_row(csv, "chain 32K (eager)", (chain){32 << 10, true}, "");
+    chain_row(csv, "chain 32K (plan)", (chain){32 << 10, false}, "goal 0.22");
+    chain_row(csv, "chain 1M (eager)", (chain){1 << 20, true}, "");
+    chain_row(csv, "chain 1M (plan)", (chain){1 << 20, false}, "goal 0.27");
     if (csv != NULL) fclose(csv);
     wk_error error;
     if (wk_check(&error) == WK_OK) return 0;
