@@ -1,5 +1,5 @@
-/* recurrent.c -- LSTM layers, forward and backward with the gradient of x, beside their bound: the matrix products of the
- * same run alone, step by step with the rows that are still alive.
+/* recurrent.c -- LSTM layers, forward and backward with the gradient of x, beside their bound: the matrix products of
+ * the same run alone, step by step with the rows that are still alive.
  *
  *     full      all rows have T steps
  *     half      lengths from T/2 + 1 to T
