@@ -106,7 +106,7 @@ typedef void wk_gemm_packed_kernel(int64_t m, int64_t n, int64_t k, const wk_mat
  *
  * What lstm_step and gru_step leave in `gates` is for their gradients: the values of s and tanh, and m as it is, which
  * is W_hn h + b_hn, while n is W_in x + b_in. All is contiguous, but the rows of `out`: row i begins at
- * out + i*out_row, or where there is out_at, at out + out_at[i]. */
+ * out + i*out_row, or where there is out_at, at out + out_at[i]. Of an rnn, rows of `out` may be those of `gates`. */
 typedef struct wk_step_args {
     int64_t n, H;
     void *gates;
@@ -137,8 +137,9 @@ typedef struct wk_step_grad_args {
 typedef void wk_step_grad_kernel(const wk_step_grad_args *a);
 
 /* All T steps of an rnn for one row: h = f(gates_t + bias + W_hh h), t = 0 .. T-1, with W_hh (H,H), gates (T,H) and
- * h (H) contiguous, and h once more at out + t*out_t. What counts here is the time from one step to the next. A table
- * says in rnn_chain_most up to which H it is of use. work: wk__rnn_chain_work(H) elements, 64-byte aligned. */
+ * h (H) contiguous, and h once more at out + t*out_t, which may be where gates_t is. What counts here is the time from
+ * one step to the next. A table says in rnn_chain_most up to which H it is of use. work: wk__rnn_chain_work(H)
+ * elements, 64-byte aligned. */
 typedef struct wk_rnn_chain_args {
     int64_t T, H;
     const void *gates, *bias, *w_hh;

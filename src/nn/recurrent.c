@@ -181,7 +181,7 @@ static wk_tensor *run(wk_module *m, wk_tensor *x, wk_tensor *lengths, wk_layer_s
 
 static bool check_x(const wk_recurrent_module *self, wk_tensor *x, const char *function) {
     wk_shape_text is;
-    if (wk_dims(x) == NULL || wk_ndim(x) == 3) return true;
+    if (wk_ndim(x) == 3 || wk_dims(x) == NULL) return true;
     wk__fail(wk__ctx(), WK_ESHAPE, function, "x is %s and must be %s with %lld features",
              wk__shape_text(&is, wk_ndim(x), wk_dims(x)), self->options.batch_first ? "(N,T,F)" : "(T,N,F)",
              (long long)self->input_size);
@@ -194,8 +194,9 @@ wk_tensor *wk__recurrent_forward_all(wk_module *m, const wk_recurrent_kind *kind
     const wk_recurrent_module *self = wk__layer_self(m, &kind->layers, function);
     *last = (wk_layer_states){NULL, NULL};
     if (self == NULL || !check_x(self, x, function)) return NULL;
-    if (self->options.batch_first) return run(m, x, lengths, first, last, function);
-    return wk_transpose(run(m, wk_transpose(x, 0, 1), lengths, first, last, function), 0, 1);
+    const bool batch_first = self->options.batch_first;
+    wk_tensor *y = run(m, batch_first ? x : wk_transpose(x, 0, 1), lengths, first, last, function);
+    return batch_first ? y : wk_transpose(y, 0, 1);
 }
 
 wk_layer_states wk__recurrent_step(wk_module *m, const wk_recurrent_kind *kind, wk_tensor *x, wk_layer_states before,

@@ -18,50 +18,26 @@ static void sort_rows(wk_ragged *r, const wk_array *lengths) {
     }
 }
 
-bool wk__ragged_begin(wk_ctx *ctx, const wk_array *lengths, int64_t N, int64_t T, bool reverse, wk_ragged *r) {
-    const int64_t room = N * (ALWAYS + SORTING);
-    *r = (wk_ragged){.rows = N, .steps = T, .total = N * T, .reverse = reverse, .is_full = true};
-    if (lengths == NULL || N == 0) return true;
+bool wk__ragged_sort_rows(wk_ctx *ctx, const wk_array *lengths, wk_ragged *r) {
+    const int64_t all = r->total, room = r->rows * (ALWAYS + SORTING);
     r->memory = wk__tensor_make(ctx, WK_I64, 1, &room);
     if (r->memory == NULL) return false;
     r->order = r->memory->a.data;
-    r->lengths = r->order + N;
+    r->lengths = r->order + r->rows;
     r->total = 0;
     sort_rows(r, lengths);
     r->steps = r->lengths[0];
-    r->is_full = r->total == N * T;
+    r->is_full = r->total == all;
     return true;
 }
 
-void wk__ragged_end(wk_ragged *r) { wk__unref(r->memory); }
-
 /* ------------------------------------------------------------------------------------------------------- places --- */
 
-wk_places wk__ragged_places(const wk_ragged *r, int32_t number, const wk_array *a) {
-    if (a == NULL) return (wk_places){0};
+void wk__ragged_places_sorted(const wk_ragged *r, int32_t number, const wk_array *a, wk_places *p) {
     const int64_t t = a->strides[1], b = a->strides[0];
-    wk_places p = {.base = a->data,
-                   .step = r->reverse ? -t : t,
-                   .row = b,
-                   .features = a->dims[2],
-                   .stride = a->strides[2],
-                   .dtype = a->dtype};
-    if (r->lengths == NULL) {
-        if (r->reverse && r->steps > 0) p.base = wk__array_at(a, (r->steps - 1) * t);
-        return p;
-    }
-    p.at = r->lengths + r->rows * (1 + number);
+    p->at = r->lengths + r->rows * (1 + number);
     for (int64_t i = 0; i < r->rows; i++)
-        p.at[i] = r->order[i] * b + (r->reverse && r->lengths[i] > 0 ? (r->lengths[i] - 1) * t : 0);
-    return p;
-}
-
-/* Rows of one step are evenly apart when there is one, or none is missing; steps when there is one, or they go on
- * so. */
-bool wk__ragged_is_even(const wk_ragged *r, const wk_places *p, int64_t *apart) {
-    *apart = r->rows > 1 ? p->row : p->step;
-    if (r->rows <= 1) return true;
-    return r->is_full && (r->steps <= 1 || p->step == r->rows * p->row);
+        p->at[i] = r->order[i] * b + (r->reverse && r->lengths[i] > 0 ? (r->lengths[i] - 1) * t : 0);
 }
 
 /* A (rows,F) matrix. */

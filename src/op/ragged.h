@@ -21,8 +21,14 @@ typedef struct wk_ragged {
 } wk_ragged;
 
 /* lengths: N whole numbers from 0 to T, or NULL: T each. False when memory is out (not recorded). */
-bool wk__ragged_begin(wk_ctx *ctx, const wk_array *lengths, int64_t N, int64_t T, bool reverse, wk_ragged *r);
-void wk__ragged_end(wk_ragged *r);
+bool wk__ragged_sort_rows(wk_ctx *ctx, const wk_array *lengths, wk_ragged *r);
+static inline bool wk__ragged_begin(wk_ctx *ctx, const wk_array *lengths, int64_t N, int64_t T, bool reverse,
+                                    wk_ragged *r) {
+    *r = (wk_ragged){.rows = N, .steps = T, .total = N * T, .reverse = reverse, .is_full = true};
+    return lengths == NULL || N == 0 || wk__ragged_sort_rows(ctx, lengths, r);
+}
+
+static inline void wk__ragged_end(wk_ragged *r) { wk__unref(r->memory); }
 
 static inline int64_t wk__ragged_row(const wk_ragged *r, int64_t i) { return r->order != NULL ? r->order[i] : i; }
 static inline int64_t wk__ragged_length(const wk_ragged *r, int64_t i) {
@@ -50,7 +56,24 @@ typedef struct wk_places {
 static inline int64_t wk__places_row(const wk_places *p, int64_t i) { return p->at != NULL ? p->at[i] : i * p->row; }
 
 /* number: which of the few places of this batch; a NULL: of no array. */
-wk_places wk__ragged_places(const wk_ragged *r, int32_t number, const wk_array *a);
+void wk__ragged_places_sorted(const wk_ragged *r, int32_t number, const wk_array *a, wk_places *p);
+static inline void wk__ragged_places(const wk_ragged *r, int32_t number, const wk_array *a, wk_places *p) {
+    if (a == NULL) {
+        *p = (wk_places){0};
+        return;
+    }
+    const int64_t t = a->strides[1];
+    *p = (wk_places){.base = a->data,
+                     .step = r->reverse ? -t : t,
+                     .row = a->strides[0],
+                     .features = a->dims[2],
+                     .stride = a->strides[2],
+                     .dtype = a->dtype};
+    if (r->lengths != NULL)
+        wk__ragged_places_sorted(r, number, a, p);
+    else if (r->reverse && r->steps > 0)
+        p->base = wk__array_at(a, (r->steps - 1) * t);
+}
 
 /* The array's memory as it lies in step s, from where its rows are counted. */
 static inline void *wk__places_in(const wk_places *p, int64_t s) {
@@ -62,8 +85,13 @@ static inline void *wk__first_row(const wk_ragged *r, const wk_places *p) {
     return p->base + (r->rows > 0 ? wk__places_row(p, 0) : 0) * wk__dtype_nbytes[p->dtype];
 }
 
-/* Do the packed rows lie evenly in the array itself, `*apart` elements from one to the next? */
-bool wk__ragged_is_even(const wk_ragged *r, const wk_places *p, int64_t *apart);
+/* Do the packed rows lie evenly in the array itself, `*apart` elements from one to the next? Rows of one step do when
+ * there is one, or none is missing; steps when there is one, or they go on so. */
+static inline bool wk__ragged_is_even(const wk_ragged *r, const wk_places *p, int64_t *apart) {
+    *apart = r->rows > 1 ? p->row : p->step;
+    if (r->rows <= 1) return true;
+    return r->is_full && (r->steps <= 1 || p->step == r->rows * p->row);
+}
 
 /* Packed rows (total,F) from the array; with `late`, each step's from the step before, and those of step 0 are left
  * alone. The array's rows from packed ones, set or added to. */

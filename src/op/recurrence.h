@@ -28,7 +28,10 @@ void wk__recurrence_end(wk_recurrence *run);
 
 /* Scratch memory of so many elements, until the end. What grows with T is a block of its own, so that a plan finds it
  * for any T. NULL for none; *fine becomes false when memory is out. */
-void *wk__scratch(wk_recurrence *run, int64_t elements, bool *fine);
+void *wk__scratch_some(wk_recurrence *run, int64_t elements, bool *fine);
+static inline void *wk__scratch(wk_recurrence *run, int64_t elements, bool *fine) {
+    return elements > 0 && *fine ? wk__scratch_some(run, elements, fine) : NULL;
+}
 
 static inline void *wk__elements(const wk_recurrence *run, const wk_tensor *t, int64_t at) {
     return (char *)t->a.data + at * wk__dtype_nbytes[run->dtype];
@@ -54,7 +57,14 @@ static inline wk_mat wk__rows_from(const wk_array *w, int64_t from, int64_t rows
 }
 
 /* x as one matrix of packed rows: as it lies, or copied to `room`, where it must be if it is not even. */
-wk_mat wk__packed_x(const wk_recurrence *run, void *room);
+static inline wk_mat wk__packed_x(const wk_recurrence *run, void *room) {
+    int64_t apart;
+    if (wk__ragged_is_even(&run->batch, &run->at_x, &apart))
+        return (wk_mat){
+            wk__first_row(&run->batch, &run->at_x), run->dtype, run->batch.total, run->I, apart, run->at_x.stride};
+    wk__ragged_pack(&run->batch, &run->at_x, false, room);
+    return wk__rows_of(run, room, run->batch.total, run->I, run->I);
+}
 
 /* How many elements `room` needs. */
 static inline int64_t wk__packed_x_size(const wk_recurrence *run) {

@@ -6,43 +6,52 @@
 
 /* -------------------------------------------------------------------------------------------------------- shape --- */
 
-/* Input i must have this shape, if it is there. */
-static bool expect(wk_call *c, int32_t i, int32_t ndim, const int64_t *dims) {
-    const wk_tensor *t = i >= 0 ? c->in[i] : NULL;
-    bool same = t == NULL || t->a.ndim == ndim;
-    for (int32_t d = 0; same && t != NULL && d < ndim; d++) same = t->a.dims[d] == dims[d];
-    if (same) return true;
+WK_NOINLINE static bool refuse_shape(wk_call *c, int32_t i, int32_t ndim, const int64_t *dims) {
     wk_shape_text have, want;
     char name[24];
     return wk__refuse(c, WK_ESHAPE, "%s is %s and must be %s", wk__input_name(c->op, i, name, sizeof name),
-                      wk__dims_text(&have, t), wk__shape_text(&want, ndim, dims));
+                      wk__dims_text(&have, c->in[i]), wk__shape_text(&want, ndim, dims));
 }
 
-/* w_ih (G H,I) */
+/* Input i must have this shape, if it is there. */
+WK_INLINE bool expect(wk_call *c, int32_t i, int32_t ndim, const int64_t *dims) {
+    const wk_tensor *t = i >= 0 ? c->in[i] : NULL;
+    if (t == NULL) return true;
+    bool same = t->a.ndim == ndim;
+    for (int32_t d = 0; same && d < ndim; d++) same = t->a.dims[d] == dims[d];
+    return wk_likely(same) || refuse_shape(c, i, ndim, dims);
+}
+
+/* H, from w_ih (G H,I), in which G is 1, 3 or 4: nothing to divide where there is but one block. */
+static int64_t hidden_size(const wk_recurrent *r, const wk_tensor *w) {
+    return r->gates == 1 ? w->a.dims[0] : w->a.dims[0] / r->gates;
+}
+
 static bool check_weight(wk_call *c, const wk_recurrent *r, const wk_tensor *w) {
     wk_shape_text text;
-    if (w->a.ndim == 2 && w->a.dims[0] % r->gates == 0) return true;
+    if (w->a.ndim == 2 && hidden_size(r, w) * r->gates == w->a.dims[0]) return true;
     if (r->gates == 1) return wk__refuse(c, WK_ESHAPE, "w_ih is %s and must be (H,I)", wk__dims_text(&text, w));
     return wk__refuse(c, WK_ESHAPE, "w_ih is %s and must be (%d H,I)", wk__dims_text(&text, w), (int)r->gates);
 }
 
 bool wk__recurrent_shape(wk_call *c, const wk_recurrent *r) {
-    const wk_recurrent_inputs at = wk__recurrent_inputs(r);
-    const wk_tensor *x = c->in[at.x], *w = c->in[at.w_ih];
+    const wk_recurrent_inputs *at = wk__recurrent_inputs(r);
+    const wk_tensor *x = c->in[at->x], *w = c->in[at->w_ih];
     wk_shape_text text;
-    if (c->in[at.lengths] != NULL && !wk__check_index_type(c, at.lengths)) return false;
+    if (c->in[at->lengths] != NULL && !wk__check_index_type(c, at->lengths)) return false;
     if (!wk__check_float(c)) return false;
     if (x->a.ndim != 3) return wk__refuse(c, WK_ESHAPE, "x is %s and must be (N,T,I)", wk__dims_text(&text, x));
     if (!check_weight(c, r, w)) return false;
-    if ((c->in[at.b_ih] == NULL) != (c->in[at.b_hh] == NULL))
+    if ((c->in[at->b_ih] == NULL) != (c->in[at->b_hh] == NULL))
         return wk__refuse(c, WK_EINVAL, "b_ih and b_hh come together or not at all");
-    if (r->has_c && (c->in[at.h0] == NULL) != (c->in[at.c0] == NULL))
+    if (r->has_c && (c->in[at->h0] == NULL) != (c->in[at->c0] == NULL))
         return wk__refuse(c, WK_EINVAL, "h0 and c0 come together or not at all");
-    const int64_t n = x->a.dims[0], t = x->a.dims[1], in = x->a.dims[2], g = w->a.dims[0], h = g / r->gates;
+    const int64_t n = x->a.dims[0], t = x->a.dims[1], in = x->a.dims[2], g = w->a.dims[0], h = hidden_size(r, w);
     const int64_t state[] = {1, n, h};
-    return expect(c, at.w_ih, 2, (const int64_t[]){g, in}) && expect(c, at.w_hh, 2, (const int64_t[]){g, h}) &&
-           expect(c, at.b_ih, 1, (const int64_t[]){g}) && expect(c, at.b_hh, 1, (const int64_t[]){g}) &&
-           expect(c, at.h0, 3, state) && expect(c, at.c0, 3, state) && expect(c, at.lengths, 1, (const int64_t[]){n}) &&
+    return expect(c, at->w_ih, 2, (const int64_t[]){g, in}) && expect(c, at->w_hh, 2, (const int64_t[]){g, h}) &&
+           expect(c, at->b_ih, 1, (const int64_t[]){g}) && expect(c, at->b_hh, 1, (const int64_t[]){g}) &&
+           expect(c, at->h0, 3, state) && expect(c, at->c0, 3, state) &&
+           expect(c, at->lengths, 1, (const int64_t[]){n}) &&
            wk__declare(c, 0, x->a.dtype, 3, (const int64_t[]){n, t, h}) && wk__declare(c, 1, x->a.dtype, 3, state) &&
            (!r->has_c || wk__declare(c, 2, x->a.dtype, 3, state));
 }
@@ -59,29 +68,29 @@ static bool check_lengths(wk_call *c, const wk_array *lengths, int64_t steps) {
 
 /* --------------------------------------------------------------------------------------------------------- runs --- */
 
+/* Field by field, since what is left out would be set to zero only to be set again. */
 bool wk__recurrence_begin(wk_recurrence *run, wk_ctx *ctx, const wk_recurrent *row, const wk_recurrent_attrs *attrs,
                           const wk_array *const *arrays, const wk_array *y) {
-    const wk_recurrent_inputs at = wk__recurrent_inputs(row);
-    const wk_array *x = arrays[at.x];
-    *run = (wk_recurrence){
-        .row = row,
-        .ctx = ctx,
-        .dtype = y->dtype,
-        .I = x->dims[2],
-        .H = y->dims[2],
-        .y = y,
-        .x = x,
-        .lengths = arrays[at.lengths],
-        .h0 = arrays[at.h0],
-        .c0 = at.c0 >= 0 ? arrays[at.c0] : NULL,
-        .w_ih = arrays[at.w_ih],
-        .w_hh = arrays[at.w_hh],
-        .b_ih = arrays[at.b_ih],
-        .b_hh = arrays[at.b_hh],
-    };
+    const wk_recurrent_inputs *at = wk__recurrent_inputs(row);
+    const wk_array *x = arrays[at->x];
+    run->row = row;
+    run->ctx = ctx;
+    run->dtype = y->dtype;
+    run->I = x->dims[2];
+    run->H = y->dims[2];
+    run->y = y;
+    run->x = x;
+    run->lengths = arrays[at->lengths];
+    run->h0 = arrays[at->h0];
+    run->c0 = row->has_c ? arrays[at->c0] : NULL;
+    run->w_ih = arrays[at->w_ih];
+    run->w_hh = arrays[at->w_hh];
+    run->b_ih = arrays[at->b_ih];
+    run->b_hh = arrays[at->b_hh];
+    run->scratch_count = 0;
     if (!wk__ragged_begin(ctx, run->lengths, x->dims[0], x->dims[1], attrs->reverse, &run->batch)) return false;
-    run->at_x = wk__ragged_places(&run->batch, 0, x);
-    run->at_y = wk__ragged_places(&run->batch, 1, y);
+    wk__ragged_places(&run->batch, 0, x, &run->at_x);
+    wk__ragged_places(&run->batch, 1, y, &run->at_y);
     run->is_chain = row->has_chain && run->dtype == WK_F32 && run->batch.rows == 1 && run->batch.steps > 0 &&
                     run->H <= wk__kernels_working()->rnn_chain_most && wk__array_is_contiguous(run->w_hh);
     return true;
@@ -92,25 +101,11 @@ void wk__recurrence_end(wk_recurrence *run) {
     wk__ragged_end(&run->batch);
 }
 
-void *wk__scratch(wk_recurrence *run, int64_t elements, bool *fine) {
-    if (elements == 0 || !*fine) return NULL;
+void *wk__scratch_some(wk_recurrence *run, int64_t elements, bool *fine) {
     wk_tensor *t = wk__tensor_make(run->ctx, run->dtype, 1, &elements);
     if (t == NULL) return *fine = false, NULL;
     run->scratch[run->scratch_count++] = t;
     return t->a.data;
-}
-
-wk_mat wk__packed_x(const wk_recurrence *run, void *room) {
-    int64_t apart;
-    wk_mat m = wk__rows_of(run, room, run->batch.total, run->I, run->I);
-    if (wk__ragged_is_even(&run->batch, &run->at_x, &apart)) {
-        m.data = wk__first_row(&run->batch, &run->at_x);
-        m.row = apart;
-        m.col = run->at_x.stride;
-    } else {
-        wk__ragged_pack(&run->batch, &run->at_x, false, room);
-    }
-    return m;
 }
 
 /* ------------------------------------------------------------------------------------------------------ forward --- */
@@ -118,34 +113,57 @@ wk_mat wk__packed_x(const wk_recurrence *run, void *room) {
 /* What a run forward has in memory. */
 typedef struct forward_run {
     wk_recurrence run;
-    wk_tensor *kept; /* NULL: nobody will go back */
     void *gates, *x, *h, *c, *c_kept, *bias, *recurrent, *work;
-    wk_mat w_hh; /* (H, G H) */
+    wk_mat w_hh;     /* (H, G H) */
+    bool runs_chain; /* a single step is less work without */
+    bool copies_h;   /* the states at the beginning are read from `h`, not where they lie */
 } forward_run;
 
 /* Laid out anew, so that rows of it are contiguous; a single row of the batch reads it as it is. */
 static bool lays_out_weights(const wk_recurrence *r) { return r->batch.rows > 1 && r->batch.steps > 1; }
 
-/* Gates of all steps go to `kept` if there will be a gradient that reads them, and to scratch if not. */
-static bool make_room(forward_run *f, bool kept) {
+/* Is there a use for a copy of h0 but for the product of the first step? */
+static bool copies_first_h(const forward_run *f) {
+    const wk_recurrence *r = &f->run;
+    return f->runs_chain || r->row->carries || r->batch.steps == 0 || r->batch.order != NULL ||
+           (r->h0 != NULL && r->h0->strides[2] != 1);
+}
+
+/* The states, as they come and go: in the output that has the last ones, unless its rows have another order. */
+static void *room_for_state(wk_recurrence *r, const wk_tensor *last, bool *fine) {
+    return r->batch.order == NULL ? last->a.data : wk__scratch(r, r->batch.rows * r->H, fine);
+}
+
+/* Of an rnn, gates and states are alike; where their rows lie alike too, each state takes its gates' place. */
+static bool gates_fit_output(const wk_recurrence *r) {
+    int64_t apart;
+    return r->row->columns == 1 && wk__ragged_is_even(&r->batch, &r->at_y, &apart) && apart == r->H &&
+           r->batch.order == NULL;
+}
+
+/* Gates of all steps go to `kept` if there will be a gradient that reads them, and if not, to the output or to
+ * scratch. */
+static bool make_room(forward_run *f, wk_call *call) {
     wk_recurrence *r = &f->run;
-    const int64_t N = r->batch.rows, H = r->H, total = r->batch.total, width = r->row->columns * H;
+    const bool kept = r->row->keeps_gates && wk__call_records(call);
+    const int64_t H = r->H, total = r->batch.total, width = r->row->columns * H;
     const int64_t kept_size = total * (width + (r->row->has_c ? H : 0));
     bool fine = true;
-    f->h = wk__scratch(r, N * H, &fine);
-    f->c = wk__scratch(r, r->row->has_c ? N * H : 0, &fine);
+    f->h = room_for_state(r, call->out[1], &fine);
+    f->c = r->row->has_c ? room_for_state(r, call->out[2], &fine) : NULL;
     f->bias = wk__scratch(r, width, &fine);
     f->x = wk__scratch(r, wk__packed_x_size(r), &fine);
     f->recurrent = wk__scratch(r, lays_out_weights(r) ? H * r->row->gates * H : 0, &fine);
-    f->work = wk__scratch(r, r->is_chain ? wk__rnn_chain_work(H) : 0, &fine);
+    f->work = wk__scratch(r, f->runs_chain ? wk__rnn_chain_work(H) : 0, &fine);
     if (!kept)
-        f->gates = wk__scratch(r, total * width, &fine);
+        f->gates = gates_fit_output(r) ? call->out[0]->a.data : wk__scratch(r, total * width, &fine);
     else if (fine)
-        f->kept = wk__tensor_make(r->ctx, r->dtype, 1, &kept_size);
+        call->kept = wk__tensor_make(r->ctx, r->dtype, 1, &kept_size);
+    f->c_kept = NULL;
     if (!fine || !kept) return fine;
-    if (f->kept == NULL) return false;
-    f->gates = f->kept->a.data;
-    if (r->row->has_c) f->c_kept = wk__elements(r, f->kept, total * width);
+    if (call->kept == NULL) return false;
+    f->gates = call->kept->a.data;
+    if (r->row->has_c) f->c_kept = wk__elements(r, call->kept, total * width);
     return true;
 }
 
@@ -214,6 +232,13 @@ static void run_chain(const forward_run *f) {
     });
 }
 
+/* The first n states before step s. */
+static wk_mat states_before(const forward_run *f, int64_t s, int64_t n) {
+    const wk_recurrence *r = &f->run;
+    const bool in_place = s == 0 && r->h0 != NULL && !f->copies_h;
+    return in_place ? wk__rows_of(r, r->h0->data, n, r->H, r->h0->strides[1]) : wk__rows_of(r, f->h, n, r->H, r->H);
+}
+
 static void run_steps(forward_run *f) {
     const wk_recurrence *r = &f->run;
     const int64_t H = r->H, G = r->row->gates * H, nbytes = wk__dtype_nbytes[r->dtype];
@@ -221,7 +246,7 @@ static void run_steps(forward_run *f) {
     lay_out_weights(f);
     for (int64_t s = 0, first = 0, n = r->batch.rows; s < r->batch.steps; s++, first += n) {
         n = wk__ragged_alive(&r->batch, s, n);
-        const wk_mat h = wk__rows_of(r, f->h, n, H, H);
+        const wk_mat h = states_before(f, s, n);
         const wk_mat gates = wk__gate_columns(r, f->gates, first, n, r->row->is_turned ? H : 0, G);
         if (s > 0 || r->h0 != NULL) wk__gemm(r->ctx, &h, &f->w_hh, &gates, true);
         step(&(wk_step_args){
@@ -244,15 +269,18 @@ static bool run_forward(forward_run *f, wk_call *c, const wk_recurrent *row) {
     wk_recurrence *r = &f->run;
     for (int32_t i = 0; i < c->in_count; i++) arrays[i] = c->in[i] != NULL ? &c->in[i]->a : NULL;
     if (!wk__recurrence_begin(r, c->ctx, row, c->attrs, arrays, &c->out[0]->a)) return false;
-    if (!make_room(f, row->keeps_gates && wk__call_records(c))) return false;
+    f->runs_chain = r->is_chain && r->batch.steps > 1;
+    f->copies_h = copies_first_h(f);
+    if (!make_room(f, c)) return false;
     add_biases(f);
-    wk__ragged_sort(&r->batch, r->h0, f->h, r->H, r->dtype);
+    if (f->copies_h) wk__ragged_sort(&r->batch, r->h0, f->h, r->H, r->dtype);
     if (row->has_c) wk__ragged_sort(&r->batch, r->c0, f->c, r->H, r->dtype);
     project(f);
-    if (r->is_chain)
+    if (f->runs_chain)
         run_chain(f);
     else
         run_steps(f);
+    if (r->batch.order == NULL) return true;
     wk__ragged_unsort(&r->batch, &c->out[1]->a, f->h, false);
     if (row->has_c) wk__ragged_unsort(&r->batch, &c->out[2]->a, f->c, false);
     wk__ragged_zero_ends(&r->batch, &c->out[0]->a);
@@ -260,13 +288,12 @@ static bool run_forward(forward_run *f, wk_call *c, const wk_recurrent *row) {
 }
 
 void wk__recurrent_forward(wk_call *c, const wk_recurrent *row) {
-    const wk_tensor *lengths = c->in[wk__recurrent_inputs(row).lengths];
-    forward_run f = {.kept = NULL};
+    const wk_tensor *lengths = c->in[wk__recurrent_inputs(row)->lengths];
+    forward_run f;
     if (lengths != NULL && wk__capture_refuses(c->ctx, c->op->name, "its lengths decide how the step goes on")) return;
     if (!check_lengths(c, lengths != NULL ? &lengths->a : NULL, c->out[0]->a.dims[1])) return;
     if (!run_forward(&f, c, row)) wk__refuse(c, WK_ENOMEM, "out of memory");
     wk__recurrence_end(&f.run);
-    c->kept = f.kept;
 }
 
 int64_t wk__recurrent_steps(const wk_node *node) { return node->out[0].dims[1]; }

@@ -35,7 +35,7 @@ typedef struct wk_recurrent {
     bool is_turned;   /* the gru's order of blocks */
     bool has_c;       /* a second state */
     bool keeps_gates; /* the gradient reads what the step left there */
-    bool carries;     /* the step's gradient leaves a part of dh, to which the product is added */
+    bool carries;     /* the step itself reads h, so its gradient leaves a part of dh, to which the product is added */
     bool is_relu;
     bool has_chain; /* the kernel rnn_chain is this row's */
     wk_step_kernel *(*step)(wk_dtype dtype);
@@ -52,9 +52,9 @@ typedef struct wk_recurrent_inputs {
     int32_t x, lengths, h0, c0, w_ih, w_hh, b_ih, b_hh, count; /* c0 is -1 where there is none */
 } wk_recurrent_inputs;
 
-static inline wk_recurrent_inputs wk__recurrent_inputs(const wk_recurrent *r) {
-    const int32_t w = r->has_c ? 4 : 3;
-    return (wk_recurrent_inputs){0, 1, 2, r->has_c ? 3 : -1, w, w + 1, w + 2, w + 3, w + 4};
+static inline const wk_recurrent_inputs *wk__recurrent_inputs(const wk_recurrent *r) {
+    static const wk_recurrent_inputs h_alone = {0, 1, 2, -1, 3, 4, 5, 6, 7}, h_and_c = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+    return r->has_c ? &h_and_c : &h_alone;
 }
 
 /* The parts of the product with W_ih: rows `from` .. of W_ih make the columns `to` .. of the gates. */

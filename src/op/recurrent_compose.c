@@ -80,7 +80,7 @@ static void run(const composition *c, wk_tensor **out) {
 
 void wk__recurrent_compose(const wk_recurrent *row, const void *attrs, wk_tensor *const *in, wk_tensor **out) {
     wk_ctx *ctx = wk__ctx();
-    composition c = {.row = row, .in = in, .at = wk__recurrent_inputs(row)};
+    composition c = {.row = row, .in = in, .at = *wk__recurrent_inputs(row)};
     const wk_tensor *x = in[c.at.x], *lengths = in[c.at.lengths];
     const wk_array *a = lengths != NULL ? &lengths->a : NULL;
     const int64_t T = x->a.dims[1];

@@ -206,14 +206,16 @@ static bool begin(backward_run *g, const wk_recurrent *row, int32_t *slots_begun
     for (int32_t i = 0; i < g->at.count && good; i++, ++*slots_begun)
         good = wk__packed_slot_begin(b, i, g->slots, fine);
     if (!good) return false;
-    g->at_gy = wk__ragged_places(&r->batch, 2, b->gy[0] != NULL ? &b->gy[0]->a : NULL);
-    g->at_gx = wk__ragged_places(&r->batch, 3, wants(g, g->at.x) ? slot_of(g, g->at.x) : NULL);
+    wk__ragged_places(&r->batch, 2, b->gy[0] != NULL ? &b->gy[0]->a : NULL, &g->at_gy);
+    wk__ragged_places(&r->batch, 3, wants(g, g->at.x) ? slot_of(g, g->at.x) : NULL, &g->at_gx);
     return make_room(g) || wk__fail(b->ctx, WK_ENOMEM, node->op->name, "out of memory") == WK_OK;
 }
 
 bool wk__recurrent_grad(wk_backprop *b, const wk_recurrent *row) {
-    backward_run g = {.b = b, .at = wk__recurrent_inputs(row)};
+    backward_run g;
     int32_t slots_begun = 0;
+    g.b = b;
+    g.at = *wk__recurrent_inputs(row);
     if (begin(&g, row, &slots_begun)) {
         fill_room(&g);
         if (g.run.is_chain)
