@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -87,6 +88,14 @@ static inline void wk_assert_status(wk_status status, const char *message, const
     print_message("# %s \"%s\"\n", wk_status_name(e.status), e.message);
     print_message("# expected %s \"%s\"\n", wk_status_name(status), message);
     _fail(file, line);
+}
+
+/* For tests of many random programs: PROGRAM [FOLDER FIRST_SEED COUNT] runs others than those that the test has. */
+static inline void wk_read_seeds(int argc, char **argv, uint64_t *first_seed, uint64_t *seed_count) {
+    if (argc > 1) wk_test_data = argv[1];
+    if (argc <= 3) return;
+    *first_seed = strtoull(argv[2], NULL, 10);
+    *seed_count = strtoull(argv[3], NULL, 10);
 }
 
 #endif

@@ -1,7 +1,6 @@
 /* test_batch_fuzz.c -- random programs in a batch give what they give without one. Three of a kind run at once, so that
  * nearly all calls find others to run with: two on the same leaves, as models share weights, the third on its own; and
  * one of another kind between them. A failure names its seed; `test_batch_fuzz DATA FIRST COUNT` runs others. */
-#include <stdlib.h>
 
 #include "fuzz_program.h"
 #include "support.h"
@@ -107,10 +106,6 @@ static void random_programs(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(random_programs)};
-    if (argc > 1) wk_test_data = argv[1];
-    if (argc > 3) {
-        first_seed = strtoull(argv[2], NULL, 10);
-        seed_count = strtoull(argv[3], NULL, 10);
-    }
+    wk_read_seeds(argc, argv, &first_seed, &seed_count);
     return wk_test_main("batch_fuzz", tests, 1);
 }

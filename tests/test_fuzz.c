@@ -1,7 +1,6 @@
 /* test_fuzz.c -- random programs, differentiated by roads that share little code and must agree: wk_backward with
  * nested scopes, wk_grad without, recorded gradients, gradients of those, central differences; and all that in f32 with
  * each kernel table. A failure names its seed; `test_fuzz DATA FIRST COUNT` runs others. */
-#include <stdlib.h>
 
 #include "fuzz_program.h"
 #include "kernel/kernel.h"
@@ -193,10 +192,6 @@ static void random_programs(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(random_programs)};
-    if (argc > 1) wk_test_data = argv[1];
-    if (argc > 3) {
-        first_seed = strtoull(argv[2], NULL, 10);
-        seed_count = strtoull(argv[3], NULL, 10);
-    }
+    wk_read_seeds(argc, argv, &first_seed, &seed_count);
     return wk_test_main("fuzz", tests, 1);
 }

@@ -187,10 +187,6 @@ static void wild_calls(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(wild_calls)};
-    if (argc > 1) wk_test_data = argv[1];
-    if (argc > 3) {
-        first_seed = strtoull(argv[2], NULL, 10);
-        seed_count = strtoull(argv[3], NULL, 10);
-    }
+    wk_read_seeds(argc, argv, &first_seed, &seed_count);
     return wk_test_main("wild", tests, 1);
 }

@@ -9,15 +9,12 @@
 static wk_step_kernel *step(wk_dtype dtype) { return wk__kernels->gru_step[dtype]; }
 static wk_step_grad_kernel *step_grad(wk_dtype dtype) { return wk__kernels->gru_step_grad[dtype]; }
 
-static wk_tensor *block(wk_tensor *gates, int64_t k) {
-    const int64_t H = wk_dim(gates, 1) / 3;
-    return wk_narrow(gates, 1, k * H, H);
-}
+static wk_tensor *gate(wk_tensor *gates, int64_t k) { return wk__gate(gates, 3, k); }
 
 static wk_states of_gates(wk_tensor *from_x, wk_tensor *from_h, wk_states before) {
-    wk_tensor *r = wk_sigmoid(wk_add(block(from_x, 0), block(from_h, 0)));
-    wk_tensor *z = wk_sigmoid(wk_add(block(from_x, 1), block(from_h, 1)));
-    wk_tensor *n = wk_tanh(wk_add(block(from_x, 2), wk_mul(r, block(from_h, 2))));
+    wk_tensor *r = wk_sigmoid(wk_add(gate(from_x, 0), gate(from_h, 0)));
+    wk_tensor *z = wk_sigmoid(wk_add(gate(from_x, 1), gate(from_h, 1)));
+    wk_tensor *n = wk_tanh(wk_add(gate(from_x, 2), wk_mul(r, gate(from_h, 2))));
     return (wk_states){.h = wk_add(n, wk_mul(z, wk_sub(before.h, n)))};
 }
 

@@ -9,14 +9,11 @@
 static wk_step_kernel *step(wk_dtype dtype) { return wk__kernels->lstm_step[dtype]; }
 static wk_step_grad_kernel *step_grad(wk_dtype dtype) { return wk__kernels->lstm_step_grad[dtype]; }
 
-static wk_tensor *block(wk_tensor *gates, int64_t k) {
-    const int64_t H = wk_dim(gates, 1) / 4;
-    return wk_narrow(gates, 1, k * H, H);
-}
+static wk_tensor *gate(wk_tensor *gates, int64_t k) { return wk__gate(gates, 4, k); }
 
 static wk_states of_gates(wk_tensor *from_x, wk_tensor *from_h, wk_states before) {
-    wk_tensor *gates = wk_add(from_x, from_h), *i = wk_sigmoid(block(gates, 0)), *f = wk_sigmoid(block(gates, 1));
-    wk_tensor *g = wk_tanh(block(gates, 2)), *o = wk_sigmoid(block(gates, 3));
+    wk_tensor *gates = wk_add(from_x, from_h), *i = wk_sigmoid(gate(gates, 0)), *f = wk_sigmoid(gate(gates, 1));
+    wk_tensor *g = wk_tanh(gate(gates, 2)), *o = wk_sigmoid(gate(gates, 3));
     wk_tensor *c = wk_add(wk_mul(f, before.c), wk_mul(i, g));
     return (wk_states){wk_mul(o, wk_tanh(c)), c};
 }

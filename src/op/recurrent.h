@@ -78,6 +78,12 @@ bool wk__recurrent_grad(wk_backprop *b, const wk_recurrent *r);
 void wk__recurrent_compose(const wk_recurrent *r, const void *attrs, wk_tensor *const *in, wk_tensor **out);
 int64_t wk__recurrent_steps(const wk_node *node);
 
+/* For compositions: gate k of `count` that lie side by side, gates (N, count H). */
+static inline wk_tensor *wk__gate(wk_tensor *gates, int64_t count, int64_t k) {
+    const int64_t H = wk_dim(gates, 1) / count;
+    return wk_narrow(gates, 1, k * H, H);
+}
+
 /* The gradient of each input reads the first output, and, as compose does, all inputs. */
 #define WK_RECURRENT_ALL(count) (((1u << (count)) - 1) | WK_READS_OUT(0))
 #define WK_RECURRENT_READS_7                                                                                     \
