@@ -1,37 +1,15 @@
 #!/usr/bin/env python3
 """dynamic.py's task in PyTorch, eager and compiled, at its best settings on one thread.
 
-    as-written   the tutorial's spelling: nn.RNN, then select and Linear at each time step, stack
-    fused        nn.RNN and one Linear over all time steps: what a user who knows PyTorch writes
-    unrolled     an RNNCell at each time step: what the compiler sees whole, as it does not look into nn.RNN
+The spellings are torch_net.py's; its "ops" is called unrolled here: what the compiler sees whole, as it does not look
+into nn.RNN.
 """
 import dynamic
 import torch
 from torch import nn
+from torch_net import Net
 
 torch.set_num_threads(1)
-
-
-class Net(nn.Module):
-    def __init__(self, spelling):
-        super().__init__()
-        self.spelling = spelling
-        self.rnn = nn.RNNCell(1, 32) if spelling == "unrolled" else nn.RNN(1, 32, batch_first=True)
-        self.out = nn.Linear(32, 1)
-
-    def forward(self, x, h):
-        if self.spelling == "fused":
-            r, h = self.rnn(x, h)
-            return self.out(r), h
-        ys = []
-        if self.spelling == "as-written":
-            r, h = self.rnn(x, h)
-            ys = [self.out(r[:, t, :]) for t in range(r.size(1))]
-        else:
-            for t in range(x.size(1)):
-                h = self.rnn(x[:, t, :], h)
-                ys.append(self.out(h))
-        return torch.stack(ys, dim=1), h
 
 
 def make_step(spelling, compiler):
@@ -39,7 +17,7 @@ def make_step(spelling, compiler):
     net, loss_of = Net(spelling), nn.MSELoss()
     adam = torch.optim.Adam(net.parameters(), lr=0.02, fused=True)
     forward = compiler(net)
-    state = torch.zeros(1, 32) if spelling == "unrolled" else torch.zeros(1, 1, 32)
+    state = torch.zeros(1, 32) if spelling == "ops" else torch.zeros(1, 1, 32)
 
     def step(x, y):
         nonlocal state
@@ -69,10 +47,10 @@ def compiled(spelling, **options):
 
 print(f"PyTorch {torch.__version__}")
 dynamic.main({
-    "torch-as-written": eager("as-written"),
+    "torch-as-written": eager("as_written"),
     "torch-fused": eager("fused"),
-    "torch-compile-as-written": compiled("as-written"),
+    "torch-compile-as-written": compiled("as_written"),
     "torch-compile-fused": compiled("fused"),
-    "torch-compile-unrolled": compiled("unrolled"),
-    "torch-compile-unrolled-static": compiled("unrolled", dynamic=False),
+    "torch-compile-unrolled": compiled("ops"),
+    "torch-compile-unrolled-static": compiled("ops", dynamic=False),
 })

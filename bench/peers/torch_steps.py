@@ -8,6 +8,7 @@ import sys
 
 from torch_rows import heading, row
 import torch
+from torch_net import Net
 from torch import nn
 
 FIRST_GRADIENT = """
@@ -15,30 +16,6 @@ import torch
 w = torch.full((1, 32), .1, requires_grad=True)
 (torch.ones(4, 32) @ w.T).tanh().mean().backward()
 """
-
-
-class Net(nn.Module):
-    """RNN(1, 32) and a linear layer, spelled in one of three ways."""
-
-    def __init__(self, spelling):
-        super().__init__()
-        self.spelling = spelling
-        self.rnn = nn.RNNCell(1, 32) if spelling == "ops" else nn.RNN(1, 32, batch_first=True)
-        self.out = nn.Linear(32, 1)
-
-    def forward(self, x, h):
-        if self.spelling == "fused":
-            r, h = self.rnn(x, h)
-            return self.out(r), h
-        ys = []
-        if self.spelling == "as_written":
-            r, h = self.rnn(x, h)
-            ys = [self.out(r[:, t, :]) for t in range(r.size(1))]
-        else:
-            for t in range(x.size(1)):
-                h = self.rnn(x[:, t, :], h)
-                ys.append(self.out(h))
-        return torch.stack(ys, dim=1), h
 
 
 def training(spelling):
