@@ -210,9 +210,9 @@ static void step(block *b, wk_tensor *x) {
 static void recomputed(int unused) {
     (void)unused;
     WK_SCOPE;
-    wk_tensor *w = wk_requires_grad_(wk_full(WK_SHAPE(2), 0.7, WK_F64), true);
+    wk_tensor *w = wk_requires_grad_(wk_full(WK_SHAPE(2, 2), 0.7, WK_F64), true);
     block c = {.w = w, .noisy = true}, b = {.w = w, .inside = &c};
-    step(&b, wk_requires_grad_(wk_full(WK_SHAPE(2), 0.4, WK_F64), true));
+    step(&b, wk_requires_grad_(wk_full(WK_SHAPE(2, 2), 0.4, WK_F64), true));
 }
 
 static void memory_runs_out_at_every_block(void **state) {
