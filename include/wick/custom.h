@@ -85,12 +85,17 @@ typedef struct wk_custom_op {
      * operation has no gradient, and is never recorded. */
     void (*backward)(wk_call *call);
     void *user;
+    /* Not 0: forward depends on its inputs and attributes alone, and changes its outputs alone, however it computes
+     * them; so a plan (wick/plan.h) may call it in each run. It need not be set where forward consists of operations:
+     * those a plan records. */
+    int32_t pure;
 } wk_custom_op;
-#define WK_CUSTOM_OP { sizeof(wk_custom_op), NULL, NULL, 1, 1, 0, 0, 0, NULL, 0, NULL, NULL, NULL, NULL }
+#define WK_CUSTOM_OP \
+    { sizeof(wk_custom_op), NULL, NULL, 1, 1, 0, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, 0 }
 
 /* Makes an operation known to the current context, where wk_op_find finds it and wk_op_call calls it. NULL
  * on failure: EINVAL (a name that is taken or none, a missing callback, a count out of range). It goes with the
- * context, or with wk_op_unregister: ESTATE while it stands on the tape. */
+ * context, or with wk_op_unregister: ESTATE while it stands on the tape, or a plan calls it. */
 WK_API const wk_op *wk_op_register(const wk_custom_op *op);
 WK_API wk_status wk_op_unregister(const wk_op *op);
 

@@ -66,8 +66,13 @@ WK_API wk_status wk_optim_add(wk_optim *optim);
 WK_API double wk_optim_lr(const wk_optim *optim);
 WK_API void wk_optim_set_lr(wk_optim *optim, double lr);
 
+/* The norm of a module's gradients, taken together as one vector: f64 (), owned by the innermost scope. Absent ones do
+ * not count. EINVAL. https://pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html */
+WK_API wk_tensor *wk_grad_norm(wk_module *module);
+
 /* Scales the gradients of a module down together, so that their norm is at most max_norm, and returns what the norm was
- * (NaN on failure). Absent ones do not count. A norm that is not finite spoils them all, as in PyTorch:
+ * (NaN on failure, and inside a plan's step, which does not know it: make wk_grad_norm an output). Absent ones do not
+ * count. A norm that is not finite spoils them all, as in PyTorch:
  * https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html */
 WK_API double wk_clip_grad_norm(wk_module *module, double max_norm);
 

@@ -48,18 +48,23 @@
  * What the function may do. It is called, several times, without effect while it is recorded: shapes and types are as
  * ever, elements have no values. So everything that changes from run to run goes in as an input or stands in tensors
  * that stay where they are (parameters, buffers); everything that comes out is an output. Forward, backward, steps of
- * optimisers, writes in place and random numbers are all part of a plan; random numbers are drawn anew in each run, in
- * the order of the function. Refused with a message that says what to do instead (ESTATE):
+ * optimisers, clipping, writes in place and random numbers are all part of a plan; random numbers are drawn anew in
+ * each run, in the order of the function. So are checkpoints: what they run again, a plan does, too. Lengths of rows
+ * (wk_rnn_forward_ragged) are data, and looked at in each run. Operations of one's own are recorded by what their
+ * forward calls, or, if they are pure (wk_custom_op), called as they are. Refused with a message that says what to do
+ * instead (ESTATE):
  *
  *   - reading elements: wk_item, wk_data, wk_get_f64, wk_read and their like, and operations whose shapes depend on
  *     them
- *   - numbers that change: "mul_scalar: s was 0.5, then 0.25: ... pass a 0-d tensor"
+ *   - numbers that change: "mul_scalar: s was 0.5, then 0.25: ... pass a 0-d tensor that is an input"
  *   - tensors from outside that are other ones the next time: give them as inputs
  *   - modules in another mode, training or evaluation, and parameters frozen or thawed since, where the step then does
  *     something else: have a plan for each
  *   - wk_keep of what the step made: make it an output
- *   - wk_from_data and wk_wrap, hooks, checkpoints, operations of one's own, wk_manual_seed and numbers drawn for the
- *     program (wk_randint), wk_optim_set_lr: a step of an optimiser takes the rate that it finds
+ *   - where rows have several lengths, dropout between the layers of one module, and gradients of gradients: the
+ *     lengths would decide which calls are made
+ *   - wk_from_data and wk_wrap, hooks, wk_manual_seed and numbers drawn for the program (wk_randint),
+ *     wk_optim_set_lr: a step of an optimiser takes the rate that it finds
  *
  * What else the function does to the program's variables happens while it is recorded and never again. */
 #ifndef WICK_PLAN_H

@@ -6,8 +6,9 @@
  *     the kernel table   is exchanged for one whose functions note their arguments (kernel/record.h)
  *     the heap           gives every block a place of its own, which is free again only at the end (heap.h)
  *     calls of rows      name what they read, so that memory which was there before can be told from stray pointers
- *     whatever is not    a row: an optimiser's step notes itself whole (`host`), and what looks at elements, or changes
- *     made of kernels    the program's own variables, refuses (wk__capture_refuses)
+ *     whatever is not    a row: an optimiser's step notes itself whole (`host`), a row that looks at elements, with its
+ *     made of kernels    arrays as words (tensor/words.h), and what looks at them for the program, or changes the
+ *                        program's own variables, refuses (wk__capture_refuses)
  *
  * Other contexts, in other threads, are not disturbed: the noting functions look whose call it is. */
 #ifndef WK_BASE_CAPTURE_H
@@ -69,6 +70,9 @@ typedef struct wk_capture {
     /* Before the gradient of a leaf is asked for or added to, or (`zeroed`) made absent. */
     void (*leaf)(struct wk_capture *capture, struct wk_tensor *leaf, bool zeroed);
     void (*host)(struct wk_capture *capture, const wk_host_call *call);
+    void (*hold)(struct wk_capture *capture, const wk_host_call *call); /* the object alone: nothing is called */
+    int64_t draws;                                                      /* calls of the generator so far */
+    const char *within; /* the operation of one's own whose forward is running, or NULL */
     wk_heap_capture heap;
 } wk_capture;
 

@@ -5,9 +5,11 @@
  * one node, whose `compose` is the function itself; the walk does the rest (backprop_compose in walk.c). */
 #include <string.h>
 
+#include "base/capture.h"
 #include "base/rng.h"
 #include "grad/scope.h"
 #include "grad/watch.h"
+#include "kernel/record.h"
 #include "wick/random.h"
 
 /* The inputs of the node to be: the state of the generator if the function draws | inputs | what else it reads. */
@@ -62,6 +64,32 @@ void wk__reads_collect(wk_call *c) {
             return;
 }
 
+/* ---------------------------------------------------------------------------------------------------- generator --- */
+
+/* Its state is copied now, or, where a plan records, in each run of the plan. words: to, from */
+static void call_save(wk_any_function *f, const wk_word *w) { (void)f, memcpy(w[0].p, w[1].p, sizeof(wk_rng)); }
+static void call_restore(wk_any_function *f, const wk_word *w) { (void)f, memcpy(w[1].p, w[0].p, sizeof(wk_rng)); }
+
+/* A tensor of i64, held by the caller. NULL, recorded, when memory is out. */
+static wk_tensor *state_of_generator(wk_ctx *ctx) {
+    static const wk_signature signature = {"wg", call_save, NULL};
+    static const wk_noted noted = {.signature = &signature, .name = "save_generator", .dtype = WK_I64};
+    static const int64_t count[] = {sizeof(wk_rng) / sizeof(int64_t)};
+    _Static_assert(sizeof(wk_rng) % sizeof(int64_t) == 0, "the state is whole words");
+    wk_tensor *state = wk__tensor_make(ctx, WK_I64, 1, count);
+    if (state == NULL) return wk__fail(ctx, WK_ENOMEM, "checkpoint", "out of memory"), NULL;
+    const wk_word words[] = {{.p = state->a.data}, {.p = ctx->rng}};
+    if (!wk__note(ctx, &noted, words)) call_save(NULL, words);
+    return state;
+}
+
+static void put_back(wk_ctx *ctx, const wk_tensor *state) {
+    static const wk_signature signature = {"rg", call_restore, NULL};
+    static const wk_noted noted = {.signature = &signature, .name = "restore_generator", .dtype = WK_I64};
+    const wk_word words[] = {{.p = state->a.data}, {.p = ctx->rng}};
+    if (!wk__note(ctx, &noted, words)) call_restore(NULL, words);
+}
+
 /* ------------------------------------------------------------------------------------------------------ the row --- */
 
 static bool shape(wk_call *c) {
@@ -74,13 +102,12 @@ static bool shape(wk_call *c) {
 static void again(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
     const checkpoint_attrs *a = attrs;
     wk_ctx *ctx = wk__ctx();
-    wk_rng now;
-    if (a->draws) {
-        now = *ctx->rng;
-        memcpy(ctx->rng, in[0]->a.data, sizeof now);
-    }
+    wk_tensor *now = a->draws ? state_of_generator(ctx) : NULL;
+    if (a->draws && now == NULL) return;
+    if (a->draws) put_back(ctx, in[0]);
     const bool fine = a->f(a->user, in + a->draws, out);
-    if (a->draws) *ctx->rng = now;
+    if (a->draws) put_back(ctx, now);
+    wk__unref(now);
     if (!fine && wk_ok()) wk__fail(ctx, WK_EINVAL, "checkpoint", "the function returned false");
 }
 
@@ -145,21 +172,19 @@ static bool make_outputs(first_run *r) {
     return fine;
 }
 
-/* If the function drew, the state before it becomes the first input. */
-static bool keep_state(first_run *r, const wk_rng *before) {
-    static const int64_t words[] = {sizeof *before / sizeof(int64_t)};
-    _Static_assert(sizeof *before % sizeof(int64_t) == 0, "the state is whole words");
-    r->attrs.draws = memcmp(before->words, r->ctx->rng->words, sizeof before->words) != 0 ||
-                     before->position != r->ctx->rng->position ||
-                     before->has_spare_normal != r->ctx->rng->has_spare_normal;
-    if (!r->attrs.draws) return true;
-    wk_tensor *state = wk__tensor_make(r->ctx, WK_I64, 1, words);
-    if (state == NULL) return wk__fail(r->ctx, WK_ENOMEM, "checkpoint", "out of memory"), false;
-    memcpy(state->a.data, before, sizeof *before);
+/* Did the function draw? While a plan records, nothing is drawn, but counted. */
+static bool has_drawn(const wk_ctx *ctx, const wk_rng *before, int64_t draws_before) {
+    if (ctx->capture != NULL) return ctx->capture->draws != draws_before;
+    return memcmp(before->words, ctx->rng->words, sizeof before->words) != 0 ||
+           before->position != ctx->rng->position || before->has_spare_normal != ctx->rng->has_spare_normal;
+}
+
+/* The state before the function drew becomes the first input. */
+static bool keep_state(first_run *r, wk_tensor *state) {
+    r->attrs.draws = 1;
     const bool fine = add(r->ctx, &r->reads, state);
     for (int32_t i = r->reads.count - 1; fine && i > 0; i--) r->reads.items[i] = r->reads.items[i - 1];
     if (fine) r->reads.items[0] = state;
-    wk__unref(state);
     return fine;
 }
 
@@ -202,12 +227,12 @@ wk_status wk_checkpoint(wk_function *f, void *user, wk_tensor *const *inputs, in
         if (!f(user, inputs, outputs) && wk_ok()) wk__fail(ctx, WK_EINVAL, r.op, "the function returned false");
         return ctx->failure.status;
     }
-    if (wk__capture_refuses(ctx, r.op, "a plan cannot run the generator back")) return ctx->failure.status;
     wk_initial_seed(); /* so that there is a generator */
-    if (wk_ok() && take_inputs(&r)) {
-        const wk_rng before = *ctx->rng;
-        if (make_outputs(&r) && keep_state(&r, &before)) run(&r, checkpoints, outputs);
-    }
+    const int64_t draws = ctx->capture != NULL ? ctx->capture->draws : 0;
+    wk_tensor *before = wk_ok() && take_inputs(&r) ? state_of_generator(ctx) : NULL;
+    if (before != NULL && make_outputs(&r) && (!has_drawn(ctx, before->a.data, draws) || keep_state(&r, before)))
+        run(&r, checkpoints, outputs);
+    wk__unref(before);
     finish(&r);
     return ctx->failure.status;
 }

@@ -142,6 +142,7 @@ struct wk_op {
     size_t attrs_nbytes; /* whole words of 8 bytes */
     const wk_attr_field *fields;
     int32_t field_count;
+    const char *instead; /* for messages: what takes a tensor, which may change, in place of the attribute */
     int64_t (*steps)(const struct wk_node *node); /* fused sequence ops: how many cells, for pictures */
 };
 

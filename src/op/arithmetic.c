@@ -158,9 +158,9 @@ static void mul_scalar_vjp(const wk_backprop *b, wk_tensor **gx) {
 static const wk_attr_field scalar_fields[] = {{"s", 'f', offsetof(wk_map_attrs, s), 1}};
 
 WK_ROW_AND_IN_PLACE(mul_scalar, WK__OP_TO_I64, .in_count = 1, .out_count = 1, .in_names = "x",
-                    WK_ATTRS(wk_map_attrs, scalar_fields), .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL),
-                    .batch = WK__BATCH_ELEMENTS, .shape = number_shape, .forward = mul_scalar_forward,
-                    .grad = mul_scalar_grad, .vjp = mul_scalar_vjp);
+                    WK_ATTRS(wk_map_attrs, scalar_fields), .instead = WK_A_TENSOR,
+                    .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL), .batch = WK__BATCH_ELEMENTS, .shape = number_shape,
+                    .forward = mul_scalar_forward, .grad = mul_scalar_grad, .vjp = mul_scalar_vjp);
 
 wk_tensor *wk_mul_scalar(wk_tensor *x, double s) { return wk__apply1(&wk__op_mul_scalar, x, &(wk_map_attrs){s, 0}); }
 wk_tensor *wk_mul_scalar_(wk_tensor *x, double s) { return wk__apply1(&wk__op_mul_scalar_, x, &(wk_map_attrs){s, 0}); }
@@ -181,8 +181,8 @@ static void div_scalar_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = wk_mu
     static void name##_forward(wk_call *c) { wk__map_forward(c, wk__kernels->name); }                             \
     WK_ROW_AND_IN_PLACE(name, WK_FLAGS_OF(WK_TAKES_##takes), .in_count = 1, .out_count = 1, .in_names = "x",      \
                         WK_ATTRS(wk_map_attrs, scalar_fields), .types = WK_TYPES_OF(WK_TAKES_##takes),            \
-                        .batch = WK__BATCH_ELEMENTS, .shape = shape_rule, .forward = name##_forward,              \
-                        .grad = gradient##_grad, .vjp = gradient##_vjp);                                          \
+                        .instead = WK_A_TENSOR, .batch = WK__BATCH_ELEMENTS, .shape = shape_rule,                 \
+                        .forward = name##_forward, .grad = gradient##_grad, .vjp = gradient##_vjp);               \
     wk_tensor *wk_##name(wk_tensor *x, double s) { return wk__apply1(&wk__op_##name, x, &(wk_map_attrs){s, 0}); } \
     wk_tensor *wk_##name##_(wk_tensor *x, double s) { return wk__apply1(&wk__op_##name##_, x, &(wk_map_attrs){s, 0}); }
 

@@ -35,16 +35,30 @@ static void add_converted(const wk_array *y, const wk_array *x) {
         }
 }
 
+/* The same for a plan, which has to know where the numbers lie in between. */
+static void add_converted_whole(wk_ctx *ctx, const wk_array *y, const wk_array *x) {
+    wk_tensor *converted = wk__tensor_make(ctx, y->dtype, y->ndim, y->dims);
+    if (converted == NULL) {
+        wk__fail(ctx, WK_ENOMEM, "cast", "out of memory");
+        return;
+    }
+    wk__convert_rows(&converted->a, x);
+    wk__set_or_add(y, &converted->a, true);
+    wk__unref(converted);
+}
+
 static bool grad(wk_backprop *b) {
     const wk_array *g = &b->gy[0]->a;
     wk_array room;
     bool add;
     const wk_array *gx = wk__slot(b, 0, &room, &add);
     if (gx == NULL) return true;
-    if (add && wk__capture_refuses(b->ctx, "cast", "a gradient that is converted and then added")) return true;
-    if (add) add_converted(gx, g);
-    else
+    if (!add)
         wk__convert_rows(gx, g);
+    else if (wk_likely(b->ctx->capture == NULL))
+        add_converted(gx, g);
+    else
+        add_converted_whole(b->ctx, gx, g);
     return true;
 }
 

@@ -65,16 +65,23 @@ static void number_forward(wk_call *c, wk_binary_loop *const *kernel) {
     wk__unref(wide);
 }
 
-#define RELATIONS(name)                                                                                             \
-    RELATION(name)                                                                                                  \
-    static void name##_scalar_forward(wk_call *c) { number_forward(c, wk__kernels->name); }                         \
-    const wk_op wk__op_##name##_scalar = {                                                                          \
-        WK_ROW(name##_scalar), .in_count = 1, .out_count = 1, .in_names = "x", .types = WK__EVERY_TYPE,             \
-        .flags = WK__OP_NO_GRAD, WK_ATTRS(number_attrs, number_fields), .shape = truth_shape,                       \
-        .forward = name##_scalar_forward,                                                                           \
-    };                                                                                                              \
-    wk_tensor *wk_##name##_scalar(wk_tensor *x, double s) {                                                         \
-        return wk__apply1(&wk__op_##name##_scalar, x, &(number_attrs){s});                                          \
+#define RELATIONS(name)                                                                     \
+    RELATION(name)                                                                          \
+    static void name##_scalar_forward(wk_call *c) { number_forward(c, wk__kernels->name); } \
+    const wk_op wk__op_##name##_scalar = {                                                  \
+        WK_ROW(name##_scalar),                                                              \
+        .in_count = 1,                                                                      \
+        .out_count = 1,                                                                     \
+        .in_names = "x",                                                                    \
+        .types = WK__EVERY_TYPE,                                                            \
+        .flags = WK__OP_NO_GRAD,                                                            \
+        WK_ATTRS(number_attrs, number_fields),                                              \
+        .shape = truth_shape,                                                               \
+        .forward = name##_scalar_forward,                                                   \
+        .instead = WK_A_TENSOR,                                                             \
+    };                                                                                      \
+    wk_tensor *wk_##name##_scalar(wk_tensor *x, double s) {                                 \
+        return wk__apply1(&wk__op_##name##_scalar, x, &(number_attrs){s});                  \
     }
 
 RELATIONS(eq)

@@ -8,6 +8,9 @@
 
 #include "base/options.h"
 #include "grad/backprop.h"
+#include "grad/scope.h"
+#include "kernel/record.h"
+#include "tensor/words.h"
 
 enum { NAME_NBYTES = 32, NAMES_NBYTES = 128, MAX_ATTRS = 8 };
 
@@ -16,6 +19,7 @@ struct wk_registered {
     struct wk_registered *next;
     wk_ctx *ctx;
     wk_custom_op of;
+    int32_t plans; /* that call it */
     char name[NAME_NBYTES], in_names[NAMES_NBYTES];
     wk_attr_field fields[MAX_ATTRS];
     char field_names[MAX_ATTRS][NAME_NBYTES];
@@ -48,18 +52,31 @@ static bool shape(wk_call *c) {
     return true;
 }
 
-static void forward(wk_call *c) {
-    if (wk__capture_refuses(c->ctx, c->op->name, "what its functions do with elements is not known")) return;
-    use u = {.call = *c};
+static void call_forward(const use *u) {
+    use copy = *u;
     const wk_scope scope = wk_scope_open();
     const bool enabled = wk_set_grad_enabled(false);
-    callbacks(c)->forward(&u.call);
+    callbacks(&copy.call)->forward(&copy.call);
     wk_set_grad_enabled(enabled);
     wk_scope_close(scope);
 }
 
+/* A plan records the operations that forward calls; or, if the whole is pure, the call itself. */
+static bool note(const wk_call *c);
+static void forward(wk_call *c) {
+    struct wk_capture *capture = c->ctx->capture;
+    const use u = {.call = *c};
+    if (wk_likely(capture == NULL)) {
+        call_forward(&u);
+    } else if (!callbacks(c)->pure || !note(c)) {
+        const char *outer = capture->within;
+        capture->within = c->op->name;
+        call_forward(&u);
+        capture->within = outer;
+    }
+}
+
 static void vjp(const wk_backprop *b, wk_tensor **gx) {
-    if (wk__capture_refuses(b->ctx, b->node->op->name, "what its functions do with elements is not known")) return;
     const wk_node *node = b->node;
     wk_tensor *in[WK__MAX_FIXED_INPUTS];
     use u = {.call = {.op = node->op, .ctx = b->ctx, .in = in, .in_count = node->in_count, .attrs = node->attrs},
@@ -143,6 +160,8 @@ wk_status wk_op_unregister(const wk_op *op) {
     for (const wk_node *node = ctx->tape.last; node != NULL; node = node->prev)
         if (node->op == op)
             return wk__fail(ctx, WK_ESTATE, "op_unregister", "%s stands on the tape: close the scope first", op->name);
+    if ((*at)->plans > 0)
+        return wk__fail(ctx, WK_ESTATE, "op_unregister", "a plan calls %s: free the plan first", op->name);
     struct wk_registered *r = *at;
     *at = r->next;
     free(r);
@@ -159,6 +178,64 @@ const wk_op *wk__registered_find(const wk_ctx *ctx, const char *name) {
     for (const struct wk_registered *r = ctx->ops; r != NULL; r = r->next)
         if (strcmp(r->name, name) == 0) return &r->row;
     return NULL;
+}
+
+/* ----------------------------------------------------------------------------------------------------- in plans --- */
+
+/* words: the row | its attributes | inputs (6) | outputs (2) */
+enum { ATTR_WORDS = WK__ATTRS_NBYTES / 8, FIRST_ARRAY = 1 + ATTR_WORDS };
+enum { WORDS = FIRST_ARRAY + (WK_CUSTOM_MAX_INPUTS + WK_CUSTOM_MAX_OUTPUTS) * WK__ARRAY_WORDS };
+#define EIGHT "nnnnnnnn"
+#define R WK__NOTED_READ
+#define W WK__NOTED_WRITE
+#define LETTERS "g" EIGHT EIGHT EIGHT EIGHT R R R R R R W W
+_Static_assert(sizeof LETTERS == WORDS + 1, "a letter for each word");
+
+/* Handles on the arrays of a call, owned by the scope that is open. */
+static bool take_tensors(const wk_word *words, wk_tensor **tensors, int32_t count) {
+    for (int32_t i = 0; i < count; i++, words += WK__ARRAY_WORDS) {
+        wk_array a;
+        tensors[i] = NULL;
+        if (wk__array_of_words(words, &a) == NULL) continue;
+        tensors[i] = wk_wrap(a.data, a.ndim, a.dims, a.dtype, NULL, NULL);
+        if (tensors[i] == NULL) return false;
+        tensors[i]->a = a;
+        if (!wk__array_is_contiguous(&a)) tensors[i]->flags &= (uint8_t)~WK__CONTIGUOUS;
+    }
+    return true;
+}
+
+static void call_again(wk_any_function *f, const wk_word *words) {
+    const wk_op *op = words[0].p;
+    wk_tensor *in[WK_CUSTOM_MAX_INPUTS];
+    int64_t attrs[ATTR_WORDS];
+    use u = {.call = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = op->in_count, .attrs = attrs}};
+    const wk_word *inputs = words + FIRST_ARRAY, *outputs = inputs + WK_CUSTOM_MAX_INPUTS * WK__ARRAY_WORDS;
+    const wk_scope scope = wk_scope_open();
+    (void)f;
+    memcpy(attrs, words + 1, sizeof attrs);
+    if (take_tensors(inputs, in, op->in_count) && take_tensors(outputs, u.call.out, op->out_count)) call_forward(&u);
+    wk_scope_close(scope);
+}
+
+static void hold(void *r) { ((struct wk_registered *)r)->plans++; }
+static void let_go(void *r) { ((struct wk_registered *)r)->plans--; }
+
+static bool note(const wk_call *c) {
+    static const wk_signature signature = {LETTERS, call_again, NULL};
+    const wk_noted noted = {
+        .signature = &signature, .name = c->op->name, .dtype = c->out[0]->a.dtype, .may_fail = true};
+    wk_word words[WORDS] = {{.p = (void *)(uintptr_t)c->op}}, *w = words + FIRST_ARRAY;
+    if (c->op->attrs_nbytes > 0) memcpy(words + 1, c->attrs, c->op->attrs_nbytes);
+    for (int32_t i = 0; i < WK_CUSTOM_MAX_INPUTS; i++)
+        w = wk__words_of_array(w, i < c->in_count && c->in[i] != NULL ? &c->in[i]->a : NULL);
+    for (int32_t k = 0; k < WK_CUSTOM_MAX_OUTPUTS; k++)
+        w = wk__words_of_array(w, k < c->op->out_count ? &c->out[k]->a : NULL);
+    c->ctx->capture->hold(c->ctx->capture, &(wk_host_call){.name = c->op->name,
+                                                           .hold = hold,
+                                                           .let_go = let_go,
+                                                           .object = (void *)(uintptr_t)registered(c->op)});
+    return wk__note(c->ctx, &noted, words);
 }
 
 /* ---------------------------------------------------------------------------------------------------- accessors --- */

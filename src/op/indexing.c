@@ -3,6 +3,7 @@
 
 #include "kernel/record.h"
 #include "tensor/iterate.h"
+#include "tensor/words.h"
 
 /* A 0-d array has one element, which index 0 names. */
 static void begin(const wk_array *x, int64_t dim, wk_pick *p) {
@@ -114,6 +115,8 @@ void wk__pick_write(const wk_pick *p, bool add) {
 
 /* ------------------------------------------------------------------------------------------------------- checks --- */
 
+enum { CHECK_HEAD = 6 };
+
 /* Are all from `lowest` below `size`? Without a branch for each: what is too small or too large makes a difference
  * negative. */
 static bool all_inside(int64_t n, const int64_t *index, int64_t lowest, int64_t size) {
@@ -133,26 +136,30 @@ static const int64_t *outside(int64_t n, const int64_t *index, int64_t stride, i
     return NULL;
 }
 
-/* In a plan the check is made in each run. words: n, index, its stride, lowest, size, dim, the row */
+/* What is wrong with the first index that is, if one is. words: n, index, its stride, the row, dim, from_end, x; in a
+ * plan it is looked for in each run, and of x there is but the shape */
 static void call_check(wk_any_function *f, const wk_word *w) {
-    const int64_t *wrong = outside(w[0].i, w[1].p, w[2].i, w[3].i, w[4].i);
+    wk_array x = {.ndim = 0};
+    wk_shape_text text;
     (void)f;
+    wk__array_of_words(w + CHECK_HEAD, &x);
+    const int64_t dim = w[4].i, size = x.ndim > 0 ? x.dims[dim] : 1;
+    const int64_t *wrong = outside(w[0].i, w[1].p, w[2].i, w[5].i != 0 ? -size : 0, size);
     if (wrong != NULL)
-        wk__fail(wk__ctx(), WK_EINDEX, ((const wk_op *)w[6].p)->name,
-                 "index %lld is out of range for dimension %d, which has size %lld", (long long)*wrong, (int)w[5].i,
-                 (long long)w[4].i);
+        wk__fail(wk__ctx(), WK_EINDEX, ((const wk_op *)w[3].p)->name,
+                 "index %lld is out of range for dimension %d of %s", (long long)*wrong, (int)dim,
+                 wk__shape_text(&text, x.ndim, x.dims));
 }
 
-static bool note_check(const wk_call *c, const wk_rows *r, int64_t lowest, int64_t size, int64_t dim) {
-    static const wk_signature signature = {"nrnnnng", call_check, NULL};
+static bool note_check(const wk_call *c, const wk_rows *r, const wk_array *x, int64_t dim, bool from_end) {
+    static const wk_signature signature = {"nrngnn" WK__NOTED_SHAPE, call_check, NULL};
     const wk_noted noted = {.signature = &signature, .name = "check_indices", .dtype = WK_I64, .may_fail = true};
-    const wk_word words[] = {{.i = r->n},
-                             {.p = r->data[0]},
-                             {.i = r->stride[0]},
-                             {.i = lowest},
-                             {.i = size},
-                             {.i = dim},
-                             {.p = (void *)(uintptr_t)c->op}};
+    wk_word words[CHECK_HEAD + WK__ARRAY_WORDS] = {{.i = r->n},         {.p = r->data[0]},
+                                                   {.i = r->stride[0]}, {.p = (void *)(uintptr_t)c->op},
+                                                   {.i = dim},          {.i = from_end}};
+    wk_array shape = *x;
+    shape.data = NULL;
+    wk__words_of_array(words + CHECK_HEAD, &shape);
     return wk__note(c->ctx, &noted, words);
 }
 
@@ -161,7 +168,7 @@ bool wk__check_indices(wk_call *c, const wk_array *index, const wk_tensor *x, in
     wk_shape_text text;
     wk_rows r;
     for (bool more = wk__rows_begin(&r, 1, &index); more; more = wk__rows_next(&r)) {
-        if (note_check(c, &r, lowest, size, dim)) continue;
+        if (wk_unlikely(c->ctx->capture != NULL) && note_check(c, &r, &x->a, dim, from_end)) continue;
         const int64_t *wrong = outside(r.n, r.data[0], r.stride[0], lowest, size);
         if (wrong != NULL)
             return wk__refuse(c, WK_EINDEX, "index %lld is out of range for dimension %d of %s", (long long)*wrong,

@@ -98,6 +98,9 @@ wk_tensor *wk__ragged_numbers(wk_tensor *lengths, int64_t N, int64_t T) {
     wk_ragged r;
     wk_tensor *numbers = NULL;
     if (!wk__ready(ctx)) return NULL;
+    if (wk__capture_refuses(ctx, "dropout between layers",
+                            "lengths decide how much is drawn; have a layer for each, and wk_dropout between them"))
+        return NULL;
     if (!wk__ragged_begin(ctx, &lengths->a, N, T, false, &r))
         return wk__fail(ctx, WK_ENOMEM, "lengths", "out of memory"), NULL;
     numbers = wk_empty(WK_SHAPE(r.total), WK_I64);

@@ -140,6 +140,13 @@ static void call_draw_whole(wk_any_function *f, const wk_word *w) {
     ((draw_whole_loop *)f)(w[0].p, w[1].i, w[2].p, w[3].i, w[4].i);
 }
 
+/* The draw is noted, and counted: a checkpoint asks whether there were any. */
+static bool note_draw(wk_ctx *ctx, const wk_noted *noted, const wk_word *words) {
+    if (wk_likely(ctx->capture == NULL)) return false;
+    ctx->capture->draws++;
+    return wk__note(ctx, noted, words);
+}
+
 static void run(wk_call *c, draw_loop *f32, draw_loop *f64) {
     static const wk_signature signature = {"gnwff", call_draw, NULL};
     const draw_attrs *a = c->attrs;
@@ -147,7 +154,7 @@ static void run(wk_call *c, draw_loop *f32, draw_loop *f64) {
     draw_loop *const f = y->dtype == WK_F32 ? f32 : f64;
     const wk_noted noted = {&signature, (wk_any_function *)f, c->op->name, y->dtype, false};
     const wk_word words[] = {{.p = c->ctx->rng}, {.i = y->numel}, {.p = y->data}, {.f = a->low}, {.f = a->high}};
-    if (!wk__note(c->ctx, &noted, words)) f(c->ctx->rng, y->numel, y->data, a->low, a->high);
+    if (!note_draw(c->ctx, &noted, words)) f(c->ctx->rng, y->numel, y->data, a->low, a->high);
 }
 
 static void run_whole(wk_call *c, draw_whole_loop *f) {
@@ -156,7 +163,7 @@ static void run_whole(wk_call *c, draw_whole_loop *f) {
     const wk_array *y = &c->out[0]->a;
     const wk_noted noted = {&signature, (wk_any_function *)f, c->op->name, y->dtype, false};
     const wk_word words[] = {{.p = c->ctx->rng}, {.i = y->numel}, {.p = y->data}, {.i = a->from}, {.i = a->to}};
-    if (!wk__note(c->ctx, &noted, words)) f(c->ctx->rng, y->numel, y->data, a->from, a->to);
+    if (!note_draw(c->ctx, &noted, words)) f(c->ctx->rng, y->numel, y->data, a->from, a->to);
 }
 
 static void uniform_forward(wk_call *c) { run(c, uniform_f32, uniform_f64); }

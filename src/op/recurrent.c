@@ -3,6 +3,7 @@
 #include "op/elementwise.h"
 #include "op/indexing.h"
 #include "op/recurrence.h"
+#include "op/recurrent_noted.h"
 
 /* -------------------------------------------------------------------------------------------------------- shape --- */
 
@@ -56,12 +57,17 @@ bool wk__recurrent_shape(wk_call *c, const wk_recurrent *r) {
            (!r->has_c || wk__declare(c, 2, x->a.dtype, 3, state));
 }
 
-static bool check_lengths(wk_call *c, const wk_array *lengths, int64_t steps) {
+static bool check_lengths(const wk_recurrent_use *use) {
+    const wk_array *lengths = use->in[wk__recurrent_inputs(use->row)->lengths];
+    const int64_t steps = use->out[0]->dims[1];
     for (int64_t i = 0; lengths != NULL && i < lengths->numel; i++) {
         const int64_t length = *(const int64_t *)wk__array_at(lengths, i * lengths->strides[0]);
-        if (length < 0 || length > steps)
-            return wk__refuse(c, WK_EINVAL, "lengths[%lld] is %lld and must be from 0 to %lld, the steps of x",
-                              (long long)i, (long long)length, (long long)steps);
+        if (length < 0 || length > steps) {
+            wk__fail(use->ctx, WK_EINVAL, use->op->name,
+                     "lengths[%lld] is %lld and must be from 0 to %lld, the steps of x", (long long)i,
+                     (long long)length, (long long)steps);
+            return false;
+        }
     }
     return true;
 }
@@ -130,8 +136,8 @@ static bool copies_first_h(const forward_run *f) {
 }
 
 /* The states, as they come and go: in the output that has the last ones, unless its rows have another order. */
-static void *room_for_state(wk_recurrence *r, const wk_tensor *last, bool *fine) {
-    return r->batch.order == NULL ? last->a.data : wk__scratch(r, r->batch.rows * r->H, fine);
+static void *room_for_state(wk_recurrence *r, const wk_array *last, bool *fine) {
+    return r->batch.order == NULL ? last->data : wk__scratch(r, r->batch.rows * r->H, fine);
 }
 
 /* Of an rnn, gates and states are alike; where their rows lie alike too, each state takes its gates' place. */
@@ -141,30 +147,41 @@ static bool gates_fit_output(const wk_recurrence *r) {
            r->batch.order == NULL;
 }
 
-/* Gates of all steps go to `kept` if there will be a gradient that reads them, and if not, to the output or to
- * scratch. */
-static bool make_room(forward_run *f, wk_call *call) {
+int64_t wk__recurrent_kept_size(const wk_recurrent *row, int64_t total, int64_t H) {
+    return total * (row->columns * H + (row->has_c ? H : 0));
+}
+
+/* Gates of all steps go to `kept`, if there will be a gradient that reads them, and if not, to the output or to
+ * scratch. call: the one to keep them, or NULL. */
+static bool make_kept(forward_run *f, const wk_recurrent_use *use, wk_call *call) {
+    const wk_recurrence *r = &f->run;
+    const int64_t size = wk__recurrent_kept_size(r->row, r->batch.total, r->H);
+    f->gates = use->kept;
+    if (f->gates == NULL && call != NULL && r->row->keeps_gates && wk__call_records(call)) {
+        call->kept = wk__tensor_make(r->ctx, r->dtype, 1, &size);
+        if (call->kept == NULL) return false;
+        f->gates = call->kept->a.data;
+    }
+    f->c_kept = NULL;
+    if (f->gates != NULL && r->row->has_c)
+        f->c_kept = (char *)f->gates + r->batch.total * r->row->columns * r->H * wk__dtype_nbytes[r->dtype];
+    return true;
+}
+
+static bool make_room(forward_run *f, const wk_recurrent_use *use, wk_call *call) {
     wk_recurrence *r = &f->run;
-    const bool kept = r->row->keeps_gates && wk__call_records(call);
-    const int64_t H = r->H, total = r->batch.total, width = r->row->columns * H;
-    const int64_t kept_size = total * (width + (r->row->has_c ? H : 0));
+    const int64_t H = r->H, width = r->row->columns * H;
     bool fine = true;
-    f->h = room_for_state(r, call->out[1], &fine);
-    f->c = r->row->has_c ? room_for_state(r, call->out[2], &fine) : NULL;
+    f->h = room_for_state(r, use->out[1], &fine);
+    f->c = r->row->has_c ? room_for_state(r, use->out[2], &fine) : NULL;
     f->bias = wk__scratch(r, width, &fine);
     f->x = wk__scratch(r, wk__packed_x_size(r), &fine);
     f->recurrent = wk__scratch(r, lays_out_weights(r) ? H * r->row->gates * H : 0, &fine);
     f->work = wk__scratch(r, f->runs_chain ? wk__rnn_chain_work(H) : 0, &fine);
-    if (!kept)
-        f->gates = gates_fit_output(r) ? call->out[0]->a.data : wk__scratch(r, total * width, &fine);
-    else if (fine)
-        call->kept = wk__tensor_make(r->ctx, r->dtype, 1, &kept_size);
-    f->c_kept = NULL;
-    if (!fine || !kept) return fine;
-    if (call->kept == NULL) return false;
-    f->gates = call->kept->a.data;
-    if (r->row->has_c) f->c_kept = wk__elements(r, call->kept, total * width);
-    return true;
+    if (!fine || !make_kept(f, use, call)) return false;
+    if (f->gates == NULL)
+        f->gates = gates_fit_output(r) ? use->out[0]->data : wk__scratch(r, r->batch.total * width, &fine);
+    return fine;
 }
 
 /* bias = b_ih + b_hh, each in its columns. */
@@ -264,36 +281,61 @@ static void run_steps(forward_run *f) {
     }
 }
 
-static bool run_forward(forward_run *f, wk_call *c, const wk_recurrent *row) {
-    const wk_array *arrays[WK__MAX_FIXED_INPUTS];
+static bool run_forward(forward_run *f, const wk_recurrent_use *use, wk_call *call) {
     wk_recurrence *r = &f->run;
-    for (int32_t i = 0; i < c->in_count; i++) arrays[i] = c->in[i] != NULL ? &c->in[i]->a : NULL;
-    if (!wk__recurrence_begin(r, c->ctx, row, c->attrs, arrays, &c->out[0]->a)) return false;
+    const bool has_c = use->row->has_c;
+    if (!wk__recurrence_begin(r, use->ctx, use->row, &use->attrs, use->in, use->out[0])) return false;
     f->runs_chain = r->is_chain && r->batch.steps > 1;
     f->copies_h = copies_first_h(f);
-    if (!make_room(f, c)) return false;
+    if (!make_room(f, use, call)) return false;
     add_biases(f);
     if (f->copies_h) wk__ragged_sort(&r->batch, r->h0, f->h, r->H, r->dtype);
-    if (row->has_c) wk__ragged_sort(&r->batch, r->c0, f->c, r->H, r->dtype);
+    if (has_c) wk__ragged_sort(&r->batch, r->c0, f->c, r->H, r->dtype);
     project(f);
     if (f->runs_chain)
         run_chain(f);
     else
         run_steps(f);
     if (r->batch.order == NULL) return true;
-    wk__ragged_unsort(&r->batch, &c->out[1]->a, f->h, false);
-    if (row->has_c) wk__ragged_unsort(&r->batch, &c->out[2]->a, f->c, false);
-    wk__ragged_zero_ends(&r->batch, &c->out[0]->a);
+    wk__ragged_unsort(&r->batch, use->out[1], f->h, false);
+    if (has_c) wk__ragged_unsort(&r->batch, use->out[2], f->c, false);
+    wk__ragged_zero_ends(&r->batch, use->out[0]);
+    return true;
+}
+
+void wk__recurrent_run(const wk_recurrent_use *use, wk_call *call) {
+    forward_run f;
+    if (!check_lengths(use)) return;
+    if (!run_forward(&f, use, call)) wk__fail(use->ctx, WK_ENOMEM, use->op->name, "out of memory");
+    wk__recurrence_end(&f.run);
+}
+
+/* For a plan, which has to have room for rows of any length. False when memory is out, recorded. */
+static bool keep_for_plan(wk_call *c, const wk_recurrent *row, wk_recurrent_use *use) {
+    const wk_array *y = &c->out[0]->a;
+    const int64_t size = wk__recurrent_kept_size(row, y->dims[0] * y->dims[1], y->dims[2]);
+    if (!row->keeps_gates || !wk__call_records(c)) return true;
+    c->kept = wk__tensor_make(c->ctx, y->dtype, 1, &size);
+    if (c->kept == NULL) return wk__refuse(c, WK_ENOMEM, "out of memory");
+    use->kept = c->kept->a.data;
     return true;
 }
 
 void wk__recurrent_forward(wk_call *c, const wk_recurrent *row) {
-    const wk_tensor *lengths = c->in[wk__recurrent_inputs(row)->lengths];
-    forward_run f;
-    if (lengths != NULL && wk__capture_refuses(c->ctx, c->op->name, "its lengths decide how the step goes on")) return;
-    if (!check_lengths(c, lengths != NULL ? &lengths->a : NULL, c->out[0]->a.dims[1])) return;
-    if (!run_forward(&f, c, row)) wk__refuse(c, WK_ENOMEM, "out of memory");
-    wk__recurrence_end(&f.run);
+    wk_recurrent_use use;
+    use.ctx = c->ctx;
+    use.op = c->op;
+    use.row = row;
+    use.attrs = *(const wk_recurrent_attrs *)c->attrs;
+    use.kept = NULL;
+    for (int32_t i = 0; i < WK__MAX_FIXED_INPUTS; i++)
+        use.in[i] = i < c->in_count && c->in[i] != NULL ? &c->in[i]->a : NULL;
+    for (int32_t k = 0; k < WK__MAX_OUTPUTS; k++) use.out[k] = k < c->op->out_count ? &c->out[k]->a : NULL;
+    const bool is_noted = wk_unlikely(c->ctx->capture != NULL) && use.in[wk__recurrent_inputs(row)->lengths] != NULL;
+    if (wk_likely(!is_noted))
+        wk__recurrent_run(&use, c);
+    else if (keep_for_plan(c, row, &use))
+        wk__recurrent_note(&use);
 }
 
 int64_t wk__recurrent_steps(const wk_node *node) { return node->out[0].dims[1]; }

@@ -2,12 +2,13 @@
 #include "op/elementwise.h"
 #include "op/packed.h"
 #include "op/recurrence.h"
+#include "op/recurrent_noted.h"
 
 typedef struct backward_run {
     wk_recurrence run;
-    wk_backprop *b;
+    const wk_recurrent_use *use;
+    const wk_packed_slot *slots;
     wk_recurrent_inputs at;
-    wk_packed_slot slots[WK__MAX_FIXED_INPUTS];
     wk_places at_gy, at_gx;
     const void *gates, *c_kept;                                   /* of the run forward */
     void *dgates, *before, *x, *gx, *dh, *dc, *c0, *dbias, *work; /* before: h_{t-1} of all packed rows */
@@ -33,8 +34,7 @@ static bool packs_gx(const backward_run *g) {
 static bool make_room(backward_run *g) {
     wk_recurrence *r = &g->run;
     const int64_t N = r->batch.rows, H = r->H, total = r->batch.total, width = r->row->columns * H;
-    const wk_node *node = g->b->node;
-    const wk_tensor *kept = node->saves & WK__SAVES_KEPT ? *wk__node_kept(node) : NULL;
+    const char *kept = g->use->kept;
     bool good = true;
     g->dgates = wk__scratch(r, total * width, &good);
     g->before = wk__scratch(r, (total > N ? total : N) * H, &good);
@@ -45,8 +45,8 @@ static bool make_room(backward_run *g) {
     g->c0 = wk__scratch(r, r->c0 != NULL ? N * H : 0, &good);
     g->dbias = wk__scratch(r, width, &good);
     g->work = wk__scratch(r, r->is_chain ? wk__rnn_chain_work(H) : 0, &good);
-    g->gates = kept != NULL ? kept->a.data : NULL;
-    g->c_kept = kept != NULL && r->row->has_c ? wk__elements(r, kept, total * width) : NULL;
+    g->gates = kept;
+    g->c_kept = kept != NULL && r->row->has_c ? kept + total * width * wk__dtype_nbytes[r->dtype] : NULL;
     return good;
 }
 
@@ -54,9 +54,8 @@ static bool make_room(backward_run *g) {
 static void fill_room(backward_run *g) {
     static const double zero = 0;
     const wk_recurrence *r = &g->run;
-    wk_tensor *const *gy = g->b->gy;
-    wk__ragged_sort(&r->batch, gy[1] != NULL ? &gy[1]->a : NULL, g->dh, r->H, r->dtype);
-    if (r->row->has_c) wk__ragged_sort(&r->batch, gy[2] != NULL ? &gy[2]->a : NULL, g->dc, r->H, r->dtype);
+    wk__ragged_sort(&r->batch, g->use->gy[1], g->dh, r->H, r->dtype);
+    if (r->row->has_c) wk__ragged_sort(&r->batch, g->use->gy[2], g->dc, r->H, r->dtype);
     if (r->c0 != NULL) wk__ragged_sort(&r->batch, r->c0, g->c0, r->H, r->dtype);
     wk__kernels->fill[r->dtype](r->row->columns * r->H, g->dbias, 1, &zero);
     wk__ragged_sort(&r->batch, r->h0, g->before, r->H,
@@ -195,36 +194,57 @@ static void gradients_at_end(const backward_run *g) {
 
 /* ------------------------------------------------------------------------------------------------------ the row --- */
 
-static bool begin(backward_run *g, const wk_recurrent *row, int32_t *slots_begun) {
-    wk_backprop *b = g->b;
-    const wk_node *node = b->node;
-    const wk_array *arrays[WK__MAX_FIXED_INPUTS];
+static bool begin(backward_run *g, const wk_recurrent_use *use) {
     wk_recurrence *r = &g->run;
-    for (int32_t i = 0; i < g->at.count; i++) arrays[i] = node->in[i].saved != NULL ? wk__saved_in(b, i) : NULL;
-    bool good = wk__recurrence_begin(r, b->ctx, row, node->attrs, arrays, wk__saved_out(b, 0));
-    if (!good) wk__fail(b->ctx, WK_ENOMEM, node->op->name, "out of memory");
-    for (int32_t i = 0; i < g->at.count && good; i++, ++*slots_begun)
-        good = wk__packed_slot_begin(b, i, g->slots, fine);
-    if (!good) return false;
-    wk__ragged_places(&r->batch, 2, b->gy[0] != NULL ? &b->gy[0]->a : NULL, &g->at_gy);
+    g->use = use;
+    g->slots = use->slots;
+    g->at = *wk__recurrent_inputs(use->row);
+    if (!wk__recurrence_begin(r, use->ctx, use->row, &use->attrs, use->in, use->out[0])) return false;
+    wk__ragged_places(&r->batch, 2, use->gy[0], &g->at_gy);
     wk__ragged_places(&r->batch, 3, wants(g, g->at.x) ? slot_of(g, g->at.x) : NULL, &g->at_gx);
-    return make_room(g) || wk__fail(b->ctx, WK_ENOMEM, node->op->name, "out of memory") == WK_OK;
+    return make_room(g);
 }
 
-bool wk__recurrent_grad(wk_backprop *b, const wk_recurrent *row) {
+void wk__recurrent_run_grad(const wk_recurrent_use *use) {
     backward_run g;
-    int32_t slots_begun = 0;
-    g.b = b;
-    g.at = *wk__recurrent_inputs(row);
-    if (begin(&g, row, &slots_begun)) {
+    if (begin(&g, use)) {
         fill_room(&g);
         if (g.run.is_chain)
             run_chain(&g);
         else
             run_steps(&g);
         gradients_at_end(&g);
+    } else {
+        wk__fail(use->ctx, WK_ENOMEM, use->op->name, "out of memory");
     }
-    for (int32_t i = 0; i < slots_begun; i++) wk__packed_slot_end(&g.slots[i]);
     wk__recurrence_end(&g.run);
+}
+
+static void use_of(const wk_backprop *b, const wk_recurrent *row, wk_recurrent_use *use) {
+    const wk_node *node = b->node;
+    use->ctx = b->ctx;
+    use->op = node->op;
+    use->row = row;
+    use->attrs = *(const wk_recurrent_attrs *)node->attrs;
+    use->kept = node->saves & WK__SAVES_KEPT ? (*wk__node_kept(node))->a.data : NULL;
+    for (int32_t i = 0; i < WK__MAX_FIXED_INPUTS; i++)
+        use->in[i] = i < node->in_count && node->in[i].saved != NULL ? wk__saved_in(b, i) : NULL;
+    for (int32_t k = 0; k < WK__MAX_OUTPUTS; k++) {
+        use->out[k] = NULL;
+        use->gy[k] = k < node->out_count && b->gy[k] != NULL ? &b->gy[k]->a : NULL;
+    }
+    use->out[0] = wk__saved_out(b, 0);
+}
+
+bool wk__recurrent_grad(wk_backprop *b, const wk_recurrent *row) {
+    wk_recurrent_use use;
+    wk_packed_slot slots[WK__MAX_FIXED_INPUTS];
+    int32_t begun = 0;
+    bool good = true;
+    use_of(b, row, &use);
+    use.slots = slots;
+    for (; begun < b->node->in_count && good; begun++) good = wk__packed_slot_begin(b, begun, slots, fine);
+    if (good && !wk__recurrent_note_grad(&use)) wk__recurrent_run_grad(&use);
+    for (int32_t i = 0; i < begun; i++) wk__packed_slot_end(&slots[i]);
     return true;
 }

@@ -54,6 +54,9 @@ enum {
 #define WK_ATTRS(type, list) \
     .attrs_nbytes = sizeof(type), .fields = (list), .field_count = (int32_t)(sizeof(list) / sizeof *(list))
 
+/* `instead` of rows with a number that another row takes as a tensor. */
+#define WK_A_TENSOR "pass a 0-d tensor that is an input, to the row for two tensors"
+
 /* The attribute `dims`, of all rows that take a shape. False, recorded, when ndim is out of range. */
 extern const wk_attr_field wk__dims_fields[1];
 bool wk__dims_attr_set(wk_dims_attr *attrs, int32_t ndim, const int64_t *dims, const char *op);

@@ -35,9 +35,13 @@ static bool select_shape(wk_call *c) {
 }
 
 const wk_op wk__op_select = {
-    WK_ROW_OF_X(select), WK_ATTRS(select_attrs, select_fields),
-    WK_BATCH_DIMS(1),    .shape = select_shape,
-    .view = select_view, WK_VIEW_GRADIENT,
+    WK_ROW_OF_X(select),
+    WK_ATTRS(select_attrs, select_fields),
+    WK_BATCH_DIMS(1),
+    .shape = select_shape,
+    .view = select_view,
+    WK_VIEW_GRADIENT,
+    .instead = "wk_index_select takes an index that is an input",
 };
 
 wk_tensor *wk_select(wk_tensor *x, int32_t dim, int64_t index) {

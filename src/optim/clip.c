@@ -1,4 +1,4 @@
-/* clip.c -- bounding gradients before a step. */
+/* clip.c -- bounding gradients before a step. Kernels alone do it, so that a plan can. */
 #include <math.h>
 
 #include "base/context.h"
@@ -6,18 +6,47 @@
 #include "wick/ops.h"
 #include "wick/optim.h"
 
-/* The sum of the squares of a gradient. */
-static double square_sum(wk_tensor *g) {
-    const wk_scope scope = wk_scope_open();
-    const double sum = wk_item(wk_sum(wk_mul(g, g)));
-    wk_scope_close(scope);
-    return sum;
+static wk_tensor *gradient_at(wk_module *module, int64_t i) { return wk_grad_of(wk_module_parameter_at(module, i)); }
+
+/* Squares are summed in the gradient's own type, and the sums in f64. */
+static wk_tensor *norm_of(wk_module *module) {
+    wk_tensor *sum = wk_zeros(WK_SCALAR, WK_F64);
+    for (int64_t i = 0; i < wk_module_parameter_count(module); i++) {
+        const wk_scope scope = wk_scope_open();
+        wk_tensor *g = gradient_at(module, i);
+        if (g != NULL) wk_add_(sum, wk_cast(wk_sum(wk_mul(g, g)), WK_F64));
+        wk_scope_close(scope);
+    }
+    return wk_sqrt(sum);
 }
 
-static void scale(wk_tensor *g, double factor) {
-    const wk_scope scope = wk_scope_open();
-    wk_copy_(g, wk_mul_scalar(g, factor));
-    wk_scope_close(scope);
+wk_tensor *wk_grad_norm(wk_module *module) {
+    wk_ctx *ctx = wk__ctx();
+    if (!wk__ready(ctx)) return NULL;
+    if (module == NULL) return wk__fail(ctx, WK_EINVAL, "grad_norm", "module is NULL"), NULL;
+    const bool enabled = wk_set_grad_enabled(false);
+    wk_tensor *norm = norm_of(module);
+    wk_set_grad_enabled(enabled);
+    return norm;
+}
+
+static void scale_all(wk_module *module, wk_tensor *factor) {
+    for (int64_t i = 0; i < wk_module_parameter_count(module); i++) {
+        const wk_scope scope = wk_scope_open();
+        wk_tensor *g = gradient_at(module, i);
+        if (g != NULL) wk_copy_(g, wk_mul(g, wk_cast(factor, wk_dtype_of(g))));
+        wk_scope_close(scope);
+    }
+}
+
+/* A plan scales in any case, by 1 where the norm is below the bound, and does not know the norm before it runs. A
+ * factor of NaN is for the gradients to show. */
+static double clip(wk_ctx *ctx, wk_module *module, double max_norm) {
+    wk_tensor *norm = norm_of(module), *bound = wk_scalar(max_norm, WK_F64);
+    wk_tensor *factor = wk_clamp(wk_div(bound, wk_add_scalar(norm, 1e-6)), 0, 1);
+    const bool is_known = ctx->capture == NULL;
+    if (!is_known || wk_item(factor) != 1) scale_all(module, factor);
+    return is_known ? wk_item(norm) : NAN;
 }
 
 double wk_clip_grad_norm(wk_module *module, double max_norm) {
@@ -29,17 +58,9 @@ double wk_clip_grad_norm(wk_module *module, double max_norm) {
         return NAN;
     }
     const bool enabled = wk_set_grad_enabled(false);
-    const int64_t count = wk_module_parameter_count(module);
-    double sum = 0;
-    for (int64_t i = 0; i < count; i++) {
-        wk_tensor *g = wk_grad_of(wk_module_parameter_at(module, i));
-        if (g != NULL) sum += square_sum(g);
-    }
-    const double norm = sqrt(sum), factor = max_norm / (norm + 1e-6);
-    for (int64_t i = 0; i < count && !(factor >= 1); i++) { /* a factor of NaN is for the gradients to show */
-        wk_tensor *g = wk_grad_of(wk_module_parameter_at(module, i));
-        if (g != NULL) scale(g, factor);
-    }
+    const wk_scope scope = wk_scope_open();
+    const double norm = clip(ctx, module, max_norm);
+    wk_scope_close(scope);
     wk_set_grad_enabled(enabled);
     return wk_ok() ? norm : NAN;
 }

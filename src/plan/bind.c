@@ -68,7 +68,7 @@ static bool lay_out_constants(binding *of) {
 /* A number, or a place without the address of its space. */
 static wk_word number_of(const binding *of, const wk_formula *formula) {
     wk_word word = {.i = wk__affine_at(formula->value, of->T)};
-    if (formula->space == WK__REAL && formula->numerator != 0) word.f = formula->numerator / (double)word.i;
+    if (formula->space == WK__REAL) word.i = wk__real_at(formula, of->T);
     if (formula->space == WK__LOCAL) {
         const wk_plan_family *family = family_of(of, formula);
         if (family->constant) return (wk_word){.i = word.i + (int64_t)of->constant_begins[formula->id]};

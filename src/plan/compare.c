@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/convert.h"
 #include "plan/recording.h"
 
 static bool refuse(const wk_recording *r, const char *op, const char *format, const char *what, double before,
@@ -41,9 +42,10 @@ static bool row_agrees(const wk_recording *a, const wk_recording *b, const wk_re
     }
     for (int32_t i = 0; i < op->field_count; i++) {
         double before, now;
-        if (attribute_differs(&op->fields[i], of_x + x->first_byte, of_y + y->first_byte, &before, &now))
-            return refuse(a, op->name, "%s was %g, then %g: a plan would go on with the first; pass a 0-d tensor",
-                          op->fields[i].name, before, now);
+        if (!attribute_differs(&op->fields[i], of_x + x->first_byte, of_y + y->first_byte, &before, &now)) continue;
+        wk__fail(a->ctx, WK_ESTATE, op->name, "%s was %g, then %g: a plan would go on with the first; %s",
+                 op->fields[i].name, before, now, op->instead != NULL ? op->instead : "have a plan for each");
+        return false;
     }
     return true;
 }
@@ -59,9 +61,21 @@ static bool rows_agree(const wk_recording *a, const wk_recording *b) {
                   (double)a->rows.count, (double)b->rows.count);
 }
 
-/* How a word differs that should not. */
-static bool refuse_word(const wk_recording *a, const wk_recorded_call *call, const wk_symbol *x, const wk_symbol *y) {
+static double element(const wk_recorded_call *call, const wk_symbol *x) {
+    return wk__get_number(call->noted.dtype, &x->value);
+}
+
+/* How word w differs that should not. */
+static bool refuse_word(const wk_recording *a, const wk_recorded_call *call, int32_t w, const wk_symbol *x,
+                        const wk_symbol *y) {
     const char *row = call->row != NULL ? call->row->name : "plan";
+    if (call->noted.signature->letters[w] == 'v') {
+        wk__fail(a->ctx, WK_ESTATE, "plan",
+                 "a tensor was filled with %g, then with %g: a plan would go on with the first; make it before, and "
+                 "give it as an input",
+                 element(call, x), element(call, y));
+        return false;
+    }
     if (x->space == WK__REAL) {
         double before, now;
         memcpy(&before, &x->value, sizeof before);
@@ -90,7 +104,7 @@ static bool call_agrees(const wk_recording *a, const wk_recording *b, int64_t i)
     const wk_symbol *sx = wk__symbols_of(a, x), *sy = wk__symbols_of(b, y);
     for (int32_t w = 0; w < x->word_count; w++)
         if (sx[w].space != sy[w].space || sx[w].id != sy[w].id || sx[w].value != sy[w].value)
-            return refuse_word(a, x, &sx[w], &sy[w]);
+            return refuse_word(a, x, w, &sx[w], &sy[w]);
     return true;
 }
 

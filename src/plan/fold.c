@@ -49,7 +49,19 @@ static bool fit_quotient(const folding *f, const int64_t *bits, double numerator
     return fit(f, divisors, &formula->value);
 }
 
-/* A number that stays, a quotient, or one that is affine itself (then its divisor is 1). */
+/* value = (a + b T) / divisor, which is what the ends of ranges over T are. */
+static bool fit_multiple(const folding *f, const int64_t *bits, double divisor, wk_formula *formula) {
+    int64_t multiples[MOST_RECORDINGS] = {0};
+    for (int32_t i = 0; i < f->count; i++) {
+        const double multiple = real_of(bits[i]) * divisor;
+        if (!(fabs(multiple) < 0x1p53) || multiple != rint(multiple)) return false;
+        multiples[i] = (int64_t)multiple;
+    }
+    formula->divisor = divisor;
+    return fit(f, multiples, &formula->value);
+}
+
+/* A number that stays, or one made of T. */
 static bool fit_real(const folding *f, const int64_t *bits, wk_formula *formula) {
     bool same = true;
     for (int32_t i = 1; i < f->count; i++) same &= bits[i] == bits[0];
@@ -58,7 +70,8 @@ static bool fit_real(const folding *f, const int64_t *bits, wk_formula *formula)
     const double first = real_of(bits[0]), candidates[] = {1, 2, -1, -2, first * (double)f->T[0]};
     for (size_t c = 0; c < sizeof candidates / sizeof *candidates; c++)
         if (fit_quotient(f, bits, candidates[c], formula)) return true;
-    return false;
+    formula->numerator = 0;
+    return fit_multiple(f, bits, 1, formula) || fit_multiple(f, bits, 2, formula);
 }
 
 /* -------------------------------------------------------------------------------------------------------- words --- */

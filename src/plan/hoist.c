@@ -73,7 +73,7 @@ static bool reads_wrapped(const wk_recording *r) {
 }
 
 void wk__program_hoist(wk_program *p, const wk_recording *r) {
-    const bool fixed = r->hosts.count == 0 && !writes_outside(p) && !reads_wrapped(r);
+    const bool fixed = !r->calls_hosts && !writes_outside(p) && !reads_wrapped(r);
     for (int64_t k = 0; k < p->families.count; k++) {
         wk_plan_family *family = &WK_ITEMS(wk_plan_family, p->families)[k];
         family->constant = fixed && family->members.a == 1 && family->members.b == 0;

@@ -21,13 +21,21 @@ typedef struct wk_affine {
 static inline int64_t wk__affine_at(wk_affine f, int64_t T) { return f.a + f.b * T; }
 
 /* An argument: in trip u of its loop, value(T) + u step(T) in its space; of a family, in member(T) + u member_step. A
- * real is the bits of value, or, with a numerator, numerator / value(T). */
+ * real is the bits of value, or, with a numerator, numerator / value(T), or, with a divisor, value(T) / divisor. */
 typedef struct wk_formula {
     int32_t space, id; /* LOCAL: the family */
     wk_affine value, step, member;
     int64_t member_step;
-    double numerator;
+    double numerator, divisor;
 } wk_formula;
+
+/* The bits of a real. */
+static inline int64_t wk__real_at(const wk_formula *f, int64_t T) {
+    wk_word word = {.i = f->value.a};
+    if (f->numerator != 0) word.f = f->numerator / (double)wk__affine_at(f->value, T);
+    if (f->divisor != 0) word.f = (double)wk__affine_at(f->value, T) / f->divisor;
+    return word.i;
+}
 
 /* Calls [first, first + count) in a row, so many times over. */
 typedef struct wk_plan_loop {

@@ -227,8 +227,7 @@ static void tell_presence(wk_recording *r) {
 
 static void call_host(wk_any_function *f, const wk_word *w) { ((bool (*)(void *))f)(w[0].p); }
 
-static void on_host(wk_capture *capture, const wk_host_call *call) {
-    static const wk_signature signature = {"g", call_host, NULL};
+static void on_hold(wk_capture *capture, const wk_host_call *call) {
     wk_recording *r = of_capture(capture);
     wk_host_call *held = WK_PUSH(wk_host_call, r->hosts);
     if (held == NULL) {
@@ -237,7 +236,14 @@ static void on_host(wk_capture *capture, const wk_host_call *call) {
     }
     *held = *call;
     call->hold(call->object);
+}
+
+static void on_host(wk_capture *capture, const wk_host_call *call) {
+    static const wk_signature signature = {"g", call_host, NULL};
+    wk_recording *r = of_capture(capture);
+    on_hold(capture, call);
     r->row = NULL;
+    r->calls_hosts = true;
     tell_presence(r);
     push_call(
         r,
@@ -355,6 +361,7 @@ bool wk__plan_record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, con
     r->capture.grad = on_grad;
     r->capture.leaf = on_leaf;
     r->capture.host = on_host;
+    r->capture.hold = on_hold;
     r->capture.heap.took = took;
     r->inputs = calloc((size_t)step->in_count + 1, sizeof *r->inputs);
     r->input_writes = calloc((size_t)step->in_count + 1, sizeof *r->input_writes);

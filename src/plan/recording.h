@@ -72,7 +72,7 @@ typedef struct wk_recording {
     wk_ctx *ctx;
     int32_t number; /* odd and even ones fill memory differently */
     const wk_op *row;
-    bool of_gradient;
+    bool of_gradient, calls_hosts;
     wk_growing calls, words;             /* wk_recorded_call; wk_word */
     wk_growing symbols;                  /* wk_symbol, one for each word: after the run */
     wk_growing blocks;                   /* wk_buffer_block */

@@ -47,13 +47,15 @@ static void put_moving(text *t, wk_affine at, wk_affine step) {
 static void put_real(text *t, const wk_formula *f) {
     double value;
     memcpy(&value, &f->value.a, sizeof value);
-    if (f->numerator == 0) {
+    if (f->numerator != 0) put(t, "%g/", f->numerator);
+    if (f->numerator == 0 && f->divisor == 0) {
         put(t, "%g", value);
         return;
     }
-    put(t, "%g/(", f->numerator);
+    put(t, "(");
     put_affine(t, f->value);
     put(t, ")");
+    if (f->divisor != 0 && f->divisor != 1) put(t, "/%g", f->divisor);
 }
 
 static void put_place(text *t, const wk_formula *f) {

@@ -49,17 +49,10 @@ static bool pair(pairing *b, const wk_program *p, int64_t T, const wk_recording 
     return b->of_buffer[buffer] == number && b->of_member[number] == buffer;
 }
 
-static bool same_real(const wk_formula *formula, int64_t T, int64_t bits) {
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    if (formula->numerator == 0) return formula->value.a == bits;
-    return formula->numerator / (double)wk__affine_at(formula->value, T) == value;
-}
-
 static bool same_word(pairing *b, const wk_program *p, int64_t T, int64_t u, const wk_recording *r,
                       const wk_formula *formula, const wk_symbol *symbol) {
     if (formula->space != symbol->space) return false;
-    if (formula->space == WK__REAL) return same_real(formula, T, symbol->value);
+    if (formula->space == WK__REAL) return wk__real_at(formula, T) == symbol->value;
     if (wk__affine_at(formula->value, T) + u * wk__affine_at(formula->step, T) != symbol->value) return false;
     if (formula->space != WK__LOCAL) return formula->id == symbol->id;
     return pair(b, p, T, r, formula, wk__affine_at(formula->member, T) + u * formula->member_step, symbol->id);

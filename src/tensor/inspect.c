@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/capture.h"
 #include "kernel/convert.h"
 #include "tensor/iterate.h"
 #include "tensor/tensor.h"
@@ -38,11 +39,24 @@ void wk_set_name(wk_tensor *t, const char *name) {
         snprintf(meta->name, sizeof meta->name, "%s", name != NULL ? name : "");
 }
 
+/* Inside a plan's step. */
+WK_NOINLINE static wk_ctx *refuse_captured(wk_ctx *ctx, const char *op) {
+    char within[128];
+    if (ctx->capture->within != NULL)
+        snprintf(within, sizeof within,
+                 "elements have no values yet; if forward of %s depends on its inputs alone, "
+                 "say so: wk_custom_op.pure",
+                 ctx->capture->within);
+    wk__capture_refuse(
+        ctx, op, ctx->capture->within != NULL ? within : "elements have no values yet; make it an output of the step");
+    return NULL;
+}
+
 /* The common beginning of the calls that reach elements. */
 static wk_ctx *reach(const wk_tensor *t, const char *op) {
     wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx) || wk__capture_refuses(ctx, op, "elements have no values yet; make it an output of the step"))
-        return NULL;
+    if (!wk__ready(ctx)) return NULL;
+    if (wk_unlikely(ctx->capture != NULL)) return refuse_captured(ctx, op);
     return wk__usable(ctx, t, op, "t") ? ctx : NULL;
 }
 

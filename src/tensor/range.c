@@ -7,36 +7,57 @@
 #include <math.h>
 
 #include "kernel/convert.h"
+#include "kernel/record.h"
 #include "tensor/tensor.h"
 
 enum { BLOCK_NBYTES = 32 };
 
+/* n elements of a range into y. What the numbers are, each range has for itself. */
+typedef void range_loop(int64_t n, void *y, double a, double b, double base);
+
+static void call_range(wk_any_function *f, const wk_word *w) {
+    ((range_loop *)f)(w[0].i, w[1].p, w[2].f, w[3].f, w[4].f);
+}
+
+/* Fills t now, or, where a plan records, in each run of the plan. */
+static wk_tensor *fill_range(wk_tensor *t, const char *op, range_loop *loop, double a, double b, double base) {
+    static const wk_signature signature = {"nwfff", call_range, NULL};
+    if (t == NULL) return NULL;
+    const wk_noted noted = {&signature, (wk_any_function *)loop, op, t->a.dtype, false};
+    const wk_word words[] = {{.i = t->a.numel}, {.p = t->a.data}, {.f = a}, {.f = b}, {.f = base}};
+    if (!wk__note(t->ctx, &noted, words)) loop(t->a.numel, t->a.data, a, b, base);
+    return t;
+}
+
 /* How many of n elements lie in pairs of blocks. */
 static int64_t in_blocks(int64_t n, int64_t width) { return n / (2 * width) * (2 * width); }
 
-#define FILL_ARANGE(type, name)                                                                       \
-    static void arange_##name(type *y, int64_t n, double start, double step) {                        \
-        const int64_t width = BLOCK_NBYTES / (int64_t)sizeof(type), blocks = in_blocks(n, width);     \
-        for (int64_t i = 0; i < n; i++) {                                                             \
-            const int64_t lane = i < blocks ? i % width : 0;                                          \
-            const type first = (type)fma(step, (double)(i - lane), start);                            \
-            y[i] = (type)fma((double)lane, step, (double)first);                                      \
-        }                                                                                             \
+#define FILL_ARANGE(type, name)                                                                   \
+    static void arange_##name(int64_t n, void *y, double start, double step, double unused) {     \
+        const int64_t width = BLOCK_NBYTES / (int64_t)sizeof(type), blocks = in_blocks(n, width); \
+        (void)unused;                                                                             \
+        for (int64_t i = 0; i < n; i++) {                                                         \
+            const int64_t lane = i < blocks ? i % width : 0;                                      \
+            const type first = (type)fma(step, (double)(i - lane), start);                        \
+            ((type *)y)[i] = (type)fma((double)lane, step, (double)first);                        \
+        }                                                                                         \
     }
 FILL_ARANGE(float, f32)
 FILL_ARANGE(double, f64)
 
 /* Counted from both ends, so that both are met. */
-#define FILL_LINSPACE(type, name, fma_of_type)                                                        \
-    static void linspace_##name(type *y, int64_t n, type start, type end) {                           \
-        const int64_t width = BLOCK_NBYTES / (int64_t)sizeof(type), blocks = in_blocks(n, width);     \
-        const type step = n > 1 ? (end - start) / (type)(n - 1) : 0;                                  \
-        for (int64_t i = 0; i < n; i++) {                                                             \
-            const int64_t lane = i < blocks ? i % width : 0, at = i - lane;                           \
-            const type first = at < n / 2 || n == 1 ? fma_of_type(step, (type)at, start)              \
-                                                    : fma_of_type(-step, (type)(n - at - 1), end);    \
-            y[i] = first + (type)lane * step;                                                         \
-        }                                                                                             \
+#define FILL_LINSPACE(type, name, fma_of_type)                                                         \
+    static void linspace_##name(int64_t n, void *y, double first_of_all, double last, double unused) { \
+        const int64_t width = BLOCK_NBYTES / (int64_t)sizeof(type), blocks = in_blocks(n, width);      \
+        const type start = (type)first_of_all, end = (type)last;                                       \
+        (void)unused;                                                                                  \
+        const type step = n > 1 ? (end - start) / (type)(n - 1) : 0;                                   \
+        for (int64_t i = 0; i < n; i++) {                                                              \
+            const int64_t lane = i < blocks ? i % width : 0, at = i - lane;                            \
+            const type first = at < n / 2 || n == 1 ? fma_of_type(step, (type)at, start)               \
+                                                    : fma_of_type(-step, (type)(n - at - 1), end);     \
+            ((type *)y)[i] = first + (type)lane * step;                                                \
+        }                                                                                              \
     }
 FILL_LINSPACE(float, f32, fmaf)
 FILL_LINSPACE(double, f64, fma)
@@ -57,23 +78,25 @@ static bool check_arange(wk_ctx *ctx, double start, double end, double step, wk_
                     wk_dtype_name(dtype)), false;
 }
 
-static void arange_whole(const wk_array *y, int64_t start, int64_t step) {
-    for (int64_t i = 0; i < y->numel; i++) {
-        const int64_t element = start + i * step;
-        wk__convert[WK_I64][y->dtype](1, wk__array_at(y, i), 1, &element, 1);
+#define FILL_WHOLE(type, name)                                                                       \
+    static void arange_##name(int64_t n, void *y, double start, double step, double unused) {        \
+        (void)unused;                                                                                \
+        for (int64_t i = 0; i < n; i++) ((type *)y)[i] = (type)((int64_t)start + i * (int64_t)step); \
     }
-}
+FILL_WHOLE(int64_t, i64)
+FILL_WHOLE(int32_t, i32)
+FILL_WHOLE(uint8_t, u8)
+
+static range_loop *const aranges[WK_DTYPE_COUNT] = {
+    [WK_F32] = arange_f32, [WK_F64] = arange_f64, [WK_I64] = arange_i64, [WK_I32] = arange_i32, [WK_U8] = arange_u8,
+};
 
 wk_tensor *wk_arange(double start, double end, double step, wk_dtype dtype) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx) || !check_arange(ctx, start, end, step, dtype)) return NULL;
     const double count = ceil((end - start) / step);
     wk_tensor *t = wk__create("arange", 1, (const int64_t[]){count < 0x1p62 ? (int64_t)count : INT64_MAX}, dtype);
-    if (t == NULL) return NULL;
-    if (dtype == WK_F32) arange_f32(t->a.data, t->a.numel, start, step);
-    else if (dtype == WK_F64) arange_f64(t->a.data, t->a.numel, start, step);
-    else arange_whole(&t->a, (int64_t)start, (int64_t)step);
-    return t;
+    return fill_range(t, "arange", t != NULL ? aranges[dtype] : NULL, start, step, 0);
 }
 
 /* ------------------------------------------------------------------------------------------- linspace, logspace --- */
@@ -88,20 +111,22 @@ static wk_tensor *create_space(const char *op, int64_t steps, wk_dtype dtype) {
 
 wk_tensor *wk_linspace(double start, double end, int64_t steps, wk_dtype dtype) {
     wk_tensor *t = create_space("linspace", steps, dtype);
-    if (t == NULL) return NULL;
-    if (dtype == WK_F32) linspace_f32(t->a.data, steps, (float)start, (float)end);
-    else linspace_f64(t->a.data, steps, start, end);
-    return t;
+    return fill_range(t, "linspace", dtype == WK_F32 ? linspace_f32 : linspace_f64, start, end, 0);
 }
+
+#define FILL_LOGSPACE(type, name)                                                                          \
+    static void logspace_##name(int64_t n, void *y, double start, double end, double base) {               \
+        const double step = n > 1 ? (end - start) / (double)(n - 1) : 0;                                   \
+        for (int64_t i = 0; i < n; i++) {                                                                  \
+            const bool from_start = i < n / 2 || n == 1;                                                   \
+            const double power = from_start ? start + step * (double)i : end - step * (double)(n - 1 - i); \
+            ((type *)y)[i] = (type)pow(base, power);                                                       \
+        }                                                                                                  \
+    }
+FILL_LOGSPACE(float, f32)
+FILL_LOGSPACE(double, f64)
 
 wk_tensor *wk_logspace(double start, double end, int64_t steps, double base, wk_dtype dtype) {
     wk_tensor *t = create_space("logspace", steps, dtype);
-    if (t == NULL) return NULL;
-    const double step = steps > 1 ? (end - start) / (double)(steps - 1) : 0;
-    for (int64_t i = 0; i < steps; i++) {
-        const double from_end = (double)(steps - 1 - i);
-        const double power = i < steps / 2 || steps == 1 ? start + step * (double)i : end - step * from_end;
-        wk__put_number(dtype, wk__array_at(&t->a, i), pow(base, power));
-    }
-    return t;
+    return fill_range(t, "logspace", dtype == WK_F32 ? logspace_f32 : logspace_f64, start, end, base);
 }

@@ -1,0 +1,326 @@
+/* test_plan_calls.c -- what a plan calls again as a whole, or draws, saves and puts back: rows of several lengths,
+ * checkpoints, operations of one's own, ranges, gradients that are clipped. Function and plan side by side: the same
+ * bits, in every output and every parameter. */
+#include "support.h"
+
+enum { OUTPUTS = 2, BATCH = 3, IN = 4, HIDDEN = 6 };
+
+typedef struct model {
+    wk_module *root, *layers[3];
+    wk_optim *optim;
+    const wk_op *op;
+} model;
+
+/* in: x (B,T,I), lengths (B) from 0 to T. */
+typedef struct kind {
+    const char *name;
+    wk_function *step;
+    int captures; /* for T that goes round */
+} kind;
+
+static wk_tensor *layer(const model *m, int i, wk_tensor *x) { return wk_linear_forward(m->layers[i], x); }
+
+static void finish(const model *m, wk_tensor *loss) {
+    wk_optim_zero_grad(m->optim);
+    wk_backward(loss);
+    wk_clip_grad_norm(m->root, 0.05);
+    wk_optim_step(m->optim);
+}
+
+/* ------------------------------------------------------------------------------------------------------- ragged --- */
+
+/* Two layers in two directions over rows of several lengths, and the norm of the gradient as an output. */
+static bool step_ragged(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    wk_tensor *hn, *y = wk_lstm_forward_ragged(m->layers[2], in[0], in[1], NULL, NULL, &hn, NULL);
+    out[0] = wk_add(wk_mean(wk_square(y)), wk_mean(hn));
+    wk_optim_zero_grad(m->optim);
+    wk_backward(out[0]);
+    out[1] = wk_grad_norm(m->root);
+    wk_clip_grad_norm(m->root, 0.05);
+    wk_optim_step(m->optim);
+    return true;
+}
+
+/* -------------------------------------------------------------------------------------------------- checkpoints --- */
+
+static bool block(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    out[0] = wk_dropout(wk_tanh(layer(m, 1, wk_dropout(wk_relu(layer(m, 0, in[0])), 0.2, true))), 0.2, true);
+    return true;
+}
+
+static bool around(void *user, wk_tensor *const *in, wk_tensor **out) {
+    wk_tensor *noisy = wk_add(in[0], wk_randn(wk_ndim(in[0]), wk_dims(in[0]), WK_F32)), *y = NULL;
+    const bool fine = wk_checkpoint(block, user, &noisy, 1, &y, 1) == WK_OK;
+    out[0] = fine ? wk_square(y) : NULL;
+    return fine;
+}
+
+/* One that draws, with one inside, and one that does not draw; and draws behind them. */
+static bool step_checkpoint(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    wk_tensor *y = NULL;
+    wk_checkpoint(around, user, in, 1, &y, 1);
+    out[0] = wk_mean(wk_mul(y, wk_rand(WK_SHAPE(HIDDEN), WK_F32)));
+    finish(m, out[0]);
+    out[1] = wk_detach(y);
+    return true;
+}
+
+/* -------------------------------------------------------------------------------------- operations of one's own --- */
+
+static bool shape(wk_call *call) { return wk_call_declare_like(call, 0, wk_call_input(call, 0)); }
+
+/* y = a x^3, reading elements: inputs may have any strides. */
+static void forward_by_elements(wk_call *call) {
+    wk_tensor *x = wk_call_input(call, 0);
+    const float *from = wk_data(wk_contiguous(x));
+    float *to = wk_data_mut(wk_call_output(call, 0));
+    for (int64_t i = 0; to != NULL && from != NULL && i < wk_numel(x); i++)
+        to[i] = (float)wk_call_float(call, "a") * from[i] * from[i] * from[i];
+}
+
+static void forward_by_operations(wk_call *call) {
+    wk_tensor *x = wk_call_input(call, 0);
+    wk_copy_(wk_call_output(call, 0), wk_mul_scalar(wk_mul(wk_mul(x, x), x), wk_call_float(call, "a")));
+}
+
+static void backward(wk_call *call) {
+    wk_tensor *x = wk_call_input(call, 0), *g = wk_call_gradient(call, 0);
+    wk_call_set_gradient(call, 0, wk_mul_scalar(wk_mul(g, wk_square(x)), 3 * wk_call_float(call, "a")));
+}
+
+static const wk_op *cube(void (*forward)(wk_call *call), bool pure) {
+    const wk_custom_attr a = {"a", WK_ATTR_FLOAT, 1};
+    wk_custom_op op = WK_CUSTOM_OP;
+    op.name = "cube", op.input_names = "x", op.attrs = &a, op.attr_count = 1;
+    op.shape = shape, op.forward = forward, op.backward = backward, op.saved_inputs = 1, op.pure = pure;
+    return wk_op_register(&op);
+}
+
+/* In each step of time, on what is not contiguous. */
+static bool step_custom(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    wk_tensor *h = wk_zeros(WK_SHAPE(HIDDEN, BATCH), WK_F32);
+    for (int64_t t = 0; t < wk_dim(in[0], 1); t++) {
+        const wk_attr a = {.name = "a", .f = 0.5};
+        wk_tensor *x = wk_transpose(wk_add(layer(m, 0, wk_select(in[0], 1, t)), wk_transpose(h, 0, 1)), 0, 1);
+        wk_op_call(m->op, &a, 1, &x, 1, &h);
+    }
+    out[0] = wk_mean(h);
+    finish(m, out[0]);
+    out[1] = wk_detach(h);
+    return true;
+}
+
+static bool gradient_of_square(void *user, wk_tensor *const *in, wk_tensor *const *out, wk_tensor *const *gy,
+                               wk_tensor **gx) {
+    (void)user, (void)out;
+    gx[0] = wk_mul(gy[0], in[0]);
+    return true;
+}
+
+static bool square(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    out[0] = wk_square(in[0]);
+    return true;
+}
+
+/* A gradient of one's own. */
+static bool step_function(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    wk_tensor *x = layer(m, 0, in[0]), *y = NULL;
+    wk_function_apply(square, gradient_of_square, NULL, &x, 1, &y, 1);
+    out[0] = wk_mean(y);
+    finish(m, out[0]);
+    out[1] = wk_detach(y);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------------------ ranges, types --- */
+
+/* Positions as numbers, as weights, and the identity. */
+static bool step_ranges(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    const int64_t T = wk_dim(in[0], 1);
+    const double last = (double)(T - 1);
+    wk_tensor *weights = wk_add(wk_linspace(0, 1, T, WK_F32), wk_logspace(-1, 0, T, 2, WK_F32));
+    wk_tensor *places = wk_add(wk_arange(0, (double)T, 1, WK_F32), wk_linspace(-last, last / 2, T, WK_F32));
+    weights = wk_add(weights, wk_cast(wk_arange(-3, (double)(T - 3), 1, WK_I64), WK_F32));
+    wk_tensor *y = wk_mul(layer(m, 0, wk_select(in[0], 0, 0)), wk_unsqueeze(wk_add(weights, places), 1));
+    out[0] = wk_mean(wk_matmul(y, wk_eye(HIDDEN, HIDDEN, WK_F32)));
+    finish(m, out[0]);
+    out[1] = wk_detach(y);
+    return true;
+}
+
+/* A leaf that is cast twice: the second gradient is converted and added. */
+static bool step_halves(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    wk_tensor *x = wk_requires_grad_(wk_cast(in[0], WK_F16), true);
+    wk_tensor *y = wk_add(layer(m, 0, wk_cast(x, WK_F32)), wk_square(layer(m, 0, wk_cast(x, WK_F32))));
+    out[0] = wk_mean(y);
+    finish(m, out[0]);
+    out[1] = wk_cast(wk_grad_of(x), WK_F32);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------------------- side by side --- */
+
+static model model_new(const wk_op *op) {
+    model m = {.root = wk_module_new(NULL, "net"), .op = op};
+    wk_rnn_options o = WK_RNN_OPTIONS;
+    o.batch_first = o.bidirectional = 1;
+    o.num_layers = 2;
+    wk_manual_seed(7);
+    m.layers[0] = wk_linear_new(m.root, "a", IN, HIDDEN, NULL);
+    m.layers[1] = wk_linear_new(m.root, "b", HIDDEN, HIDDEN, NULL);
+    m.layers[2] = wk_lstm_new(m.root, "lstm", IN, HIDDEN, &o);
+    m.optim = wk_adam_new(m.root, 0.01, NULL);
+    return m;
+}
+
+static void model_free(model *m) {
+    wk_optim_free(m->optim);
+    wk_module_free(m->root);
+}
+
+static void assert_same(const char *what, int step, wk_tensor *a, wk_tensor *b) {
+    WK_SCOPE;
+    assert_ok();
+    if (a == NULL || b == NULL) fail_msg("%s: step %d: no output", what, step);
+    a = wk_contiguous(a); /* an output of the function may be a view */
+    assert_int_equal(wk_numel(a), wk_numel(b));
+    if (memcmp(wk_data(a), wk_data(b), (size_t)wk_numel(a) * wk_dtype_nbytes(wk_dtype_of(a))) != 0)
+        fail_msg("%s: step %d: %.9g, by the plan %.9g", what, step, wk_item(wk_mean(wk_cast(a, WK_F64))),
+                 wk_item(wk_mean(wk_cast(b, WK_F64))));
+}
+
+static void inputs(int64_t T, wk_tensor **in) {
+    in[0] = wk_randn(WK_SHAPE(BATCH, T, IN), WK_F32);
+    in[1] = wk_randint_tensor(0, T + 1, WK_SHAPE(BATCH));
+}
+
+/* The function on its own, then the plan: the same draws in both, and the generator where it would be. */
+static void one_step(const kind *k, int i, model *a, wk_plan *plan) {
+    WK_SCOPE;
+    wk_tensor *in[2], *of_a[OUTPUTS] = {NULL}, *of_b[OUTPUTS] = {NULL};
+    inputs(1 + (i * 37 + 11) % 23, in);
+    wk_manual_seed((uint64_t)i);
+    k->step(a, in, of_a);
+    const double drawn = wk_item(wk_rand(0, NULL, WK_F32));
+    wk_manual_seed((uint64_t)i);
+    wk_plan_run(plan, in, of_b);
+    wk_error e;
+    if (wk_check(&e) != WK_OK) fail_msg("%s, step %d: %s", k->name, i, e.message);
+    assert_true(drawn == wk_item(wk_rand(0, NULL, WK_F32)));
+    for (int j = 0; j < OUTPUTS; j++) assert_same(k->name, i, of_a[j], of_b[j]);
+}
+
+static wk_plan *plan_of(const kind *k, model *m) {
+    static const wk_plan_dim trips[] = {{0, 1}};
+    wk_plan_options o = WK_PLAN_OPTIONS;
+    o.trips = trips;
+    o.trip_count = 1;
+    return wk_plan_new(k->step, m, 2, OUTPUTS, &o);
+}
+
+static void side_by_side(const kind *k, const wk_op *op) {
+    model a = model_new(op), b = model_new(op);
+    wk_plan *plan = plan_of(k, &b);
+    for (int i = 0; i < 40; i++) one_step(k, i, &a, plan);
+    for (int64_t i = 0; i < wk_module_parameter_count(a.root); i++)
+        assert_same(k->name, -1, wk_module_parameter_at(a.root, i), wk_module_parameter_at(b.root, i));
+    wk_plan_stats stats = WK_PLAN_STATS;
+    wk_plan_stats_of(plan, &stats);
+    if (stats.captures != 1 || stats.unfolded != 0)
+        fail_msg("%s: %d captures, %d unfolded", k->name, (int)stats.captures, (int)stats.unfolded);
+    wk_plan_free(plan);
+    model_free(&a);
+    model_free(&b);
+}
+
+static void one_plan_for_all(void **state) {
+    static const kind kinds[] = {
+        {.name = "ragged", .step = step_ragged},     {.name = "checkpoint", .step = step_checkpoint},
+        {.name = "function", .step = step_function}, {.name = "ranges", .step = step_ranges},
+        {.name = "halves", .step = step_halves},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) side_by_side(&kinds[i], NULL);
+}
+
+static void operations_of_ones_own(void **state) {
+    static const kind k = {.name = "custom", .step = step_custom};
+    (void)state;
+    const wk_op *op = cube(forward_by_operations, false);
+    side_by_side(&k, op);
+    assert_int_equal(wk_op_unregister(op), WK_OK);
+    op = cube(forward_by_elements, true);
+    side_by_side(&k, op);
+    assert_int_equal(wk_op_unregister(op), WK_OK);
+}
+
+static void an_operation_that_reads(void **state) {
+    (void)state;
+    WK_SCOPE;
+    const kind k = {.name = "custom", .step = step_custom};
+    model m = model_new(cube(forward_by_elements, false));
+    wk_plan *plan = plan_of(&k, &m);
+    wk_tensor *in[2], *out[OUTPUTS];
+    inputs(3, in);
+    wk_plan_run(plan, in, out);
+    wk_error e;
+    assert_int_equal(wk_check(&e), WK_ESTATE);
+    assert_string_equal(e.message, "data: not inside a plan's step: elements have no values yet; if forward of cube "
+                                   "depends on its inputs alone, say so: wk_custom_op.pure");
+    wk_plan_free(plan);
+    assert_int_equal(wk_op_unregister(m.op), WK_OK);
+    model_free(&m);
+}
+
+static void an_operation_that_is_held(void **state) {
+    (void)state;
+    WK_SCOPE;
+    const kind k = {.name = "custom", .step = step_custom};
+    model m = model_new(cube(forward_by_elements, true));
+    wk_plan *plan = plan_of(&k, &m);
+    wk_tensor *in[2], *out[OUTPUTS];
+    inputs(3, in);
+    wk_plan_run(plan, in, out);
+    wk_error e;
+    assert_int_equal(wk_op_unregister(m.op), WK_ESTATE);
+    wk_check(&e);
+    assert_string_equal(e.message, "op_unregister: a plan calls cube: free the plan first");
+    wk_plan_free(plan);
+    assert_int_equal(wk_op_unregister(m.op), WK_OK);
+    model_free(&m);
+}
+
+/* The lengths are looked at in each run. */
+static void lengths_out_of_range(void **state) {
+    (void)state;
+    WK_SCOPE;
+    const kind k = {.name = "ragged", .step = step_ragged};
+    model m = model_new(NULL);
+    wk_plan *plan = plan_of(&k, &m);
+    wk_tensor *in[2], *out[OUTPUTS];
+    inputs(3, in);
+    wk_plan_run(plan, in, out);
+    assert_ok();
+    in[1] = wk_full(WK_SHAPE(BATCH), 4, WK_I64);
+    wk_error by_plan, eager;
+    wk_plan_run(plan, in, out);
+    assert_int_equal(wk_check(&by_plan), WK_EINVAL);
+    step_ragged(&m, in, out);
+    wk_check(&eager);
+    assert_string_equal(by_plan.message, eager.message);
+    assert_string_equal(eager.message, "lstm: lengths[0] is 4 and must be from 0 to 3, the steps of x");
+    wk_plan_free(plan);
+    model_free(&m);
+}
+
+WK_TEST_MAIN("plans of whole calls", cmocka_unit_test(one_plan_for_all), cmocka_unit_test(operations_of_ones_own),
+             cmocka_unit_test(an_operation_that_reads), cmocka_unit_test(an_operation_that_is_held),
+             cmocka_unit_test(lengths_out_of_range))
