@@ -11,13 +11,19 @@ static void print_types(void) {
     printf("\n");
 }
 
+static void print_products(void) {
+    const char *blas = wk_blas();
+    printf("products  by wick's own kernels%s%s\n", blas == NULL ? "; no BLAS is used" : ", large ones by ",
+           blas == NULL ? "" : blas);
+}
+
 int command_info(int argc, char **argv) {
     const char *isa = getenv("WK_ISA");
     if (argc > 0) return misused("info", "takes no argument, but got", argv[0]);
     printf("wick      %s (this program was compiled with %s)\n", wk_version(), WK_VERSION_STRING);
     printf("kernels   %s%s%s\n", wk_isa(), isa != NULL ? ", asked for by WK_ISA=" : ", the best that this machine runs",
            isa != NULL ? isa : "");
-    printf("products  by wick's own kernels; no BLAS is used\n");
+    print_products();
     printf("debug     %d%s\n", (int)wk_debug_level(), wk_debug_level() > 0 ? ", asked for by WK_DEBUG" : "");
     print_types();
     printf("ops       %d (`wick ops` lists them)\n", (int)wk_op_count());

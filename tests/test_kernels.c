@@ -12,6 +12,7 @@
 #include <tgmath.h>
 #undef I
 
+#include "kernel/blas.h"
 #include "kernel/convert.h"
 #include "kernel/gemm_work.h"
 #include "kernel/kernel.h"

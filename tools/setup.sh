@@ -83,6 +83,13 @@ has_cmocka() {
 #include <cmocka.h>\nint main(void) { return 0; }\n' -lcmocka
 }
 
+# has_cblas [FLAG...]: without flags, linked as Debian's alternatives have it.
+has_cblas() {
+    if [ $# -eq 0 ]; then set -- -lblas; fi
+    compiles "${CC:-cc}" c '#include <cblas.h>\nint main(void) { float x = 0;
+cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, 1, 1, 1, 1, &x, 1, &x, 1, 0, &x, 1); return 0; }\n' "$@"
+}
+
 cmake_wanted() {
     sed -n 's/^cmake_minimum_required(VERSION \(.*\))/\1/p' CMakeLists.txt
 }
@@ -120,6 +127,7 @@ missing() {
         has_cxx || echo g++
         has pkg-config || echo pkg-config
         has valgrind || echo valgrind libc6-dbg
+        has_cblas || ! has apt-get || echo libblas-dev # small; any other does
     fi
 }
 

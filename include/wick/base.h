@@ -48,6 +48,11 @@ WK_API const char *wk_version(void);
  * environment variable WK_ISA names another. */
 WK_API const char *wk_isa(void);
 
+/* The CBLAS that large products go through, as it calls itself ("OpenBLAS 0.3.21 ..., 1 thread"; the name of its file
+ * where it does not tell) when this is first asked. NULL where wick was built without one, as it is unless told:
+ * docs/numerics.md says what follows from it for the last bits. */
+WK_API const char *wk_blas(void);
+
 /* 0 to 2: what the environment variable WK_DEBUG asked for. From 1 on calls on tensors of other contexts and of closed
  * scopes are found by every function, at some cost of time and memory; docs/environment.md has the levels. */
 WK_API int32_t wk_debug_level(void);

@@ -14,6 +14,7 @@
 #include <tgmath.h> /* tanh, fma and sqrt of the type they are given */
 #undef I            /* the imaginary unit */
 
+#include "kernel/blas.h"
 #include "kernel/convert.h"
 #include "kernel/half.h"
 #include "kernel/ref_math.h"

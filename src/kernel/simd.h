@@ -7,6 +7,7 @@
 #include <stdalign.h>
 #include <stdint.h>
 
+#include "kernel/blas.h"
 #include "kernel/gemm_work.h"
 #include "kernel/math_table.h"
 #include "kernel/normal.h"
