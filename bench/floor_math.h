@@ -23,12 +23,13 @@ typedef float vec __attribute__((vector_size(64)));
 #define UNROLL _Pragma("GCC unroll 64")
 #endif
 
-/* ---- tanh: 32 polynomials of degree 5, four to each power of two from 1/16 to 16 ---- */
+/* ---- tanh: 16 polynomials of degree 5, four to each power of two of |x| + 5/8 from 5/8 to 10 ---- */
 
-enum { DEGREE = 5, PIECES = 32 };
+enum { DEGREE = 5, PIECES = 16 };
 
-/* Coefficients of (x - centre)^power; piece (bits of x >> 21) & 31, see tools/tanh_table.py, which fits better ones. */
-static float tanh_piece[DEGREE + 1][PIECES];
+/* Coefficients of (|x| - centre)^power; piece (bits of |x| + 5/8 >> 21) & 15, see tools/tanh_table.py, which fits
+ * better ones. */
+static float tanh_piece[DEGREE + 1][PIECES], tanh_centre[PIECES];
 
 /* Interpolates tanh at the Chebyshev nodes of centre +- radius: divided differences, then multiplied out. */
 static void make_piece(int piece, double centre, double radius) {
@@ -46,18 +47,14 @@ static void make_piece(int piece, double centre, double radius) {
         coefficient[0] = difference[i] - node[i] * coefficient[0];
     }
     for (int power = 0; power <= DEGREE; power++) tanh_piece[power][piece] = (float)coefficient[power];
+    tanh_centre[piece] = (float)centre;
 }
 
 static void make_tanh(void) {
-    for (int i = 0; i < PIECES; i++) {
-        const double octave = ldexp(1, i / 4 - 4), centre = octave * (1 + (i % 4 + 0.5) / 4);
-        const int piece = (i + 4 * (127 - 4)) % PIECES; /* where the bits of a float point to */
-        if (i == 0)
-            make_piece(piece, 0, 0.078125);
-        else if (centre < 10)
-            make_piece(piece, centre, octave / 8);
-        else
-            tanh_piece[0][piece] = 1;
+    for (int i = 1; i <= PIECES; i++) {
+        const double octave = ldexp(1, i / 4 - 1), radius = octave / 8, middle = octave * (1 + i % 4 / 4.0) + radius;
+        const double centre = i == 1 ? 0 : middle - 0.625;
+        make_piece((i + 4 * (127 - 1)) % PIECES, centre, i == 1 ? 2 * radius : radius); /* where its bits point to */
     }
 }
 
@@ -95,24 +92,22 @@ INLINE void spread(vec x, vec lanes[W]) {
 
 INLINE float sum(vec x) { return _mm512_reduce_add_ps((__m512)x); }
 
-INLINE __m512 tanh_coefficient(int power, __m512i piece) {
-    return _mm512_permutex2var_ps(_mm512_loadu_ps(tanh_piece[power]), piece, _mm512_loadu_ps(tanh_piece[power] + 16));
+INLINE __m512 looked_up(const float *table, __m512i piece) {
+    return _mm512_permutexvar_ps(piece, _mm512_loadu_ps(table));
 }
 
-/* As the library's tanh, less its care for NaN. */
+INLINE __m512 tanh_pair(int power, __m512i piece, __m512 d) {
+    return _mm512_fmadd_ps(looked_up(tanh_piece[power + 1], piece), d, looked_up(tanh_piece[power], piece));
+}
+
+/* As the library's tanh. */
 INLINE void hyperbolic_tangent(vec *x) {
     const __m512i sign = _mm512_set1_epi32((int)0x80000000u), bits = _mm512_castps_si512((__m512)*x);
-    const __m512i a = _mm512_min_epu32(_mm512_andnot_si512(sign, bits), _mm512_set1_epi32(0x41200000));
-    const __m512i piece = _mm512_srli_epi32(_mm512_max_epu32(a, _mm512_set1_epi32(0x3d800000)), 21);
-    const __m512 centre = _mm512_castsi512_ps(
-        _mm512_ternarylogic_epi32(a, _mm512_set1_epi32((int)0xffe00000u), _mm512_set1_epi32(0x00100000), 0xea));
-    const __m512 size = _mm512_castsi512_ps(a);
-    const __m512 d = _mm512_mask_sub_ps(size, _mm512_cmpge_epu32_mask(a, _mm512_set1_epi32(0x3da00000)), size, centre);
-    const __m512 d2 = _mm512_mul_ps(d, d);
-    const __m512 c45 = _mm512_fmadd_ps(tanh_coefficient(5, piece), d, tanh_coefficient(4, piece));
-    const __m512 c23 = _mm512_fmadd_ps(tanh_coefficient(3, piece), d, tanh_coefficient(2, piece));
-    const __m512 c01 = _mm512_fmadd_ps(tanh_coefficient(1, piece), d, tanh_coefficient(0, piece));
-    const __m512i y = _mm512_castps_si512(_mm512_fmadd_ps(_mm512_fmadd_ps(c45, d2, c23), d2, c01));
+    const __m512 a = _mm512_min_ps(_mm512_set1_ps(9.25f), _mm512_castsi512_ps(_mm512_andnot_si512(sign, bits)));
+    const __m512i piece = _mm512_srli_epi32(_mm512_castps_si512(_mm512_add_ps(a, _mm512_set1_ps(0.625f))), 21);
+    const __m512 d = _mm512_sub_ps(a, looked_up(tanh_centre, piece)), d2 = _mm512_mul_ps(d, d);
+    const __m512 high = _mm512_fmadd_ps(tanh_pair(4, piece, d), d2, tanh_pair(2, piece, d));
+    const __m512i y = _mm512_castps_si512(_mm512_fmadd_ps(high, d2, tanh_pair(0, piece, d)));
     *x = (vec)_mm512_ternarylogic_epi32(y, sign, bits, 0xf8);
 }
 
@@ -138,13 +133,12 @@ INLINE float sum(vec x) {
 }
 
 INLINE void hyperbolic_tangent(vec *x) {
-    union lanes { vec v; float f[W]; uint32_t bits[W]; } in = {*x}, size, centre, y;
+    union lanes { vec v; float f[W]; uint32_t bits[W]; } in = {*x}, shifted, y;
     for (int i = 0; i < W; i++) {
-        const uint32_t positive = in.bits[i] & 0x7fffffffu, a = positive < 0x41200000u ? positive : 0x41200000u;
-        const uint32_t piece = (a > 0x3d800000u ? a : 0x3d800000u) >> 21 & 31;
-        size.bits[i] = a;
-        centre.bits[i] = a >= 0x3da00000u ? (a & 0xffe00000u) | 0x00100000u : 0;
-        const float d = size.f[i] - centre.f[i], d2 = d * d;
+        const float size = fabsf(in.f[i]), a = size < 9.25f ? size : 9.25f;
+        shifted.f[i] = a + 0.625f;
+        const uint32_t piece = shifted.bits[i] >> 21 & 15;
+        const float d = a - tanh_centre[piece], d2 = d * d;
         const float c45 = tanh_piece[5][piece] * d + tanh_piece[4][piece];
         const float c23 = tanh_piece[3][piece] * d + tanh_piece[2][piece];
         y.f[i] = (c45 * d2 + c23) * d2 + (tanh_piece[1][piece] * d + tanh_piece[0][piece]);

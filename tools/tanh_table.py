@@ -3,10 +3,11 @@
 
     python3 tools/tanh_table.py > src/kernel/tanh_table.h
 
-AVX-512 uses 32 pieces of degree 5, four to each power of two from 1/16 to 16. The float's own bits name the piece:
-the low five bits of (bits >> 21) are three bits of the exponent and two of the mantissa, so the table is rotated to
-be indexed by them. Piece [1/16, 5/64) also serves everything below, as an odd polynomial in x itself; in the last
-ones tanh is 1. AVX2 has no registers for such a table: below 5/8 it uses an odd polynomial, above 1 - 2 / (e^2x + 1).
+AVX-512 uses 16 pieces of degree 5, chosen by u = |x| + 5/8, which goes from 5/8 to 10: four to each power of two.
+The float u's own bits name the piece: the low four bits of (bits >> 21) are two bits of the exponent and two of the
+mantissa, so the table is rotated to be indexed by them. 16 floats are one register. The first piece is a polynomial
+in |x| itself, the others in the distance from a centre near their middle where tanh is almost a float. AVX2 has no
+registers for such a table: below 5/8 it uses an odd polynomial, above 1 - 2 / (e^2x + 1).
 
 Each coefficient is rounded to float in turn, lowest power first, and the remaining ones are fitted again, so that
 they make up for the rounding. The fit is least squares at Chebyshev nodes, weighted to make the relative error even.
@@ -15,7 +16,8 @@ import re
 
 import numpy as np
 
-LOW_EXPONENT, OCTAVES, PER_OCTAVE, DEGREE = -4, 8, 4, 5
+SHIFT, COUNT, PER_OCTAVE, DEGREE = 0.625, 16, 4, 5
+FURTHEST = 9.25  # in the last piece, where tanh is 1
 
 
 def fit(function, low, high, centre, powers, fixed, weight):
@@ -38,17 +40,25 @@ def relative(x):
     return 1 / np.tanh(x)
 
 
+def start(index):
+    """Where u = |x| + SHIFT enters the piece, counted from 1/2."""
+    return 2.0 ** (index // PER_OCTAVE - 1) * (1 + index % PER_OCTAVE / PER_OCTAVE)
+
+
+def centre_near(middle):
+    """The float near it whose tanh is nearest to a float."""
+    near = [np.float32(middle * (1 + k * 2.0**-16)) for k in range(-200, 201)]
+    return float(min(near, key=lambda x: abs(np.float32(np.tanh(np.float64(x))) / np.tanh(np.float64(x)) - 1)))
+
+
 def tanh_piece(index):
-    low = 2.0 ** (LOW_EXPONENT + index // PER_OCTAVE) * (1 + (index % PER_OCTAVE) / PER_OCTAVE)
-    high = low + 2.0 ** (LOW_EXPONENT + index // PER_OCTAVE) / PER_OCTAVE
-    if index == 0:
-        zero = np.float32(0)
-        fixed = {0: zero, 1: np.float32(1), 2: zero, 4: zero}
-        return fit(np.tanh, 1e-4, high, 0.0, range(DEGREE + 1), fixed, relative)
-    if low >= 10:
-        return {p: np.float32(p == 0) for p in range(DEGREE + 1)}
-    centre = (low + high) / 2
-    return fit(np.tanh, low, high, centre, range(DEGREE + 1), {0: np.float32(np.tanh(centre))}, relative)
+    low, high = max(start(index) - SHIFT, 0), start(index + 1) - SHIFT
+    if low == 0:
+        fixed = {0: np.float32(0), 1: np.float32(1)}
+        return {**fit(np.tanh, 1e-4, high, 0.0, range(DEGREE + 1), fixed, relative), "centre": 0.0}
+    centre = centre_near((low + high) / 2)
+    fixed = {0: np.float32(np.tanh(centre))}
+    return {**fit(np.tanh, low, high, centre, range(DEGREE + 1), fixed, relative), "centre": centre}
 
 
 def hexadecimal(value):
@@ -63,16 +73,17 @@ def table(name, values, per_line=8):
 
 
 def main():
-    count = OCTAVES * PER_OCTAVE
-    pieces = [tanh_piece(i) for i in range(count)]
-    first = ((127 + LOW_EXPONENT) * PER_OCTAVE) % count  # where piece 0 lands under (bits >> 21) & 31
+    first = int(SHIFT * PER_OCTAVE) - 1  # the piece that begins at SHIFT
+    pieces = {(126 * PER_OCTAVE + i) % COUNT: tanh_piece(i) for i in range(first, first + COUNT)}
     print("/* tanh_table.h -- polynomials of the float tanh; written by tools/tanh_table.py, which explains them. */")
-    print(f"static const float tanh_piece[{DEGREE + 1}][{count}] = {{")
+    print(f"static const float tanh_shift = {hexadecimal(SHIFT)}, tanh_furthest = {hexadecimal(FURTHEST)};")
+    print("\n/* The centre of each piece; and the coefficients of d^0, d^1, ..., d = |x| - centre. */")
+    table("tanh_centre", [pieces[i]["centre"] for i in range(COUNT)], 6)
+    print(f"static const float tanh_piece[{DEGREE + 1}][{COUNT}] = {{")
     for power in range(DEGREE + 1):
-        rotated = [pieces[(i - first) % count][power] for i in range(count)]
         print(f"    {{ /* d^{power} */")
-        for i in range(0, count, 6):
-            print("        " + ", ".join(hexadecimal(v) for v in rotated[i : i + 6]) + ",")
+        for i in range(0, COUNT, 6):
+            print("        " + ", ".join(hexadecimal(pieces[j][power]) for j in range(i, min(i + 6, COUNT))) + ",")
         print("    },")
     print("};")
     odd = fit(np.tanh, 1e-4, 0.625, 0.0, [1, 3, 5, 7, 9, 11], {1: np.float32(1)}, relative)

@@ -232,31 +232,22 @@ INLINE vec v_split(vec x, vec *n) {
     return _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(exponent, 23)));
 }
 
-/* The coefficients of power p for each lane's piece of tanh. */
-INLINE vec v_tanh_coefficient(int p, __m512i piece) {
-    return _mm512_permutex2var_ps(v_load(tanh_piece[p]), piece, v_load(tanh_piece[p] + 16));
+INLINE vec v_looked_up(const float table[W], __m512i lane) { return _mm512_permutexvar_ps(lane, v_load(table)); }
+
+/* The coefficients of powers p and p + 1 for each lane's piece of tanh: c_p + c_p+1 d. */
+INLINE vec v_tanh_pair(int p, __m512i piece, vec d) {
+    return v_fma(v_looked_up(tanh_piece[p + 1], piece), d, v_looked_up(tanh_piece[p], piece));
 }
 
-/* tanh x = c0 + c1 d + ... + c5 d^5, d = |x| - centre of the piece that |x| lies in (0 in the first one); see
- * tools/tanh_table.py. Bits of positive floats are ordered like the floats, so clamping and choosing the piece are
- * integer operations of one cycle. The sum is taken in the shape (c0 + c1 d) + d^2 ((c2 + c3 d) + d^2 (c4 + c5 d)). */
+/* tanh x = c0 + c1 d + ... + c5 d^5, d = |x| - centre of the piece that |x| lies in; see tools/tanh_table.py. The sum
+ * is taken in the shape (c0 + c1 d) + d^2 ((c2 + c3 d) + d^2 (c4 + c5 d)). */
 INLINE vec v_tanh(vec x) {
     const __m512i sign = _mm512_set1_epi32(INT32_MIN), bits = _mm512_castps_si512(x);
-    const __m512i low = _mm512_castps_si512(v_set(0.0625f)), second = _mm512_castps_si512(v_set(0.078125f));
-    const __m512i a = _mm512_min_epu32(_mm512_andnot_si512(sign, bits), _mm512_castps_si512(v_set(10.0f)));
-    const __m512i piece = _mm512_srli_epi32(_mm512_max_epu32(a, low), 21);
-    const __m512i keep = _mm512_set1_epi32((int)0xffe00000u), half = _mm512_set1_epi32(0x00100000);
-    const vec centre = _mm512_castsi512_ps(_mm512_ternarylogic_epi32(a, keep, half, 0xea)); /* (a & keep) | half */
-    const vec d =
-        _mm512_mask_sub_ps(_mm512_castsi512_ps(a), _mm512_cmpge_epu32_mask(a, second), _mm512_castsi512_ps(a), centre);
-    const vec d2 = v_mul(d, d);
-    const vec c45 = v_fma(v_tanh_coefficient(5, piece), d, v_tanh_coefficient(4, piece));
-    const vec c23 = v_fma(v_tanh_coefficient(3, piece), d, v_tanh_coefficient(2, piece));
-    const vec c01 = v_fma(v_tanh_coefficient(1, piece), d, v_tanh_coefficient(0, piece));
-    const vec y = v_fma(v_fma(c45, d2, c23), d2, c01);
-    const vec odd = _mm512_castsi512_ps(
-        _mm512_ternarylogic_epi32(_mm512_castps_si512(y), sign, bits, 0xf8));  /* y | (sign & bits) */
-    return _mm512_mask_mov_ps(odd, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x); /* NaN stays NaN */
+    const vec a = v_min(v_set(tanh_furthest), v_abs(x)); /* NaN stays NaN */
+    const __m512i piece = _mm512_srli_epi32(_mm512_castps_si512(v_add(a, v_set(tanh_shift))), 21);
+    const vec d = v_sub(a, v_looked_up(tanh_centre, piece)), d2 = v_mul(d, d);
+    const vec y = v_fma(v_fma(v_tanh_pair(4, piece, d), d2, v_tanh_pair(2, piece, d)), d2, v_tanh_pair(0, piece, d));
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(y), sign, bits, 0xf8)); /* y | s & b */
 }
 
 #endif
