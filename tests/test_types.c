@@ -47,9 +47,11 @@ static double tolerance(const char *op, double expected) {
 
 static void check_result(const char *line, const char *op, wk_tensor *y, const char *type) {
     wk_error e;
-    if (strcmp(type, "refused") == 0) {
-        if (wk_check(&e) != WK_EDTYPE) print_message("# not refused: %s\n", line);
-        assert_int_equal(e.status, WK_EDTYPE);
+    const bool by_zero = strcmp(type, "by_zero") == 0;
+    if (by_zero || strcmp(type, "refused") == 0) {
+        const wk_status expected = by_zero ? WK_EINVAL : WK_EDTYPE;
+        if (wk_check(&e) != expected) print_message("# not refused: %s\n", line);
+        assert_int_equal(e.status, expected);
         return;
     }
     if (wk_check(&e)) print_message("# %s\n# %s\n", e.message, line);
@@ -196,6 +198,13 @@ static void what_is_refused(void **state) {
     assert_fails(WK_EDTYPE, "mul_scalar: x has type i64, which does not hold 0.5: wk_cast x to a floating type");
     wk_mul_scalar(i, 1e30);
     assert_fails(WK_EDTYPE, "mul_scalar: x has type i64, which does not hold 1e+30: wk_cast x to a floating type");
+    wk_remainder(i, wk_from_data((const int64_t[]){2, 0}, WK_SHAPE(2), WK_I64));
+    assert_fails(WK_EINVAL, "remainder: b has a 0, and whole numbers cannot be divided by that");
+    wk_floor_divide_(i, wk_zeros(WK_SHAPE(2), WK_I64));
+    assert_fails(WK_EINVAL, "floor_divide_: b has a 0, and whole numbers cannot be divided by that");
+    assert_close(wk_item(wk_sum(i)), 4, 0, "refused before it was written");
+    wk_fmod_scalar(b, 0);
+    assert_fails(WK_EINVAL, "fmod_scalar: s is 0, and whole numbers cannot be divided by that");
     wk_tensor *three = wk_mul_scalar(b, 3);
     assert_int_equal(wk_dtype_of(three), WK_I64);
     assert_close(wk_item(wk_sum(three)), 12, 0, "4 * 3");

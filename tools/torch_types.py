@@ -9,6 +9,7 @@ Each line is a call and its result. TENSOR is: TYPE NDIM VALUE*(1 or 3), values 
     neg TENSOR = TENSOR             and other operations of one tensor; a number after ":" is the other argument
     cast TENSOR = TENSOR            the operand as the result's type
     ... = refused                   torch raises an exception
+    ... = by_zero                   the same, for a division by 0
 """
 import sys
 
@@ -37,31 +38,34 @@ def words(x):
 def result(function, *operands):
     try:
         return words(function(*operands))
-    except RuntimeError:
-        return "refused"
+    except RuntimeError as error:
+        return "by_zero" if "ZeroDivision" in str(error) else "refused"
 
 
 def where(a, b):
     return torch.where(torch.tensor((True, False, True)), a, b)
 
 
+INEXACT = torch.pow, torch.floor_divide, torch.remainder, torch.fmod
+
+
 def binary():
     comparisons = torch.eq, torch.lt, torch.ge, torch.logical_and, torch.logical_xor
-    arithmetic = torch.add, torch.sub, torch.mul, torch.div, torch.pow, torch.maximum, torch.minimum
+    arithmetic = torch.add, torch.sub, torch.mul, torch.div, torch.maximum, torch.minimum, *INEXACT
     for op in (*arithmetic, *comparisons, where):
         for a in TYPES:
             for b in TYPES:
                 if op is torch.sub and (a == "bool") != (b == "bool"):
                     continue  # refused there, computed in the other type here
-                if op is torch.pow and not {a, b} <= {"i64", "i32", "u8", "bool"}:
+                if op in INEXACT and not {a, b} <= {"i64", "i32", "u8", "bool"}:
                     continue  # of floating numbers: rounded otherwise
                 for ndims in ((1, 1), (0, 1), (1, 0), (0, 0)):
                     x, y = tensor(a, ndims[0]), tensor(b, ndims[1])
                     yield op.__name__, words(x), words(y), "=", result(op, x, y)
 
 
-ONE = (torch.neg, torch.abs, torch.sign, torch.round, torch.floor, torch.ceil, torch.square, torch.relu, torch.exp,
-       torch.log, torch.sqrt, torch.rsqrt, torch.reciprocal, torch.sin, torch.atan, torch.erf, torch.tanh,
+ONE = (torch.neg, torch.abs, torch.sign, torch.round, torch.floor, torch.ceil, torch.trunc, torch.square, torch.relu,
+       torch.exp, torch.log, torch.sqrt, torch.rsqrt, torch.reciprocal, torch.sin, torch.atan, torch.erf, torch.tanh,
        torch.sigmoid, torch.sum, torch.mean, torch.prod, torch.max, torch.min, torch.argmax, torch.argmin, torch.isnan,
        torch.logical_not)
 ALONG = (torch.cumsum, torch.cumprod)

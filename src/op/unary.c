@@ -51,10 +51,21 @@ WK_UNARY(cosh, AS_FLOAT, X, wk_mul(g, wk_sinh(x)))
 WK_UNARY(abs, WHOLE, X, wk_mul(g, wk_sign(x)))
 WK_UNARY(erf, AS_FLOAT, X, /* 2 / sqrt(pi) e^(-x^2) */
          wk_mul_scalar(wk_mul(g, wk_exp(wk_neg(wk_square(x)))), 1.12837916709551257390))
-WK_UNARY_STEP(sign, TRUTHS)
-WK_UNARY_STEP(round, WHOLE)
-WK_UNARY_STEP(floor, WHOLE)
-WK_UNARY_STEP(ceil, WHOLE)
+WK_UNARY_STEP(sign, TRUTHS, wk__map_forward)
+
+/* Whole numbers are what they are. */
+static void whole_forward(wk_call *c, wk_map_loop *const *kernel) {
+    const wk_array *y = &c->out[0]->a, *x = &c->in[0]->a;
+    if (wk__dtype_is_floating(x->dtype))
+        wk__map_forward(c, kernel);
+    else
+        wk__unary_alike(c->alike, wk__kernels->copy[x->dtype], y, x);
+}
+
+WK_UNARY_STEP(round, WHOLE, whole_forward)
+WK_UNARY_STEP(floor, WHOLE, whole_forward)
+WK_UNARY_STEP(ceil, WHOLE, whole_forward)
+WK_UNARY_STEP(trunc, WHOLE, whole_forward)
 
 wk_tensor *wk__zero_where(wk_tensor *condition, wk_tensor *g) {
     return wk_where(condition, wk_scalar(0, wk_dtype_of(g)), g);

@@ -48,8 +48,8 @@ bool wk__map_grad(wk_backprop *b, wk_map_grad_loop *const *kernel);
     }
 
 /* A step has gradient zero: nothing is passed on. */
-#define WK_UNARY_STEP(name, takes)                                                                                     \
-    static void name##_forward(wk_call *c) { wk__map_forward(c, wk__kernels->name); }                                  \
+#define WK_UNARY_STEP(name, takes, forward_)                                                                           \
+    static void name##_forward(wk_call *c) { forward_(c, wk__kernels->name); }                                         \
     static void name##_vjp(const wk_backprop *b, wk_tensor **gx) { (void)b, (void)gx; }                                \
     WK_ROW_AND_IN_PLACE(name, WK_FLAGS_OF(WK_TAKES_##takes), .in_count = 1, .out_count = 1, .in_names = "x",           \
                         .types = WK_TYPES_OF(WK_TAKES_##takes), .batch = WK__BATCH_ELEMENTS, .shape = wk__unary_shape, \

@@ -7,7 +7,7 @@ input, a list of tensors the next ones, anything else the attribute of this name
     name=value        this value is the attribute's default and not given
     name:other        the row calls it `other`, if it has that; else `name`
     name:0            input 0 of the row, or absent
-    name!             samples without it are left out
+    name!             samples without it are left out; name!=value: and those with another value
     name*             it makes no difference
 
 A sample is left out when it gives an attribute that the row lacks, or a number where the row takes a tensor. Its
@@ -133,7 +133,7 @@ class Call:
         for torch_name, other, mark, default in specs:
             if torch_name in given and mark != "*" and str(given[torch_name]) != default:
                 self.take(torch_name, other or "", given[torch_name])
-            elif mark == "!":
+            elif mark == "!" and torch_name not in given:
                 raise LeftOut(f"no {torch_name}")
         self.inputs = {input_name: self.placed.get(i) for i, input_name in enumerate(self.input_names())}
         if any(x is not None and x.dim() > 8 for x in self.inputs.values()) or len(self.inputs) > 8:

@@ -3,13 +3,15 @@ import numpy as np
 import torch
 
 from oracle.case import Case
-from oracle.inputs import INF, away_from_zero, floats, positive
+from oracle.inputs import INF, NAN, away_from_zero, floats, positive
 
 SAMPLES = """
     add              =                     a b alpha=1
     sub              =                     a b alpha=1
     mul              =                     a b
     div              =/no_rounding_mode    a b
+    floor_divide     div/floor_rounding    a b rounding_mode!=floor
+    remainder fmod   =                     a b
     pow              =                     a b
     add_scalar       add                   x s alpha=1
     sub_scalar       sub                   x s alpha=1
@@ -17,13 +19,36 @@ SAMPLES = """
     rsub_scalar      rsub                  x s alpha=1
     div_scalar       div/no_rounding_mode  x s
     rdiv_scalar      __rdiv__              x s
+    remainder_scalar     remainder           x s
+    fmod_scalar          fmod                x s
+    floor_divide_scalar  div/floor_rounding  x s rounding_mode!=floor
     pow_scalar       pow                   x s:exponent
     maximum minimum  =                     a b
 """
 
-
 PAIRS = (((2, 3), (2, 3)), ((3, 1), (1, 4)), ((), (2, 3)), ((2, 3), ()), ((0, 3), (3,)), ((), ()), ((2, 1, 3), (4, 1)),
          ((70,), (70,)))
+
+
+def floor_divide(a, b):
+    """PyTorch's own has no gradient, where this has zeros."""
+    return torch.div(a, b, rounding_mode="floor")
+
+
+DIVISIONS = {"floor_divide": floor_divide, "remainder": torch.remainder, "fmod": torch.fmod}
+
+
+def divisions():
+    a, b = floats(7, -7, 7, -7, 6, -6, 0, -0.0, 1, -1, 5, -5, INF, NAN, 1), floats(2, 2, -2, -2, 3, -3)
+    for name, function in DIVISIONS.items():
+        for shapes in PAIRS:
+            yield Case(name, function, dict(zip("ab", shapes)), second=True).moved(b=away_from_zero)
+        yield Case(name, function, {"a": a[:6], "b": b}, label="edges_signs")
+        for divisor in (2, -2, INF, -INF):
+            yield Case(name, function, {"a": a[:12], "b": floats(divisor)}, label=f"edges_by_{divisor}")
+        for s in (2.5, -3.0, 1.0):
+            yield Case(name + "_scalar", function, {"x": a}, s=s, label=f"edges_{s}")
+            yield Case(name + "_scalar", function, {"x": (2, 3)}, s=s, second=True)
 
 
 def cases():
@@ -34,6 +59,7 @@ def cases():
             yield Case(op.__name__, op, {"a": a, "b": b}, second=True)
         yield Case("div", torch.div, {"a": a, "b": b}, second=True).moved(b=away_from_zero)
         yield Case("pow", torch.pow, {"a": a, "b": b}, second=True).moved(a=positive)
+    yield from divisions()
     for shape in ((), (2, 3), (0, 3), (70,)):
         yield Case("neg", torch.neg, {"x": shape})
     for s in (float(np.float32(0.1)), -3.0, 0.0):

@@ -7,7 +7,7 @@ from oracle.inputs import INF, away_from_zero, floats, inside, off_steps, positi
 
 SAMPLES = """
     neg abs sign exp log sqrt rsqrt square     =    x
-    floor ceil round                           =    x
+    floor ceil round trunc                     =    x
     sin cos tan asin acos atan sinh cosh tanh  =    x
     erf expm1 log1p sigmoid reciprocal         =    x
     relu silu                                  nn.  x
@@ -30,7 +30,8 @@ SIMPLE = {
     torch.log: positive, torch.sqrt: positive, torch.rsqrt: positive, torch.log1p: positive,
     torch.asin: inside, torch.acos: inside, torch.tan: inside,
     torch.reciprocal: away_from_zero, torch.abs: away_from_zero, torch.sign: away_from_zero,
-    torch.round: off_steps, torch.floor: off_steps, torch.ceil: off_steps, torch.relu: away_from_zero,
+    torch.round: off_steps, torch.floor: off_steps, torch.ceil: off_steps, torch.trunc: off_steps,
+    torch.relu: away_from_zero,
 }
 WITH_NUMBERS = (
     ("pow_scalar", torch.pow, positive, {"exponent": (2.0, -1.5, 0.0, 1.0, 0.5, 3.0)}),
