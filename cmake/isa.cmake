@@ -10,10 +10,12 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID
     target_compile_definitions(wick_objects PRIVATE WK_HAVE_X86)
 endif()
 
-# Above the kernels, loops run over a few inputs or dimensions: vectors would only make them longer.
+# Above the kernels, loops run over a few inputs or dimensions: vectors, or calls of memcpy and memset in place of a
+# loop, would only make them longer.
 get_target_property(engine wick_objects SOURCES)
 list(FILTER engine INCLUDE REGEX "^(tensor|grad|op|nn|optim|io)/")
-set_source_files_properties(${engine} PROPERTIES COMPILE_OPTIONS -fno-tree-vectorize)
+set_source_files_properties(${engine} PROPERTIES COMPILE_OPTIONS
+    "-fno-tree-vectorize;$<$<C_COMPILER_ID:GNU>:-fno-tree-loop-distribute-patterns>")
 
 # Nothing unwinds through a kernel, and what tables for that would take is room.
 get_target_property(kernels wick_objects SOURCES)

@@ -195,12 +195,14 @@ static inline bool wk__takes(const wk_op *op, wk_dtype dtype) {
 /* For shape rules, before all else: are the inputs of one type that the row takes? False also when the call is to start
  * again with other inputs (NOTE [Types]). */
 bool wk__check_float_slow(wk_call *c); /* the one for rows with types of their own among the inputs */
-static inline bool wk__check_float(wk_call *c) {
-    const wk_dtype dtype = c->in[0]->a.dtype;
+WK_INLINE bool wk__check_float_of(wk_call *c, int32_t in_count) { /* for a number that the compiler knows */
+    wk_tensor *const *in = c->in;
+    const wk_dtype dtype = in[0]->a.dtype;
     bool fine = wk__takes(c->op, dtype);
-    for (int32_t i = 1; i < c->in_count; i++) fine &= c->in[i] == NULL || c->in[i]->a.dtype == dtype;
+    for (int32_t i = 1; i < in_count; i++) fine &= in[i] == NULL || in[i]->a.dtype == dtype;
     return wk_likely(fine) || wk__check_float_slow(c);
 }
+static inline bool wk__check_float(wk_call *c) { return wk__check_float_of(c, c->in_count); }
 
 /* For shape rules: input i must hold indices. EDTYPE; false also when the call is to start again. */
 bool wk__check_index_type(wk_call *c, int32_t i);

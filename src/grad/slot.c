@@ -52,8 +52,10 @@ WK_NOINLINE static bool make_room(wk_tensor *leaf) {
 
 WK_NOINLINE static const wk_array *first_leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add);
 
-WK_INLINE const wk_array *leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add) {
-    if (wk_unlikely(walk->ctx->capture != NULL)) walk->ctx->capture->leaf(walk->ctx->capture, leaf, false);
+WK_NOINLINE static const wk_array *captured_leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add);
+
+/* The usual leaf has had a gradient before. */
+WK_INLINE const wk_array *ready_leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add) {
     wk_meta *meta = leaf->meta;
     if (wk_unlikely(meta == NULL || meta->grad == NULL || (partial && !meta->has_grad)))
         return first_leaf_slot(walk, leaf, partial, add);
@@ -62,6 +64,16 @@ WK_INLINE const wk_array *leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial
     meta->has_grad = true;
     wk__storage_written(meta->grad->storage, NULL);
     return &meta->grad->a;
+}
+
+WK_INLINE const wk_array *leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add) {
+    if (wk_unlikely(walk->ctx->capture != NULL)) return captured_leaf_slot(walk, leaf, partial, add);
+    return ready_leaf_slot(walk, leaf, partial, add);
+}
+
+WK_NOINLINE static const wk_array *captured_leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add) {
+    walk->ctx->capture->leaf(walk->ctx->capture, leaf, false);
+    return ready_leaf_slot(walk, leaf, partial, add);
 }
 
 /* Where something has to be made ready before. */

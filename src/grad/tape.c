@@ -36,14 +36,8 @@ WK_NOINLINE bool wk__tape_grow(wk_ctx *ctx, size_t nbytes) {
 bool wk__tape_record(wk_call *c) { return wk__record(c, c->in_count, c->op->out_count); }
 
 void wk__node_release_any(wk_node *node) {
-    for (int32_t i = 0; i < node->in_count; i++) {
-        wk__unref(node->in[i].saved);
-        node->in[i].saved = NULL;
-    }
-    for (int32_t k = 0; k < node->out_count; k++) {
-        wk__unref(node->out[k].saved);
-        node->out[k].saved = NULL;
-    }
+    for (int32_t i = 0; i < node->in_count; i++) wk__let_go(&node->in[i].saved);
+    for (int32_t k = 0; k < node->out_count; k++) wk__let_go(&node->out[k].saved);
 }
 
 /* Lets go of all a node holds. A node that was used up has let go of its values already. */

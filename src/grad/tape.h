@@ -110,6 +110,17 @@ void wk__tape_free(wk_ctx *ctx);
 /* hooks.c: removes the hooks of nodes that are no longer on the tape. */
 void wk__hooks_cut(wk_ctx *ctx);
 
+/* The bits of NOTE [Saves] for inputs, and for outputs, each from bit 0 on. */
+static inline uint32_t wk__saves_in(const wk_node *node) { return node->saves & ((1u << WK__SAVES_OUT) - 1); }
+static inline uint32_t wk__saves_out(const wk_node *node) {
+    return node->saves >> WK__SAVES_OUT & ((1u << WK__MAX_OUTPUTS) - 1);
+}
+
+static inline void wk__let_go(wk_tensor **held) {
+    wk__unref(*held);
+    *held = NULL;
+}
+
 /* Lets go of the values that a node saved. */
 void wk__node_release_any(wk_node *node);
 static inline void wk__node_release_saved(wk_node *node) {
@@ -117,15 +128,11 @@ static inline void wk__node_release_saved(wk_node *node) {
         wk__node_release_any(node);
         return;
     }
-    for (uint32_t bits = node->saves & (WK__SAVES_KEPT - 1); bits != 0; bits &= bits - 1) {
-        const int i = __builtin_ctz(bits);
-        wk_tensor **saved = i < WK__SAVES_OUT ? &node->in[i].saved : &node->out[i - WK__SAVES_OUT].saved;
-        wk__unref(*saved);
-        *saved = NULL;
-    }
-    if (wk_likely(!(node->saves & WK__SAVES_KEPT))) return;
-    wk__unref(*wk__node_kept(node));
-    *wk__node_kept(node) = NULL;
+    for (uint32_t bits = wk__saves_in(node); bits != 0; bits &= bits - 1)
+        wk__let_go(&node->in[__builtin_ctz(bits)].saved);
+    for (uint32_t bits = wk__saves_out(node); bits != 0; bits &= bits - 1)
+        wk__let_go(&node->out[__builtin_ctz(bits)].saved);
+    if (wk_unlikely(node->saves & WK__SAVES_KEPT)) wk__let_go(wk__node_kept(node));
 }
 
 #endif

@@ -55,11 +55,13 @@ WK_NOINLINE static bool check_any_versions(wk_walk *walk, const wk_node *node) {
 
 WK_INLINE bool check_versions(wk_walk *walk, const wk_node *node) {
     if (wk_unlikely(node->saves == WK__SAVES_ANY)) return check_any_versions(walk, node);
-    for (uint32_t bits = node->saves & (WK__SAVES_KEPT - 1); bits != 0; bits &= bits - 1) {
-        const int i = __builtin_ctz(bits);
-        const wk_tensor *saved = i < WK__SAVES_OUT ? node->in[i].saved : node->out[i - WK__SAVES_OUT].saved;
-        const uint32_t version = i < WK__SAVES_OUT ? node->in[i].version : node->out[i - WK__SAVES_OUT].version;
-        if (!as_it_was(saved, version)) return refuse_version(walk, node, saved);
+    for (uint32_t bits = wk__saves_in(node); bits != 0; bits &= bits - 1) {
+        const wk_edge *in = &node->in[__builtin_ctz(bits)];
+        if (!as_it_was(in->saved, in->version)) return refuse_version(walk, node, in->saved);
+    }
+    for (uint32_t bits = wk__saves_out(node); bits != 0; bits &= bits - 1) {
+        const wk_node_output *out = &node->out[__builtin_ctz(bits)];
+        if (!as_it_was(out->saved, out->version)) return refuse_version(walk, node, out->saved);
     }
     return true;
 }

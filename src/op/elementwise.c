@@ -81,9 +81,9 @@ static bool stacks(const wk_array *x, const wk_array *y) {
     return like;
 }
 
-void wk__sum_to(const wk_array *y, const wk_array *x, bool add) {
+void wk__sum_elements_to(const wk_array *y, const wk_array *x, bool add) {
     const bool as_many = x->numel == y->numel; /* nothing is stretched */
-    if (as_many && (x->numel == 1 || (wk__array_is_contiguous(x) && wk__array_is_contiguous(y)))) {
+    if (as_many && wk__array_is_contiguous(x) && wk__array_is_contiguous(y)) {
         (add ? wk__kernels->accumulate : wk__kernels->copy)[y->dtype](x->numel, y->data, 1, x->data, 1);
         return;
     }

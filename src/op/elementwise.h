@@ -34,7 +34,13 @@ static inline void wk__set_or_add(const wk_array *y, const wk_array *x, bool add
 }
 
 /* y (+)= x summed over the dimensions in which y is stretched to x's shape. */
-void wk__sum_to(const wk_array *y, const wk_array *x, bool add);
+void wk__sum_elements_to(const wk_array *y, const wk_array *x, bool add); /* of any number */
+static inline void wk__sum_to(const wk_array *y, const wk_array *x, bool add) {
+    if (x->numel == 1 && y->numel == 1)
+        (add ? wk__kernels->accumulate : wk__kernels->copy)[y->dtype](1, y->data, 1, x->data, 1);
+    else
+        wk__sum_elements_to(y, x, add);
+}
 
 /* The shape rule of y = f(a, b) with broadcasting, in their type or as bools, and of y = f(x). */
 bool wk__binary_shape(wk_call *c);

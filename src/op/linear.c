@@ -29,7 +29,7 @@ WK_NOINLINE static bool refuse(wk_call *c) {
 
 static bool shape(wk_call *c) {
     const wk_array *x = &c->in[X]->a, *w = &c->in[W]->a;
-    if (wk_unlikely(!wk__check_float(c))) return false;
+    if (wk_unlikely(!wk__check_float_of(c, 3))) return false;
     if (wk_unlikely(!fits(x, w, c->in[B]))) return refuse(c);
     int64_t dims[WK_MAX_DIMS];
     for (int32_t d = 0; d < x->ndim - 1; d++) dims[d] = x->dims[d];

@@ -20,14 +20,13 @@ static const char *last_element(const wk_array *a) {
 
 /* Does slot i share no memory with the slots before it? It does when two inputs are one tensor, or one a view of the
  * other; the kernel may then set what it has already added to. */
-static bool apart(const wk_packed_slot *t, int32_t i) {
-    const wk_array *a = t[i].slot;
-    for (int32_t j = 0; j < i; j++) {
-        const wk_array *b = t[j].slot;
-        if (b == NULL || a->numel == 0 || b->numel == 0) continue;
-        if ((const char *)a->data <= last_element(b) && (const char *)b->data <= last_element(a)) return false;
-    }
-    return true;
+static bool apart(wk_packed_slot *t, int32_t i) {
+    const char *first = t[i].slot->data, *last = t[i].slot->numel > 0 ? last_element(t[i].slot) : NULL;
+    t[i].last = last;
+    bool fine = true;
+    for (int32_t j = 0; j < i; j++)
+        if (t[j].slot != NULL && first <= t[j].last && last >= (const char *)t[j].slot->data) fine = false;
+    return fine;
 }
 
 bool wk__packed_slot_begin(wk_backprop *b, int32_t i, wk_packed_slot *all, wk_fine_for_kernel *fine) {
@@ -37,7 +36,9 @@ bool wk__packed_slot_begin(wk_backprop *b, int32_t i, wk_packed_slot *all, wk_fi
     t->add = false;
     if (!wk__wants(b, i)) return true;
     t->slot = wk__slot(b, i, &t->room, &t->add);
-    if (t->slot == NULL || (fine(t->slot, i) && apart(all, i))) return t->slot != NULL;
+    if (t->slot == NULL) return false;
+    const bool alone = apart(all, i);
+    if (wk_likely(alone && fine(t->slot, i))) return true;
     t->temporary = wk__tensor_make(b->ctx, t->slot->dtype, t->slot->ndim, t->slot->dims);
     return t->temporary != NULL || wk__fail(b->ctx, WK_ENOMEM, b->node->op->name, "out of memory") == WK_OK;
 }

@@ -25,6 +25,7 @@ static inline const void *wk__packed_data(const wk_packed *p) { return p->array 
 typedef struct wk_packed_slot {
     wk_array room;
     const wk_array *slot; /* NULL: not wanted */
+    const char *last;     /* where its last element lies; NULL: it has none */
     wk_tensor *temporary;
     bool add;
 } wk_packed_slot;

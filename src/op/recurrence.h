@@ -6,7 +6,7 @@
 #include "op/ragged.h"
 #include "op/recurrent.h"
 
-enum { WK__MOST_SCRATCH = 9 };
+enum { WK__MOST_SCRATCH = 6 };
 
 typedef struct wk_recurrence {
     const wk_recurrent *row;
@@ -32,6 +32,13 @@ void *wk__scratch_some(wk_recurrence *run, int64_t elements, bool *fine);
 static inline void *wk__scratch(wk_recurrence *run, int64_t elements, bool *fine) {
     return elements > 0 && *fine ? wk__scratch_some(run, elements, fine) : NULL;
 }
+
+/* Scratch whose sizes do not grow with T, all of it in one block. */
+typedef struct wk_scratch_part {
+    void **to;
+    int64_t elements; /* 0: NULL */
+} wk_scratch_part;
+void wk__scratch_parts(wk_recurrence *run, const wk_scratch_part *parts, int32_t count, bool *fine);
 
 static inline void *wk__elements(const wk_recurrence *run, const wk_tensor *t, int64_t at) {
     return (char *)t->a.data + at * wk__dtype_nbytes[run->dtype];

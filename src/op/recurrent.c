@@ -15,46 +15,73 @@ WK_NOINLINE static bool refuse_shape(wk_call *c, int32_t i, int32_t ndim, const 
 }
 
 /* Input i must have this shape, if it is there. */
-WK_INLINE bool expect(wk_call *c, int32_t i, int32_t ndim, const int64_t *dims) {
-    const wk_tensor *t = i >= 0 ? c->in[i] : NULL;
-    if (t == NULL) return true;
-    bool same = t->a.ndim == ndim;
-    for (int32_t d = 0; same && d < ndim; d++) same = t->a.dims[d] == dims[d];
-    return wk_likely(same) || refuse_shape(c, i, ndim, dims);
+WK_INLINE bool expect_1(wk_call *c, int32_t i, int64_t n) {
+    const wk_tensor *t = c->in[i];
+    if (wk_likely(t == NULL || (t->a.ndim == 1 && t->a.dims[0] == n))) return true;
+    return refuse_shape(c, i, 1, (const int64_t[]){n});
 }
 
-/* H, from w_ih (G H,I), in which G is 1, 3 or 4: nothing to divide where there is but one block. */
-static int64_t hidden_size(const wk_recurrent *r, const wk_tensor *w) {
-    return r->gates == 1 ? w->a.dims[0] : w->a.dims[0] / r->gates;
+WK_INLINE bool expect_2(wk_call *c, int32_t i, int64_t rows, int64_t cols) {
+    const wk_tensor *t = c->in[i];
+    if (wk_likely(t == NULL || (t->a.ndim == 2 && t->a.dims[0] == rows && t->a.dims[1] == cols))) return true;
+    return refuse_shape(c, i, 2, (const int64_t[]){rows, cols});
 }
 
-static bool check_weight(wk_call *c, const wk_recurrent *r, const wk_tensor *w) {
+WK_INLINE bool expect_state(wk_call *c, int32_t i, int64_t n, int64_t h) {
+    const wk_tensor *t = c->in[i];
+    const int64_t *d = t != NULL ? t->a.dims : NULL;
+    if (wk_likely(t == NULL || (t->a.ndim == 3 && d[0] == 1 && d[1] == n && d[2] == h))) return true;
+    return refuse_shape(c, i, 3, (const int64_t[]){1, n, h});
+}
+
+/* H, from w_ih (G H,I), in which G is 1, 3 or 4; w_hh (G H,H) has it without a division. */
+static int64_t hidden_size(const wk_recurrent *r, const wk_array *w_ih, const wk_array *w_hh) {
+    const bool agree = w_hh->ndim == 2 && w_hh->dims[1] * r->gates == w_ih->dims[0];
+    return wk_likely(agree) ? w_hh->dims[1] : w_ih->dims[0] / r->gates;
+}
+
+WK_NOINLINE static bool refuse_weight(wk_call *c, const wk_recurrent *r, const wk_tensor *w) {
     wk_shape_text text;
-    if (w->a.ndim == 2 && hidden_size(r, w) * r->gates == w->a.dims[0]) return true;
     if (r->gates == 1) return wk__refuse(c, WK_ESHAPE, "w_ih is %s and must be (H,I)", wk__dims_text(&text, w));
     return wk__refuse(c, WK_ESHAPE, "w_ih is %s and must be (%d H,I)", wk__dims_text(&text, w), (int)r->gates);
 }
 
-bool wk__recurrent_shape(wk_call *c, const wk_recurrent *r) {
-    const wk_recurrent_inputs *at = wk__recurrent_inputs(r);
-    const wk_tensor *x = c->in[at->x], *w = c->in[at->w_ih];
+static bool declare_outputs(wk_call *c, const wk_recurrent *r, int64_t n, int64_t t, int64_t h) {
+    const wk_dtype dtype = c->in[0]->a.dtype;
+    const int64_t state[] = {1, n, h};
+    return wk__declare(c, 0, dtype, 3, (const int64_t[]){n, t, h}) && wk__declare(c, 1, dtype, 3, state) &&
+           (!r->has_c || wk__declare(c, 2, dtype, 3, state));
+}
+
+/* Types, and what else must hold before sizes can be compared. */
+static bool check_kinds(wk_call *c, const wk_recurrent *r, const wk_recurrent_inputs *at) {
+    const wk_tensor *x = c->in[at->x];
     wk_shape_text text;
     if (c->in[at->lengths] != NULL && !wk__check_index_type(c, at->lengths)) return false;
-    if (!wk__check_float(c)) return false;
+    if (!(r->has_c ? wk__check_float_of(c, 8) : wk__check_float_of(c, 7))) return false;
     if (x->a.ndim != 3) return wk__refuse(c, WK_ESHAPE, "x is %s and must be (N,T,I)", wk__dims_text(&text, x));
-    if (!check_weight(c, r, w)) return false;
+    return true;
+}
+
+static bool check_pairs(wk_call *c, const wk_recurrent *r, const wk_recurrent_inputs *at) {
     if ((c->in[at->b_ih] == NULL) != (c->in[at->b_hh] == NULL))
         return wk__refuse(c, WK_EINVAL, "b_ih and b_hh come together or not at all");
     if (r->has_c && (c->in[at->h0] == NULL) != (c->in[at->c0] == NULL))
         return wk__refuse(c, WK_EINVAL, "h0 and c0 come together or not at all");
-    const int64_t n = x->a.dims[0], t = x->a.dims[1], in = x->a.dims[2], g = w->a.dims[0], h = hidden_size(r, w);
-    const int64_t state[] = {1, n, h};
-    return expect(c, at->w_ih, 2, (const int64_t[]){g, in}) && expect(c, at->w_hh, 2, (const int64_t[]){g, h}) &&
-           expect(c, at->b_ih, 1, (const int64_t[]){g}) && expect(c, at->b_hh, 1, (const int64_t[]){g}) &&
-           expect(c, at->h0, 3, state) && expect(c, at->c0, 3, state) &&
-           expect(c, at->lengths, 1, (const int64_t[]){n}) &&
-           wk__declare(c, 0, x->a.dtype, 3, (const int64_t[]){n, t, h}) && wk__declare(c, 1, x->a.dtype, 3, state) &&
-           (!r->has_c || wk__declare(c, 2, x->a.dtype, 3, state));
+    return true;
+}
+
+bool wk__recurrent_shape(wk_call *c, const wk_recurrent *r) {
+    const wk_recurrent_inputs *at = wk__recurrent_inputs(r);
+    if (!check_kinds(c, r, at)) return false;
+    const wk_array *x = &c->in[at->x]->a, *w = &c->in[at->w_ih]->a;
+    const int64_t n = x->dims[0], t = x->dims[1], in = x->dims[2], g = w->dims[0];
+    const int64_t h = hidden_size(r, w, &c->in[at->w_hh]->a);
+    if (w->ndim != 2 || g != h * r->gates) return refuse_weight(c, r, c->in[at->w_ih]);
+    return check_pairs(c, r, at) && expect_2(c, at->w_ih, g, in) && expect_2(c, at->w_hh, g, h) &&
+           expect_1(c, at->b_ih, g) && expect_1(c, at->b_hh, g) && expect_state(c, at->h0, n, h) &&
+           (!r->has_c || expect_state(c, at->c0, n, h)) && expect_1(c, at->lengths, n) &&
+           declare_outputs(c, r, n, t, h);
 }
 
 static bool check_lengths(const wk_recurrent_use *use) {
@@ -112,6 +139,19 @@ void *wk__scratch_some(wk_recurrence *run, int64_t elements, bool *fine) {
     if (t == NULL) return *fine = false, NULL;
     run->scratch[run->scratch_count++] = t;
     return t->a.data;
+}
+
+/* Whole cache lines of any type. */
+static int64_t whole_lines(int64_t elements) { return (elements + WK__LINE - 1) / WK__LINE * WK__LINE; }
+
+void wk__scratch_parts(wk_recurrence *run, const wk_scratch_part *parts, int32_t count, bool *fine) {
+    int64_t elements = 0;
+    for (int32_t i = 0; i < count; i++) elements += whole_lines(parts[i].elements);
+    char *at = wk__scratch(run, elements, fine);
+    for (int32_t i = 0; i < count; i++) {
+        *parts[i].to = at != NULL && parts[i].elements > 0 ? at : NULL;
+        if (at != NULL) at += whole_lines(parts[i].elements) * wk__dtype_nbytes[run->dtype];
+    }
 }
 
 /* ------------------------------------------------------------------------------------------------------ forward --- */
@@ -172,12 +212,13 @@ static bool make_room(forward_run *f, const wk_recurrent_use *use, wk_call *call
     wk_recurrence *r = &f->run;
     const int64_t H = r->H, width = r->row->columns * H;
     bool fine = true;
+    const wk_scratch_part parts[] = {{&f->bias, width},
+                                     {&f->recurrent, lays_out_weights(r) ? H * r->row->gates * H : 0},
+                                     {&f->work, f->runs_chain ? wk__rnn_chain_work(H) : 0}};
     f->h = room_for_state(r, use->out[1], &fine);
     f->c = r->row->has_c ? room_for_state(r, use->out[2], &fine) : NULL;
-    f->bias = wk__scratch(r, width, &fine);
+    wk__scratch_parts(r, parts, 3, &fine);
     f->x = wk__scratch(r, wk__packed_x_size(r), &fine);
-    f->recurrent = wk__scratch(r, lays_out_weights(r) ? H * r->row->gates * H : 0, &fine);
-    f->work = wk__scratch(r, f->runs_chain ? wk__rnn_chain_work(H) : 0, &fine);
     if (!fine || !make_kept(f, use, call)) return false;
     if (f->gates == NULL)
         f->gates = gates_fit_output(r) ? use->out[0]->data : wk__scratch(r, r->batch.total * width, &fine);

@@ -40,11 +40,12 @@ static bool make_room(backward_run *g) {
     g->before = wk__scratch(r, (total > N ? total : N) * H, &good);
     g->x = wk__scratch(r, wants(g, g->at.w_ih) ? wk__packed_x_size(r) : 0, &good);
     g->gx = wk__scratch(r, packs_gx(g) ? total * r->I : 0, &good);
-    g->dh = wk__scratch(r, N * H, &good);
-    g->dc = wk__scratch(r, r->row->has_c ? N * H : 0, &good);
-    g->c0 = wk__scratch(r, r->c0 != NULL ? N * H : 0, &good);
-    g->dbias = wk__scratch(r, width, &good);
-    g->work = wk__scratch(r, r->is_chain ? wk__rnn_chain_work(H) : 0, &good);
+    const wk_scratch_part parts[] = {{&g->dh, N * H},
+                                     {&g->dc, r->row->has_c ? N * H : 0},
+                                     {&g->c0, r->c0 != NULL ? N * H : 0},
+                                     {&g->dbias, width},
+                                     {&g->work, r->is_chain ? wk__rnn_chain_work(H) : 0}};
+    wk__scratch_parts(r, parts, 5, &good);
     g->gates = kept;
     g->c_kept = kept != NULL && r->row->has_c ? kept + total * width * wk__dtype_nbytes[r->dtype] : NULL;
     return good;

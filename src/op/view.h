@@ -45,6 +45,9 @@ static inline void wk__array_narrow(const wk_array *x, int64_t dim, int64_t star
 }
 
 /* For shape rules: counts *dim from the front. EINDEX when x has no such dimension. */
-bool wk__check_dim(wk_call *c, int64_t *dim);
+bool wk__check_dim_slow(wk_call *c, int64_t *dim);
+static inline bool wk__check_dim(wk_call *c, int64_t *dim) {
+    return wk_likely(*dim >= 0 && *dim < c->in[0]->a.ndim) || wk__check_dim_slow(c, dim);
+}
 
 #endif

@@ -55,7 +55,7 @@ void wk__view_vjp(const wk_backprop *b, wk_tensor **gx) {
     gx[0] = wk__apply1(&view_backward, b->gy[0], &v);
 }
 
-bool wk__check_dim(wk_call *c, int64_t *dim) {
+WK_NOINLINE bool wk__check_dim_slow(wk_call *c, int64_t *dim) {
     const int32_t from_front = wk__wrap_dim(*dim, c->in[0]->a.ndim);
     wk_shape_text text;
     if (from_front < 0)

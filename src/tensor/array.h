@@ -104,11 +104,9 @@ static inline void wk__array_select(const wk_array *a, int64_t dim, int64_t inde
     out->dtype = a->dtype;
     out->ndim = a->ndim - 1;
     out->numel = 1;
-    for (int32_t d = 0; d < out->ndim; d++) {
-        out->dims[d] = a->dims[d + (d >= dim)];
-        out->strides[d] = a->strides[d + (d >= dim)];
-        out->numel *= out->dims[d];
-    }
+    int32_t d = 0;
+    for (; d < dim; d++) out->numel *= out->dims[d] = a->dims[d], out->strides[d] = a->strides[d];
+    for (; d < out->ndim; d++) out->numel *= out->dims[d] = a->dims[d + 1], out->strides[d] = a->strides[d + 1];
 }
 
 /* a stretched to more dims, with stride 0 where it repeats; false when the shapes do not allow it. */
