@@ -2,22 +2,29 @@
  *
  * NOTE [Batches]. Inside a batch a call of a row that allows it (wk_op.batch) only makes promises (NOTE [Promises]):
  *
- *     entry    one call that was put off: its operands, and its promised outputs as long as somebody has them
- *     group    entries of one signature and level: they do not depend on one another and differ in values only
- *     result   what a group was run to: one tensor, a row of which is the output of each entry, in program order
+ *     group    calls of one signature and level: they do not depend on one another and differ in values only
+ *     result   what a group was run to: one tensor, a row of which is the output of each call, in program order
  *     wave     what runs when somebody looks at elements: the pending groups, level after level
  *
- *     tanh(a)  tanh(b)  tanh(c)   -->   group, 3 entries   -->   tanh of (3, dims of a)
- *                                                               row 0 -> first promise, 1 -> second, 2 -> third
+ *     tanh(a)  tanh(b)  tanh(c)   -->   group, 3 calls   -->   tanh of (3, dims of a)
+ *                                                              row 0 -> first promise, 1 -> second, 2 -> third
  *
- * The level of an entry is one more than the highest among its operands that are pending. The signature is the row, its
+ * The level of a call is one more than the highest among its operands that are pending. The signature is the row, its
  * attributes, the shapes of the operands that are put side by side, and which tensors the others are
  * (wk_op.batch_shared: the weight of linear).
  *
+ * NOTE [Columns]. A call has no record of its own. Its promises know their group and row; and of its operands the group
+ * has a column each, in which rows that follow one another are a run. What a program calls again and again for one
+ * example after the other mostly makes the last run longer by one:
+ *
+ *     a group     x: rows 0..15 of group 7        b: rows 3..9 of group 8, a tensor, rows 0..7 of group 8
+ *
+ * and a column that is one run needs no copy when the group runs.
+ *
  * What runs is recorded, and nothing else: a gather of what was not side by side already, the row on the whole group.
  * So gradients need nothing new. An output that is used outside of groups becomes a view of its row, recorded as one.
- * An entry does not hold its outputs, so scopes inside the batch let go of handles as ever; a group counts who may
- * still ask for its result. Everything lies in one arena, which goes when the batch closes. */
+ * A group does not hold its promises, so scopes inside the batch let go of handles as ever; it counts who may still ask
+ * for its result. Everything lies in one arena, which goes when the batch closes. */
 #ifndef WK_BATCH_BATCH_H
 #define WK_BATCH_BATCH_H
 
@@ -25,44 +32,62 @@
 
 struct wk_group;
 
-/* An operand: a tensor, which is held; or output k of an entry, as the entry's address + 1 + k. */
-typedef uintptr_t wk_operand;
+/* Where an operand comes from: a tensor, which is held; or output k of a group, as the group's address + 1 + k. */
+typedef uintptr_t wk_source;
 
-typedef struct wk_batch_entry {
-    struct wk_batch_entry *next; /* in its group, in program order */
-    struct wk_group *group;
-    int64_t place;      /* in the group */
-    wk_operand slots[]; /* promises (op->out_count; 0: nobody has it any more) | operands */
-} wk_batch_entry;
+/* Operands one after the other: rows `row` to `row + count - 1` of a group's output; a tensor, for which row is 0 and
+ * count is 1; source 0: none. */
+typedef struct wk_run {
+    wk_source source;
+    int32_t row, count;
+} wk_run;
+
+/* NOTE [Columns]. The last run is growing: its count is set when another begins, or when the group is to run. What is
+ * the same for all calls of a group stands there once, and does not grow. */
+typedef struct wk_column {
+    wk_source source; /* of the last run */
+    int32_t next;     /* the row that makes it longer by one; the row itself, where it is shared */
+    int32_t count, capacity;
+    wk_run *runs; /* &first, or in the arena */
+    wk_run first;
+} wk_column;
 
 /* How a group was found from another one, the first of its operands that was pending (NOTE [Paths] in defer.c). */
 typedef struct wk_path {
     struct wk_path *next;
     struct wk_group *to;
-    uintptr_t keys[3];
+    wk_source sources[3];
 } wk_path;
+
+enum { WK__MODEL_NBYTES = 2 * WK__LINE, WK__MODEL_DIMS = 5 }; /* a handle's own words, and so many of its dims */
 
 typedef struct wk_group {
     const wk_op *op;
-    wk_batch_entry *last, *first;
-    int64_t count;
+    const void *raw;           /* attributes as they were given */
+    struct wk_group *after[2]; /* where the calls went that came next, the last times (NOTE [Paths]) */
+    wk_tensor *model;          /* a promise of output 0, of which others are copies (NOTE [Models] in defer.c) */
+    int32_t in_count, count;
+    uint32_t shared; /* bit i: operand i is the same in all calls */
+    bool needs_grad, records, may_record;
+    bool has_model;
+    bool is_open; /* a group of the wave, to which calls may still be added */
+    bool has_run, has_failed;
+    bool alone;     /* its one call was run as it stands: the result has no rows */
+    int64_t holds;  /* runs of pending groups, less promises that have gone: wk__group_is_wanted */
     wk_path *paths; /* to groups that have this one's outputs as operands */
-    int64_t holds;  /* promises that somebody has, and operands of pending entries */
-    int32_t level, in_count;
-    uint32_t shared; /* bit i: operand i is the same in all entries */
-    bool needs_grad, records;
-    bool has_run;
-    bool alone;      /* its one entry was run as it stands: the result has no rows */
-    const void *raw; /* attributes as they were given */
-    void *attrs;     /* and as the shape rule left them */
-    uint64_t hash;
-    wk_array *like;                     /* the outputs of an entry: shape and type */
+    int32_t level;
+    int32_t offset;          /* of its first row in `joined` */
+    struct wk_group *joined; /* the group with which it waits and runs (NOTE [Waiting] in merge.c), or NULL */
+    void *attrs;             /* as the shape rule left them */
+    wk_array *like;          /* the outputs of a call: shape and type */
     wk_tensor *result[WK__MAX_OUTPUTS]; /* held */
-    struct wk_group *next_kind;         /* while groups are merged (NOTE [Waiting] in merge.c) */
-    int32_t first_use;                  /* and the first level that has an output as operand */
-    struct wk_group *older;             /* of the batch */
-    struct wk_group *next;              /* of its level */
-    int32_t source;                     /* while operands are gathered: its number among the sources */
+    uint64_t hash;
+    struct wk_group *next_kind; /* while groups are merged */
+    struct wk_group *older;     /* of the batch */
+    struct wk_group *next;      /* of its level */
+    int32_t first_use;          /* while groups are merged: the first level that has an output as operand */
+    int32_t place;              /* while operands are gathered: its number among the sources */
+    wk_column columns[];
 } wk_group;
 
 typedef struct wk_level {
@@ -77,16 +102,17 @@ typedef struct wk_arena_chunk {
 typedef struct wk_batch {
     wk_ctx *ctx;
     char *top, *end; /* of the arena */
-    int64_t pending; /* entries of the wave */
+    int64_t pending; /* calls of the wave */
     int32_t depth;   /* of the scope that is the batch */
     int32_t level_count, level_capacity;
     int64_t call_count, group_count; /* of all waves */
     wk_habit *habit;                 /* of batches that begin as this one did; NULL: it has not begun */
     bool at_once;                    /* nothing is put off in this one */
     wk_level *levels;                /* of the wave: levels[0] is level 1 */
-    wk_group **table; /* of the wave, by hash; its size is a power of two, at most half are in use */
+    wk_group **table;                /* of the wave, by hash; its size is a power of two, at most half are in use */
     int32_t table_size, table_used;
     wk_group *groups; /* newest first */
+    wk_group *last;   /* the group of the last call; NULL: none */
     wk_arena_chunk *chunk;
 } wk_batch;
 
@@ -103,29 +129,48 @@ static inline void *wk__batch_alloc(wk_batch *b, size_t nbytes) {
     return at;
 }
 
-/* The entry that t is an output of, while its batch is open; else NULL. A promise has it in place of a storage. */
-static inline wk_batch_entry *wk__entry_of(const wk_tensor *t) {
-    if (!(t->flags & WK__ENTRY)) return NULL;
-    return t->live == WK__PROMISED ? (wk_batch_entry *)(void *)t->storage : (wk_batch_entry *)t->own.data;
+/* Is t an output of the open batch? */
+static inline bool wk__is_batched(const wk_tensor *t) { return (t->flags & WK__ENTRY) != 0; }
+
+/* Which: the source and the row there. A promise has them in place of a storage and of its epoch, a view in its own
+ * storage, which it does not use. */
+static inline wk_source wk__source_of(const wk_tensor *t, int32_t *row) {
+    const bool promised = t->live == WK__PROMISED;
+    *row = (int32_t)(promised ? t->epoch : t->own.version);
+    return promised ? (wk_source)t->storage : (wk_source)t->own.data;
 }
 
-static inline wk_operand *wk__entry_in(wk_batch_entry *e, int32_t i) { return &e->slots[e->group->op->out_count + i]; }
-static inline wk_tensor *wk__entry_out(const wk_batch_entry *e, int32_t k) { return (wk_tensor *)e->slots[k]; }
+/* The group of a source that is one, or NULL; and which output. */
+static inline wk_group *wk__source_group(wk_source s) { return s & 3 ? (wk_group *)(s & ~(wk_source)3) : NULL; }
+static inline int32_t wk__source_output(wk_source s) { return (int32_t)(s & 3) - 1; }
 
-/* Which output of its entry t is. */
-static inline int32_t wk__entry_output(const wk_batch_entry *e, const wk_tensor *t) {
-    return e->slots[0] == (wk_operand)t ? 0 : 1;
+static inline const wk_array *wk__source_array(wk_source s) {
+    const wk_group *g = wk__source_group(s);
+    return g != NULL ? &g->like[wk__source_output(s)] : &((wk_tensor *)s)->a;
 }
 
-/* The entry of an operand that is an output of one, or NULL; and which output. */
-static inline wk_batch_entry *wk__operand_entry(wk_operand x) {
-    return x & 3 ? (wk_batch_entry *)(x & ~(wk_operand)3) : NULL;
-}
-static inline int32_t wk__operand_output(wk_operand x) { return (int32_t)(x & 3) - 1; }
+/* Does somebody have a promise of it, or a run of it as an operand? */
+static inline bool wk__group_is_wanted(const wk_group *g) { return g->holds + g->count * g->op->out_count > 0; }
 
-static inline const wk_array *wk__operand_array(wk_operand x) {
-    const wk_batch_entry *e = wk__operand_entry(x);
-    return e != NULL ? &e->group->like[wk__operand_output(x)] : &((wk_tensor *)x)->a;
+/* The group that runs for g. */
+static inline wk_group *wk__group_that_runs(wk_group *g) { return g->joined != NULL ? g->joined : g; }
+
+/* The row of a group's result. */
+typedef struct wk_member {
+    wk_group *group;
+    int32_t row, output;
+} wk_member;
+
+static inline wk_member wk__member_at(wk_source s, int32_t row) {
+    wk_group *g = wk__source_group(s);
+    if (g->joined == NULL) return (wk_member){g, row, wk__source_output(s)};
+    return (wk_member){g->joined, row + g->offset, wk__source_output(s)};
+}
+
+static inline wk_member wk__member_of(const wk_tensor *t) {
+    int32_t row;
+    const wk_source s = wk__source_of(t, &row);
+    return wk__member_at(s, row);
 }
 
 /* merge.c: lets groups of the wave wait for others of their kind. */
@@ -143,9 +188,10 @@ void wk__group_release(wk_group *g);
 /* Gives a promise whose group has run its elements: a view of its row. False when memory is out (recorded). */
 bool wk__batch_fulfil(wk_tensor *t);
 
-/* Operands of one shape, whose groups have run, one below the other: a result itself where they are its rows, a view
- * where they are neighbours, else a copy. Of the innermost scope, or held by its group. NULL: failed (recorded). */
-wk_tensor *wk__batch_gather(wk_ctx *ctx, int64_t count, const wk_operand *items);
+/* What is in the columns, whose groups have run and which are of one shape, one below the other: a result itself where
+ * it is its rows, a view where they are neighbours, else a copy. Of the innermost scope, or held by its group. NULL:
+ * failed (recorded). */
+wk_tensor *wk__batch_gather(wk_ctx *ctx, int32_t count, const wk_column *columns);
 
 /* Records that t is row `place` of y. False when memory is out (recorded). */
 bool wk__batch_record_row(wk_tensor *t, wk_tensor *y, int64_t place);

@@ -4,6 +4,8 @@
 
 #include "batch/batch.h"
 
+enum { WK__FEW_OPERANDS = 3 };
+
 /* What is known of a call before its group. */
 typedef struct wk_deferral {
     wk_call *c;
@@ -12,14 +14,17 @@ typedef struct wk_deferral {
     int32_t level;
     uint32_t shared; /* bit i: input i is the same tensor in all calls */
     bool needs_grad, records;
-    bool by_path; /* keys and operands are set: there are at most three inputs */
-    wk_operand operands[3];
-    uintptr_t keys[3]; /* of an operand that was put off: the group and which output; of another: 0 */
+    bool is_short; /* there are at most WK__FEW_OPERANDS inputs, and these two are set */
+    int32_t rows[WK__FEW_OPERANDS];
+    wk_source sources[WK__FEW_OPERANDS];
 } wk_deferral;
 
-static inline wk_operand wk__operand_of(const wk_tensor *x) {
-    const wk_batch_entry *e = x != NULL ? wk__entry_of(x) : NULL;
-    return e != NULL ? (wk_operand)e + 1 + (wk_operand)wk__entry_output(e, x) : (wk_operand)x;
+/* Where input i comes from. */
+static inline wk_source wk__operand(const wk_deferral *d, int32_t i, int32_t *row) {
+    const wk_tensor *x = d->c->in[i];
+    if (x != NULL && wk__is_batched(x)) return wk__source_of(x, row);
+    *row = 0;
+    return (wk_source)x;
 }
 
 /* Is operand i the same tensor in all calls? */
@@ -28,13 +33,19 @@ static inline bool wk__is_shared_operand(uint32_t shared, int32_t i) { return i 
 /* group.c: fills level, shared, hash, and what is recorded. */
 void wk__deferral_describe(wk_deferral *d);
 
+/* Declares the outputs, without elements; `raw` keeps the attributes as they were, for which it has
+ * WK__ATTRS_NBYTES. False when the call is to go the usual way, which may cast, do it alone, or say what is wrong; or
+ * when it has failed (recorded). */
+bool wk__deferral_declare(wk_deferral *d, char *raw);
+
 /* The place in the table where the group of this signature is, or belongs. */
 wk_group **wk__group_find(wk_batch *b, const wk_deferral *d);
 
 /* Room for another group of this level; false when memory is out. */
 bool wk__group_room(wk_batch *b, int32_t level);
 
-/* A group for this call, whose outputs have been declared and whose attributes were `raw`. NULL when memory is out. */
+/* A group without calls for this one, whose outputs have been declared and whose attributes were `raw`. NULL when
+ * memory is out. */
 wk_group *wk__group_new(wk_batch *b, const wk_deferral *d, const void *raw);
 
 /* Puts a new group in its place in the table, and behind the others of its level. */
@@ -46,6 +57,27 @@ static inline bool wk__same_attrs(const wk_group *g, const wk_call *c) {
     for (size_t at = 0; at < c->op->attrs_nbytes / sizeof *a; at++)
         if (a[at] != b[at]) return false;
     return true;
+}
+
+/* ------------------------------------------------------------------------------------------------------ columns --- */
+
+/* Room in a column for another run; false when memory is out. */
+bool wk__column_grow(wk_batch *b, wk_column *column);
+
+/* The last run is complete. */
+static inline void wk__column_settle(wk_column *column) {
+    wk_run *last = &column->runs[column->count - 1];
+    last->count = column->next - last->row;
+}
+
+/* One run less, or more, is of this source. */
+void wk__source_release(wk_source s);
+static inline void wk__source_retain(wk_source s) {
+    wk_group *g = wk__source_group(s);
+    if (g != NULL)
+        wk__group_that_runs(g)->holds++;
+    else if (s != 0)
+        wk__retain((wk_tensor *)s);
 }
 
 #endif

@@ -1,9 +1,9 @@
 /* gather.c -- tensors of one shape, wherever they are, one below the other:
  *
- *     y[dest + i] = source[row + i]   for i < count, of each run (source, row, count, dest);     gsource[row + i] += g
+ *     y[dest + i] = source[row + i]   for i < count, of each piece (source, row, count, dest);    gsource[row + i] += g
  *
- * A source is a result of a batch, of which rows are taken, or a single tensor, which is a row. The runs are an input,
- * i64 (runs,4), in the order of their sources, so that the gradient asks for each slot once. */
+ * A source is a result of a batch, of which rows are taken, or a single tensor, which is a row. The pieces are an
+ * input, i64 (pieces,4), in the order of their sources, so that the gradient asks for each slot once. */
 #include "batch/batch.h"
 
 #include "grad/apply.h"
@@ -11,71 +11,115 @@
 #include "op/rows.h"
 #include "op/view.h"
 
-typedef struct run {
+typedef struct piece {
     int64_t source, row, count, dest;
-} run;
+} piece;
 
-enum { RUNS, FIRST_SOURCE };
+enum { PIECES, FIRST_SOURCE };
 
-static const run *runs_of(const wk_array *places) { return places->data; }
+static const piece *pieces_of(const wk_array *places) { return places->data; }
 
-/* `count` rows of a from `row` on; a single tensor is its own row. */
-static void rows_at(const wk_array *a, bool single, int64_t row, int64_t count, wk_array *part) {
-    if (!single) {
-        wk__array_narrow(a, 0, row, count, 1, part);
-        return;
-    }
-    part->data = a->data;
-    part->numel = a->numel;
-    part->dtype = a->dtype;
-    part->ndim = a->ndim + 1;
-    part->dims[0] = 1, part->strides[0] = a->numel;
-    for (int32_t d = 0; d < a->ndim; d++) part->dims[d + 1] = a->dims[d], part->strides[d + 1] = a->strides[d];
-}
+/* ------------------------------------------------------------------------------------------------ moving pieces --- */
 
-static void forward(wk_call *c) {
-    const wk_array *places = &c->in[RUNS]->a, *y = &c->out[0]->a;
-    const run *runs = runs_of(places);
-    wk_array from, to;
-    for (int64_t i = 0; i < places->dims[0]; i++) {
-        const wk_array *x = &c->in[FIRST_SOURCE + runs[i].source]->a;
-        rows_at(x, x->ndim < y->ndim, runs[i].row, runs[i].count, &from);
-        wk__array_narrow(y, 0, runs[i].dest, runs[i].count, 1, &to);
-        wk__set_or_add(&to, &from, false);
-    }
-}
+/* What pieces are taken from or put into: rows, or a single tensor, which is its own row. */
+typedef struct rows {
+    const wk_array *a;
+    bool single;
+    int64_t next;  /* elements from a row to the next */
+    bool is_plain; /* each row lies in one piece */
+} rows;
 
-static bool grad(wk_backprop *b) {
-    const wk_array *places = wk__saved_in(b, RUNS), *g = &b->gy[0]->a, *slot = NULL;
-    const run *runs = runs_of(places);
-    wk_array room, from, to;
-    for (int64_t i = 0; i < places->dims[0]; i++) {
-        const int32_t input = FIRST_SOURCE + (int32_t)runs[i].source;
-        bool add;
-        if (!wk__wants(b, input)) continue;
-        if (i == 0 || runs[i].source != runs[i - 1].source) {
-            if ((slot = wk__slot(b, input, &room, &add)) == NULL) return true;
-            if (!add) wk__zero(slot);
-        }
-        rows_at(slot, slot->ndim < g->ndim, runs[i].row, runs[i].count, &to);
-        wk__array_narrow(g, 0, runs[i].dest, runs[i].count, 1, &from);
-        wk__set_or_add(&to, &from, true);
+/* Do the elements from dimension d on lie in one piece? */
+static bool is_plain_from(const wk_array *a, int32_t d) {
+    int64_t expected = 1;
+    for (int32_t i = a->ndim - 1; i >= d; i--) {
+        if (a->dims[i] != 1 && a->strides[i] != expected) return false;
+        expected *= a->dims[i];
     }
     return true;
 }
 
-/* The gradient of one source, whose runs begin at runs[0]: its rows' gradients, added where they came from. */
-static wk_tensor *source_vjp(const wk_backprop *b, int32_t input, const run *runs, int64_t count) {
+static rows rows_of(const wk_array *a, bool single) {
+    return (rows){a, single, single ? a->numel : a->strides[0], is_plain_from(a, single ? 0 : 1)};
+}
+
+/* `count` rows from `row` on. */
+static void part_of(const rows *r, int64_t row, int64_t count, wk_array *part) {
+    if (!r->single) {
+        wk__array_narrow(r->a, 0, row, count, 1, part);
+        return;
+    }
+    part->data = r->a->data;
+    part->numel = r->a->numel;
+    part->dtype = r->a->dtype;
+    part->ndim = r->a->ndim + 1;
+    part->dims[0] = 1, part->strides[0] = r->a->numel;
+    for (int32_t d = 0; d < r->a->ndim; d++) part->dims[d + 1] = r->a->dims[d], part->strides[d + 1] = r->a->strides[d];
+}
+
+/* Sets `count` rows of y, of n elements each, or adds to them. */
+static void move(const rows *y, int64_t to, const rows *x, int64_t from, int64_t count, int64_t n, bool add) {
+    const wk_dtype dtype = y->a->dtype;
+    if (!y->is_plain || !x->is_plain) {
+        wk_array source, place;
+        part_of(y, to, count, &place);
+        part_of(x, from, count, &source);
+        wk__set_or_add(&place, &source, add);
+        return;
+    }
+    wk_unary_loop *kernel = (add ? wk__kernels->accumulate : wk__kernels->copy)[dtype];
+    if (y->next == n && x->next == n) n *= count, count = 1;
+    for (int64_t i = 0; i < count; i++)
+        kernel(n, wk__array_at(y->a, (to + i) * y->next), 1, wk__array_at(x->a, (from + i) * x->next), 1);
+}
+
+static void forward(wk_call *c) {
+    const wk_array *places = &c->in[PIECES]->a, *y = &c->out[0]->a;
+    const piece *p = pieces_of(places);
+    const rows to = rows_of(y, false);
+    const int64_t n = y->numel / y->dims[0];
+    rows from = to;
+    for (int64_t i = 0; i < places->dims[0]; i++) {
+        const wk_array *x = &c->in[FIRST_SOURCE + p[i].source]->a;
+        if (i == 0 || p[i].source != p[i - 1].source) from = rows_of(x, x->ndim < y->ndim);
+        move(&to, p[i].dest, &from, p[i].row, p[i].count, n, false);
+    }
+}
+
+static bool grad(wk_backprop *b) {
+    const wk_array *places = wk__saved_in(b, PIECES), *g = &b->gy[0]->a;
+    const piece *p = pieces_of(places);
+    const rows from = rows_of(g, false);
+    const int64_t n = g->numel / g->dims[0];
+    rows to = from;
+    wk_array room;
+    for (int64_t i = 0; i < places->dims[0]; i++) {
+        const int32_t input = FIRST_SOURCE + (int32_t)p[i].source;
+        bool add;
+        if (!wk__wants(b, input)) continue;
+        if (i == 0 || p[i].source != p[i - 1].source) {
+            const wk_array *slot = wk__slot(b, input, &room, &add);
+            if (slot == NULL) return true;
+            if (!add) wk__zero(slot);
+            to = rows_of(slot, slot->ndim < g->ndim);
+        }
+        move(&to, p[i].row, &from, p[i].dest, p[i].count, n, true);
+    }
+    return true;
+}
+
+/* The gradient of one source, whose pieces begin at p[0]: its rows' gradients, added where they came from. */
+static wk_tensor *source_vjp(const wk_backprop *b, int32_t input, const piece *p, int64_t count) {
     int32_t ndim;
     wk_tensor *g = b->gy[0];
     const int64_t *dims = wk__edge_dims(&b->node->in[input], &ndim);
     wk_tensor *sum = NULL;
     for (int64_t i = 0; i < count; i++) {
-        wk_tensor *part = wk_narrow(g, 0, runs[i].dest, runs[i].count);
+        wk_tensor *part = wk_narrow(g, 0, p[i].dest, p[i].count);
         if (ndim < wk_ndim(g)) {
             part = wk_select(part, 0, 0);
         } else {
-            wk_tensor *index = wk_arange((double)runs[i].row, (double)(runs[i].row + runs[i].count), 1, WK_I64);
+            wk_tensor *index = wk_arange((double)p[i].row, (double)(p[i].row + p[i].count), 1, WK_I64);
             part = wk_index_add(wk_zeros(ndim, dims, wk_dtype_of(g)), 0, index, part);
         }
         sum = sum != NULL ? wk_add(sum, part) : part;
@@ -84,12 +128,12 @@ static wk_tensor *source_vjp(const wk_backprop *b, int32_t input, const run *run
 }
 
 static void vjp(const wk_backprop *b, wk_tensor **gx) {
-    const wk_array *places = wk__saved_in(b, RUNS);
-    const run *runs = runs_of(places);
+    const wk_array *places = wk__saved_in(b, PIECES);
+    const piece *p = pieces_of(places);
     for (int64_t i = 0, end; i < places->dims[0]; i = end) {
-        const int32_t input = FIRST_SOURCE + (int32_t)runs[i].source;
-        for (end = i + 1; end < places->dims[0] && runs[end].source == runs[i].source;) end++;
-        if (wk__wants(b, input)) gx[input] = source_vjp(b, input, &runs[i], end - i);
+        const int32_t input = FIRST_SOURCE + (int32_t)p[i].source;
+        for (end = i + 1; end < places->dims[0] && p[end].source == p[i].source;) end++;
+        if (wk__wants(b, input)) gx[input] = source_vjp(b, input, &p[i], end - i);
     }
 }
 
@@ -109,62 +153,77 @@ static const wk_op gather_op = {
 
 /* ----------------------------------------------------------------------------------------- finding the sources --- */
 
-/* What is being gathered: for each of n items its run and, in `sources`, who that is of. */
+/* What is being gathered: its pieces and, in `sources`, who those are of. */
 typedef struct gathering {
     wk_ctx *ctx;
-    int64_t count;
-    run *runs;           /* in the order of the items; neighbours joined */
-    wk_tensor **sources; /* behind one place for the runs */
-    int64_t run_count;
+    piece *pieces;       /* in order; neighbours joined */
+    wk_tensor **sources; /* behind one place for the tensor of pieces */
+    int64_t count, piece_count;
     int32_t source_count;
 } gathering;
 
-/* Item x is another run, or the next row of the last one. */
-static void add_item(gathering *p, wk_operand x, int64_t dest) {
-    const wk_batch_entry *e = wk__operand_entry(x);
-    const bool of_rows = e != NULL && !e->group->alone;
-    wk_tensor *source = e != NULL ? e->group->result[wk__operand_output(x)] : (wk_tensor *)x;
-    const int64_t row = of_rows ? e->place : 0;
-    run *last = p->run_count > 0 ? &p->runs[p->run_count - 1] : NULL;
-    const bool known = of_rows && e->group->source >= 0 && e->group->source < p->source_count &&
-                       p->sources[e->group->source] == source;
-    if (last != NULL && of_rows && p->sources[last->source] == source && last->row + last->count == row) {
-        last->count++;
+/* The number of a group's output among the sources. */
+static int32_t number_of(gathering *p, wk_group *g, wk_tensor *source) {
+    const int32_t number = g->place;
+    if (number >= 0 && number < p->source_count && p->sources[number] == source) return number;
+    p->sources[p->source_count] = source;
+    return g->place = p->source_count++;
+}
+
+static void add_tensor(gathering *p, wk_tensor *source) {
+    p->sources[p->source_count] = source;
+    p->pieces[p->piece_count++] = (piece){p->source_count++, 0, 1, p->count++};
+}
+
+/* Rows of a group's result are a piece, or more of the last one. */
+static void add_rows(gathering *p, wk_group *g, wk_tensor *source, int64_t row, int64_t count) {
+    piece *last = p->piece_count > 0 ? &p->pieces[p->piece_count - 1] : NULL;
+    if (last != NULL && p->sources[last->source] == source && last->row + last->count == row)
+        last->count += count;
+    else
+        p->pieces[p->piece_count++] = (piece){number_of(p, g, source), row, count, p->count};
+    p->count += count;
+}
+
+static void add_run(gathering *p, const wk_run *run) {
+    if (wk__source_group(run->source) == NULL) {
+        add_tensor(p, (wk_tensor *)run->source);
         return;
     }
-    const int32_t number = known ? e->group->source : p->source_count;
-    if (!known) p->sources[p->source_count++] = source;
-    if (of_rows) e->group->source = number;
-    p->runs[p->run_count++] = (run){number, row, 1, dest};
+    const wk_member m = wk__member_at(run->source, run->row);
+    if (m.group->alone)
+        add_tensor(p, m.group->result[m.output]);
+    else
+        add_rows(p, m.group, m.group->result[m.output], m.row, run->count);
 }
 
-/* The runs in the order of their sources: a counting sort, with the next free place of each source in `next`. */
-static void sort_runs(const gathering *p, int64_t *next, run *sorted) {
+/* The pieces in the order of their sources: a counting sort, with the next free place of each source in `next`. */
+static void sort_pieces(const gathering *p, int64_t *next, piece *sorted) {
     for (int32_t s = 0; s <= p->source_count; s++) next[s] = 0;
-    for (int64_t i = 0; i < p->run_count; i++) next[p->runs[i].source + 1]++;
+    for (int64_t i = 0; i < p->piece_count; i++) next[p->pieces[i].source + 1]++;
     for (int32_t s = 0; s < p->source_count; s++) next[s + 1] += next[s];
-    for (int64_t i = 0; i < p->run_count; i++) sorted[next[p->runs[i].source]++] = p->runs[i];
+    for (int64_t i = 0; i < p->piece_count; i++) sorted[next[p->pieces[i].source]++] = p->pieces[i];
 }
 
-/* The tensor of places; the innermost scope owns it. */
+/* The tensor of pieces; the innermost scope owns it. */
 static wk_tensor *places_of(const gathering *p) {
-    wk_tensor *places = wk_empty(WK_SHAPE(p->run_count, 4), WK_I64);
+    wk_tensor *places = wk_empty(WK_SHAPE(p->piece_count, 4), WK_I64);
     const int32_t size_class = wk__heap_class((size_t)(p->source_count + 1) * sizeof(int64_t));
     int64_t *next = places != NULL ? wk__heap_alloc(&p->ctx->heap, size_class) : NULL;
     if (next == NULL) return wk__fail(p->ctx, WK_ENOMEM, "batch", "out of memory"), NULL;
-    sort_runs(p, next, places->a.data);
+    sort_pieces(p, next, places->a.data);
     wk__heap_free(&p->ctx->heap, next, size_class);
     return places;
 }
 
-/* Runs the row on the sources; like is any item. */
+/* Runs the row on the sources; like is any operand. */
 static wk_tensor *gather(gathering *p, const wk_array *like) {
     wk_tensor *places = places_of(p), **in = p->sources - 1;
     wk_call c = {
-        .op = &gather_op, .ctx = p->ctx, .in = in, .in_count = p->source_count + 1, .reads = WK_READS_IN(RUNS)};
+        .op = &gather_op, .ctx = p->ctx, .in = in, .in_count = p->source_count + 1, .reads = WK_READS_IN(PIECES)};
     int64_t dims[WK_MAX_DIMS] = {p->count};
     if (places == NULL) return NULL;
-    in[RUNS] = places;
+    in[PIECES] = places;
     for (int32_t d = 0; d < like->ndim; d++) dims[d + 1] = like->dims[d];
     for (int32_t i = 0; i < p->source_count; i++) c.needs_grad |= wk__needs_grad(p->sources[i]);
     if (!wk__declare(&c, 0, like->dtype, like->ndim + 1, dims)) return NULL;
@@ -172,22 +231,24 @@ static wk_tensor *gather(gathering *p, const wk_array *like) {
     return wk__call_give(&c) ? c.out[0] : NULL;
 }
 
-wk_tensor *wk__batch_gather(wk_ctx *ctx, int64_t count, const wk_operand *items) {
-    const wk_array *like = wk__operand_array(items[0]);
-    const size_t run_nbytes = (size_t)count * sizeof(run),
-                 nbytes = run_nbytes + (size_t)(count + 1) * sizeof(wk_tensor *);
-    const int32_t size_class = wk__heap_class(nbytes);
-    run *runs = wk__heap_alloc(&ctx->heap, size_class);
-    if (runs == NULL) return wk__fail(ctx, WK_ENOMEM, "batch", "out of memory"), NULL;
-    gathering p = {
-        .ctx = ctx, .count = count, .runs = runs, .sources = (wk_tensor **)(void *)((char *)runs + run_nbytes) + 1};
-    for (int64_t i = 0; i < count; i++) add_item(&p, items[i], i);
-    wk_tensor *y = p.run_count == 1 && p.sources[0]->a.ndim > like->ndim ? p.sources[0] : NULL;
-    if (y == NULL)
-        y = gather(&p, like);
-    else if (y->a.dims[0] != count)
-        y = wk_narrow(y, 0, runs[0].row, count);
-    wk__heap_free(&ctx->heap, runs, size_class);
+/* What has been found to be one piece of a result needs no copy. */
+static wk_tensor *gathered(gathering *p, const wk_array *like) {
+    wk_tensor *y = p->piece_count == 1 && p->sources[0]->a.ndim > like->ndim ? p->sources[0] : NULL;
+    if (y == NULL) return gather(p, like);
+    return y->a.dims[0] == p->count ? y : wk_narrow(y, 0, p->pieces[0].row, p->count);
+}
+
+wk_tensor *wk__batch_gather(wk_ctx *ctx, int32_t count, const wk_column *columns) {
+    size_t runs = 0;
+    for (int32_t i = 0; i < count; i++) runs += (size_t)columns[i].count;
+    const int32_t size_class = wk__heap_class(runs * sizeof(piece) + (runs + 1) * sizeof(wk_tensor *));
+    piece *pieces = wk__heap_alloc(&ctx->heap, size_class);
+    if (pieces == NULL) return wk__fail(ctx, WK_ENOMEM, "batch", "out of memory"), NULL;
+    gathering p = {.ctx = ctx, .pieces = pieces, .sources = (wk_tensor **)(void *)(pieces + runs) + 1};
+    for (int32_t i = 0; i < count; i++)
+        for (int32_t r = 0; r < columns[i].count; r++) add_run(&p, &columns[i].runs[r]);
+    wk_tensor *y = gathered(&p, wk__source_array(columns[0].runs[0].source));
+    wk__heap_free(&ctx->heap, pieces, size_class);
     return y;
 }
 

@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "batch/deferral.h"
+#include "grad/apply.h"
+#include "op/custom.h"
 
 /* ---------------------------------------------------------------------------------------------------- signature --- */
 
@@ -36,15 +38,16 @@ static uint32_t shared_of(const wk_call *c) {
 
 static void describe_input(wk_deferral *d, int32_t i) {
     const wk_tensor *x = d->c->in[i];
-    const wk_operand operand = wk__operand_of(x);
-    const wk_batch_entry *e = wk__operand_entry(operand);
+    int32_t row;
+    const wk_source source = wk__operand(d, i, &row);
+    const wk_group *g = wk__source_group(source);
     if (x == NULL)
         d->shared |= 1u << i;
     else
         d->needs_grad |= wk__needs_grad(x);
-    if (e != NULL && !e->group->has_run && e->group->level >= d->level) d->level = e->group->level + 1;
+    if (g != NULL && g->is_open && g->level >= d->level) d->level = g->level + 1;
     const bool shared = wk__is_shared_operand(d->shared, i);
-    d->hash = mix(d->hash, shared ? operand : (uint64_t)(x->a.numel * WK_MAX_DIMS + x->a.ndim));
+    d->hash = mix(d->hash, shared ? source + (wk_source)row * 4 : (uint64_t)(x->a.numel * WK_MAX_DIMS + x->a.ndim));
 }
 
 void wk__deferral_describe(wk_deferral *d) {
@@ -60,12 +63,54 @@ void wk__deferral_describe(wk_deferral *d) {
     d->hash = mix(d->hash, (uint64_t)d->level * 2 + d->records);
 }
 
+/* ------------------------------------------------------------------------------------------------------ outputs --- */
+
+/* With a dimension more in front, does the row still do the same to each call? Outputs are declared. */
+static bool can_be_rows(const wk_call *c, uint32_t shared) {
+    bool any = false;
+    for (int32_t k = 0; k < c->op->out_count; k++)
+        if (c->out[k]->a.ndim >= WK_MAX_DIMS) return false;
+    for (int32_t i = 0; i < c->in_count; i++) {
+        if (c->in[i] == NULL || wk__is_shared_operand(shared, i)) continue;
+        any = true;
+        if (c->op->batch == WK__BATCH_ELEMENTS && c->in[i]->a.ndim != c->out[0]->a.ndim) return false;
+        if (c->op->batch_dims != 0 && c->in[i]->a.ndim == 0 && c->out[0]->a.ndim == 0) return false;
+    }
+    return any && (c->op->can_batch == NULL || c->op->can_batch(c, shared));
+}
+
+/* Strides as if each promise among the inputs were to be made by itself, for rules that look at them. */
+static void supply_strides(const wk_call *c) {
+    for (int32_t i = 0; i < c->in_count; i++)
+        if (c->in[i] != NULL && c->in[i]->live == WK__PROMISED) wk__array_row_major(&c->in[i]->a, c->in[i]->a.dims);
+}
+
+bool wk__deferral_declare(wk_deferral *d, char *raw) {
+    wk_call *c = d->c;
+    const size_t attrs = c->op->attrs_nbytes;
+    if (attrs > WK__ATTRS_NBYTES) return false;
+    if (attrs > 0) memcpy(raw, c->attrs, attrs);
+    supply_strides(c);
+    c->later = true;
+    c->needs_grad = d->needs_grad;
+    const bool declared = wk__call_declare(c);
+    c->later = false;
+    if (declared && can_be_rows(c, d->shared)) return true;
+    wk__call_abandon(c);
+    c->retype = false;
+    if (attrs > 0) memcpy(c->attrs, raw, attrs);
+    return false;
+}
+
 /* -------------------------------------------------------------------------------------------------------- table --- */
 
-static bool same_operand(wk_operand a, const wk_tensor *x, bool shared) {
-    if (shared) return a == wk__operand_of(x);
-    const wk_array *like = wk__operand_array(a);
-    return like->dtype == x->a.dtype && wk__same_dims(like, &x->a);
+static bool same_operand(const wk_group *g, const wk_deferral *d, int32_t i) {
+    const wk_run *first = &g->columns[i].first;
+    int32_t row;
+    const wk_source source = wk__operand(d, i, &row);
+    if (wk__is_shared_operand(g->shared, i)) return first->source == source && first->row == row;
+    const wk_array *like = wk__source_array(first->source), *x = &d->c->in[i]->a;
+    return like->dtype == x->dtype && wk__same_dims(like, x);
 }
 
 static bool belongs(const wk_group *g, const wk_deferral *d) {
@@ -74,7 +119,7 @@ static bool belongs(const wk_group *g, const wk_deferral *d) {
         g->records != d->records || g->needs_grad != d->needs_grad || g->in_count != c->in_count)
         return false;
     for (int32_t i = 0; i < c->in_count; i++)
-        if (!same_operand(*wk__entry_in(g->first, i), c->in[i], wk__is_shared_operand(d->shared, i))) return false;
+        if (!same_operand(g, d, i)) return false;
     return wk__same_attrs(g, c);
 }
 
@@ -137,14 +182,23 @@ bool wk__group_room(wk_batch *b, int32_t level) {
     return (2 * b->table_used < b->table_size || table_grow(b)) && (level <= b->level_capacity || levels_grow(b));
 }
 
-/* A group for this call, whose outputs have been declared. NULL when memory is out. */
+/* A handle as those that the group's calls give, but for the row; more dimensions than a model has are none. */
+static void set_model(wk_group *g, const wk_tensor *y) {
+    wk_tensor *t = g->model;
+    memcpy(t, y, WK__MODEL_NBYTES);
+    t->storage = (wk_storage *)((wk_source)g + 1);
+    t->flags |= WK__ENTRY | WK__BATCHED | WK__OWNED;
+    t->way = (wk_way){g->records && wk__dtype_is_floating(y->a.dtype) ? WK__TO_NODE : WK__TO_NONE, 0};
+}
+
+/* Behind a group lie, in one piece: columns | model | outputs | attributes as given | as the rule left them. */
 wk_group *wk__group_new(wk_batch *b, const wk_deferral *d, const void *raw) {
     const wk_call *c = d->c;
-    const size_t attrs = c->op->attrs_nbytes;
-    char *room = wk__batch_alloc(b, sizeof(wk_group) + 2 * attrs + (size_t)c->op->out_count * sizeof(wk_array));
-    if (room == NULL) return NULL;
-    wk_group *g = (wk_group *)(void *)room;
-    room += sizeof *g;
+    const size_t attrs = c->op->attrs_nbytes, columns = (size_t)c->in_count * sizeof(wk_column);
+    const size_t outputs = (size_t)c->op->out_count * sizeof(wk_array);
+    wk_group *g = wk__batch_alloc(b, sizeof *g + columns + WK__MODEL_NBYTES + outputs + 2 * attrs);
+    if (g == NULL) return NULL;
+    char *model = (char *)(g + 1) + columns, *room = model + WK__MODEL_NBYTES;
     *g = (wk_group){.op = c->op,
                     .hash = d->hash,
                     .level = d->level,
@@ -152,15 +206,32 @@ wk_group *wk__group_new(wk_batch *b, const wk_deferral *d, const void *raw) {
                     .shared = d->shared,
                     .needs_grad = d->needs_grad,
                     .records = d->records,
-                    .raw = room,
-                    .attrs = room + attrs,
-                    .like = (wk_array *)(void *)(room + 2 * attrs),
+                    .may_record = !(c->op->flags & WK__OP_NO_GRAD),
+                    .has_model = c->op->out_count == 1 && c->out[0]->a.ndim <= WK__MODEL_DIMS,
+                    .is_open = true,
+                    .model = (wk_tensor *)(void *)model,
+                    .like = (wk_array *)(void *)room,
+                    .raw = room + outputs,
+                    .attrs = room + outputs + attrs,
                     .first_use = INT32_MAX,
-                    .source = -1};
+                    .place = -1};
     if (attrs > 0) {
-        memcpy(room, raw, attrs);
+        memcpy(room + outputs, raw, attrs);
         memcpy(g->attrs, c->attrs, attrs);
     }
     for (int32_t k = 0; k < c->op->out_count; k++) g->like[k] = c->out[k]->a;
+    for (int32_t i = 0; i < c->in_count; i++) g->columns[i] = (wk_column){.runs = &g->columns[i].first, .capacity = 1};
+    set_model(g, c->out[0]);
     return g;
+}
+
+/* The old runs stay where they are, in the arena. */
+bool wk__column_grow(wk_batch *b, wk_column *column) {
+    const int32_t capacity = 4 * column->capacity;
+    wk_run *runs = wk__batch_alloc(b, (size_t)capacity * sizeof *runs);
+    if (runs == NULL) return false;
+    memcpy(runs, column->runs, (size_t)column->count * sizeof *runs);
+    column->runs = runs;
+    column->capacity = capacity;
+    return true;
 }

@@ -22,13 +22,14 @@ typedef struct kinds {
 static uint64_t bucket_of(const wk_group *g) {
     uint64_t hash = (uint64_t)(uintptr_t)g->op;
     for (int32_t i = 0; i < g->in_count && i < 32; i++)
-        if (g->shared >> i & 1) hash ^= *wk__entry_in(g->first, i);
+        if (g->shared >> i & 1) hash ^= g->columns[i].first.source;
     return (hash * UINT64_C(0x9e3779b97f4a7c15)) >> 58;
 }
 
-static bool same_operands(wk_operand a, wk_operand b, bool shared) {
-    if (shared || a == 0 || b == 0) return a == b;
-    const wk_array *x = wk__operand_array(a), *y = wk__operand_array(b);
+static bool same_operands(const wk_group *a, const wk_group *b, int32_t i) {
+    const wk_run *s = &a->columns[i].first, *t = &b->columns[i].first;
+    if (wk__is_shared_operand(a->shared, i)) return s->source == t->source && s->row == t->row;
+    const wk_array *x = wk__source_array(s->source), *y = wk__source_array(t->source);
     return x->dtype == y->dtype && wk__same_dims(x, y);
 }
 
@@ -37,9 +38,7 @@ static bool same_kind(const wk_group *a, const wk_group *b) {
         a->in_count != b->in_count || memcmp(a->raw, b->raw, a->op->attrs_nbytes) != 0)
         return false;
     bool same = true;
-    for (int32_t i = 0; same && i < a->in_count; i++)
-        same =
-            same_operands(*wk__entry_in(a->first, i), *wk__entry_in(b->first, i), wk__is_shared_operand(a->shared, i));
+    for (int32_t i = 0; same && i < a->in_count; i++) same = same_operands(a, b, i);
     return same;
 }
 
@@ -50,40 +49,48 @@ static wk_group *company_of(const kinds *k, const wk_group *g) {
     return NULL;
 }
 
-/* The entries of g become the last ones of to. */
-static void join(wk_group *to, wk_group *g) {
-    for (wk_batch_entry *e = g->first; e != NULL; e = e->next) {
-        e->group = to;
-        e->place = to->count++;
+/* The calls of g become the last ones of to. False when memory is out, and nothing has changed. */
+static bool join(wk_batch *b, wk_group *to, wk_group *g) {
+    for (int32_t i = 0; i < g->in_count; i++) {
+        wk_column *column = &to->columns[i];
+        while (column->capacity < column->count + g->columns[i].count)
+            if (!wk__column_grow(b, column)) return false;
     }
-    to->last->next = g->first;
-    to->last = g->last;
+    for (int32_t i = 0; i < g->in_count; i++) {
+        wk_column *column = &to->columns[i];
+        if (wk__is_shared_operand(g->shared, i))
+            wk__source_release(g->columns[i].first.source);
+        else
+            for (int32_t r = 0; r < g->columns[i].count; r++) column->runs[column->count++] = g->columns[i].runs[r];
+    }
+    g->joined = to;
+    g->offset = to->count;
+    g->is_open = false;
+    to->count += g->count;
     to->holds += g->holds;
-    g->first = g->last = NULL;
-    g->count = g->holds = 0;
+    return true;
 }
 
-/* Those whose outputs the entries from e on have as operands are used at this level. */
-static void note_uses(wk_batch_entry *e, int32_t in_count, int32_t level) {
-    for (; e != NULL; e = e->next)
-        for (int32_t i = 0; i < in_count; i++) {
-            const wk_batch_entry *of = wk__operand_entry(*wk__entry_in(e, i));
-            if (of != NULL && level < of->group->first_use) of->group->first_use = level;
+/* The groups whose outputs these calls have as operands are used at this level. */
+static void note_uses(const wk_group *of, int32_t level) {
+    for (int32_t i = 0; i < of->in_count; i++)
+        for (int32_t r = 0; r < of->columns[i].count; r++) {
+            wk_group *g = wk__source_group(of->columns[i].runs[r].source);
+            if (g != NULL && level < g->first_use) g->first_use = level;
         }
 }
 
-static void pass_level(kinds *k, wk_level *level) {
+/* What waits leaves the level. */
+static void pass_level(wk_batch *b, kinds *k, wk_level *level) {
     wk_group *last = NULL;
     for (wk_group **at = &level->first, *g = *at; g != NULL; g = *at) {
         wk_group *company = company_of(k, g);
-        wk_batch_entry *first = g->first;
-        if (company != NULL) {
+        if (company != NULL && join(b, company, g)) {
             *at = g->next;
-            join(company, g);
-            note_uses(first, company->in_count, company->level);
+            note_uses(g, company->level);
             continue;
         }
-        note_uses(first, g->in_count, g->level);
+        note_uses(g, g->level);
         wk_group **bucket = &k->of[bucket_of(g)];
         g->next_kind = *bucket;
         *bucket = last = g;
@@ -94,5 +101,5 @@ static void pass_level(kinds *k, wk_level *level) {
 
 void wk__groups_merge(wk_batch *b) {
     kinds k = {{NULL}};
-    for (int32_t l = b->level_count - 1; l >= 0; l--) pass_level(&k, &b->levels[l]);
+    for (int32_t l = b->level_count - 1; l >= 0; l--) pass_level(b, &k, &b->levels[l]);
 }

@@ -59,16 +59,17 @@ wk_scope wk_batch_open(void) {
 /* ---------------------------------------------------------------------------------------------------- promises --- */
 
 /* t looks at the elements, and has the history, of y or of a row of it. */
-static bool look_at(wk_tensor *t, const wk_batch_entry *e, wk_tensor *y) {
-    const bool row = !e->group->alone;
+static bool look_at(wk_tensor *t, wk_member m, wk_tensor *y) {
+    const bool is_row = !m.group->alone;
     wk_array *a = &t->a;
-    if (row) {
-        wk__array_select(&y->a, 0, e->place, a);
+    if (is_row) {
+        wk__array_select(&y->a, 0, m.row, a);
     } else {
         a->data = y->a.data;
         for (int32_t d = 0; d < a->ndim; d++) a->strides[d] = y->a.strides[d];
     }
-    t->own.data = (void *)(uintptr_t)e;
+    t->own.data = (void *)((wk_source)m.group + 1 + (wk_source)m.output); /* for wk__source_of */
+    t->own.version = (uint32_t)m.row;
     t->storage = y->storage;
     t->storage->refs++;
     t->epoch = y->epoch;
@@ -76,33 +77,35 @@ static bool look_at(wk_tensor *t, const wk_batch_entry *e, wk_tensor *y) {
                          (wk__array_is_contiguous(a) ? WK__CONTIGUOUS : 0));
     t->live = WK__LIVE;
     t->way = y->way;
-    t->node = row ? NULL : y->node;
-    return !row || y->way.kind != WK__TO_NODE || wk__batch_record_row(t, y, e->place);
+    t->node = is_row ? NULL : y->node;
+    return !is_row || y->way.kind != WK__TO_NODE || wk__batch_record_row(t, y, m.row);
 }
 
 bool wk__batch_fulfil(wk_tensor *t) {
-    const wk_batch_entry *e = wk__entry_of(t);
+    const wk_member m = wk__member_of(t);
     wk_batch *b = t->ctx->batch;
     for (int32_t d = t->ctx->depth; d > b->depth; d--) t->ctx->frames[d].joined = true;
-    return look_at(t, e, e->group->result[wk__entry_output(e, t)]);
+    return look_at(t, m, m.group->result[m.output]);
 }
 
 bool wk__promise_kept(wk_tensor *t, const char *op, const char *argument) {
     wk_ctx *ctx = t->ctx;
-    const wk_batch_entry *e = wk__entry_of(t);
-    if (e == NULL) { /* nothing but a promise comes here */
+    if (!wk__is_batched(t) || wk__member_of(t).group->has_failed) { /* nothing but a promise comes here */
         wk__fail(ctx, WK_ESTATE, op, "%s was to be computed in a batch that failed", argument);
         return false;
     }
-    if (!e->group->has_run && !wk__batch_wave(ctx->batch)) return false;
-    return t->live == WK__LIVE || wk__batch_fulfil(t); /* the wave may have come by */
+    if (!wk__member_of(t).group->has_run && !wk__batch_wave(ctx->batch)) return false;
+    return wk__batch_fulfil(t);
 }
 
 wk_tensor *wk__computed_with(wk_tensor *t, int64_t *row) {
-    const wk_batch_entry *e = wk__entry_of(t);
-    const bool is_row = e != NULL && e->group->has_run && !e->group->alone;
-    *row = is_row ? e->place : -1;
-    if (is_row) return e->group->result[wk__entry_output(e, t)];
+    *row = -1;
+    if (wk__is_batched(t)) {
+        const wk_member m = wk__member_of(t);
+        if (!m.group->has_run || m.group->alone) return t;
+        *row = m.row;
+        return m.group->result[m.output];
+    }
     if (t->meta == NULL || t->meta->row_of == NULL) return t;
     *row = t->meta->row;
     return t->meta->row_of;
@@ -122,35 +125,29 @@ void wk__batch_goes_on(wk_ctx *ctx) {
 
 /* What was handed up leaves the batch with elements and history, and knows whose row it is. Others that are still held
  * are saved by nodes, or kept as values. */
-static void hand_up(wk_tensor *t, wk_tensor *y, const wk_batch_entry *e) {
-    if (t->live == WK__PROMISED && !wk__batch_fulfil(t)) return;
+static void hand_up(wk_tensor *t) {
+    const wk_member m = wk__member_of(t);
+    if (t->live == WK__PROMISED && (!m.group->has_run || !wk__batch_fulfil(t))) return;
     if (t->way.kind != WK__TO_NODE) return;
     t->ctx->frames[t->ctx->depth].joined = true;
-    wk_meta *meta = e->group->alone ? NULL : wk__tensor_meta(t);
+    if (m.group->alone) return;
+    wk_meta *meta = wk__tensor_meta(t);
     if (meta != NULL) {
-        meta->row_of = wk__retain(y);
-        meta->row = e->place;
-    } else if (!e->group->alone) {
+        meta->row_of = wk__retain(m.group->result[m.output]);
+        meta->row = m.row;
+    } else {
         wk__fail(t->ctx, WK_ENOMEM, "batch", "out of memory");
     }
 }
 
-static void close_entry(const wk_group *g, const wk_batch_entry *e) {
-    for (int32_t k = 0; k < g->op->out_count; k++) {
-        wk_tensor *t = wk__entry_out(e, k);
-        if (t == NULL) continue;
-        if (t->flags & WK__OWNED) hand_up(t, g->result[k], e);
-        t->flags &= (uint8_t)~WK__ENTRY;
-        if (t->live == WK__PROMISED) t->storage = NULL;
-    }
+/* t is no output of an open batch any more. */
+static void leave_batch(wk_tensor *t) {
+    if (t->flags & WK__OWNED) hand_up(t);
+    t->flags &= (uint8_t)~WK__ENTRY;
+    if (t->live == WK__PROMISED) t->storage = NULL;
 }
 
-void wk__promise_gone(wk_tensor *t) {
-    wk_batch_entry *e = wk__entry_of(t);
-    if (e == NULL) return;
-    e->slots[wk__entry_output(e, t)] = 0;
-    wk__group_release(e->group);
-}
+void wk__promise_gone(wk_tensor *t) { wk__group_release(wk__member_of(t).group); }
 
 void wk__batch_close(wk_ctx *ctx) {
     wk_batch *b = ctx->batch;
@@ -159,9 +156,9 @@ void wk__batch_close(wk_ctx *ctx) {
         wk__batch_wave(b);
     else
         wk__batch_discard(b);
-    for (wk_group *g = b->groups; g != NULL; g = g->older) {
-        for (const wk_batch_entry *e = g->first; e != NULL; e = e->next) close_entry(g, e);
+    for (int64_t i = ctx->frames[ctx->depth].first_handle; i < ctx->handle_count; i++)
+        if (ctx->handles[i] != NULL && wk__is_batched(ctx->handles[i])) leave_batch(ctx->handles[i]);
+    for (wk_group *g = b->groups; g != NULL; g = g->older)
         for (int32_t k = 0; k < g->op->out_count; k++) wk__unref(g->result[k]);
-    }
     batch_free(b);
 }

@@ -1,7 +1,7 @@
 /* wave.c -- running what is pending: group after group, level after level. */
 #include <string.h>
 
-#include "batch/batch.h"
+#include "batch/deferral.h"
 #include "grad/apply.h"
 #include "grad/scope.h"
 #include "op/custom.h"
@@ -11,42 +11,28 @@ static bool out_of_memory(wk_ctx *ctx) { return wk__fail(ctx, WK_ENOMEM, "batch"
 
 /* ----------------------------------------------------------------------------------------------------- operands --- */
 
-/* Operand i of all entries, side by side. */
-static wk_tensor *side_by_side(wk_ctx *ctx, const wk_group *g, int32_t i) {
-    const int32_t size_class = wk__heap_class((size_t)g->count * sizeof(wk_operand));
-    wk_operand *items = wk__heap_alloc(&ctx->heap, size_class);
-    if (items == NULL) return out_of_memory(ctx), NULL;
-    for (wk_batch_entry *e = g->first; e != NULL; e = e->next) items[e->place] = *wk__entry_in(e, i);
-    wk_tensor *y = wk__batch_gather(ctx, g->count, items);
-    wk__heap_free(&ctx->heap, items, size_class);
-    return y;
-}
-
-/* An operand by itself: if somebody has it, what they have, so that it is made once. NULL when that fails. */
-static wk_tensor *by_itself(wk_operand x) {
-    wk_batch_entry *e = wk__operand_entry(x);
-    if (e == NULL) return (wk_tensor *)x;
-    const int32_t k = wk__operand_output(x);
-    wk_tensor *y = e->group->result[k], *t = wk__entry_out(e, k);
-    if (e->group->alone) return y;
-    if (t == NULL) return wk_select(y, 0, e->place);
-    return t->live == WK__LIVE || wk__batch_fulfil(t) ? t : NULL;
+/* An operand by itself. NULL when that fails. */
+static wk_tensor *by_itself(const wk_run *run) {
+    if (wk__source_group(run->source) == NULL) return (wk_tensor *)run->source;
+    const wk_member m = wk__member_at(run->source, run->row);
+    wk_tensor *y = m.group->result[m.output];
+    return m.group->alone ? y : wk_select(y, 0, m.row);
 }
 
 /* The inputs of the group's call. */
 static bool operands(wk_ctx *ctx, const wk_group *g, wk_tensor **in) {
     for (int32_t i = 0; i < g->in_count; i++) {
-        const wk_operand x = *wk__entry_in(g->first, i);
-        const bool as_it_stands = g->alone || x == 0 || (i < 32 && (g->shared >> i & 1));
-        in[i] = as_it_stands ? by_itself(x) : side_by_side(ctx, g, i);
-        if (in[i] == NULL && x != 0) return false;
+        const wk_column *column = &g->columns[i];
+        const bool as_it_stands = g->alone || wk__is_shared_operand(g->shared, i);
+        in[i] = as_it_stands ? by_itself(&column->runs[0]) : wk__batch_gather(ctx, 1, column);
+        if (in[i] == NULL && column->runs[0].source != 0) return false;
     }
     return true;
 }
 
 /* ------------------------------------------------------------------------------------------------------- groups --- */
 
-/* Attributes for entries side by side: what counts dimensions counts the new one too. */
+/* Attributes for calls side by side: what counts dimensions counts the new one too. */
 static void *moved_attrs(const wk_group *g, int64_t *room) {
     if (g->alone || g->op->batch_dims == 0) return g->attrs;
     memcpy(room, g->attrs, g->op->attrs_nbytes);
@@ -75,7 +61,7 @@ static bool run_with(wk_ctx *ctx, wk_group *g, wk_tensor **in) {
     wk_set_grad_enabled(g->records);
     g->alone = g->count == 1;
     if (is_gather(g))
-        fine = (out[0] = wk__batch_gather(ctx, g->in_count, wk__entry_in(g->first, 0))) != NULL;
+        fine = (out[0] = wk__batch_gather(ctx, g->in_count, g->columns)) != NULL;
     else
         fine = operands(ctx, g, in) && run_row(g, in, out);
     for (int32_t k = 0; fine && k < g->op->out_count; k++) g->result[k] = wk__retain(out[k]);
@@ -95,42 +81,34 @@ static bool run_group(wk_ctx *ctx, wk_group *g) {
 
 /* --------------------------------------------------------------------------------------------------------- wave --- */
 
-void wk__group_release(wk_group *g) {
-    if (--g->holds > 0 || !g->has_run) return;
+/* `count` less may ask for the result of a group. */
+static void release(wk_group *g, int32_t count) {
+    g->holds -= count;
+    if (!g->has_run || wk__group_is_wanted(g)) return;
     for (int32_t k = 0; k < g->op->out_count; k++) {
         wk__unref(g->result[k]);
         g->result[k] = NULL;
     }
 }
 
-static void release_operand(wk_operand x) {
-    wk_batch_entry *e = wk__operand_entry(x);
-    if (e != NULL)
-        wk__group_release(e->group);
-    else
-        wk__unref((wk_tensor *)x);
-}
+void wk__group_release(wk_group *g) { release(g, 1); }
 
-/* The promises of what did not run will never be kept. */
-static void break_promises(const wk_batch_entry *e) {
-    for (int32_t k = 0; k < e->group->op->out_count; k++) {
-        wk_tensor *t = wk__entry_out(e, k);
-        if (t == NULL) continue;
-        t->storage = NULL;
-        t->flags &= (uint8_t)~WK__ENTRY;
-    }
+void wk__source_release(wk_source s) {
+    wk_group *g = wk__source_group(s);
+    if (g != NULL)
+        release(wk__group_that_runs(g), 1);
+    else
+        wk__unref((wk_tensor *)s);
 }
 
 /* A group of the wave lets go of its operands; its result stays as long as somebody may ask for it. */
 static void leave_group(wk_group *g) {
-    g->holds++; /* until here nobody has gone through it */
-    for (wk_batch_entry *e = g->first; e != NULL; e = e->next) {
-        for (int32_t i = 0; i < g->in_count; i++) release_operand(*wk__entry_in(e, i));
-        if (!g->has_run) break_promises(e);
-    }
-    if (!g->has_run) g->first = NULL;
+    for (int32_t i = 0; i < g->in_count; i++)
+        for (int32_t r = 0; r < g->columns[i].count; r++) wk__source_release(g->columns[i].runs[r].source);
+    g->is_open = false;
+    g->has_failed = !g->has_run;
     g->paths = NULL;
-    wk__group_release(g);
+    release(g, 0);
 }
 
 void wk__batch_discard(wk_batch *b) {
@@ -138,6 +116,7 @@ void wk__batch_discard(wk_batch *b) {
         for (wk_group *g = b->levels[l].first; g != NULL; g = g->next) leave_group(g);
     b->level_count = 0;
     b->pending = 0;
+    b->last = NULL;
     b->table_used = 0;
     if (b->table != NULL) memset(b->table, 0, (size_t)b->table_size * sizeof *b->table);
 }
@@ -146,7 +125,7 @@ void wk__batch_discard(wk_batch *b) {
 static void drop_dead(wk_level *level) {
     wk_group *last = NULL;
     for (wk_group **at = &level->first, *g = *at; g != NULL; g = *at) {
-        if (g->holds > 0) {
+        if (wk__group_is_wanted(g)) {
             last = g;
             at = &g->next;
             continue;
@@ -157,8 +136,16 @@ static void drop_dead(wk_level *level) {
     level->last = last;
 }
 
+/* All calls have been made: the last run of each column is as long as it gets. */
+static void settle(const wk_level *level) {
+    for (wk_group *g = level->first; g != NULL; g = g->next)
+        for (int32_t i = 0; i < g->in_count; i++)
+            if (!wk__is_shared_operand(g->shared, i)) wk__column_settle(&g->columns[i]);
+}
+
 static bool run_levels(wk_batch *b) {
     for (int32_t l = b->level_count - 1; l >= 0; l--) drop_dead(&b->levels[l]);
+    for (int32_t l = 0; l < b->level_count; l++) settle(&b->levels[l]);
     wk__groups_merge(b);
     for (int32_t l = 0; l < b->level_count; l++)
         for (wk_group *g = b->levels[l].first; g != NULL; g = g->next)
@@ -174,6 +161,7 @@ static void join_scopes(wk_batch *b) {
 bool wk__batch_wave(wk_batch *b) {
     wk_ctx *ctx = b->ctx;
     if (b->pending == 0) return ctx->failure.status == WK_OK;
+    b->call_count += b->pending;
     b->pending = 0;
     const bool enabled = ctx->grad_enabled;
     const uint8_t watch = ctx->watch;

@@ -95,7 +95,7 @@ static void settle_survivors(wk_ctx *ctx, const wk_scope_frame *frame) {
             t->node = NULL;
             t->way.kind = WK__TO_CUT;
         }
-        if (!(t->flags & WK__OWNED) && t->node == NULL) {
+        if (!(t->flags & (WK__OWNED | WK__ENTRY)) && t->node == NULL) {
             t->handle = WK__NO_HANDLE;
             continue;
         }
