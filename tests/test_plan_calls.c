@@ -1,31 +1,7 @@
 /* test_plan_calls.c -- what a plan calls again as a whole, or draws, saves and puts back: rows of several lengths,
  * checkpoints, operations of one's own, ranges, gradients that are clipped. Function and plan side by side: the same
  * bits, in every output and every parameter. */
-#include "support.h"
-
-enum { OUTPUTS = 2, BATCH = 3, IN = 4, HIDDEN = 6 };
-
-typedef struct model {
-    wk_module *root, *layers[3];
-    wk_optim *optim;
-    const wk_op *op;
-} model;
-
-/* in: x (B,T,I), lengths (B) from 0 to T. */
-typedef struct kind {
-    const char *name;
-    wk_function *step;
-    int captures; /* for T that goes round */
-} kind;
-
-static wk_tensor *layer(const model *m, int i, wk_tensor *x) { return wk_linear_forward(m->layers[i], x); }
-
-static void finish(const model *m, wk_tensor *loss) {
-    wk_optim_zero_grad(m->optim);
-    wk_backward(loss);
-    wk_clip_grad_norm(m->root, 0.05);
-    wk_optim_step(m->optim);
-}
+#include "plan_pair.h"
 
 /* ------------------------------------------------------------------------------------------------------- ragged --- */
 
@@ -148,7 +124,7 @@ static bool step_ranges(void *user, wk_tensor *const *in, wk_tensor **out) {
     wk_tensor *weights = wk_add(wk_linspace(0, 1, T, WK_F32), wk_logspace(-1, 0, T, 2, WK_F32));
     wk_tensor *places = wk_add(wk_arange(0, (double)T, 1, WK_F32), wk_linspace(-last, last / 2, T, WK_F32));
     weights = wk_add(weights, wk_cast(wk_arange(-3, (double)(T - 3), 1, WK_I64), WK_F32));
-    wk_tensor *y = wk_mul(layer(m, 0, wk_select(in[0], 0, 0)), wk_unsqueeze(wk_add(weights, places), 1));
+    wk_tensor *y = wk_mul(layer(m, 0, in[0]), wk_unsqueeze(wk_add(weights, places), 1));
     out[0] = wk_mean(wk_matmul(y, wk_eye(HIDDEN, HIDDEN, WK_F32)));
     finish(m, out[0]);
     out[1] = wk_detach(y);
@@ -166,93 +142,28 @@ static bool step_halves(void *user, wk_tensor *const *in, wk_tensor **out) {
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------- side by side --- */
+/* ------------------------------------------------------------------------------------------------ side by side --- */
 
-static model model_new(const wk_op *op) {
-    model m = {.root = wk_module_new(NULL, "net"), .op = op};
+static void build(model *m) {
     wk_rnn_options o = WK_RNN_OPTIONS;
     o.batch_first = o.bidirectional = 1;
     o.num_layers = 2;
-    wk_manual_seed(7);
-    m.layers[0] = wk_linear_new(m.root, "a", IN, HIDDEN, NULL);
-    m.layers[1] = wk_linear_new(m.root, "b", HIDDEN, HIDDEN, NULL);
-    m.layers[2] = wk_lstm_new(m.root, "lstm", IN, HIDDEN, &o);
-    m.optim = wk_adam_new(m.root, 0.01, NULL);
-    return m;
-}
-
-static void model_free(model *m) {
-    wk_optim_free(m->optim);
-    wk_module_free(m->root);
-}
-
-static void assert_same(const char *what, int step, wk_tensor *a, wk_tensor *b) {
-    WK_SCOPE;
-    assert_ok();
-    if (a == NULL || b == NULL) fail_msg("%s: step %d: no output", what, step);
-    a = wk_contiguous(a); /* an output of the function may be a view */
-    assert_int_equal(wk_numel(a), wk_numel(b));
-    if (memcmp(wk_data(a), wk_data(b), (size_t)wk_numel(a) * wk_dtype_nbytes(wk_dtype_of(a))) != 0)
-        fail_msg("%s: step %d: %.9g, by the plan %.9g", what, step, wk_item(wk_mean(wk_cast(a, WK_F64))),
-                 wk_item(wk_mean(wk_cast(b, WK_F64))));
-}
-
-static void inputs(int64_t T, wk_tensor **in) {
-    in[0] = wk_randn(WK_SHAPE(BATCH, T, IN), WK_F32);
-    in[1] = wk_randint_tensor(0, T + 1, WK_SHAPE(BATCH));
-}
-
-/* The function on its own, then the plan: the same draws in both, and the generator where it would be. */
-static void one_step(const kind *k, int i, model *a, wk_plan *plan) {
-    WK_SCOPE;
-    wk_tensor *in[2], *of_a[OUTPUTS] = {NULL}, *of_b[OUTPUTS] = {NULL};
-    inputs(1 + (i * 37 + 11) % 23, in);
-    wk_manual_seed((uint64_t)i);
-    k->step(a, in, of_a);
-    const double drawn = wk_item(wk_rand(0, NULL, WK_F32));
-    wk_manual_seed((uint64_t)i);
-    wk_plan_run(plan, in, of_b);
-    wk_error e;
-    if (wk_check(&e) != WK_OK) fail_msg("%s, step %d: %s", k->name, i, e.message);
-    assert_true(drawn == wk_item(wk_rand(0, NULL, WK_F32)));
-    for (int j = 0; j < OUTPUTS; j++) assert_same(k->name, i, of_a[j], of_b[j]);
-}
-
-static wk_plan *plan_of(const kind *k, model *m) {
-    static const wk_plan_dim trips[] = {{0, 1}};
-    wk_plan_options o = WK_PLAN_OPTIONS;
-    o.trips = trips;
-    o.trip_count = 1;
-    return wk_plan_new(k->step, m, 2, OUTPUTS, &o);
-}
-
-static void side_by_side(const kind *k, const wk_op *op) {
-    model a = model_new(op), b = model_new(op);
-    wk_plan *plan = plan_of(k, &b);
-    for (int i = 0; i < 40; i++) one_step(k, i, &a, plan);
-    for (int64_t i = 0; i < wk_module_parameter_count(a.root); i++)
-        assert_same(k->name, -1, wk_module_parameter_at(a.root, i), wk_module_parameter_at(b.root, i));
-    wk_plan_stats stats = WK_PLAN_STATS;
-    wk_plan_stats_of(plan, &stats);
-    if (stats.captures != 1 || stats.unfolded != 0)
-        fail_msg("%s: %d captures, %d unfolded", k->name, (int)stats.captures, (int)stats.unfolded);
-    wk_plan_free(plan);
-    model_free(&a);
-    model_free(&b);
+    m->layers[0] = wk_linear_new(m->root, "a", IN, HIDDEN, NULL);
+    m->layers[1] = wk_linear_new(m->root, "b", HIDDEN, HIDDEN, NULL);
+    m->layers[2] = wk_lstm_new(m->root, "lstm", IN, HIDDEN, &o);
 }
 
 static void one_plan_for_all(void **state) {
     static const kind kinds[] = {
-        {.name = "ragged", .step = step_ragged},     {.name = "checkpoint", .step = step_checkpoint},
-        {.name = "function", .step = step_function}, {.name = "ranges", .step = step_ranges},
-        {.name = "halves", .step = step_halves},
+        {"ragged", build, step_ragged}, {"checkpoint", build, step_checkpoint}, {"function", build, step_function},
+        {"ranges", build, step_ranges}, {"halves", build, step_halves},
     };
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) side_by_side(&kinds[i], NULL);
 }
 
 static void operations_of_ones_own(void **state) {
-    static const kind k = {.name = "custom", .step = step_custom};
+    static const kind k = {"custom", build, step_custom};
     (void)state;
     const wk_op *op = cube(forward_by_operations, false);
     side_by_side(&k, op);
@@ -265,8 +176,8 @@ static void operations_of_ones_own(void **state) {
 static void an_operation_that_reads(void **state) {
     (void)state;
     WK_SCOPE;
-    const kind k = {.name = "custom", .step = step_custom};
-    model m = model_new(cube(forward_by_elements, false));
+    const kind k = {"custom", build, step_custom};
+    model m = model_new(&k, cube(forward_by_elements, false));
     wk_plan *plan = plan_of(&k, &m);
     wk_tensor *in[2], *out[OUTPUTS];
     inputs(3, in);
@@ -283,8 +194,8 @@ static void an_operation_that_reads(void **state) {
 static void an_operation_that_is_held(void **state) {
     (void)state;
     WK_SCOPE;
-    const kind k = {.name = "custom", .step = step_custom};
-    model m = model_new(cube(forward_by_elements, true));
+    const kind k = {"custom", build, step_custom};
+    model m = model_new(&k, cube(forward_by_elements, true));
     wk_plan *plan = plan_of(&k, &m);
     wk_tensor *in[2], *out[OUTPUTS];
     inputs(3, in);
@@ -302,8 +213,8 @@ static void an_operation_that_is_held(void **state) {
 static void lengths_out_of_range(void **state) {
     (void)state;
     WK_SCOPE;
-    const kind k = {.name = "ragged", .step = step_ragged};
-    model m = model_new(NULL);
+    const kind k = {"ragged", build, step_ragged};
+    model m = model_new(&k, NULL);
     wk_plan *plan = plan_of(&k, &m);
     wk_tensor *in[2], *out[OUTPUTS];
     inputs(3, in);

@@ -66,6 +66,10 @@
  *   - wk_from_data and wk_wrap, hooks, wk_manual_seed and numbers drawn for the program (wk_randint),
  *     wk_optim_set_lr: a step of an optimiser takes the rate that it finds
  *
+ * One recording for every length. With `trips`, a plan looks for loops over time in the step, loops after and in one
+ * another, to a depth of 3, and sizes that grow with T or T^2; wk_plan_stats.unfolded counts where it found them not to
+ * be the same for all T, and recorded for one size.
+ *
  * What else the function does to the program's variables happens while it is recorded and never again. */
 #ifndef WICK_PLAN_H
 #define WICK_PLAN_H
@@ -87,7 +91,7 @@ typedef struct wk_plan_options {
     int32_t frozen;           /* not 0: the first run fixes the shapes for good */
     int32_t checks;           /* later runs of a recording that record again and compare */
     const wk_plan_dim *trips; /* dimensions that are all one number, of which one recording shall serve every value */
-    int32_t trip_count;
+    int32_t trip_count;       /* of trips */
 } wk_plan_options;
 #define WK_PLAN_OPTIONS \
     { sizeof(wk_plan_options), 16, 0, 1, NULL, 0 }
@@ -126,9 +130,9 @@ typedef struct wk_plan_stats {
 WK_API void wk_plan_stats_of(const wk_plan *plan, wk_plan_stats *stats);
 
 /* What the plan ran last, as text for people: a line for each call, with row, kernel and arguments; `T` is the number
- * of trips and `u` the trip of a loop, L, in and out are buffers, inputs and outputs, a bar is before what runs a block
- * at a time, `once:` before what is computed from constants alone. Returns its length, as snprintf does; what does not
- * fit is cut off. Empty before the first run. */
+ * of trips and `u` the trip of a loop, `v` and `w` of loops inside it, L, in and out are buffers, inputs and outputs, a
+ * bar is before what runs a block at a time, `once:` before what is computed from constants alone. Returns its length,
+ * as snprintf does; what does not fit is cut off. Empty before the first run. */
 WK_API size_t wk_plan_text(const wk_plan *plan, char *text, size_t nbytes);
 
 WK_END_DECLS

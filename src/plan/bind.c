@@ -9,20 +9,36 @@
 typedef struct binding {
     wk_bound *b;
     const wk_program *p;
-    int64_t T;
+    int64_t T, most_T;
     char *memory;
     size_t *slot_begins, *constant_begins;
     size_t scratch_begin, scratch_nbytes;
 } binding;
 
+/* ------------------------------------------------------------------------------------------------------- layout --- */
+
 static size_t rounded(int64_t nbytes) { return ((size_t)nbytes + WK__LINE - 1) / WK__LINE * WK__LINE; }
 
-static const wk_plan_family *family_of(const binding *of, const wk_formula *formula) {
-    return &WK_ITEMS(const wk_plan_family, of->p->families)[formula->id];
+static const wk_plan_family *family_at(const binding *of, int64_t k) {
+    return &WK_ITEMS(const wk_plan_family, of->p->families)[k];
 }
 
 static int64_t pitch(const binding *of, const wk_plan_family *family) {
-    return (int64_t)rounded(wk__affine_at(family->nbytes, of->T));
+    const int64_t nbytes = wk__at(family->nbytes, of->most_T);
+    return nbytes > 0 ? (int64_t)rounded(nbytes) : 0;
+}
+
+/* Does it not become smaller as T grows? */
+static bool grows(wk_polynomial f) { return f.c >= 0 && f.b + f.c >= 0; }
+
+/* Is the place for one T a place for all that are smaller? */
+static bool is_even(const wk_program *p) {
+    bool even = true;
+    for (int64_t k = 0; k < p->families.count; k++) {
+        const wk_plan_family *family = &WK_ITEMS(const wk_plan_family, p->families)[k];
+        even &= grows(family->nbytes) && grows(family->members);
+    }
+    return even;
 }
 
 /* Where slots begin; the end of the last is where scratch begins. */
@@ -31,8 +47,9 @@ static bool lay_out(binding *of) {
     of->slot_begins = calloc((size_t)p->slot_count + 1, sizeof *of->slot_begins);
     if (of->slot_begins == NULL) return false;
     for (int64_t k = 0; k < p->families.count; k++) {
-        const wk_plan_family *family = &WK_ITEMS(const wk_plan_family, p->families)[k];
-        const int64_t members = family->block < 0 && !family->constant ? wk__affine_at(family->members, of->T) : 0;
+        const wk_plan_family *family = family_at(of, k);
+        const bool placed = family->block < 0 && !family->constant;
+        const int64_t members = placed ? wk__at(family->members, of->most_T) : 0;
         const size_t nbytes = members > 0 ? (size_t)(pitch(of, family) * members) : 0;
         if (nbytes > of->slot_begins[family->slot]) of->slot_begins[family->slot] = nbytes;
     }
@@ -53,9 +70,8 @@ static bool lay_out_constants(binding *of) {
     of->constant_begins = calloc((size_t)families->count + 1, sizeof *of->constant_begins);
     if (of->constant_begins == NULL) return false;
     for (int64_t k = 0; k < families->count; k++) {
-        const wk_plan_family *family = &WK_ITEMS(const wk_plan_family, *families)[k];
         of->constant_begins[k] = at;
-        if (family->constant) at += (size_t)pitch(of, family);
+        if (family_at(of, k)->constant) at += (size_t)pitch(of, family_at(of, k));
     }
     wk_bound *b = of->b;
     if (at <= b->constant_nbytes) return true;
@@ -65,78 +81,124 @@ static bool lay_out_constants(binding *of) {
     return b->constants != NULL;
 }
 
-/* A number, or a place without the address of its space. */
-static wk_word number_of(const binding *of, const wk_formula *formula) {
-    wk_word word = {.i = wk__affine_at(formula->value, of->T)};
-    if (formula->space == WK__REAL) word.i = wk__real_at(formula, of->T);
-    if (formula->space == WK__LOCAL) {
-        const wk_plan_family *family = family_of(of, formula);
-        if (family->constant) return (wk_word){.i = word.i + (int64_t)of->constant_begins[formula->id]};
-        if (family->block >= 0) return (wk_word){.i = (int64_t)of->scratch_begin + family->block * WK__BLOCK_NBYTES};
-        word.i += wk__affine_at(formula->member, of->T) * pitch(of, family) + (int64_t)of->slot_begins[family->slot];
-    }
-    return word;
-}
-
-static int64_t step_of(const binding *of, const wk_formula *formula) {
-    int64_t step = wk__affine_at(formula->step, of->T);
-    if (formula->space == WK__REAL) return 0;
-    if (formula->space == WK__LOCAL && (family_of(of, formula)->block >= 0 || family_of(of, formula)->constant))
-        return step;
-    if (formula->space == WK__LOCAL) step += formula->member_step * pitch(of, family_of(of, formula));
-    return step;
-}
-
-/* How much scratch the call needs, from its other words. */
-static void measure_scratch(binding *of, const wk_recorded_call *call, const wk_word *words) {
-    const wk_signature *signature = call->noted.signature;
-    const int64_t nbytes = signature->scratch != NULL ? signature->scratch(&call->noted, words) : 0;
-    if (nbytes > 0 && (size_t)nbytes > of->scratch_nbytes) of->scratch_nbytes = rounded(nbytes);
-}
-
-static bool bind_words(binding *of) {
+/* How much scratch the calls need, from their other words. */
+static void measure_scratch(binding *of) {
     const wk_program *p = of->p;
-    wk_word *words = wk__growing_add(&of->b->words, p->formulas.count, sizeof *words);
-    if (words == NULL && p->formulas.count > 0) return false;
-    const wk_formula *formulas = WK_ITEMS(const wk_formula, p->formulas);
-    for (int64_t w = 0; w < p->formulas.count; w++) words[w] = number_of(of, &formulas[w]);
     for (int64_t c = 0; c < p->calls.count; c++) {
         const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
-        measure_scratch(of, call, words + call->first_word);
+        const wk_signature *signature = call->noted.signature;
+        const wk_word *words = WK_ITEMS(const wk_word, of->b->words) + call->first_word;
+        const int64_t nbytes = signature->scratch != NULL ? signature->scratch(&call->noted, words) : 0;
+        if (nbytes > 0 && rounded(nbytes) > of->scratch_nbytes) of->scratch_nbytes = rounded(nbytes);
     }
     for (int64_t c = 0; c < p->chains.count; c++) {
         const size_t nbytes = (size_t)WK_ITEMS(const wk_chain, p->chains)[c].blocks * WK__BLOCK_NBYTES;
         if (nbytes > of->scratch_nbytes) of->scratch_nbytes = nbytes;
     }
+}
+
+/* Words but for addresses. */
+static bool lay_out_words(binding *of) {
+    const wk_program *p = of->p;
+    wk_word *words = wk__growing_add(&of->b->words, p->formulas.count, sizeof *words);
+    if (words == NULL && p->formulas.count > 0) return false;
+    for (int64_t w = 0; w < p->formulas.count; w++) {
+        const wk_formula *formula = &WK_ITEMS(const wk_formula, p->formulas)[w];
+        words[w].i = formula->space == WK__REAL ? wk__real_at(formula, of->T) : wk__at(formula->value, of->T);
+    }
     return true;
 }
 
 /* The arena moves when it grows. */
-static bool make_room(const binding *of, wk_ctx *ctx, wk_plan_arena *arena) {
+static bool make_room(binding *of, wk_ctx *ctx, wk_plan_arena *arena) {
     const size_t nbytes = of->scratch_begin + of->scratch_nbytes + WK__LINE;
     of->b->buffer_nbytes = nbytes;
-    if (nbytes <= arena->nbytes) return true;
-    char *memory = wk__heap_system_alloc(&ctx->heap, rounded((int64_t)nbytes), WK__LINE);
-    if (memory == NULL) return false;
-    if (arena->memory != NULL) wk__heap_system_free(&ctx->heap, arena->memory, arena->nbytes);
-    *arena = (wk_plan_arena){memory, rounded((int64_t)nbytes), arena->moves + 1};
+    of->b->scratch_nbytes = of->scratch_nbytes;
+    if (nbytes > arena->nbytes) {
+        char *memory = wk__heap_system_alloc(&ctx->heap, rounded((int64_t)nbytes), WK__LINE);
+        if (memory == NULL) return false;
+        if (arena->memory != NULL) wk__heap_system_free(&ctx->heap, arena->memory, arena->nbytes);
+        *arena = (wk_plan_arena){memory, rounded((int64_t)nbytes), arena->moves + 1};
+    }
+    of->memory = arena->memory;
+    of->b->scratch = of->memory + of->scratch_begin;
     return true;
 }
 
-static bool bind_address(binding *of, const wk_recorded_call *call, const wk_formula *formula, wk_word *word) {
-    if (formula->space == WK__LOCAL)
-        word->p = (family_of(of, formula)->constant ? of->b->constants : of->memory) + word->i;
-    if (formula->space == WK__SCRATCH)
-        word->p =
-            call->noted.signature->scratch(
-                &call->noted, word - (formula - WK_ITEMS(const wk_formula, of->p->formulas)) + call->first_word) > 0
-                ? of->memory + of->scratch_begin
-                : NULL;
-    if (formula->space != WK__INPUT && formula->space != WK__OUTPUT) return true;
-    wk_patch *patch = WK_PUSH(wk_patch, of->b->patches);
-    if (patch != NULL) *patch = (wk_patch){word, formula->space, formula->id, word->i};
-    return patch != NULL;
+/* ---------------------------------------------------------------------------------------------------- addresses --- */
+
+static int64_t number_of(const void *address) { return (int64_t)(intptr_t)address; }
+
+static bool has_pitch(const wk_plan_family *family) { return family->block < 0 && !family->constant; }
+
+/* a + times b */
+static wk_polynomial plus(wk_polynomial a, wk_polynomial b, int64_t times) {
+    return (wk_polynomial){a.a + b.a * times, a.b + b.b * times, a.c + b.c * times};
 }
+
+/* What a word is for any T. */
+static wk_polynomial place_of(const binding *of, const wk_formula *formula) {
+    wk_polynomial at = formula->value;
+    if (formula->space != WK__LOCAL) return at;
+    const wk_plan_family *family = family_at(of, formula->id);
+    if (family->constant) {
+        at.a += number_of(of->b->constants + of->constant_begins[formula->id]);
+    } else if (family->block >= 0) {
+        at = (wk_polynomial){number_of(of->b->scratch + family->block * WK__BLOCK_NBYTES), 0, 0};
+    } else {
+        at = plus(at, formula->member, pitch(of, family));
+        at.a += number_of(of->memory + of->slot_begins[family->slot]);
+    }
+    return at;
+}
+
+/* And how far a trip of the loop of depth d takes it on. */
+static wk_polynomial step_of(const binding *of, const wk_formula *formula, int32_t d) {
+    if (formula->space == WK__REAL) return (wk_polynomial){0, 0, 0};
+    if (formula->space != WK__LOCAL || !has_pitch(family_at(of, formula->id))) return formula->step[d];
+    return plus(formula->step[d], formula->member_step[d], pitch(of, family_at(of, formula->id)));
+}
+
+/* Sets a number, and notes it if another T is another number. Its list does not grow any more (reserve). */
+static bool set(const binding *of, int64_t *number, wk_polynomial value) {
+    *number = wk__at(value, of->T);
+    if (value.b == 0 && value.c == 0) return true;
+    wk_moving *moving = WK_PUSH(wk_moving, of->b->moving);
+    if (moving != NULL) *moving = (wk_moving){number, value};
+    return moving != NULL;
+}
+
+static bool set_real(const binding *of, const wk_formula *formula, wk_word *word) {
+    if (formula->numerator == 0 && formula->divisor == 0) return true;
+    wk_moving_real *real = WK_PUSH(wk_moving_real, of->b->reals);
+    if (real != NULL) *real = (wk_moving_real){word, formula};
+    return real != NULL;
+}
+
+/* The address of an argument, which each run knows. */
+static bool set_patch(const binding *of, const wk_formula *formula, wk_word *word) {
+    wk_patch *patch = WK_PUSH(wk_patch, of->b->patches);
+    if (patch == NULL) return false;
+    *patch = (wk_patch){word, formula->space, formula->id, 0};
+    return set(of, &patch->offset, formula->value);
+}
+
+static bool set_scratch(const binding *of, const wk_recorded_call *call, const wk_word *words, wk_word *word,
+                        bool moves) {
+    word->p = call->noted.signature->scratch(&call->noted, words) > 0 ? of->b->scratch : NULL;
+    wk_moving_scratch *scratch = moves ? WK_PUSH(wk_moving_scratch, of->b->scratches) : NULL;
+    if (scratch != NULL) *scratch = (wk_moving_scratch){word, &call->noted, words};
+    return scratch != NULL || !moves;
+}
+
+static bool set_word(const binding *of, const wk_formula *formula, wk_word *word) {
+    if (formula->space == WK__SCRATCH) return true;
+    if (formula->space == WK__REAL) return set_real(of, formula, word);
+    if (formula->space == WK__INPUT || formula->space == WK__OUTPUT) return set_patch(of, formula, word);
+    return set(of, &word->i, place_of(of, formula));
+}
+
+/* -------------------------------------------------------------------------------------------------------- steps --- */
 
 /* The step that a call becomes, unless it is a link of a chain that another call begins. */
 static bool add_step(binding *of, int64_t c) {
@@ -150,66 +212,130 @@ static bool add_step(binding *of, int64_t c) {
     return true;
 }
 
-static bool bind_call(binding *of, int64_t c, bool repeats) {
+static bool bind_call(binding *of, int64_t c) {
     const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, of->p->calls)[c];
     const wk_formula *formulas = WK_ITEMS(const wk_formula, of->p->formulas) + call->first_word;
     wk_word *words = WK_ITEMS(wk_word, of->b->words) + call->first_word;
+    const int64_t moving = of->b->moving.count + of->b->reals.count;
     if (!add_step(of, c)) return false;
-    for (int32_t w = 0; w < call->word_count; w++) {
-        if (!bind_address(of, call, &formulas[w], &words[w])) return false;
-        const int64_t by = repeats ? step_of(of, &formulas[w]) : 0;
-        if (by == 0) continue;
-        wk_bump *bump = WK_PUSH(wk_bump, of->b->bumps);
-        if (bump == NULL) return false;
-        *bump = (wk_bump){&words[w], by};
+    for (int32_t w = 0; w < call->word_count; w++)
+        if (!set_word(of, &formulas[w], &words[w])) return false;
+    const bool moves = of->b->moving.count + of->b->reals.count > moving;
+    of->b->moves_constants |= moves && call->hoisted;
+    for (int32_t w = 0; w < call->word_count; w++)
+        if (formulas[w].space == WK__SCRATCH && !set_scratch(of, call, words, &words[w], moves)) return false;
+    return true;
+}
+
+/* How the words of a loop's calls move on from trip to trip. */
+static bool bind_bumps(binding *of, const wk_plan_loop *loop) {
+    for (int32_t c = loop->first; c < loop->first + loop->count; c++) {
+        const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, of->p->calls)[c];
+        for (int64_t w = call->first_word; w < call->first_word + call->word_count; w++) {
+            const wk_polynomial by = step_of(of, &WK_ITEMS(const wk_formula, of->p->formulas)[w], loop->depth);
+            if (wk__is_number(by, 0)) continue;
+            wk_bump *bump = WK_PUSH(wk_bump, of->b->bumps);
+            if (bump == NULL) return false;
+            bump->word = &WK_ITEMS(wk_word, of->b->words)[w];
+            if (!set(of, &bump->by, by)) return false;
+        }
     }
     return true;
 }
 
-static bool bind_loop(binding *of, const wk_plan_loop *loop) {
-    const int64_t trips = wk__affine_at(loop->trips, of->T);
-    if (trips <= 0) return true;
-    const int64_t first_bump = of->b->bumps.count, first = of->b->steps.count;
-    for (int32_t c = loop->first; c < loop->first + loop->count; c++)
-        if (!bind_call(of, c, trips > 1)) return false;
-    const int64_t bumps = of->b->bumps.count - first_bump;
-    wk_bound_loop *last =
-        of->b->loops.count > 0 ? &WK_ITEMS(wk_bound_loop, of->b->loops)[of->b->loops.count - 1] : NULL;
-    if (trips == 1 && last != NULL && last->trips == 1) { /* single calls go on in one row */
-        last->count += (int32_t)(of->b->steps.count - first);
-        return true;
-    }
+static bool bind_loops(binding *of, int64_t from, int64_t to);
+
+static bool bind_loop(binding *of, int64_t l) {
+    const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, of->p->loops)[l];
+    const int64_t at = of->b->loops.count;
     wk_bound_loop *bound = WK_PUSH(wk_bound_loop, of->b->loops);
-    if (bound != NULL)
-        *bound = (wk_bound_loop){(int32_t)first, (int32_t)(of->b->steps.count - first), trips, first_bump, bumps};
-    return bound != NULL;
+    if (bound == NULL) return false;
+    *bound = (wk_bound_loop){.first = (int32_t)of->b->steps.count, .inside = loop->inside};
+    if (!set(of, &bound->trips, loop->trips)) return false;
+    bool fine = loop->inside == 0 || bind_loops(of, l + 1, l + 1 + loop->inside);
+    for (int32_t c = loop->first; fine && loop->inside == 0 && c < loop->first + loop->count; c++)
+        fine = bind_call(of, c);
+    const int64_t first_bump = of->b->bumps.count;
+    fine = fine && (wk__is_once(loop) || bind_bumps(of, loop));
+    bound = &WK_ITEMS(wk_bound_loop, of->b->loops)[at];
+    bound->count = (int32_t)of->b->steps.count - bound->first;
+    bound->first_bump = first_bump;
+    bound->bump_count = of->b->bumps.count - first_bump;
+    return fine;
+}
+
+static bool bind_loops(binding *of, int64_t from, int64_t to) {
+    for (int64_t l = from; l < to; l += 1 + WK_ITEMS(const wk_plan_loop, of->p->loops)[l].inside)
+        if (!bind_loop(of, l)) return false;
+    return true;
+}
+
+/* Lists whose items are pointed to. */
+static bool reserve(const binding *of) {
+    const wk_program *p = of->p;
+    int64_t patches = 0, bumps = 0;
+    for (int64_t w = 0; w < p->formulas.count; w++) {
+        const wk_formula *formula = &WK_ITEMS(const wk_formula, p->formulas)[w];
+        patches += formula->space == WK__INPUT || formula->space == WK__OUTPUT;
+        for (int32_t d = 0; d < WK__DEPTH; d++) bumps += !wk__is_number(step_of(of, formula, d), 0);
+    }
+    return wk__growing_reserve(&of->b->loops, p->loops.count, sizeof(wk_bound_loop)) &&
+           wk__growing_reserve(&of->b->patches, patches, sizeof(wk_patch)) &&
+           wk__growing_reserve(&of->b->bumps, bumps, sizeof(wk_bump)) && wk__chains_reserve(of->b, p);
 }
 
 static bool bind_all(binding *of, wk_ctx *ctx, wk_plan_arena *arena) {
-    if (!lay_out(of) || !lay_out_constants(of) || !bind_words(of) || !wk__chains_reserve(of->b, of->p) ||
-        !make_room(of, ctx, arena))
-        return false;
-    of->memory = arena->memory;
-    for (int64_t l = 0; l < of->p->loops.count; l++)
-        if (!bind_loop(of, &WK_ITEMS(const wk_plan_loop, of->p->loops)[l])) return false;
+    if (!lay_out(of) || !lay_out_constants(of) || !lay_out_words(of) || !reserve(of)) return false;
+    measure_scratch(of);
+    if (!make_room(of, ctx, arena) || !bind_loops(of, 0, of->p->loops.count)) return false;
     of->b->T = of->T;
+    of->b->most_T = of->most_T;
     of->b->moves = arena->moves;
     return true;
 }
 
-#define LISTS(b)                                                                                            \
-    {                                                                                                       \
-        &(b)->steps, &(b)->words, &(b)->loops, &(b)->bumps, &(b)->patches, &(b)->chains, &(b)->links,       \
-            &(b)->advances, &(b)->hoisted                                                                   \
-    }
+/* ------------------------------------------------------------------------------------------------------ a bound --- */
 
+/* Its lists, and what their items are. */
+typedef struct bound_list {
+    size_t offset, nbytes;
+} bound_list;
+static const bound_list lists[] = {
+    {offsetof(wk_bound, steps), sizeof(wk_bound_step)},
+    {offsetof(wk_bound, words), sizeof(wk_word)},
+    {offsetof(wk_bound, loops), sizeof(wk_bound_loop)},
+    {offsetof(wk_bound, bumps), sizeof(wk_bump)},
+    {offsetof(wk_bound, patches), sizeof(wk_patch)},
+    {offsetof(wk_bound, chains), sizeof(wk_bound_chain)},
+    {offsetof(wk_bound, links), sizeof(wk_chain_link)},
+    {offsetof(wk_bound, advances), sizeof(wk_advance)},
+    {offsetof(wk_bound, moving), sizeof(wk_moving)},
+    {offsetof(wk_bound, reals), sizeof(wk_moving_real)},
+    {offsetof(wk_bound, scratches), sizeof(wk_moving_scratch)},
+    {offsetof(wk_bound, hoisted), sizeof(wk_bound_step)},
+};
+enum { LISTS = sizeof lists / sizeof *lists };
+
+static wk_growing *list_at(const wk_bound *b, int32_t i) {
+    return (wk_growing *)(void *)((char *)(uintptr_t)b + lists[i].offset);
+}
+
+int64_t wk__bound_nbytes(const wk_bound *b) {
+    int64_t nbytes = (int64_t)b->constant_nbytes;
+    for (int32_t i = 0; i < LISTS; i++) nbytes += list_at(b, i)->capacity * (int64_t)lists[i].nbytes;
+    return nbytes;
+}
+
+/* There is to be room for the largest T so far, unless a smaller one needs more. */
 bool wk__plan_bind(wk_bound *b, const wk_program *p, int64_t T, wk_ctx *ctx, wk_plan_arena *arena) {
-    wk_growing *const lists[] = LISTS(b);
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) lists[i]->count = 0;
+    if (wk__bound_move(b, T, arena)) return true;
+    for (int32_t i = 0; i < LISTS; i++) list_at(b, i)->count = 0;
     b->moves = 0;
     b->seen = UINT64_MAX;
     b->ctx = ctx;
-    binding of = {.b = b, .p = p, .T = T};
+    b->is_even = is_even(p);
+    b->moves_constants = false;
+    binding of = {.b = b, .p = p, .T = T, .most_T = b->is_even && b->most_T > T ? b->most_T : T};
     const bool fine = bind_all(&of, ctx, arena);
     if (!fine) wk__fail(ctx, WK_ENOMEM, "plan", "out of memory");
     free(of.slot_begins);
@@ -218,59 +344,7 @@ bool wk__plan_bind(wk_bound *b, const wk_program *p, int64_t T, wk_ctx *ctx, wk_
 }
 
 void wk__bound_free(wk_bound *b) {
-    wk_growing *const lists[] = LISTS(b);
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) wk__growing_free(lists[i]);
+    for (int32_t i = 0; i < LISTS; i++) wk__growing_free(list_at(b, i));
     if (b->constants != NULL) wk__heap_system_free(&b->ctx->heap, b->constants, b->constant_nbytes);
     *b = (wk_bound){0};
-}
-
-void wk__bound_constants(wk_bound *b, const wk_program *p) {
-    uint64_t versions = 0;
-    for (int64_t i = 0; i < p->base->externals.count; i++)
-        versions += WK_ITEMS(const wk_plan_external, p->base->externals)[i].tensor->storage->version;
-    if (wk_likely(versions == b->seen)) return;
-    for (int64_t s = 0; s < b->hoisted.count; s++) {
-        const wk_bound_step *step = &WK_ITEMS(const wk_bound_step, b->hoisted)[s];
-        step->call(step->function, step->words);
-    }
-    b->seen = versions;
-}
-
-/* ------------------------------------------------------------------------------------------------------ running --- */
-
-static void patch(const wk_bound *b, wk_tensor *const *inputs, wk_tensor *const *outputs) {
-    for (int64_t i = 0; i < b->patches.count; i++) {
-        const wk_patch *at = &WK_ITEMS(const wk_patch, b->patches)[i];
-        const wk_tensor *t = (at->space == WK__INPUT ? inputs : outputs)[at->id];
-        at->word->p = (char *)t->a.data + at->offset;
-    }
-}
-
-static bool call_all(const wk_bound_step *steps, int32_t count, const wk_ctx *ctx) {
-    for (int32_t s = 0; s < count; s++) {
-        steps[s].call(steps[s].function, steps[s].words);
-        if (wk_unlikely(steps[s].may_fail) && ctx->failure.status != WK_OK) return false;
-    }
-    return true;
-}
-
-/* Afterwards the words are again what they were before. */
-static bool run_loop(const wk_bound *b, const wk_ctx *ctx, const wk_bound_loop *loop) {
-    const wk_bound_step *steps = WK_ITEMS(const wk_bound_step, b->steps) + loop->first;
-    const wk_bump *bumps = WK_ITEMS(const wk_bump, b->bumps) + loop->first_bump;
-    int64_t u = 0;
-    for (; u < loop->trips && call_all(steps, loop->count, ctx); u++)
-        for (int64_t i = 0; i < loop->bump_count; i++) bumps[i].word->i += bumps[i].by;
-    for (int64_t i = 0; i < loop->bump_count; i++) bumps[i].word->i -= bumps[i].by * u;
-    return u == loop->trips;
-}
-
-bool wk__bound_run(const wk_bound *b, wk_ctx *ctx, wk_tensor *const *inputs, wk_tensor *const *outputs) {
-    patch(b, inputs, outputs);
-    for (int64_t l = 0; l < b->loops.count; l++) {
-        const wk_bound_loop *loop = &WK_ITEMS(const wk_bound_loop, b->loops)[l];
-        const wk_bound_step *steps = WK_ITEMS(const wk_bound_step, b->steps) + loop->first;
-        if (!(loop->trips > 1 ? run_loop(b, ctx, loop) : call_all(steps, loop->count, ctx))) return false;
-    }
-    return true;
 }

@@ -1,4 +1,8 @@
-/* bound.h -- a program for one number of trips, ready to run: addresses instead of places. */
+/* bound.h -- a program for one number of trips, ready to run: addresses instead of places.
+ *
+ * NOTE [Another T]. Buffers lie where they would for the largest T so far, so that another T leaves most addresses as
+ * they are. What it changes, such as counts, trips, and the last members of families, where gradients begin, is listed
+ * with its polynomial, and set anew. */
 #ifndef WK_PLAN_BOUND_H
 #define WK_PLAN_BOUND_H
 
@@ -24,8 +28,9 @@ typedef struct wk_bump {
     int64_t by;
 } wk_bump;
 
+/* A row of steps, or, where the next loops are inside it, these, so many times over. */
 typedef struct wk_bound_loop {
-    int32_t first, count;
+    int32_t first, count, inside;
     int64_t trips;
     int64_t first_bump, bump_count;
 } wk_bound_loop;
@@ -55,21 +60,47 @@ typedef struct wk_patch {
     int64_t offset;
 } wk_patch;
 
+/* What another T changes: a word, how far it moves, where an argument is met, or how many trips there are. */
+typedef struct wk_moving {
+    int64_t *to;
+    wk_polynomial value;
+} wk_moving;
+
+/* The same for reals, and for the scratch memory of a call whose numbers change. */
+typedef struct wk_moving_real {
+    wk_word *word;
+    const wk_formula *formula;
+} wk_moving_real;
+
+typedef struct wk_moving_scratch {
+    wk_word *word;
+    const wk_noted *noted;
+    const wk_word *words;
+} wk_moving_scratch;
+
 typedef struct wk_bound {
-    int64_t T;
-    uint32_t moves; /* of the arena when this was bound; 0: not bound */
-    wk_ctx *ctx;    /* whose heap the constants are from */
-    char *constants; /* what hoisted calls write */
+    int64_t T, most_T; /* for which it is bound; for which there is room */
+    uint32_t moves;    /* of the arena when this was bound; 0: not bound */
+    wk_ctx *ctx;       /* whose heap the constants are from */
+    char *constants;   /* what hoisted calls write */
     size_t constant_nbytes;
     uint64_t seen; /* the versions of what they read, added up */
-    size_t buffer_nbytes;
+    char *scratch; /* in the arena */
+    size_t scratch_nbytes, buffer_nbytes;
+    bool is_even;         /* buffers grow with T */
+    bool moves_constants; /* another T is other constants */
     wk_growing steps, words, loops, bumps, patches, chains, links, advances;
+    wk_growing moving, reals, scratches;
     wk_growing hoisted; /* wk_bound_step */
 } wk_bound;
 
-/* Fills b for T. False when memory is out, recorded. */
+/* bind.c: makes b ready for T. False when memory is out, recorded. */
 bool wk__plan_bind(wk_bound *b, const wk_program *p, int64_t T, wk_ctx *ctx, wk_plan_arena *arena);
 void wk__bound_free(wk_bound *b);
+int64_t wk__bound_nbytes(const wk_bound *b);
+
+/* run.c: the same from another T, if there is room. */
+bool wk__bound_move(wk_bound *b, int64_t T, const wk_plan_arena *arena);
 
 /* chain.c: the call of a step that is a chain, given as its words; and making one of its calls, which are bound. */
 void wk__chain_call(wk_any_function *function, const wk_word *chain);

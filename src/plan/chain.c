@@ -28,19 +28,13 @@ void wk__chain_call(wk_any_function *function, const wk_word *words) {
     }
 }
 
-static bool reserve(wk_growing *list, int64_t count, size_t nbytes) {
-    const bool fine = count == 0 || wk__growing_add(list, count, nbytes) != NULL;
-    list->count = 0;
-    return fine;
-}
-
 bool wk__chains_reserve(wk_bound *b, const wk_program *p) {
     int64_t links = 0;
     for (int64_t c = 0; c < p->chains.count; c++) links += WK_ITEMS(const wk_chain, p->chains)[c].count;
     enum { MOST_ADDRESSES = 3 };
-    return reserve(&b->chains, p->chains.count, sizeof(wk_bound_chain)) &&
-           reserve(&b->links, links, sizeof(wk_chain_link)) &&
-           reserve(&b->advances, MOST_ADDRESSES * links, sizeof(wk_advance));
+    return wk__growing_reserve(&b->chains, p->chains.count, sizeof(wk_bound_chain)) &&
+           wk__growing_reserve(&b->links, links, sizeof(wk_chain_link)) &&
+           wk__growing_reserve(&b->advances, MOST_ADDRESSES * links, sizeof(wk_advance));
 }
 
 /* Which addresses of a call move with the elements: not those of blocks, which are used anew. */

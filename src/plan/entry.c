@@ -120,6 +120,7 @@ static bool agrees(wk_plan *plan, const wk_plan_entry *entry, const wk_recording
 
 /* Numbers of trips that a program is made of, and those that it is tried on. */
 static const int64_t base_trips[] = {9, 12, 16};
+enum { MANY_CALLS = 10000 }; /* of loops in loops: a larger T would take long, and tell no more */
 static const int64_t small_trips[] = {1, 2, 3, 4, 5, 6, 7, 8}, large_trips[] = {30, 101};
 #define COUNT(array) ((int32_t)(sizeof(array) / sizeof *(array)))
 
@@ -131,17 +132,19 @@ static bool capture_single(wk_plan *plan, wk_plan_entry *entry, int64_t T) {
     return false;
 }
 
-/* Is the program right for T? False also where the step fails. */
-static bool is_right(wk_plan *plan, wk_plan_entry *entry, int64_t T) {
+/* Is the program right for T? False also where the step fails. *calls: how many it makes. */
+static bool is_right(wk_plan *plan, wk_plan_entry *entry, int64_t T, int64_t *calls) {
     wk_recording *r = record_trips(plan, entry, T, (int32_t)T);
     const bool right = r != NULL && wk__program_matches(&entry->program, T, r);
+    *calls = r != NULL ? r->calls.count : 0;
     recording_drop(r);
     return right;
 }
 
 /* A few trips may be too few for the loops of the program; then they get an entry of their own beside it. */
 static bool try_few(wk_plan *plan, wk_plan_entry *entry, int64_t T) {
-    if (is_right(plan, entry, T)) return true;
+    int64_t calls;
+    if (is_right(plan, entry, T, &calls)) return true;
     wk_plan_entry *other = wk_ok() ? entry_new(plan, &entry->others) : NULL;
     if (other == NULL) return false;
     if (capture_single(plan, other, T)) return true;
@@ -152,8 +155,9 @@ static bool try_few(wk_plan *plan, wk_plan_entry *entry, int64_t T) {
 }
 
 static bool try_program(wk_plan *plan, wk_plan_entry *entry) {
-    for (int32_t i = 0; i < COUNT(large_trips); i++)
-        if (!is_right(plan, entry, large_trips[i])) return false;
+    int64_t calls = 0;
+    for (int32_t i = 0; i < COUNT(large_trips) && calls < MANY_CALLS; i++)
+        if (!is_right(plan, entry, large_trips[i], &calls)) return false;
     for (int32_t i = 0; i < COUNT(small_trips); i++)
         if (!try_few(plan, entry, small_trips[i])) return false;
     set_arguments(plan, base_trips[0], entry->arguments);
@@ -181,7 +185,7 @@ void wk__entry_drop(wk_plan *plan, wk_plan_entry **at) {
     *at = entry->next;
     if (plan->last == entry) plan->last = NULL;
     while (entry->others != NULL) wk__entry_drop(plan, &entry->others);
-    for (int32_t i = 0; i < WK__BOUNDS; i++) wk__bound_free(&entry->bounds[i]);
+    wk__bound_free(&entry->bound);
     wk__program_free(&entry->program);
     free(entry->arguments);
     free(entry);
@@ -260,7 +264,7 @@ wk_plan_entry *wk__entry_for(wk_plan *plan) {
 }
 
 wk_bound *wk__entry_bound(wk_plan *plan, wk_plan_entry *entry, int64_t T) {
-    wk_bound *bound = &entry->bounds[T % WK__BOUNDS];
+    wk_bound *bound = &entry->bound;
     const bool ready = bound->moves == plan->arena.moves && bound->moves > 0 && bound->T == T;
     if (wk_unlikely(!ready) && !wk__plan_bind(bound, &entry->program, T, plan->ctx, &plan->arena)) return NULL;
     if (entry->program.hoisted > 0) wk__bound_constants(bound, &entry->program);
@@ -271,14 +275,7 @@ static int64_t list_nbytes(const wk_growing *g, size_t each) { return g->capacit
 
 int64_t wk__entry_nbytes(const wk_plan_entry *entry) {
     const wk_program *p = &entry->program;
-    int64_t nbytes = (int64_t)sizeof *entry + list_nbytes(&p->calls, sizeof(wk_recorded_call)) +
-                     list_nbytes(&p->formulas, sizeof(wk_formula)) + list_nbytes(&p->loops, sizeof(wk_plan_loop)) +
-                     list_nbytes(&p->families, sizeof(wk_plan_family));
-    for (int32_t i = 0; i < WK__BOUNDS; i++) {
-        const wk_bound *b = &entry->bounds[i];
-        nbytes += list_nbytes(&b->steps, sizeof(wk_bound_step)) + list_nbytes(&b->words, sizeof(wk_word)) +
-                  list_nbytes(&b->loops, sizeof(wk_bound_loop)) + list_nbytes(&b->bumps, sizeof(wk_bump)) +
-                  list_nbytes(&b->patches, sizeof(wk_patch)) + (int64_t)b->constant_nbytes;
-    }
-    return nbytes;
+    return (int64_t)sizeof *entry + list_nbytes(&p->calls, sizeof(wk_recorded_call)) +
+           list_nbytes(&p->formulas, sizeof(wk_formula)) + list_nbytes(&p->loops, sizeof(wk_plan_loop)) +
+           list_nbytes(&p->families, sizeof(wk_plan_family)) + wk__bound_nbytes(&entry->bound);
 }

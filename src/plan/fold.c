@@ -18,17 +18,28 @@ typedef struct folding {
 
 /* ----------------------------------------------------------------------------------------------------- formulas --- */
 
-/* values[i] = a + b T[i] in whole numbers, for all i. */
-static bool fit(const folding *f, const int64_t *values, wk_affine *fitted) {
-    *fitted = (wk_affine){values[0], 0};
-    if (f->count == 1) return true;
-    const int64_t rise = values[1] - values[0], run = f->T[1] - f->T[0];
-    if (rise % run != 0) return false;
-    fitted->b = rise / run;
-    fitted->a = values[0] - fitted->b * f->T[0];
-    for (int32_t i = 2; i < f->count; i++)
-        if (wk__affine_at(*fitted, f->T[i]) != values[i]) return false;
+static bool passes(const folding *f, wk_polynomial p, const int64_t *values) {
+    for (int32_t i = 0; i < f->count; i++)
+        if (wk__at(p, f->T[i]) != values[i]) return false;
     return true;
+}
+
+/* values[i] = a + b T[i] + c T[i]^2 in whole numbers, for all i, by Newton's divided differences. Three values always
+ * have such a polynomial, if not in whole numbers; whether it is the right one, other T tell (verify.c). */
+static bool fit(const folding *f, const int64_t *values, wk_polynomial *fitted) {
+    const int64_t *T = f->T;
+    *fitted = (wk_polynomial){values[0], 0, 0};
+    if (f->count == 1) return true;
+    const int64_t rise = values[1] - values[0], run = T[1] - T[0];
+    if (rise % run != 0) return false;
+    int64_t slope = rise / run, bend = 0;
+    if (f->count > 2) {
+        const int64_t later_rise = values[2] - values[1], later_run = T[2] - T[1];
+        if (later_rise % later_run != 0 || (later_rise / later_run - slope) % (T[2] - T[0]) != 0) return false;
+        bend = (later_rise / later_run - slope) / (T[2] - T[0]);
+    }
+    *fitted = (wk_polynomial){values[0] - slope * T[0] + bend * T[0] * T[1], slope - bend * (T[0] + T[1]), bend};
+    return passes(f, *fitted, values);
 }
 
 static double real_of(int64_t bits) {
@@ -65,7 +76,7 @@ static bool fit_multiple(const folding *f, const int64_t *bits, double divisor, 
 static bool fit_real(const folding *f, const int64_t *bits, wk_formula *formula) {
     bool same = true;
     for (int32_t i = 1; i < f->count; i++) same &= bits[i] == bits[0];
-    formula->value = (wk_affine){bits[0], 0};
+    formula->value = (wk_polynomial){bits[0], 0, 0};
     if (same) return true;
     const double first = real_of(bits[0]), candidates[] = {1, 2, -1, -2, first * (double)f->T[0]};
     for (size_t c = 0; c < sizeof candidates / sizeof *candidates; c++)
@@ -80,35 +91,55 @@ static const wk_found_loop *loop_of(const folding *f, int32_t i, int64_t l) {
     return &WK_ITEMS(const wk_found_loop, f->s[i].loops)[l];
 }
 
-/* Word w of call j of loop l in recording i, in trip u. */
-static const wk_plan_position *position(const folding *f, int32_t i, int64_t l, int64_t j, int64_t u, int32_t w) {
-    const wk_found_loop *loop = loop_of(f, i, l);
-    const wk_recorded_call *call = wk__call_at(f->r[i], loop->first + u * loop->period + j);
-    return &WK_ITEMS(const wk_plan_position, f->s[i].positions)[call->first_word + w];
+/* A call by the loops around it, the outermost first, and its place in a trip of the innermost. */
+typedef struct call_path {
+    int64_t loops[WK__DEPTH], at;
+    int32_t depth;
+} call_path;
+
+/* The number of the call in recording i, in the first trip of all loops. */
+static int64_t call_number(const folding *f, int32_t i, const call_path *path) {
+    return loop_of(f, i, path->loops[path->depth - 1])->first + path->at;
 }
 
-static bool fold_word(const folding *f, int64_t l, int64_t j, int32_t w, wk_formula *formula) {
-    int64_t value[MOST_RECORDINGS] = {0}, step[MOST_RECORDINGS] = {0}, member[MOST_RECORDINGS] = {0};
-    int64_t member_step = 0;
-    const wk_plan_position *base = position(f, 0, l, j, 0, w);
+static const wk_plan_position *position(const folding *f, int32_t i, int64_t call, int32_t w) {
+    return &WK_ITEMS(const wk_plan_position, f->s[i].positions)[wk__call_at(f->r[i], call)->first_word + w];
+}
+
+/* How far the second trip of the loop of depth d takes word w. */
+static bool fold_step(const folding *f, const call_path *path, int32_t d, int32_t w, wk_formula *formula) {
+    int64_t step[MOST_RECORDINGS] = {0}, member[MOST_RECORDINGS] = {0};
     for (int32_t i = 0; i < f->count; i++) {
-        const wk_plan_position *at = position(f, i, l, j, 0, w);
-        const wk_plan_position *next = loop_of(f, i, l)->trips > 1 ? position(f, i, l, j, 1, w) : at;
-        if (at->space != base->space || at->id != base->id) return false;
-        value[i] = at->value, step[i] = next->value - at->value;
-        member[i] = at->member;
-        if (i > 0 && next->member - at->member != member_step) return false;
-        member_step = next->member - at->member;
+        const wk_found_loop *loop = loop_of(f, i, path->loops[d]);
+        const int64_t call = call_number(f, i, path);
+        const wk_plan_position *at = position(f, i, call, w);
+        const wk_plan_position *next = loop->trips > 1 ? position(f, i, call + loop->period, w) : at;
+        step[i] = next->value - at->value;
+        member[i] = next->member - at->member;
     }
-    *formula = (wk_formula){.space = base->space, .id = base->id, .member_step = member_step};
-    if (base->space == WK__REAL) return fit_real(f, value, formula);
-    return fit(f, value, &formula->value) && fit(f, step, &formula->step) && fit(f, member, &formula->member);
+    return fit(f, step, &formula->step[d]) && fit(f, member, &formula->member_step[d]);
 }
 
-static bool fold_call(folding *f, int64_t l, int64_t j) {
-    const wk_recorded_call *base = wk__call_at(f->r[0], loop_of(f, 0, l)->first + j);
+static bool fold_word(const folding *f, const call_path *path, int32_t w, wk_formula *formula) {
+    int64_t value[MOST_RECORDINGS] = {0}, member[MOST_RECORDINGS] = {0};
+    const wk_plan_position *base = position(f, 0, call_number(f, 0, path), w);
+    *formula = (wk_formula){.space = base->space, .id = base->id};
+    for (int32_t i = 0; i < f->count; i++) {
+        const wk_plan_position *at = position(f, i, call_number(f, i, path), w);
+        if (at->space != base->space || at->id != base->id) return false;
+        value[i] = at->value;
+        member[i] = at->member;
+    }
+    if (base->space == WK__REAL) return fit_real(f, value, formula);
+    for (int32_t d = 0; d < path->depth; d++)
+        if (!fold_step(f, path, d, w, formula)) return false;
+    return fit(f, value, &formula->value) && fit(f, member, &formula->member);
+}
+
+static bool fold_call(folding *f, const call_path *path) {
+    const wk_recorded_call *base = wk__call_at(f->r[0], call_number(f, 0, path));
     for (int32_t i = 1; i < f->count; i++) {
-        const wk_recorded_call *other = wk__call_at(f->r[i], loop_of(f, i, l)->first + j);
+        const wk_recorded_call *other = wk__call_at(f->r[i], call_number(f, i, path));
         if (other->noted.function != base->noted.function || other->noted.signature != base->noted.signature ||
             other->row != base->row)
             return false;
@@ -119,50 +150,71 @@ static bool fold_call(folding *f, int64_t l, int64_t j) {
     *call = *base;
     call->first_word = f->p->formulas.count - base->word_count;
     for (int32_t w = 0; w < base->word_count; w++)
-        if (!fold_word(f, l, j, w, &formulas[w])) return false;
+        if (!fold_word(f, path, w, &formulas[w])) return false;
     return true;
 }
 
 /* -------------------------------------------------------------------------------------------------------- loops --- */
 
-/* The loop that the next calls belong to. Calls that are made once go on in one row. */
-static wk_plan_loop *next_loop(folding *f, wk_affine trips) {
+/* The loop that the next calls belong to; -1 when memory is out. Calls that are made once, in the body of one loop, go
+ * on in one row: `last` is the loop before it there, or -1. */
+static int64_t next_loop(folding *f, wk_polynomial trips, int32_t depth, int64_t last) {
     wk_growing *loops = &f->p->loops;
-    wk_plan_loop *last = loops->count > 0 ? &WK_ITEMS(wk_plan_loop, *loops)[loops->count - 1] : NULL;
-    const bool once = trips.a == 1 && trips.b == 0;
-    if (once && last != NULL && last->trips.a == 1 && last->trips.b == 0) return last;
+    const bool once = wk__is_number(trips, 1);
+    if (once && last >= 0 && wk__is_once(&WK_ITEMS(wk_plan_loop, *loops)[last])) return last;
     wk_plan_loop *loop = WK_PUSH(wk_plan_loop, *loops);
-    if (loop != NULL) *loop = (wk_plan_loop){(int32_t)f->p->calls.count, 0, trips};
-    return loop;
+    if (loop == NULL) return f->no_memory = true, -1;
+    *loop = (wk_plan_loop){(int32_t)f->p->calls.count, 0, trips, 0, depth};
+    return loops->count - 1;
 }
 
-static bool fold_loop(folding *f, int64_t l) {
+static bool fold_loops(folding *f, call_path *path, int64_t from, int64_t to);
+
+/* Loop l, which comes after `*last` in the body of the same loop. */
+static bool fold_loop(folding *f, call_path *path, int64_t l, int64_t *last) {
     const wk_found_loop *base = loop_of(f, 0, l);
     int64_t trips[MOST_RECORDINGS] = {0};
     for (int32_t i = 0; i < f->count; i++) {
-        trips[i] = loop_of(f, i, l)->trips;
-        if (loop_of(f, i, l)->period != base->period) return false;
+        const wk_found_loop *loop = loop_of(f, i, l);
+        trips[i] = loop->trips;
+        if (loop->inside != base->inside || (loop->inside == 0 && loop->period != base->period)) return false;
     }
-    wk_affine fitted;
+    wk_polynomial fitted;
     if (!fit(f, trips, &fitted)) return false;
-    wk_plan_loop *loop = next_loop(f, fitted);
-    if (loop == NULL) return f->no_memory = true, false;
-    loop->count += (int32_t)base->period;
-    for (int64_t j = 0; j < base->period; j++)
-        if (!fold_call(f, l, j)) return false;
+    const int64_t loop = next_loop(f, fitted, path->depth, *last);
+    if (loop < 0) return false;
+    *last = loop;
+    path->loops[path->depth++] = l;
+    bool fine = base->inside == 0 || fold_loops(f, path, l + 1, l + 1 + base->inside);
+    for (path->at = 0; fine && base->inside == 0 && path->at < base->period; path->at++) fine = fold_call(f, path);
+    path->depth--;
+    wk_plan_loop *folded = &WK_ITEMS(wk_plan_loop, f->p->loops)[loop];
+    folded->count = (int32_t)f->p->calls.count - folded->first;
+    folded->inside = (int32_t)(f->p->loops.count - loop - 1);
+    return fine;
+}
+
+static bool fold_loops(folding *f, call_path *path, int64_t from, int64_t to) {
+    int64_t last = -1;
+    for (int64_t l = from; l < to; l += 1 + loop_of(f, 0, l)->inside)
+        if (!fold_loop(f, path, l, &last)) return false;
     return true;
 }
 
 static bool fold_family(folding *f, int64_t k) {
     int64_t nbytes[MOST_RECORDINGS] = {0}, members[MOST_RECORDINGS] = {0};
+    int64_t each[WK__DEPTH][MOST_RECORDINGS] = {{0}};
     for (int32_t i = 0; i < f->count; i++) {
         const wk_found_family *family = &WK_ITEMS(const wk_found_family, f->s[i].families)[k];
         nbytes[i] = family->nbytes;
         members[i] = family->members;
+        for (int32_t d = 0; d < WK__DEPTH; d++) each[d][i] = family->each[d];
     }
     wk_plan_family *family = WK_PUSH(wk_plan_family, f->p->families);
     if (family == NULL) return f->no_memory = true, false;
     *family = (wk_plan_family){.from = INT32_MAX, .to = -1};
+    for (int32_t d = 0; d < WK__DEPTH; d++)
+        if (!fit(f, each[d], &family->each[d])) return false;
     return fit(f, nbytes, &family->nbytes) && fit(f, members, &family->members);
 }
 
@@ -190,8 +242,7 @@ static bool fold_all(folding *f) {
             return false;
     f->p->outputs = calloc((size_t)f->r[0]->out_count + 1, sizeof *f->p->outputs);
     if (f->p->outputs == NULL) return f->no_memory = true, false;
-    bool fine = true;
-    for (int64_t l = 0; fine && l < f->s[0].loops.count; l++) fine = fold_loop(f, l);
+    bool fine = fold_loops(f, &(call_path){.depth = 0}, 0, f->s[0].loops.count);
     for (int64_t k = 0; fine && k < f->s[0].families.count; k++) fine = fold_family(f, k);
     for (int32_t k = 0; fine && k < f->r[0]->out_count; k++) fine = fold_output(f, k);
     return fine;

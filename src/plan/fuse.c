@@ -38,7 +38,15 @@ static const wk_formula *formulas_of(const wk_program *p, int64_t c) {
     return WK_ITEMS(const wk_formula, p->formulas) + call_at(p, c)->first_word;
 }
 
-static bool is_number(const wk_formula *f) { return f->step.a == 0 && f->step.b == 0; }
+/* Is it the same number in each trip of all loops? */
+static bool is_number(const wk_formula *f) {
+    bool same = true;
+    for (int32_t d = 0; d < WK__DEPTH; d++) same &= wk__is_number(f->step[d], 0);
+    return same;
+}
+
+/* And for each T? */
+static bool is_fixed(const wk_formula *f) { return is_number(f) && f->value.b == 0 && f->value.c == 0; }
 
 /* Can it be a link? An output that is repeated gathers a sum, which must not be split. */
 static bool is_elementwise(const wk_program *p, int64_t c) {
@@ -50,16 +58,18 @@ static bool is_elementwise(const wk_program *p, int64_t c) {
     if (!is_among(letters, patterns, sizeof patterns / sizeof *patterns)) return false;
     if (is_among(call->noted.name, truths, sizeof truths / sizeof *truths)) return false;
     for (int32_t w = 1; letters[w] == 'w' || letters[w] == 'r'; w += 2)
-        if (f[w + 1].value.b != 0 || !is_number(&f[w + 1])) return false;
+        if (!is_fixed(&f[w + 1])) return false;
     return is_number(&f[0]) && f[2].value.a != 0;
 }
 
 /* --------------------------------------------------------------------------------------------------- dependence --- */
 
 static bool same_place(const wk_formula *a, const wk_formula *b) {
-    return a->space == b->space && a->id == b->id && a->value.a == b->value.a && a->value.b == b->value.b &&
-           a->step.a == b->step.a && a->step.b == b->step.b && a->member.a == b->member.a &&
-           a->member.b == b->member.b && a->member_step == b->member_step;
+    bool same =
+        a->space == b->space && a->id == b->id && wk__is_same(a->value, b->value) && wk__is_same(a->member, b->member);
+    for (int32_t d = 0; d < WK__DEPTH; d++)
+        same &= wk__is_same(a->step[d], b->step[d]) && wk__is_same(a->member_step[d], b->member_step[d]);
+    return same;
 }
 
 /* Memory that cannot be the same: other buffers, and outputs, which are new in each run. */
@@ -84,7 +94,7 @@ static bool in_step(const wk_program *p, int64_t c, int64_t d) {
 /* Can call c join the chain that began at `first`? */
 static bool joins(const wk_program *p, int64_t first, int64_t c) {
     const wk_formula *n = formulas_of(p, first), *m = formulas_of(p, c);
-    if (!is_elementwise(p, c) || n->value.a != m->value.a || n->value.b != m->value.b) return false;
+    if (!is_elementwise(p, c) || !wk__is_same(n->value, m->value)) return false;
     if (call_at(p, c)->noted.dtype != call_at(p, first)->noted.dtype) return false;
     for (int64_t d = first; d < c; d++)
         if (!in_step(p, d, c)) return false;
@@ -109,7 +119,7 @@ static void find_extents(wk_program *p) {
 
 /* A whole array, contiguous, from its beginning. */
 static bool is_plain(const wk_formula *address) {
-    return address->value.a == 0 && address->value.b == 0 && is_number(address) && address[1].value.a == 1;
+    return wk__is_number(address->value, 0) && is_number(address) && address[1].value.a == 1;
 }
 
 static bool plain_throughout(const wk_program *p, const wk_chain *chain, int32_t id) {
@@ -149,6 +159,7 @@ bool wk__program_fuse(wk_program *p) {
     for (int64_t k = 0; k < p->families.count; k++) WK_ITEMS(wk_plan_family, p->families)[k].block = -1;
     for (int64_t l = 0; l < p->loops.count; l++) {
         wk_plan_loop *loop = &WK_ITEMS(wk_plan_loop, p->loops)[l];
+        if (loop->inside > 0) continue;
         for (int32_t c = loop->first, next; c < loop->first + loop->count; c = next) {
             next = c + 1;
             if (!is_elementwise(p, c)) continue;

@@ -16,6 +16,13 @@ void *wk__growing_add(wk_growing *g, int64_t more, size_t nbytes) {
     return room;
 }
 
+bool wk__growing_reserve(wk_growing *g, int64_t count, size_t nbytes) {
+    const int64_t before = g->count;
+    const bool fine = g->count + count <= g->capacity || wk__growing_add(g, count, nbytes) != NULL;
+    g->count = before;
+    return fine;
+}
+
 void wk__growing_free(wk_growing *g) {
     free(g->items);
     *g = (wk_growing){0};

@@ -13,6 +13,9 @@ typedef struct wk_growing {
 
 /* Room for `more` further items of nbytes each; where it begins, or NULL when memory is out. */
 void *wk__growing_add(wk_growing *g, int64_t more, size_t nbytes);
+/* Room for so many items, so that none of them moves as they are added. */
+bool wk__growing_reserve(wk_growing *g, int64_t count, size_t nbytes);
+
 void wk__growing_free(wk_growing *g);
 
 /* The items of a growing array, as an array of their type. */

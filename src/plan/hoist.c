@@ -34,7 +34,7 @@ static bool is_constant_word(const wk_program *p, char letter, const wk_formula 
 }
 
 static bool is_constant(const wk_program *p, const wk_plan_loop *loop, const wk_recorded_call *call) {
-    bool constant = loop->trips.a == 1 && loop->trips.b == 0 && !call->noted.may_fail;
+    bool constant = wk__is_once(loop) && !call->noted.may_fail;
     for (int32_t w = 0; constant && w < call->word_count; w++)
         constant = is_constant_word(p, call->noted.signature->letters[w], &formulas_of(p, call)[w]);
     return constant;
@@ -54,7 +54,7 @@ static bool spoil(const wk_program *p, const wk_recorded_call *call) {
 
 static bool spoil_all(wk_program *p) {
     bool news = false;
-    for (int64_t l = 0; l < p->loops.count; l++) {
+    for (int64_t l = 0; l < p->loops.count; l += 1 + WK_ITEMS(const wk_plan_loop, p->loops)[l].inside) {
         const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
         for (int32_t c = loop->first; c < loop->first + loop->count; c++) {
             wk_recorded_call *call = &WK_ITEMS(wk_recorded_call, p->calls)[c];
@@ -76,7 +76,7 @@ void wk__program_hoist(wk_program *p, const wk_recording *r) {
     const bool fixed = !r->calls_hosts && !writes_outside(p) && !reads_wrapped(r);
     for (int64_t k = 0; k < p->families.count; k++) {
         wk_plan_family *family = &WK_ITEMS(wk_plan_family, p->families)[k];
-        family->constant = fixed && family->members.a == 1 && family->members.b == 0;
+        family->constant = fixed && wk__is_number(family->members, 1);
     }
     while (fixed && spoil_all(p)) {
     }

@@ -6,29 +6,48 @@
  *     C                +-------+
  *
  * Larger families choose first, so that small ones fill what is left over. What a loop or a chain touches is alive
- * through all of it. A buffer that lives within one trip of one loop is the same in every trip. */
+ * through all of it. */
 #include <stdlib.h>
 
 #include "plan/program.h"
 
 static wk_plan_family *family_at(const wk_program *p, int64_t k) { return &WK_ITEMS(wk_plan_family, p->families)[k]; }
 
-/* Calls visit(call, words) for each call, with the first and last call that it is bound to: those of its loop. */
-typedef void visit_word(wk_program *p, const wk_plan_loop *loop, int64_t call, wk_formula *formula);
-static void for_words(wk_program *p, visit_word *visit) {
-    for (int64_t l = 0; l < p->loops.count; l++) {
-        const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
-        for (int64_t c = loop->first; c < loop->first + loop->count; c++) {
-            const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
-            for (int32_t w = 0; w < call->word_count; w++) {
-                wk_formula *formula = &WK_ITEMS(wk_formula, p->formulas)[call->first_word + w];
-                if (formula->space == WK__LOCAL) visit(p, loop, c, formula);
-            }
-        }
+static wk_plan_loop *loop_at(const wk_program *p, int64_t l) { return &WK_ITEMS(wk_plan_loop, p->loops)[l]; }
+
+/* A place in a buffer: its call, and the loops around that, the outermost first; -1 for what is no loop. */
+typedef struct met {
+    int64_t call;
+    int32_t loops[WK__DEPTH];
+    wk_formula *formula;
+} met;
+
+/* Visits them all. Calls that are made once are in no loop. */
+typedef void visit_word(wk_program *p, const met *m);
+static void visit_call(wk_program *p, met *m, visit_word *visit) {
+    const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[m->call];
+    for (int32_t w = 0; w < call->word_count; w++) {
+        m->formula = &WK_ITEMS(wk_formula, p->formulas)[call->first_word + w];
+        if (m->formula->space == WK__LOCAL) visit(p, m);
     }
 }
 
-static bool repeats(const wk_plan_loop *loop) { return loop->trips.a != 1 || loop->trips.b != 0; }
+static void visit_loops(wk_program *p, int64_t from, int64_t to, met *m, visit_word *visit) {
+    for (int64_t l = from; l < to; l += 1 + loop_at(p, l)->inside) {
+        const wk_plan_loop *loop = loop_at(p, l);
+        m->loops[loop->depth] = wk__is_once(loop) ? -1 : (int32_t)l;
+        visit_loops(p, l + 1, l + 1 + loop->inside, m, visit);
+        for (m->call = loop->first; loop->inside == 0 && m->call < loop->first + loop->count; m->call++)
+            visit_call(p, m, visit);
+        m->loops[loop->depth] = -1;
+    }
+}
+
+static void for_words(wk_program *p, visit_word *visit) {
+    met m = {.loops = {-1, -1, -1}};
+    _Static_assert(WK__DEPTH == 3, "one for each");
+    visit_loops(p, 0, p->loops.count, &m, visit);
+}
 
 const wk_chain *wk__chain_of(const wk_program *p, int64_t call) {
     const wk_chain *chains = WK_ITEMS(const wk_chain, p->chains);
@@ -43,36 +62,63 @@ const wk_chain *wk__chain_of(const wk_program *p, int64_t call) {
     return low > 0 && call < chains[low - 1].first + chains[low - 1].count ? &chains[low - 1] : NULL;
 }
 
-static void widen(wk_program *p, const wk_plan_loop *loop, int64_t call, wk_formula *formula) {
-    wk_plan_family *family = family_at(p, formula->id);
-    const wk_chain *chain = wk__chain_of(p, call);
-    int32_t from = chain != NULL ? chain->first : (int32_t)call;
-    int32_t to = chain != NULL ? chain->first + chain->count - 1 : (int32_t)call;
-    if (repeats(loop)) from = loop->first, to = loop->first + loop->count - 1;
+static void widen(wk_program *p, const met *m) {
+    wk_plan_family *family = family_at(p, m->formula->id);
+    const wk_chain *chain = wk__chain_of(p, m->call);
+    const wk_plan_loop *loop = m->loops[0] >= 0 ? loop_at(p, m->loops[0]) : NULL;
+    int32_t from = chain != NULL ? chain->first : (int32_t)m->call;
+    int32_t to = chain != NULL ? chain->first + chain->count - 1 : (int32_t)m->call;
+    if (loop != NULL) from = loop->first, to = loop->first + loop->count - 1;
     if (from < family->from) family->from = from;
     if (to > family->to) family->to = to;
 }
 
-/* slot: -1 as long as the family is only met in its own trip. */
-static void find_strangers(wk_program *p, const wk_plan_loop *loop, int64_t call, wk_formula *formula) {
-    wk_plan_family *family = family_at(p, formula->id);
-    const bool within = family->from == loop->first && family->to == loop->first + loop->count - 1;
-    const bool own = formula->member.a == 0 && formula->member.b == 0 && formula->member_step == 1;
-    (void)call;
-    if (!within || !own) family->slot = 0;
+/* The least and the largest member that is met in one trip of the loop of depth d, seen from its first member. */
+static bool stays_within(const wk_program *p, const met *m, int32_t d, int64_t each) {
+    int64_t least = wk__at(m->formula->member, p->base_T), most = least;
+    for (int32_t e = d + 1; e < WK__DEPTH && m->loops[e] >= 0; e++) {
+        const int64_t trips = wk__at(loop_at(p, m->loops[e])->trips, p->base_T);
+        const int64_t reach = (trips - 1) * wk__at(m->formula->member_step[e], p->base_T);
+        *(reach < 0 ? &least : &most) += reach;
+    }
+    return least >= 0 && most < each;
 }
 
-static void make_one(wk_program *p, const wk_plan_loop *loop, int64_t call, wk_formula *formula) {
-    (void)loop, (void)call;
-    if (family_at(p, formula->id)->slot == -1) formula->member_step = 0;
+/* home: -1 where a trip of that depth meets what another made. */
+static void find_home(wk_program *p, const met *m) {
+    wk_plan_family *family = family_at(p, m->formula->id);
+    bool is_first = family->slot == -1;
+    family->slot = 0;
+    for (int32_t d = 0; d < WK__DEPTH; d++) {
+        const bool own = m->loops[d] >= 0 && wk__is_same(m->formula->member_step[d], family->each[d]) &&
+                         stays_within(p, m, d, wk__at(family->each[d], p->base_T));
+        if (is_first && own) family->home[d] = m->loops[d];
+        if (!own || family->home[d] != m->loops[d]) family->home[d] = -1;
+    }
 }
 
+static bool is_shared(const wk_plan_family *family, int32_t d) {
+    return family->home[d] >= 0 && (d == 0 || is_shared(family, d - 1));
+}
+
+static void make_one(wk_program *p, const met *m) {
+    for (int32_t d = 0; d < WK__DEPTH && is_shared(family_at(p, m->formula->id), d); d++)
+        m->formula->member_step[d] = (wk_polynomial){0, 0, 0};
+}
+
+/* A buffer that lives within one trip of a loop, and of those around it, is the same in every trip. */
 static void share_trips(wk_program *p) {
-    for (int64_t k = 0; k < p->families.count; k++) family_at(p, k)->slot = -1;
-    for_words(p, find_strangers);
+    for (int64_t k = 0; k < p->families.count; k++) {
+        wk_plan_family *family = family_at(p, k);
+        family->slot = -1;
+        for (int32_t d = 0; d < WK__DEPTH; d++) family->home[d] = -1;
+    }
+    for_words(p, find_home);
     for_words(p, make_one);
-    for (int64_t k = 0; k < p->families.count; k++)
-        if (family_at(p, k)->slot == -1) family_at(p, k)->members = (wk_affine){1, 0};
+    for (int64_t k = 0; k < p->families.count; k++) {
+        wk_plan_family *family = family_at(p, k);
+        for (int32_t d = 0; d < WK__DEPTH && is_shared(family, d); d++) family->members = family->each[d];
+    }
 }
 
 typedef struct by_size {
@@ -104,7 +150,7 @@ bool wk__program_place(wk_program *p) {
     int64_t placed = 0;
     for (int64_t k = 0; k < count; k++) {
         const wk_plan_family *family = family_at(p, k);
-        const int64_t nbytes = wk__affine_at(family->nbytes, p->base_T) * wk__affine_at(family->members, p->base_T);
+        const int64_t nbytes = wk__at(family->nbytes, p->base_T) * wk__at(family->members, p->base_T);
         if (family->block < 0 && !family->constant) order[placed++] = (by_size){nbytes, k};
     }
     qsort(order, (size_t)placed, sizeof *order, larger_first);

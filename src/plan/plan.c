@@ -123,7 +123,7 @@ static bool take_arguments(wk_plan *plan, wk_tensor *const *inputs) {
 static bool make_outputs(wk_plan *plan, const wk_program *p) {
     for (int32_t k = 0; k < plan->step.out_count; k++) {
         int64_t dims[WK_MAX_DIMS];
-        for (int32_t d = 0; d < p->outputs[k].ndim; d++) dims[d] = wk__affine_at(p->outputs[k].dims[d], plan->T);
+        for (int32_t d = 0; d < p->outputs[k].ndim; d++) dims[d] = wk__at(p->outputs[k].dims[d], plan->T);
         plan->made[k] = wk__tensor_make(plan->ctx, p->outputs[k].dtype, p->outputs[k].ndim, dims);
         if (plan->made[k] == NULL) return wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), false;
     }

@@ -4,8 +4,6 @@
 
 #include "plan/bound.h"
 
-enum { WK__BOUNDS = 16 }; /* numbers of trips that stay bound at once */
-
 /* What was recorded for some shapes: for these, or (`folded`) for every number of trips but a few. */
 typedef struct wk_plan_entry {
     struct wk_plan_entry *next; /* the one used before it */
@@ -15,7 +13,7 @@ typedef struct wk_plan_entry {
     struct wk_plan_entry *others; /* folded: for numbers of trips that are not as all others */
     int32_t checks_left;
     uint32_t modes; /* wk_ctx's, when the step was last recorded: training or evaluation, frozen or not, is in it */
-    wk_bound bounds[WK__BOUNDS];
+    wk_bound bound;
 } wk_plan_entry;
 
 struct wk_plan {

@@ -1,52 +1,63 @@
 /* program.h -- what becomes of recordings: a list of calls whose arguments are formulas in the trip count.
  *
  * NOTE [Folding]. Recordings of one step at several numbers of trips T are lists of several lengths. What repeats in
- * them with arguments that differ evenly is a loop. When the lists have the same loops, and everything in them is
- * affine in T (trips, places, counts, strides), one list with formulas serves every T:
+ * them with arguments that differ evenly is a loop, and so is what repeats in its body. When the lists have the same
+ * loops, and everything in them (trips, places, counts, strides) is a polynomial in T of degree 2 at most, one list
+ * with formulas serves every T:
  *
- *     T = 3:  A B0 B1 B2 C      T = 4:  A B0 B1 B2 B3 C         program:  A, T times B with its places moving on, C
+ *     T = 3:  A B0 B1 B2 C      T = 4:  A B0 B1 B2 B3 C        program:  A, T times B with its places moving on, C
  *
- * Buffers that a loop makes anew in each trip are a family of T members. Without trips a program is the list itself:
- * every loop has one trip, every family one member. */
+ * Buffers that a loop makes anew in each trip are a family of T members, T times T where it is a loop in a loop.
+ * Without trips a program is the list itself: every loop has one trip, every family one member. */
 #ifndef WK_PLAN_PROGRAM_H
 #define WK_PLAN_PROGRAM_H
 
 #include "plan/recording.h"
 
-/* a + b T */
-typedef struct wk_affine {
-    int64_t a, b;
-} wk_affine;
+/* a + b T + c T^2 */
+typedef struct wk_polynomial {
+    int64_t a, b, c;
+} wk_polynomial;
 
-static inline int64_t wk__affine_at(wk_affine f, int64_t T) { return f.a + f.b * T; }
+static inline int64_t wk__at(wk_polynomial f, int64_t T) { return f.a + (f.b + f.c * T) * T; }
+static inline bool wk__is_number(wk_polynomial f, int64_t number) { return f.a == number && f.b == 0 && f.c == 0; }
+static inline bool wk__is_same(wk_polynomial f, wk_polynomial g) { return f.a == g.a && f.b == g.b && f.c == g.c; }
 
-/* An argument: in trip u of its loop, value(T) + u step(T) in its space; of a family, in member(T) + u member_step. A
- * real is the bits of value, or, with a numerator, numerator / value(T), or, with a divisor, value(T) / divisor. */
+enum { WK__DEPTH = 3 }; /* of loops in loops */
+
+/* An argument: in its space at value(T), and so much further on in each trip of the loops around it, the outermost
+ * first; of a family, in a member that is found in the same way. A real is the bits of value, or, with a numerator,
+ * numerator / value(T), or, with a divisor, value(T) / divisor. */
 typedef struct wk_formula {
     int32_t space, id; /* LOCAL: the family */
-    wk_affine value, step, member;
-    int64_t member_step;
+    wk_polynomial value, step[WK__DEPTH], member, member_step[WK__DEPTH];
     double numerator, divisor;
 } wk_formula;
 
 /* The bits of a real. */
 static inline int64_t wk__real_at(const wk_formula *f, int64_t T) {
     wk_word word = {.i = f->value.a};
-    if (f->numerator != 0) word.f = f->numerator / (double)wk__affine_at(f->value, T);
-    if (f->divisor != 0) word.f = (double)wk__affine_at(f->value, T) / f->divisor;
+    if (f->numerator != 0) word.f = f->numerator / (double)wk__at(f->value, T);
+    if (f->divisor != 0) word.f = (double)wk__at(f->value, T) / f->divisor;
     return word.i;
 }
 
-/* Calls [first, first + count) in a row, so many times over. */
+/* Calls [first, first + count) so many times over: in a row, or, where the next loops in the list are `inside` it, by
+ * them. */
 typedef struct wk_plan_loop {
     int32_t first, count;
-    wk_affine trips;
+    wk_polynomial trips;
+    int32_t inside, depth;
 } wk_plan_loop;
+
+static inline bool wk__is_once(const wk_plan_loop *loop) { return wk__is_number(loop->trips, 1); }
 
 /* Buffers of one size that are alive in the same calls. */
 typedef struct wk_plan_family {
-    wk_affine nbytes, members;
-    int32_t from, to; /* calls */
+    wk_polynomial nbytes, members;
+    wk_polynomial each[WK__DEPTH]; /* members that a trip of the loop of this depth makes */
+    int32_t home[WK__DEPTH];       /* the loops that all its calls are in, or -1 */
+    int32_t from, to;              /* calls */
     bool constant;    /* computed before the runs, and kept */
     int32_t slot;     /* families that are never alive at once share one */
     int32_t block;    /* a temporary of a chain: its block; else -1 */
@@ -62,7 +73,7 @@ typedef struct wk_chain {
 typedef struct wk_output_shape {
     wk_dtype dtype;
     int32_t ndim;
-    wk_affine dims[WK_MAX_DIMS];
+    wk_polynomial dims[WK_MAX_DIMS];
 } wk_output_shape;
 
 typedef struct wk_program {
@@ -92,16 +103,17 @@ typedef struct wk_plan_position {
 
 typedef struct wk_found_loop {
     int64_t first, period, trips;
+    int64_t inside; /* how many of the next loops are those of its first trip */
 } wk_found_loop;
 
 typedef struct wk_plan_structure {
-    wk_growing loops;     /* wk_found_loop: one after another they cover the calls */
+    wk_growing loops;     /* wk_found_loop: but for those inside others, they cover the calls one after another */
     wk_growing positions; /* wk_plan_position of each word, with families */
     wk_growing families;  /* wk_found_family */
 } wk_plan_structure;
 
 typedef struct wk_found_family {
-    int64_t nbytes, members;
+    int64_t nbytes, members, each[WK__DEPTH];
 } wk_found_family;
 
 /* find_loops: else everything is one trip. False when memory is out. */

@@ -2,7 +2,8 @@
  *
  * Loops are looked for twice. The first time a buffer is just its number, which goes up evenly from trip to trip. Those
  * that a loop found so meets first are families; the second time a buffer is a member of one. That splits loops where
- * they pass from one family to another. */
+ * they pass from one family to another. What repeats in a loop's first trip is a loop inside it: the other trips, being
+ * even, have the same. */
 #include <string.h>
 
 #include "plan/program.h"
@@ -35,10 +36,10 @@ static bool same_step(const wk_plan_structure *s, const wk_recording *r, int64_t
     return true;
 }
 
-/* How often the p calls from i are repeated evenly. */
-static int64_t repeats(const wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t p) {
+/* How often the p calls from i are repeated evenly before `end`. */
+static int64_t repeats(const wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t p, int64_t end) {
     int64_t trips = 1;
-    while (i + (trips + 1) * p <= r->calls.count) {
+    while (i + (trips + 1) * p <= end) {
         for (int64_t j = 0; j < p; j++)
             if (!same_step(s, r, i + j, p, trips - 1)) return trips;
         trips++;
@@ -46,22 +47,52 @@ static int64_t repeats(const wk_plan_structure *s, const wk_recording *r, int64_
     return trips;
 }
 
-static wk_found_loop loop_at(const wk_plan_structure *s, const wk_recording *r, int64_t i) {
-    wk_found_loop best = {i, 1, 1};
-    for (int64_t p = 1; i + FEWEST_TRIPS * p <= r->calls.count; p++) {
-        const int64_t trips = repeats(s, r, i, p);
-        if (trips >= FEWEST_TRIPS && trips * p > best.trips * best.period) best = (wk_found_loop){i, p, trips};
+static wk_found_loop loop_at(const wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t end) {
+    wk_found_loop best = {i, 1, 1, 0};
+    for (int64_t p = 1; i + FEWEST_TRIPS * p <= end; p++) {
+        const int64_t trips = repeats(s, r, i, p, end);
+        if (trips >= FEWEST_TRIPS && trips * p > best.trips * best.period) best = (wk_found_loop){i, p, trips, 0};
     }
     return best;
 }
 
-static bool find_loops(wk_plan_structure *s, const wk_recording *r, bool repeating) {
-    s->loops.count = 0;
-    for (int64_t i = 0; i < r->calls.count;) {
+static wk_found_loop *loop_number(const wk_plan_structure *s, int64_t l) {
+    return &WK_ITEMS(wk_found_loop, s->loops)[l];
+}
+
+static bool find_loops(wk_plan_structure *s, const wk_recording *r, int64_t first, int64_t end, int32_t depth);
+
+/* Loops in the body of the last loop; where there is none, the body is a row of calls. */
+static bool find_inside(wk_plan_structure *s, const wk_recording *r, int32_t depth) {
+    const int64_t at = s->loops.count - 1;
+    const wk_found_loop loop = *loop_number(s, at);
+    if (loop.trips == 1 || depth + 1 == WK__DEPTH) return true;
+    if (!find_loops(s, r, loop.first, loop.first + loop.period, depth + 1)) return false;
+    int64_t l = at + 1;
+    while (l < s->loops.count && loop_number(s, l)->trips == 1) l++;
+    if (l == s->loops.count) s->loops.count = at + 1;
+    loop_number(s, at)->inside = s->loops.count - at - 1;
+    return true;
+}
+
+/* The loops of calls [first, end). */
+static bool find_loops(wk_plan_structure *s, const wk_recording *r, int64_t first, int64_t end, int32_t depth) {
+    for (int64_t i = first; i < end;) {
         wk_found_loop *loop = WK_PUSH(wk_found_loop, s->loops);
         if (loop == NULL) return false;
-        *loop = repeating ? loop_at(s, r, i) : (wk_found_loop){i, 1, 1};
+        *loop = loop_at(s, r, i, end);
         i += loop->period * loop->trips;
+        if (!find_inside(s, r, depth)) return false;
+    }
+    return true;
+}
+
+/* Every call for itself. */
+static bool find_no_loops(wk_plan_structure *s, const wk_recording *r) {
+    for (int64_t i = 0; i < r->calls.count; i++) {
+        wk_found_loop *loop = WK_PUSH(wk_found_loop, s->loops);
+        if (loop == NULL) return false;
+        *loop = (wk_found_loop){i, 1, 1, 0};
     }
     return true;
 }
@@ -105,31 +136,64 @@ static bool even_sizes(const wk_recording *r, int64_t begin, int64_t end, int64_
     return true;
 }
 
-/* The buffers [begin, end) that a loop meets first: as many families as a trip has, or, where trips differ
- * in them, one for each buffer. */
-static bool make_families(wk_plan_structure *s, const wk_recording *r, int64_t trips, int64_t begin, int64_t end,
-                          membership *of) {
-    const bool even = (end - begin) % trips == 0 && even_sizes(r, begin, end, (end - begin) / trips);
-    const int64_t each = even ? (end - begin) / trips : end - begin;
-    const int64_t members = each == end - begin ? 1 : trips;
-    for (int64_t j = 0; j < each; j++) {
+/* A family for each of these buffers. */
+static bool make_families(wk_plan_structure *s, const wk_recording *r, int64_t begin, int64_t end, membership *of) {
+    for (int64_t i = begin; i < end; i++) {
         wk_found_family *family = WK_PUSH(wk_found_family, s->families);
         if (family == NULL) return false;
-        *family = (wk_found_family){WK_ITEMS(const int64_t, r->sizes)[begin + j], members};
-        for (int64_t u = 0; u < members; u++)
-            of[begin + u * each + j] = (membership){(int32_t)(s->families.count - 1), u};
+        *family = (wk_found_family){.nbytes = WK_ITEMS(const int64_t, r->sizes)[i], .members = 1};
+        of[i] = (membership){(int32_t)(s->families.count - 1), 0};
+    }
+    return true;
+}
+
+static bool name_buffers(wk_plan_structure *s, const wk_recording *r, int64_t from, int64_t to, int64_t *known,
+                         int32_t depth, membership *of);
+
+/* The families of the first trip have as many members in each of the others. */
+static void multiply(wk_plan_structure *s, int64_t first_family, int64_t begin, int64_t each, int64_t trips,
+                     int32_t depth, membership *of) {
+    wk_found_family *families = WK_ITEMS(wk_found_family, s->families);
+    for (int64_t i = begin; i < begin + each; i++)
+        for (int64_t u = 1; u < trips; u++)
+            of[i + u * each] = (membership){of[i].family, of[i].member + u * families[of[i].family].members};
+    for (int64_t k = first_family; k < s->families.count; k++) {
+        families[k].each[depth] = families[k].members;
+        families[k].members *= trips;
+    }
+}
+
+/* The buffers [begin, end) that loop l meets first: as many families as a trip has, or, where trips differ in them, one
+ * for each buffer. */
+static bool name_buffers_of(wk_plan_structure *s, const wk_recording *r, int64_t l, int64_t begin, int64_t end,
+                            int32_t depth, membership *of) {
+    const wk_found_loop loop = *loop_number(s, l);
+    const int64_t first_family = s->families.count, each = (end - begin) / loop.trips;
+    if (each * loop.trips != end - begin || !even_sizes(r, begin, end, each))
+        return make_families(s, r, begin, end, of);
+    int64_t known = begin;
+    const bool fine = loop.inside > 0 ? name_buffers(s, r, l + 1, l + 1 + loop.inside, &known, depth + 1, of) &&
+                                            make_families(s, r, known, begin + each, of)
+                                      : make_families(s, r, begin, begin + each, of);
+    if (fine) multiply(s, first_family, begin, each, loop.trips, depth, of);
+    return fine;
+}
+
+/* The buffers, from `known`, that the loops [from, to) meet first, loops inside others in the first trip of these. */
+static bool name_buffers(wk_plan_structure *s, const wk_recording *r, int64_t from, int64_t to, int64_t *known,
+                         int32_t depth, membership *of) {
+    for (int64_t l = from; l < to; l += 1 + loop_number(s, l)->inside) {
+        const wk_found_loop *loop = loop_number(s, l);
+        const int64_t end = largest_number(s, r, loop->first, loop->period * loop->trips, *known - 1) + 1;
+        if (!name_buffers_of(s, r, l, *known, end, depth, of)) return false;
+        *known = end;
     }
     return true;
 }
 
 static bool find_families(wk_plan_structure *s, const wk_recording *r, membership *of) {
     int64_t known = 0;
-    for (int64_t l = 0; l < s->loops.count; l++) {
-        const wk_found_loop *loop = &WK_ITEMS(const wk_found_loop, s->loops)[l];
-        const int64_t end = largest_number(s, r, loop->first, loop->period * loop->trips, known - 1) + 1;
-        if (!make_families(s, r, loop->trips, known, end, of)) return false;
-        known = end;
-    }
+    if (!name_buffers(s, r, 0, s->loops.count, &known, 0, of)) return false;
     for (int64_t w = 0; w < s->positions.count; w++) {
         wk_plan_position *position = &WK_ITEMS(wk_plan_position, s->positions)[w];
         if (position->space != WK__LOCAL) continue;
@@ -143,8 +207,12 @@ bool wk__find_structure(wk_plan_structure *s, const wk_recording *r, bool repeat
     *s = (wk_plan_structure){0};
     wk_growing of = {0};
     bool fine = wk__growing_add(&of, r->sizes.count + 1, sizeof(membership)) != NULL && take_numbers(s, r) &&
-                find_loops(s, r, repeating) && find_families(s, r, of.items);
-    if (fine && repeating) fine = find_loops(s, r, true);
+                (repeating ? find_loops(s, r, 0, r->calls.count, 0) : find_no_loops(s, r)) &&
+                find_families(s, r, of.items);
+    if (fine && repeating) {
+        s->loops.count = 0;
+        fine = find_loops(s, r, 0, r->calls.count, 0);
+    }
     wk__growing_free(&of);
     return fine;
 }

@@ -24,24 +24,37 @@ static void put(text *t, const char *format, ...) {
     t->length += n > 0 ? (size_t)n : 0;
 }
 
-/* "3", "T", "2T+1" */
-static void put_affine(text *t, wk_affine f) {
-    if (f.b == 0)
-        put(t, "%" PRId64, f.a);
-    else if (f.b == 1)
-        put(t, "T");
-    else
-        put(t, "%" PRId64 "T", f.b);
-    if (f.b != 0 && f.a != 0) put(t, "%+" PRId64, f.a);
+static void put_term(text *t, int64_t factor, const char *power, const char *sign) {
+    if (factor == 0) return;
+    put(t, "%s", factor > 0 ? sign : "-");
+    const int64_t times = factor > 0 ? factor : -factor;
+    if (times != 1 || *power == '\0') put(t, "%" PRId64, times);
+    put(t, "%s", power);
 }
 
-/* A formula in T, and what each trip u adds. */
-static void put_moving(text *t, wk_affine at, wk_affine step) {
-    if (at.a != 0 || at.b != 0 || (step.a == 0 && step.b == 0)) put_affine(t, at);
-    if (step.a == 0 && step.b == 0) return;
-    put(t, "+u*(");
-    put_affine(t, step);
-    put(t, ")");
+/* "3", "T", "2T+1", "T^2-T" */
+static void put_polynomial(text *t, wk_polynomial f) {
+    put_term(t, f.c, "T^2", "");
+    put_term(t, f.b, "T", f.c != 0 ? "+" : "");
+    put_term(t, f.a, "", f.c != 0 || f.b != 0 ? "+" : "");
+    if (wk__is_number(f, 0)) put(t, "0");
+}
+
+static bool moves(const wk_polynomial *step) {
+    bool any = false;
+    for (int32_t d = 0; d < WK__DEPTH; d++) any |= !wk__is_number(step[d], 0);
+    return any;
+}
+
+/* A formula in T, and what each trip adds: u of the outermost loop, v and w of those inside it. */
+static void put_moving(text *t, wk_polynomial at, const wk_polynomial *step) {
+    if (!wk__is_number(at, 0) || !moves(step)) put_polynomial(t, at);
+    for (int32_t d = 0; d < WK__DEPTH; d++) {
+        if (wk__is_number(step[d], 0)) continue;
+        put(t, "+%c*(", "uvw"[d]);
+        put_polynomial(t, step[d]);
+        put(t, ")");
+    }
 }
 
 static void put_real(text *t, const wk_formula *f) {
@@ -53,7 +66,7 @@ static void put_real(text *t, const wk_formula *f) {
         return;
     }
     put(t, "(");
-    put_affine(t, f->value);
+    put_polynomial(t, f->value);
     put(t, ")");
     if (f->divisor != 0 && f->divisor != 1) put(t, "/%g", f->divisor);
 }
@@ -66,20 +79,20 @@ static void put_place(text *t, const wk_formula *f) {
         put(t, "scratch");
     if (f->space == WK__ABSOLUTE || f->space == WK__SCRATCH) return;
     put(t, "%s%" PRId32, names[f->space], f->id);
-    if (f->member.a != 0 || f->member.b != 0 || f->member_step != 0) {
+    if (!wk__is_number(f->member, 0) || moves(f->member_step)) {
         put(t, "[");
-        put_moving(t, f->member, (wk_affine){f->member_step, 0});
+        put_moving(t, f->member, f->member_step);
         put(t, "]");
     }
-    if (f->value.a == 0 && f->value.b == 0 && f->step.a == 0 && f->step.b == 0) return;
+    if (wk__is_number(f->value, 0) && !moves(f->step)) return;
     put(t, ":");
     put_moving(t, f->value, f->step);
 }
 
-static void put_call(text *t, const wk_program *p, int64_t c, const char *indent) {
+static void put_call(text *t, const wk_program *p, int64_t c, int32_t indent) {
     const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
     const wk_chain *chain = wk__chain_of(p, c);
-    put(t, "%s%s%s%s/%s", indent,
+    put(t, "%*s%s%s%s/%s", (int)indent, "",
         call->hoisted   ? "once: "
         : chain != NULL ? (c == chain->first ? "/ " : "| ")
                         : "  ",
@@ -97,21 +110,24 @@ static void put_call(text *t, const wk_program *p, int64_t c, const char *indent
     put(t, "\n");
 }
 
-static void put_program(text *t, const wk_program *p) {
-    for (int64_t l = 0; l < p->loops.count; l++) {
+static void put_loops(text *t, const wk_program *p, int64_t from, int64_t to, int32_t indent) {
+    for (int64_t l = from; l < to; l += 1 + WK_ITEMS(const wk_plan_loop, p->loops)[l].inside) {
         const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
-        const bool once = loop->trips.a == 1 && loop->trips.b == 0;
-        if (!once) {
-            put_affine(t, loop->trips);
+        const int32_t within = wk__is_once(loop) ? indent : indent + 4;
+        if (!wk__is_once(loop)) {
+            put(t, "%*s", (int)indent, "");
+            put_polynomial(t, loop->trips);
             put(t, " times:\n");
         }
-        for (int32_t c = loop->first; c < loop->first + loop->count; c++) put_call(t, p, c, once ? "" : "    ");
+        put_loops(t, p, l + 1, l + 1 + loop->inside, within);
+        for (int32_t c = loop->first; loop->inside == 0 && c < loop->first + loop->count; c++)
+            put_call(t, p, c, within);
     }
 }
 
 size_t wk_plan_text(const wk_plan *plan, char *text_, size_t nbytes) {
     text t = {text_, nbytes, 0};
     if (nbytes > 0) text_[0] = '\0';
-    if (plan != NULL && plan->last != NULL) put_program(&t, &plan->last->program);
+    if (plan != NULL && plan->last != NULL) put_loops(&t, &plan->last->program, 0, plan->last->program.loops.count, 0);
     return t.length;
 }

@@ -23,7 +23,7 @@ static bool pairing_begin(pairing *b, const wk_program *p, int64_t T, const wk_r
                    .first = malloc(((size_t)p->families.count + 1) * sizeof *b->first)};
     if (b->of_buffer == NULL || b->first == NULL) return false;
     for (int64_t k = 0; k < p->families.count; k++) {
-        const int64_t members = wk__affine_at(WK_ITEMS(const wk_plan_family, p->families)[k].members, T);
+        const int64_t members = wk__at(WK_ITEMS(const wk_plan_family, p->families)[k].members, T);
         b->first[k] = b->members;
         b->members += members > 0 ? members : 0;
     }
@@ -38,8 +38,8 @@ static bool pairing_begin(pairing *b, const wk_program *p, int64_t T, const wk_r
 static bool pair(pairing *b, const wk_program *p, int64_t T, const wk_recording *r, const wk_formula *formula,
                  int64_t member, int64_t buffer) {
     const wk_plan_family *family = &WK_ITEMS(const wk_plan_family, p->families)[formula->id];
-    if (member < 0 || member >= wk__affine_at(family->members, T)) return false;
-    if (WK_ITEMS(const int64_t, r->sizes)[buffer] > wk__affine_at(family->nbytes, T)) return false;
+    if (member < 0 || member >= wk__at(family->members, T)) return false;
+    if (WK_ITEMS(const int64_t, r->sizes)[buffer] > wk__at(family->nbytes, T)) return false;
     const int64_t number = b->first[formula->id] + member;
     if (b->of_buffer[buffer] < 0) {
         if (b->of_member[number] > buffer) return false;
@@ -49,16 +49,23 @@ static bool pair(pairing *b, const wk_program *p, int64_t T, const wk_recording 
     return b->of_buffer[buffer] == number && b->of_member[number] == buffer;
 }
 
-static bool same_word(pairing *b, const wk_program *p, int64_t T, int64_t u, const wk_recording *r,
+/* A number in trip u of the loops around. */
+static int64_t moved(wk_polynomial value, const wk_polynomial *step, int64_t T, const int64_t *u) {
+    int64_t sum = wk__at(value, T);
+    for (int32_t d = 0; d < WK__DEPTH; d++) sum += u[d] * wk__at(step[d], T);
+    return sum;
+}
+
+static bool same_word(pairing *b, const wk_program *p, int64_t T, const int64_t *u, const wk_recording *r,
                       const wk_formula *formula, const wk_symbol *symbol) {
     if (formula->space != symbol->space) return false;
     if (formula->space == WK__REAL) return wk__real_at(formula, T) == symbol->value;
-    if (wk__affine_at(formula->value, T) + u * wk__affine_at(formula->step, T) != symbol->value) return false;
+    if (moved(formula->value, formula->step, T, u) != symbol->value) return false;
     if (formula->space != WK__LOCAL) return formula->id == symbol->id;
-    return pair(b, p, T, r, formula, wk__affine_at(formula->member, T) + u * formula->member_step, symbol->id);
+    return pair(b, p, T, r, formula, moved(formula->member, formula->member_step, T, u), symbol->id);
 }
 
-static bool same_call(pairing *b, const wk_program *p, int64_t T, int64_t u, const wk_recorded_call *call,
+static bool same_call(pairing *b, const wk_program *p, int64_t T, const int64_t *u, const wk_recorded_call *call,
                       const wk_recording *r, const wk_recorded_call *recorded) {
     if (call->noted.function != recorded->noted.function || call->noted.signature != recorded->noted.signature)
         return false;
@@ -75,25 +82,44 @@ static bool same_outputs(const wk_program *p, int64_t T, const wk_recording *r) 
         const wk_array *a = &r->outputs[k];
         if (shape->ndim != a->ndim || shape->dtype != a->dtype) return false;
         for (int32_t d = 0; d < a->ndim; d++)
-            if (wk__affine_at(shape->dims[d], T) != a->dims[d]) return false;
+            if (wk__at(shape->dims[d], T) != a->dims[d]) return false;
     }
     return true;
 }
 
-/* All calls, loops written out. */
-static bool same_calls(pairing *b, const wk_program *p, int64_t T, const wk_recording *r) {
-    int64_t at = 0;
-    for (int64_t l = 0; l < p->loops.count; l++) {
-        const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
-        const int64_t trips = wk__affine_at(loop->trips, T);
-        for (int64_t u = 0; u < trips; u++)
-            for (int32_t c = loop->first; c < loop->first + loop->count; c++, at++) {
-                if (at >= r->calls.count) return false;
-                if (!same_call(b, p, T, u, &WK_ITEMS(const wk_recorded_call, p->calls)[c], r, wk__call_at(r, at)))
-                    return false;
-            }
+/* Where the comparison is: trips of the loops, and the next recorded call. */
+typedef struct place {
+    int64_t u[WK__DEPTH], at;
+} place;
+
+static bool same_row(pairing *b, const wk_program *p, int64_t T, const wk_recording *r, const wk_plan_loop *loop,
+                     place *now) {
+    for (int32_t c = loop->first; c < loop->first + loop->count; c++, now->at++) {
+        if (now->at >= r->calls.count) return false;
+        const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
+        if (!same_call(b, p, T, now->u, call, r, wk__call_at(r, now->at))) return false;
     }
-    return at == r->calls.count;
+    return true;
+}
+
+/* Loops [from, to), written out. */
+static bool same_loops(pairing *b, const wk_program *p, int64_t T, const wk_recording *r, int64_t from, int64_t to,
+                       place *now) {
+    bool same = true;
+    for (int64_t l = from; same && l < to; l += 1 + WK_ITEMS(const wk_plan_loop, p->loops)[l].inside) {
+        const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
+        int64_t *u = &now->u[loop->depth];
+        for (*u = 0; same && *u < wk__at(loop->trips, T); ++*u)
+            same = loop->inside > 0 ? same_loops(b, p, T, r, l + 1, l + 1 + loop->inside, now)
+                                    : same_row(b, p, T, r, loop, now);
+        *u = 0;
+    }
+    return same;
+}
+
+static bool same_calls(pairing *b, const wk_program *p, int64_t T, const wk_recording *r) {
+    place now = {.at = 0};
+    return same_loops(b, p, T, r, 0, p->loops.count, &now) && now.at == r->calls.count;
 }
 
 bool wk__program_matches(const wk_program *p, int64_t T, const wk_recording *r) {
