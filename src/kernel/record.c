@@ -150,11 +150,13 @@ static void call_wk_transpose_kernel(wk_any_function *f, const wk_word *w) {
 static void call_wk_gemm_kernel(wk_any_function *f, const wk_word *w) {
     const wk_matrix a = {w[3].p, w[4].i, w[5].i}, b = {w[6].p, w[7].i, w[8].i};
     const wk_kernels *table = wk__kernels_working();
-    const wk_dtype dtype = (wk_any_function *)table->gemm[WK_F32] == f ? WK_F32 : WK_F64;
-    if (wk_likely(w[13].p == NULL))
+    wk_dtype dtype = 0;
+    if (wk_likely(w[13].p == NULL)) {
         ((wk_gemm_kernel *)f)(w[0].i, w[1].i, w[2].i, &a, &b, w[9].f, w[10].p, w[11].i, w[12].i);
-    else
-        table->gemm_packed[dtype](w[0].i, w[1].i, w[2].i, &a, &b, w[9].f, w[10].p, w[11].i, w[12].i, w[13].p);
+        return;
+    }
+    while ((wk_any_function *)table->gemm[dtype] != f) dtype++;
+    table->gemm_packed[dtype](w[0].i, w[1].i, w[2].i, &a, &b, w[9].f, w[10].p, w[11].i, w[12].i, w[13].p);
 }
 
 /* Scratch memory of types that have some, in bytes. */

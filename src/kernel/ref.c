@@ -36,6 +36,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #define HIGHEST INFINITY
 #define ordered number
 #define ORDER(x) VALUE(x)
+#define BLAS_GEMM(...) wk__blas_gemm(sizeof(scalar) == sizeof(float) ? WK_F32 : WK_F64, __VA_ARGS__)
 
 #define VALUE(x) (x)
 #define ELEMENT(v) (scalar)(v)
@@ -112,6 +113,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #undef scalar
 
 #undef number
+#undef BLAS_GEMM
 #undef ORDER
 #undef ordered
 #undef HIGHEST
@@ -135,6 +137,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #define HIGHEST INT64_MAX
 #define ordered scalar
 #define ORDER(x) (x)
+#define BLAS_GEMM(...) false
 
 #define scalar int64_t
 #define VALUE(x) (number)(x)
@@ -145,6 +148,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_index.inc"
 #include "kernel/truths.inc"
 #include "kernel/ref_whole.inc"
+#include "kernel/ref_gemm.inc"
 #include "kernel/ref_folds.inc"
 #undef KERNEL
 #undef ELEMENT
@@ -160,6 +164,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_index.inc"
 #include "kernel/truths.inc"
 #include "kernel/ref_whole.inc"
+#include "kernel/ref_gemm.inc"
 #include "kernel/ref_folds.inc"
 #undef KERNEL
 #undef ELEMENT
@@ -175,6 +180,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_index.inc"
 #include "kernel/truths.inc"
 #include "kernel/ref_whole.inc"
+#include "kernel/ref_gemm.inc"
 #include "kernel/ref_folds.inc"
 #undef KERNEL
 #undef ELEMENT
@@ -193,12 +199,14 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #include "kernel/ref_index.inc"
 #include "kernel/truths.inc"
 #include "kernel/ref_whole.inc"
+#include "kernel/ref_gemm.inc"
 #include "kernel/ref_folds.inc"
 #undef KERNEL
 #undef ELEMENT
 #undef VALUE
 #undef scalar
 
+#undef BLAS_GEMM
 #undef ORDER
 #undef ordered
 #undef HIGHEST

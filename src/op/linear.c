@@ -185,6 +185,7 @@ const wk_op wk__op_linear = {
     .out_count = 1,
     .optional = 1 << B,
     .in_names = "x w b",
+    .types = WK__WHOLE_NUMBERS,
     .reads = {[X] = WK_READS_IN(W), [W] = WK_READS_IN(X)},
     .batch = WK__BATCH_ROWS,
     .batch_shared = 1 << W | 1 << B,

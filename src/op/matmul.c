@@ -182,6 +182,7 @@ const wk_op wk__op_matmul = {
     .in_count = 2,
     .out_count = 1,
     .in_names = "a b",
+    .types = WK__WHOLE_NUMBERS,
     .reads = {WK_READS_IN(1), WK_READS_IN(0)},
     .batch = WK__BATCH_PRODUCT,
     .can_batch = can_batch,

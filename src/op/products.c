@@ -1,4 +1,5 @@
 /* products.c -- mm, bmm, dot, outer and addmm: matmul and mul under PyTorch's other names, which take fewer shapes. */
+#include "op/elementwise.h"
 #include "op/rows.h"
 
 static bool refuse(wk_call *c, const wk_tensor *a, const wk_tensor *b, const char *wanted) {
@@ -35,11 +36,16 @@ static bool outer_shape(wk_call *c) {
     return both_have(c->in[0], c->in[1], 1) ? true : refuse(c, c->in[0], c->in[1], "they must be (M) and (N)");
 }
 
+typedef struct addmm_attrs {
+    double beta, alpha;
+} addmm_attrs;
+
 static bool addmm_shape(wk_call *c) {
     const wk_tensor *x = c->in[0], *a = c->in[1], *b = c->in[2];
     wk_array wide;
     wk_shape_text tx;
-    if (!wk__check_float(c)) return false;
+    const addmm_attrs *s = c->attrs;
+    if (!wk__check_float(c) || !wk__check_number(c, s->beta) || !wk__check_number(c, s->alpha)) return false;
     if (!both_have(a, b, 2) || a->a.dims[1] != b->a.dims[0]) return refuse(c, a, b, "they must be (M,K) and (K,N)");
     if (wk__array_expand(&x->a, 2, (const int64_t[]){a->a.dims[0], b->a.dims[1]}, &wide)) return true;
     return wk__refuse(c, WK_ESHAPE, "x %s does not stretch to (%lld,%lld)", wk__dims_text(&tx, x),
@@ -56,8 +62,6 @@ static void outer_compose(const void *attrs, wk_tensor *const *in, wk_tensor **o
     out[0] = wk_mul(wk_reshape(in[0], 2, (const int64_t[]){wk_numel(in[0]), 1}), in[1]);
 }
 
-typedef struct addmm_attrs { double beta, alpha; } addmm_attrs;
-
 static const wk_attr_field addmm_fields[] = {
     {"beta", 'f', offsetof(addmm_attrs, beta), 1},
     {"alpha", 'f', offsetof(addmm_attrs, alpha), 1},
@@ -71,22 +75,28 @@ static void addmm_compose(const void *attrs, wk_tensor *const *in, wk_tensor **o
     out[0] = s->beta == 0 ? product : wk_add(scaled(in[0], s->beta), product);
 }
 
-#define PRODUCT(name, composition)                                                                \
-    const wk_op wk__op_##name = {                                                                 \
-        WK_ROW(name), .in_count = 2, .out_count = 1, .in_names = "a b",                           \
-        .shape = name##_shape, .compose = (composition),                                          \
-    };                                                                                            \
-    wk_tensor *wk_##name(wk_tensor *a, wk_tensor *b) {                                            \
-        return wk__compose(&wk__op_##name, (wk_tensor *const[]){a, b}, 2, NULL, NULL);            \
+#define PRODUCT(name, takes, composition)                                                     \
+    const wk_op wk__op_##name = {                                                             \
+        WK_ROW(name),     .in_count = 2,         .out_count = 1,           .in_names = "a b", \
+        .types = (takes), .shape = name##_shape, .compose = (composition),                    \
+    };                                                                                        \
+    wk_tensor *wk_##name(wk_tensor *a, wk_tensor *b) {                                        \
+        return wk__compose(&wk__op_##name, (wk_tensor *const[]){a, b}, 2, NULL, NULL);        \
     }
-PRODUCT(mm, matmul_compose)
-PRODUCT(bmm, matmul_compose)
-PRODUCT(dot, matmul_compose)
-PRODUCT(outer, outer_compose)
+PRODUCT(mm, WK__WHOLE_NUMBERS, matmul_compose)
+PRODUCT(bmm, WK__WHOLE_NUMBERS, matmul_compose)
+PRODUCT(dot, WK__WHOLE_NUMBERS, matmul_compose)
+PRODUCT(outer, WK__EVERY_TYPE, outer_compose)
 
 const wk_op wk__op_addmm = {
-    WK_ROW(addmm), .in_count = 3, .out_count = 1, .in_names = "x a b", WK_ATTRS(addmm_attrs, addmm_fields),
-    .shape = addmm_shape, .compose = addmm_compose,
+    WK_ROW(addmm),
+    .in_count = 3,
+    .out_count = 1,
+    .in_names = "x a b",
+    .types = WK__WHOLE_NUMBERS,
+    WK_ATTRS(addmm_attrs, addmm_fields),
+    .shape = addmm_shape,
+    .compose = addmm_compose,
 };
 
 wk_tensor *wk_addmm(wk_tensor *x, wk_tensor *a, wk_tensor *b, double beta, double alpha) {

@@ -258,9 +258,16 @@ static void logsumexp_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_logsumexp = {
-    WK_ROW(logsumexp), .in_count = 1, .out_count = 1, .in_names = "x", .reads = {WK_READS_IN(0) | WK_READS_OUT(0)},
+    WK_ROW(logsumexp),
+    .in_count = 1,
+    .out_count = 1,
+    .in_names = "x",
+    .reads = {WK_READS_IN(0) | WK_READS_OUT(0)},
     WK_ATTRS(wk_reduction, wk__reduce_dims_fields),
-    .shape = wk__reduce_dims_shape, .forward = logsumexp_forward, .vjp = logsumexp_vjp,
+    .flags = WK__OP_TO_FLOAT,
+    .shape = wk__reduce_dims_shape,
+    .forward = logsumexp_forward,
+    .vjp = logsumexp_vjp,
 };
 
 wk_tensor *wk_logsumexp(wk_tensor *x, int32_t ndim, const int64_t *dims, bool keepdim) {

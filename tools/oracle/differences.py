@@ -29,6 +29,23 @@ TAKEN = (
     ("gather", lambda call: call.inputs["index"].dtype == torch.int32, "indices of every whole type are taken"),
 )
 
+# Of whole numbers and bools (oracle/whole.py), what torch takes and wick refuses: rows, types, why.
+WHOLE_REFUSED = (
+    ("l1_loss", "i64 i32 u8 bool", "a loss is a floating number"),
+    ("hardtanh", "i64 i32 u8 bool", "it is an activation; clamp bounds whole numbers"),
+    ("rnn", "i64 i32 u8 bool", "the states of a network are floating; torch means its relu alone"),
+    ("softmax log_softmax", "i64 i32 u8 bool", "torch takes them where there are no elements alone"),
+    ("matmul linear", "bool", "torch takes them where there is nothing to sum alone"),
+)
+
+# And what is something else there.
+WHOLE_OTHERWISE = (
+    ("any all any_dims all_dims", "u8", "truths are bools; torch has those of bytes as bytes, from times before bool"),
+    ("clamp", "u8", "bounds are numbers; torch takes -1 for 255"),
+    ("topk", "u8", "equal ones keep their order, and torch's do not"),
+    ("sum_to_size", "i32 u8 bool", "a sum of whole numbers is i64; torch's has x's type where nothing is stretched"),
+)
+
 # Where torch's own number is worse than wick's: row, which calls, why.
 WORSE = (
     ("norm", lambda call: float(np.float32(call.attributes.get("p", 2))) != call.attributes.get("p", 2),
@@ -44,3 +61,8 @@ WORSE = (
 def reason(table, call):
     """Why the call differs, by one of the tables above; None if it does not."""
     return next((why for name, applies, why in table if name == call.name and applies(call)), None)
+
+
+def reason_of_type(table, name, dtype):
+    """Why a row differs in a type of whole numbers; None if it does not."""
+    return next((why for names, types, why in table if name in names.split() and dtype in types.split()), None)

@@ -9,7 +9,8 @@ ARRAY is: NDIM DIM*NDIM VALUE*(product of the DIMs), row-major, values in exact 
     input NAME ARRAY                    in the order of the row's parameters; a list's tensors one after the other
     input NAME absent                   a NULL for an optional input
     output NAME ARRAY
-    type NAME TYPE                      of an input or output that is not floating, after its line: it has no gradient
+    type NAME TYPE                      of an input or output that is not of the run's floating type, after its line:
+                                        it has no gradient
     strides NAME STRIDE*NDIM            of an input that is not contiguous, after its line
     cotangent NAME ARRAY                of each differentiable output: L = sum over outputs of sum(cotangent * output)
     gradient NAME ARRAY                 of each differentiable input: dL/dinput
@@ -45,13 +46,13 @@ def attribute_words(value):
     return ["i", value] if isinstance(value, int) else ["f", real_word(value)]
 
 
-def tensor_lines(word, name, x):
+def tensor_lines(word, name, x, always_type=False):
     """The line of an input or output, and what there is to say of its type and strides."""
     if x is None:
         yield [word, name, "absent"]
         return
     yield [word, name, *array_words(x)]
-    if not x.is_floating_point():
+    if always_type or not x.is_floating_point():
         yield ["type", name, NAMES[x.dtype]]
     if word == "input" and not x.is_contiguous() and x.numel() > 0:
         yield ["strides", name, *x.stride()]
