@@ -9,15 +9,16 @@
  *     tanh(a)  tanh(b)  tanh(c)   -->   group, 3 calls   -->   tanh of (3, dims of a)
  *                                                              row 0 -> first promise, 1 -> second, 2 -> third
  *
- * The level of a call is one more than the highest among its operands that are pending. The signature is the row, its
- * attributes, the shapes of the operands that are put side by side, and which tensors the others are
- * (wk_op.batch_shared: the weight of linear).
+ * The level of a call is one more than the highest among its operands that are pending. Calls are of one kind when they
+ * have the same row, attributes, shapes of what is put side by side, and the same tensors for the rest
+ * (wk_op.batch_shared: the weight of linear). A group has calls of one kind whose operands come from the same groups;
+ * when the wave runs, groups of one kind become one where that pays (merge.c).
  *
  * NOTE [Columns]. A call has no record of its own. Its promises know their group and row; and of its operands the group
  * has a column each, in which rows that follow one another are a run. What a program calls again and again for one
  * example after the other mostly makes the last run longer by one:
  *
- *     a group     x: rows 0..15 of group 7        b: rows 3..9 of group 8, a tensor, rows 0..7 of group 8
+ *     a group     x: rows 0..15 of group 7        b: rows 3..9 of group 8, rows 20..28 of group 8
  *
  * and a column that is one run needs no copy when the group runs.
  *
@@ -52,41 +53,47 @@ typedef struct wk_column {
     wk_run first;
 } wk_column;
 
-/* How a group was found from another one, the first of its operands that was pending (NOTE [Paths] in defer.c). */
+/* NOTE [Paths] in defer.c. */
 typedef struct wk_path {
     struct wk_path *next;
     struct wk_group *to;
-    wk_source sources[3];
 } wk_path;
 
 enum { WK__MODEL_NBYTES = 2 * WK__LINE, WK__MODEL_DIMS = 5 }; /* a handle's own words, and so many of its dims */
 
-typedef struct wk_group {
+/* What groups of one kind have in common. */
+typedef struct wk_kind {
     const wk_op *op;
-    const void *raw;           /* attributes as they were given */
-    struct wk_group *after[2]; /* where the calls went that came next, the last times (NOTE [Paths]) */
-    wk_tensor *model;          /* a promise of output 0, of which others are copies (NOTE [Models] in defer.c) */
-    int32_t in_count, count;
-    uint32_t shared; /* bit i: operand i is the same in all calls */
+    const void *raw;  /* attributes as they were given */
+    wk_tensor *model; /* a promise of output 0, of which others are copies (NOTE [Models] in defer.c) */
+    uint32_t shared;  /* bit i: operand i is the same in all calls */
+    int32_t in_count, out_count;
     bool needs_grad, records, may_record;
     bool has_model;
-    bool is_open; /* a group of the wave, to which calls may still be added */
+    void *attrs;    /* as the shape rule left them */
+    wk_array *like; /* the outputs of a call: shape and type */
+    uint64_t hash;
+    struct wk_group *first, *newest; /* of the wave */
+    struct wk_group *company;        /* while groups are merged */
+} wk_kind;
+
+typedef struct wk_group {
+    wk_kind *kind;
+    struct wk_group *after[2]; /* where the calls went that came next, the last times (NOTE [Paths]) */
+    int32_t count;             /* calls */
+    bool is_open;              /* a group of the wave, to which calls may still be added */
     bool has_run, has_failed;
     bool alone;     /* its one call was run as it stands: the result has no rows */
     int64_t holds;  /* runs of pending groups, less promises that have gone: wk__group_is_wanted */
     wk_path *paths; /* to groups that have this one's outputs as operands */
     int32_t level;
-    int32_t offset;          /* of its first row in `joined` */
-    struct wk_group *joined; /* the group with which it waits and runs (NOTE [Waiting] in merge.c), or NULL */
-    void *attrs;             /* as the shape rule left them */
-    wk_array *like;          /* the outputs of a call: shape and type */
+    int32_t offset;                     /* of its first row in `joined` */
+    struct wk_group *joined;            /* the group with which it runs (merge.c), or NULL */
     wk_tensor *result[WK__MAX_OUTPUTS]; /* held */
-    uint64_t hash;
-    struct wk_group *next_kind; /* while groups are merged */
-    struct wk_group *older;     /* of the batch */
-    struct wk_group *next;      /* of its level */
-    int32_t first_use;          /* while groups are merged: the first level that has an output as operand */
-    int32_t place;              /* while operands are gathered: its number among the sources */
+    struct wk_group *older;             /* of the batch */
+    struct wk_group *next;              /* of its level */
+    int32_t first_use;                  /* while groups are merged: the first level that has an output as operand */
+    int32_t place;                      /* while operands are gathered: its number among the sources */
     wk_column columns[];
 } wk_group;
 
@@ -105,11 +112,11 @@ typedef struct wk_batch {
     int64_t pending; /* calls of the wave */
     int32_t depth;   /* of the scope that is the batch */
     int32_t level_count, level_capacity;
-    int64_t call_count, group_count; /* of all waves */
+    int64_t call_count, group_count; /* that have run */
     wk_habit *habit;                 /* of batches that begin as this one did; NULL: it has not begun */
     bool at_once;                    /* nothing is put off in this one */
     wk_level *levels;                /* of the wave: levels[0] is level 1 */
-    wk_group **table;                /* of the wave, by hash; its size is a power of two, at most half are in use */
+    wk_kind **table;                 /* of the wave, by hash; its size is a power of two, at most half are in use */
     int32_t table_size, table_used;
     wk_group *groups; /* newest first */
     wk_group *last;   /* the group of the last call; NULL: none */
@@ -146,14 +153,19 @@ static inline int32_t wk__source_output(wk_source s) { return (int32_t)(s & 3) -
 
 static inline const wk_array *wk__source_array(wk_source s) {
     const wk_group *g = wk__source_group(s);
-    return g != NULL ? &g->like[wk__source_output(s)] : &((wk_tensor *)s)->a;
+    return g != NULL ? &g->kind->like[wk__source_output(s)] : &((wk_tensor *)s)->a;
 }
 
 /* Does somebody have a promise of it, or a run of it as an operand? */
-static inline bool wk__group_is_wanted(const wk_group *g) { return g->holds + g->count * g->op->out_count > 0; }
+static inline bool wk__group_is_wanted(const wk_group *g) {
+    return g->holds + (int64_t)g->count * g->kind->out_count > 0;
+}
 
 /* The group that runs for g. */
-static inline wk_group *wk__group_that_runs(wk_group *g) { return g->joined != NULL ? g->joined : g; }
+static inline wk_group *wk__group_that_runs(wk_group *g) {
+    while (g->joined != NULL) g = g->joined;
+    return g;
+}
 
 /* The row of a group's result. */
 typedef struct wk_member {
@@ -163,8 +175,8 @@ typedef struct wk_member {
 
 static inline wk_member wk__member_at(wk_source s, int32_t row) {
     wk_group *g = wk__source_group(s);
-    if (g->joined == NULL) return (wk_member){g, row, wk__source_output(s)};
-    return (wk_member){g->joined, row + g->offset, wk__source_output(s)};
+    for (; g->joined != NULL; g = g->joined) row += g->offset;
+    return (wk_member){g, row, wk__source_output(s)};
 }
 
 static inline wk_member wk__member_of(const wk_tensor *t) {
@@ -173,7 +185,7 @@ static inline wk_member wk__member_of(const wk_tensor *t) {
     return wk__member_at(s, row);
 }
 
-/* merge.c: lets groups of the wave wait for others of their kind. */
+/* merge.c: makes one of groups of a kind, where that pays. */
 void wk__groups_merge(wk_batch *b);
 
 /* Runs what is pending. False when that fails (recorded); then nothing is pending any more either. */

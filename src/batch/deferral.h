@@ -9,7 +9,7 @@ enum { WK__FEW_OPERANDS = 3 };
 /* What is known of a call before its group. */
 typedef struct wk_deferral {
     wk_call *c;
-    wk_group *from; /* of the first operand that is pending, or NULL */
+    wk_group *from; /* the latest of the groups of operands that are pending, or NULL */
     uint64_t hash;
     int32_t level;
     uint32_t shared; /* bit i: input i is the same tensor in all calls */
@@ -30,36 +30,33 @@ static inline wk_source wk__operand(const wk_deferral *d, int32_t i, int32_t *ro
 /* Is operand i the same tensor in all calls? */
 static inline bool wk__is_shared_operand(uint32_t shared, int32_t i) { return i < 32 && (shared >> i & 1); }
 
-/* group.c: fills level, shared, hash, and what is recorded. */
+/* ------------------------------------------------------------------------------------------------------- kind.c --- */
+
+/* Fills level, shared, hash, and what is recorded. */
 void wk__deferral_describe(wk_deferral *d);
 
-/* Declares the outputs, without elements; `raw` keeps the attributes as they were, for which it has
- * WK__ATTRS_NBYTES. False when the call is to go the usual way, which may cast, do it alone, or say what is wrong; or
- * when it has failed (recorded). */
-bool wk__deferral_declare(wk_deferral *d, char *raw);
+/* The kind of a call that was described, or NULL. */
+wk_kind *wk__kind_find(wk_batch *b, const wk_deferral *d);
 
-/* The place in the table where the group of this signature is, or belongs. */
-wk_group **wk__group_find(wk_batch *b, const wk_deferral *d);
+/* A new one, for which the outputs of its first call are declared, without elements. NULL when the call is to go the
+ * usual way, which may cast, do it alone, or say what is wrong; or when it has failed (recorded). */
+wk_kind *wk__kind_new(wk_batch *b, wk_deferral *d);
 
-/* Room for another group of this level; false when memory is out. */
-bool wk__group_room(wk_batch *b, int32_t level);
+/* Enters it into the table, where there is room for it; it has a group, which has this call. */
+void wk__kind_enter(wk_batch *b, const wk_deferral *d, wk_kind *k);
 
-/* A group without calls for this one, whose outputs have been declared and whose attributes were `raw`. NULL when
- * memory is out. */
-wk_group *wk__group_new(wk_batch *b, const wk_deferral *d, const void *raw);
-
-/* Puts a new group in its place in the table, and behind the others of its level. */
-void wk__group_enter(wk_batch *b, wk_group *g, wk_group **slot);
-
-/* Are these the attributes that the group was called with? */
-static inline bool wk__same_attrs(const wk_group *g, const wk_call *c) {
-    const uint64_t *a = g->raw, *b = c->attrs;
+/* Are these the attributes that calls of this kind were given? */
+static inline bool wk__same_attrs(const wk_kind *k, const wk_call *c) {
+    const uint64_t *a = k->raw, *b = c->attrs;
     for (size_t at = 0; at < c->op->attrs_nbytes / sizeof *a; at++)
         if (a[at] != b[at]) return false;
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------------ columns --- */
+/* ------------------------------------------------------------------------------------------------------ group.c --- */
+
+/* A group of this kind and level, without calls. NULL when memory is out. */
+wk_group *wk__group_new(wk_batch *b, wk_kind *kind, int32_t level);
 
 /* Room in a column for another run; false when memory is out. */
 bool wk__column_grow(wk_batch *b, wk_column *column);

@@ -1,151 +1,7 @@
-/* group.c -- groups by the signatures of calls: the table, the levels. */
+/* group.c -- groups, their levels and columns. */
 #include <string.h>
 
 #include "batch/deferral.h"
-#include "grad/apply.h"
-#include "op/custom.h"
-
-/* ---------------------------------------------------------------------------------------------------- signature --- */
-
-static inline uint64_t mix(uint64_t hash, uint64_t word) {
-    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 29;
-}
-
-/* A leaf beside something that was computed is most likely a parameter: one gradient in place of many. */
-static bool is_leaf(const wk_tensor *t) { return t->way.kind == WK__TO_LEAF; }
-
-/* Of element-wise calls, inputs with as many dimensions as the output are put side by side. The others are broadcast
- * over that: those are the same for all. */
-static uint32_t shared_elements(const wk_call *c) {
-    int32_t ndim = 0;
-    uint32_t shared = 0;
-    bool computed = false;
-    for (int32_t i = 0; i < c->in_count; i++)
-        if (c->in[i]->a.ndim > ndim) ndim = c->in[i]->a.ndim;
-    for (int32_t i = 0; i < c->in_count; i++) computed |= c->in[i]->a.ndim == ndim && !is_leaf(c->in[i]);
-    for (int32_t i = 0; i < c->in_count; i++)
-        if (c->in[i]->a.ndim < ndim || (computed && is_leaf(c->in[i]))) shared |= 1u << i;
-    return shared;
-}
-
-static uint32_t shared_of(const wk_call *c) {
-    if (c->op->batch == WK__BATCH_ELEMENTS) return c->in_count > 1 ? shared_elements(c) : 0;
-    if (c->op->batch == WK__BATCH_ROWS) return c->op->batch_shared;
-    if (is_leaf(c->in[0]) == is_leaf(c->in[1])) return 0;
-    return is_leaf(c->in[0]) ? 1 : 2;
-}
-
-static void describe_input(wk_deferral *d, int32_t i) {
-    const wk_tensor *x = d->c->in[i];
-    int32_t row;
-    const wk_source source = wk__operand(d, i, &row);
-    const wk_group *g = wk__source_group(source);
-    if (x == NULL)
-        d->shared |= 1u << i;
-    else
-        d->needs_grad |= wk__needs_grad(x);
-    if (g != NULL && g->is_open && g->level >= d->level) d->level = g->level + 1;
-    const bool shared = wk__is_shared_operand(d->shared, i);
-    d->hash = mix(d->hash, shared ? source + (wk_source)row * 4 : (uint64_t)(x->a.numel * WK_MAX_DIMS + x->a.ndim));
-}
-
-void wk__deferral_describe(wk_deferral *d) {
-    const wk_call *c = d->c;
-    const uint64_t *attrs = c->attrs;
-    d->hash = (uint64_t)(uintptr_t)c->op;
-    d->level = 1;
-    d->shared = shared_of(c);
-    d->needs_grad = false;
-    for (int32_t i = 0; i < c->in_count; i++) describe_input(d, i);
-    d->records = d->needs_grad && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
-    for (size_t at = 0; at < c->op->attrs_nbytes / sizeof *attrs; at++) d->hash = mix(d->hash, attrs[at]);
-    d->hash = mix(d->hash, (uint64_t)d->level * 2 + d->records);
-}
-
-/* ------------------------------------------------------------------------------------------------------ outputs --- */
-
-/* With a dimension more in front, does the row still do the same to each call? Outputs are declared. */
-static bool can_be_rows(const wk_call *c, uint32_t shared) {
-    bool any = false;
-    for (int32_t k = 0; k < c->op->out_count; k++)
-        if (c->out[k]->a.ndim >= WK_MAX_DIMS) return false;
-    for (int32_t i = 0; i < c->in_count; i++) {
-        if (c->in[i] == NULL || wk__is_shared_operand(shared, i)) continue;
-        any = true;
-        if (c->op->batch == WK__BATCH_ELEMENTS && c->in[i]->a.ndim != c->out[0]->a.ndim) return false;
-        if (c->op->batch_dims != 0 && c->in[i]->a.ndim == 0 && c->out[0]->a.ndim == 0) return false;
-    }
-    return any && (c->op->can_batch == NULL || c->op->can_batch(c, shared));
-}
-
-/* Strides as if each promise among the inputs were to be made by itself, for rules that look at them. */
-static void supply_strides(const wk_call *c) {
-    for (int32_t i = 0; i < c->in_count; i++)
-        if (c->in[i] != NULL && c->in[i]->live == WK__PROMISED) wk__array_row_major(&c->in[i]->a, c->in[i]->a.dims);
-}
-
-bool wk__deferral_declare(wk_deferral *d, char *raw) {
-    wk_call *c = d->c;
-    const size_t attrs = c->op->attrs_nbytes;
-    if (attrs > WK__ATTRS_NBYTES) return false;
-    if (attrs > 0) memcpy(raw, c->attrs, attrs);
-    supply_strides(c);
-    c->later = true;
-    c->needs_grad = d->needs_grad;
-    const bool declared = wk__call_declare(c);
-    c->later = false;
-    if (declared && can_be_rows(c, d->shared)) return true;
-    wk__call_abandon(c);
-    c->retype = false;
-    if (attrs > 0) memcpy(c->attrs, raw, attrs);
-    return false;
-}
-
-/* -------------------------------------------------------------------------------------------------------- table --- */
-
-static bool same_operand(const wk_group *g, const wk_deferral *d, int32_t i) {
-    const wk_run *first = &g->columns[i].first;
-    int32_t row;
-    const wk_source source = wk__operand(d, i, &row);
-    if (wk__is_shared_operand(g->shared, i)) return first->source == source && first->row == row;
-    const wk_array *like = wk__source_array(first->source), *x = &d->c->in[i]->a;
-    return like->dtype == x->dtype && wk__same_dims(like, x);
-}
-
-static bool belongs(const wk_group *g, const wk_deferral *d) {
-    const wk_call *c = d->c;
-    if (g->hash != d->hash || g->op != c->op || g->level != d->level || g->shared != d->shared ||
-        g->records != d->records || g->needs_grad != d->needs_grad || g->in_count != c->in_count)
-        return false;
-    for (int32_t i = 0; i < c->in_count; i++)
-        if (!same_operand(g, d, i)) return false;
-    return wk__same_attrs(g, c);
-}
-
-wk_group **wk__group_find(wk_batch *b, const wk_deferral *d) {
-    const uint64_t mask = (uint64_t)b->table_size - 1;
-    uint64_t at = d->hash & mask;
-    while (b->table[at] != NULL && !belongs(b->table[at], d)) at = (at + 1) & mask;
-    return &b->table[at];
-}
-
-static bool table_grow(wk_batch *b) {
-    const int32_t size = b->table_size > 0 ? 4 * b->table_size : 64;
-    wk_group **table = wk__heap_alloc(&b->ctx->heap, wk__heap_class((size_t)size * sizeof *table));
-    if (table == NULL) return false;
-    memset(table, 0, (size_t)size * sizeof *table);
-    for (int32_t i = 0; i < b->table_size; i++) {
-        if (b->table[i] == NULL) continue;
-        uint64_t at = b->table[i]->hash & (uint64_t)(size - 1);
-        while (table[at] != NULL) at = (at + 1) & (uint64_t)(size - 1);
-        table[at] = b->table[i];
-    }
-    if (b->table != NULL) wk__heap_free(&b->ctx->heap, b->table, wk__heap_class((size_t)b->table_size * sizeof *table));
-    b->table = table;
-    b->table_size = size;
-    return true;
-}
 
 static bool levels_grow(wk_batch *b) {
     const int32_t capacity = b->level_capacity > 0 ? 2 * b->level_capacity : 64;
@@ -159,69 +15,35 @@ static bool levels_grow(wk_batch *b) {
     return true;
 }
 
-/* Puts a new group where it was looked for, and behind the others of its level. */
-void wk__group_enter(wk_batch *b, wk_group *g, wk_group **slot) {
+/* Behind the others of its level. */
+static void enter(wk_batch *b, wk_group *g) {
     wk_level *level = &b->levels[g->level - 1];
-    if (g->level > b->level_count) {
-        b->level_count = g->level;
-        *level = (wk_level){NULL, NULL};
-    }
+    while (b->level_count < g->level) b->levels[b->level_count++] = (wk_level){NULL, NULL};
     if (level->last != NULL)
         level->last->next = g;
     else
         level->first = g;
     level->last = g;
-    b->group_count++;
     g->older = b->groups;
     b->groups = g;
-    *slot = g;
-    b->table_used++;
 }
 
-bool wk__group_room(wk_batch *b, int32_t level) {
-    return (2 * b->table_used < b->table_size || table_grow(b)) && (level <= b->level_capacity || levels_grow(b));
-}
-
-/* A handle as those that the group's calls give, but for the row; more dimensions than a model has are none. */
-static void set_model(wk_group *g, const wk_tensor *y) {
-    wk_tensor *t = g->model;
-    memcpy(t, y, WK__MODEL_NBYTES);
-    t->storage = (wk_storage *)((wk_source)g + 1);
-    t->flags |= WK__ENTRY | WK__BATCHED | WK__OWNED;
-    t->way = (wk_way){g->records && wk__dtype_is_floating(y->a.dtype) ? WK__TO_NODE : WK__TO_NONE, 0};
-}
-
-/* Behind a group lie, in one piece: columns | model | outputs | attributes as given | as the rule left them. */
-wk_group *wk__group_new(wk_batch *b, const wk_deferral *d, const void *raw) {
-    const wk_call *c = d->c;
-    const size_t attrs = c->op->attrs_nbytes, columns = (size_t)c->in_count * sizeof(wk_column);
-    const size_t outputs = (size_t)c->op->out_count * sizeof(wk_array);
-    wk_group *g = wk__batch_alloc(b, sizeof *g + columns + WK__MODEL_NBYTES + outputs + 2 * attrs);
+wk_group *wk__group_new(wk_batch *b, wk_kind *kind, int32_t level) {
+    wk_group *g = NULL;
+    if (level <= b->level_capacity || levels_grow(b))
+        g = wk__batch_alloc(b, sizeof *g + (size_t)kind->in_count * sizeof(wk_column));
     if (g == NULL) return NULL;
-    char *model = (char *)(g + 1) + columns, *room = model + WK__MODEL_NBYTES;
-    *g = (wk_group){.op = c->op,
-                    .hash = d->hash,
-                    .level = d->level,
-                    .in_count = c->in_count,
-                    .shared = d->shared,
-                    .needs_grad = d->needs_grad,
-                    .records = d->records,
-                    .may_record = !(c->op->flags & WK__OP_NO_GRAD),
-                    .has_model = c->op->out_count == 1 && c->out[0]->a.ndim <= WK__MODEL_DIMS,
-                    .is_open = true,
-                    .model = (wk_tensor *)(void *)model,
-                    .like = (wk_array *)(void *)room,
-                    .raw = room + outputs,
-                    .attrs = room + outputs + attrs,
-                    .first_use = INT32_MAX,
-                    .place = -1};
-    if (attrs > 0) {
-        memcpy(room + outputs, raw, attrs);
-        memcpy(g->attrs, c->attrs, attrs);
+    *g = (wk_group){.kind = kind, .level = level, .is_open = true, .first_use = INT32_MAX, .place = -1};
+    for (int32_t i = 0; i < kind->in_count; i++) {
+        g->columns[i].source = 0;
+        g->columns[i].next = -1;
+        g->columns[i].count = 0;
+        g->columns[i].capacity = 1;
+        g->columns[i].runs = &g->columns[i].first;
     }
-    for (int32_t k = 0; k < c->op->out_count; k++) g->like[k] = c->out[k]->a;
-    for (int32_t i = 0; i < c->in_count; i++) g->columns[i] = (wk_column){.runs = &g->columns[i].first, .capacity = 1};
-    set_model(g, c->out[0]);
+    if (kind->first == NULL) kind->first = g;
+    kind->newest = g;
+    enter(b, g);
     return g;
 }
 

@@ -24,7 +24,7 @@ void wk__habit_end(wk_batch *b) {
         habit->rest--;
         return;
     }
-    const bool pays = 2 * (b->call_count + b->pending) >= 3 * b->group_count;
+    const bool pays = 2 * b->call_count >= 3 * b->group_count;
     habit->poor = pays ? 0 : (uint8_t)(habit->poor < POOR ? habit->poor + 1 : POOR);
     if (habit->poor == POOR) habit->rest = REST;
 }

@@ -1,8 +1,15 @@
-/* merge.c -- groups that can wait.
+/* merge.c -- groups of one kind that become one.
+ *
+ * NOTE [Merging]. Calls of one kind and level are several groups when their operands come from different ones. As one
+ * group they cost one call, and one on the way back; but operands that lay side by side no longer do, and have to be
+ * copied. So groups are merged where nothing has to be copied that was not before, and where it is little. Levels are
+ * gone through from the first on, as what follows merged groups can be merged with them for nothing:
+ *
+ *     a: rows 0..7 of g     a': rows 0..7 of h     g and h merged     ->     a, a': rows 0..15 of that
  *
  * NOTE [Waiting]. A level has what can run by then; but what nobody needs before a later level may wait for it, and be
- * run with its like there: the losses of trees of all heights, which a program asks for at the end. Levels are gone
- * through from the last to the first, so when a group's turn comes, all who use it have found their level:
+ * run with its like there: the losses of trees of all heights, which a program asks for at the end. For that, levels
+ * are gone through from the last to the first, so when a group's turn comes, all who use it have found their level:
  *
  *     level  3  4  5  6          3  4  5  6
  *            a  a' .  .    ->    .  .  .  aa'a"      (first used at 7)
@@ -12,56 +19,72 @@
 
 #include "batch/deferral.h"
 
-enum { BUCKETS = 64 };
+enum {
+    FEW_NBYTES = 4096, /* what is copied in less time than a call takes */
+    MANY_CALLS = 64,   /* so many rows make a product as fast per row as more would */
+};
 
-/* Of the groups passed so far, the one at the earliest level of each kind comes first. */
-typedef struct kinds {
-    wk_group *of[BUCKETS];
-} kinds;
+/* ------------------------------------------------------------------------------------------------------ columns --- */
 
-static uint64_t bucket_of(const wk_group *g) {
-    uint64_t hash = (uint64_t)(uintptr_t)g->op;
-    for (int32_t i = 0; i < g->in_count && i < 32; i++)
-        if (g->shared >> i & 1) hash ^= g->columns[i].first.source;
-    return (hash * UINT64_C(0x9e3779b97f4a7c15)) >> 58;
+/* The runs from r on by the groups that will run for them. Neighbours become one. */
+static void resolve(wk_column *column, int32_t r) {
+    int32_t kept = r;
+    for (; r < column->count; r++) {
+        wk_run run = column->runs[r], *last = kept > 0 ? &column->runs[kept - 1] : NULL;
+        if (wk__source_group(run.source) != NULL) {
+            const wk_member m = wk__member_at(run.source, run.row);
+            run.source = (wk_source)m.group + 1 + (wk_source)m.output;
+            run.row = m.row;
+            if (last != NULL && last->source == run.source && last->row + last->count == run.row) {
+                last->count += run.count;
+                wk__source_release(run.source);
+                continue;
+            }
+        }
+        column->runs[kept++] = run;
+    }
+    column->count = kept;
 }
 
-static bool same_operands(const wk_group *a, const wk_group *b, int32_t i) {
-    const wk_run *s = &a->columns[i].first, *t = &b->columns[i].first;
-    if (wk__is_shared_operand(a->shared, i)) return s->source == t->source && s->row == t->row;
-    const wk_array *x = wk__source_array(s->source), *y = wk__source_array(t->source);
-    return x->dtype == y->dtype && wk__same_dims(x, y);
+/* Would the two, one behind the other, be one run? */
+static bool are_neighbours(const wk_column *a, const wk_column *b) {
+    if (a->count != 1 || b->count != 1 || wk__source_group(a->runs[0].source) == NULL) return false;
+    return a->runs[0].source == b->runs[0].source && a->runs[0].row + a->runs[0].count == b->runs[0].row;
 }
 
-static bool same_kind(const wk_group *a, const wk_group *b) {
-    if (a->op != b->op || a->shared != b->shared || a->records != b->records || a->needs_grad != b->needs_grad ||
-        a->in_count != b->in_count || memcmp(a->raw, b->raw, a->op->attrs_nbytes) != 0)
-        return false;
-    bool same = true;
-    for (int32_t i = 0; same && i < a->in_count; i++) same = same_operands(a, b, i);
-    return same;
+/* Bytes of operand i that would have to be copied, and are not if g does not join. */
+static int64_t copied_nbytes(const wk_group *to, const wk_group *g, int32_t i) {
+    const wk_column *a = &to->columns[i], *b = &g->columns[i];
+    if (wk__is_shared_operand(g->kind->shared, i) || are_neighbours(a, b)) return 0;
+    const wk_array *like = wk__source_array(b->runs[0].source);
+    const int64_t calls = (a->count == 1 ? to->count : 0) + (b->count == 1 ? g->count : 0);
+    return calls * like->numel * wk__dtype_nbytes[like->dtype];
 }
 
-/* The group that g can wait for, or NULL. */
-static wk_group *company_of(const kinds *k, const wk_group *g) {
-    for (wk_group *other = k->of[bucket_of(g)]; other != NULL; other = other->next_kind)
-        if (same_kind(other, g)) return other->level < g->first_use ? other : NULL;
-    return NULL;
+static bool is_worth_it(const wk_group *to, const wk_group *g) {
+    int64_t nbytes = 0;
+    for (int32_t i = 0; i < g->kind->in_count; i++) nbytes += copied_nbytes(to, g, i);
+    if (nbytes <= FEW_NBYTES) return true;
+    return g->kind->shared != 0 && (to->count < MANY_CALLS || g->count < MANY_CALLS);
 }
+
+/* ------------------------------------------------------------------------------------------------------- groups --- */
 
 /* The calls of g become the last ones of to. False when memory is out, and nothing has changed. */
 static bool join(wk_batch *b, wk_group *to, wk_group *g) {
-    for (int32_t i = 0; i < g->in_count; i++) {
+    for (int32_t i = 0; i < g->kind->in_count; i++)
+        while (to->columns[i].capacity < to->columns[i].count + g->columns[i].count)
+            if (!wk__column_grow(b, &to->columns[i])) return false;
+    for (int32_t i = 0; i < g->kind->in_count; i++) {
         wk_column *column = &to->columns[i];
-        while (column->capacity < column->count + g->columns[i].count)
-            if (!wk__column_grow(b, column)) return false;
-    }
-    for (int32_t i = 0; i < g->in_count; i++) {
-        wk_column *column = &to->columns[i];
-        if (wk__is_shared_operand(g->shared, i))
-            wk__source_release(g->columns[i].first.source);
-        else
-            for (int32_t r = 0; r < g->columns[i].count; r++) column->runs[column->count++] = g->columns[i].runs[r];
+        if (wk__is_shared_operand(g->kind->shared, i)) {
+            wk__source_release(g->columns[i].runs[0].source);
+            continue;
+        }
+        memcpy(column->runs + column->count, g->columns[i].runs, (size_t)g->columns[i].count * sizeof(wk_run));
+        const int32_t first = column->count;
+        column->count += g->columns[i].count;
+        resolve(column, first);
     }
     g->joined = to;
     g->offset = to->count;
@@ -71,35 +94,58 @@ static bool join(wk_batch *b, wk_group *to, wk_group *g) {
     return true;
 }
 
-/* The groups whose outputs these calls have as operands are used at this level. */
-static void note_uses(const wk_group *of, int32_t level) {
-    for (int32_t i = 0; i < of->in_count; i++)
-        for (int32_t r = 0; r < of->columns[i].count; r++) {
-            wk_group *g = wk__source_group(of->columns[i].runs[r].source);
-            if (g != NULL && level < g->first_use) g->first_use = level;
-        }
-}
-
-/* What waits leaves the level. */
-static void pass_level(wk_batch *b, kinds *k, wk_level *level) {
+/* Those of one level with one another. */
+static void merge_level(wk_batch *b, wk_level *level) {
     wk_group *last = NULL;
     for (wk_group **at = &level->first, *g = *at; g != NULL; g = *at) {
-        wk_group *company = company_of(k, g);
-        if (company != NULL && join(b, company, g)) {
+        for (int32_t i = 0; i < g->kind->in_count; i++) resolve(&g->columns[i], 0);
+        wk_group **company = &g->kind->company, *to = *company;
+        if (to != NULL && to->level == g->level && is_worth_it(to, g) && join(b, to, g)) {
             *at = g->next;
-            note_uses(g, company->level);
             continue;
         }
-        note_uses(g, g->level);
-        wk_group **bucket = &k->of[bucket_of(g)];
-        g->next_kind = *bucket;
-        *bucket = last = g;
+        if (to == NULL || to->level != g->level || g->count < to->count) *company = g;
+        last = g;
         at = &g->next;
     }
     level->last = last;
 }
 
+/* The groups whose outputs these calls have as operands are used at this level. */
+static void note_uses(const wk_group *of, int32_t level) {
+    for (int32_t i = 0; i < of->kind->in_count; i++)
+        for (int32_t r = 0; r < of->columns[i].count; r++) {
+            wk_group *g = wk__source_group(of->columns[i].runs[r].source);
+            if (g == NULL) continue;
+            g = wk__group_that_runs(g);
+            if (level < g->first_use) g->first_use = level;
+        }
+}
+
+/* Those that can wait, with one of a later level. */
+static void wait_level(wk_batch *b, wk_level *level) {
+    wk_group *last = NULL;
+    for (wk_group **at = &level->first, *g = *at; g != NULL; g = *at) {
+        wk_group **company = &g->kind->company, *to = *company;
+        if (to != NULL && to->level > g->level && to->level < g->first_use && is_worth_it(to, g) && join(b, to, g)) {
+            *at = g->next;
+            note_uses(g, to->level);
+            continue;
+        }
+        note_uses(g, g->level);
+        *company = last = g;
+        at = &g->next;
+    }
+    level->last = last;
+}
+
+static void forget_company(const wk_batch *b) {
+    for (int32_t l = 0; l < b->level_count; l++)
+        for (wk_group *g = b->levels[l].first; g != NULL; g = g->next) g->kind->company = NULL;
+}
+
 void wk__groups_merge(wk_batch *b) {
-    kinds k = {{NULL}};
-    for (int32_t l = b->level_count - 1; l >= 0; l--) pass_level(b, &k, &b->levels[l]);
+    for (int32_t l = 0; l < b->level_count; l++) merge_level(b, &b->levels[l]);
+    forget_company(b);
+    for (int32_t l = b->level_count - 1; l >= 0; l--) wait_level(b, &b->levels[l]);
 }

@@ -21,9 +21,9 @@ static wk_tensor *by_itself(const wk_run *run) {
 
 /* The inputs of the group's call. */
 static bool operands(wk_ctx *ctx, const wk_group *g, wk_tensor **in) {
-    for (int32_t i = 0; i < g->in_count; i++) {
+    for (int32_t i = 0; i < g->kind->in_count; i++) {
         const wk_column *column = &g->columns[i];
-        const bool as_it_stands = g->alone || wk__is_shared_operand(g->shared, i);
+        const bool as_it_stands = g->alone || wk__is_shared_operand(g->kind->shared, i);
         in[i] = as_it_stands ? by_itself(&column->runs[0]) : wk__batch_gather(ctx, 1, column);
         if (in[i] == NULL && column->runs[0].source != 0) return false;
     }
@@ -34,44 +34,44 @@ static bool operands(wk_ctx *ctx, const wk_group *g, wk_tensor **in) {
 
 /* Attributes for calls side by side: what counts dimensions counts the new one too. */
 static void *moved_attrs(const wk_group *g, int64_t *room) {
-    if (g->alone || g->op->batch_dims == 0) return g->attrs;
-    memcpy(room, g->attrs, g->op->attrs_nbytes);
-    for (int32_t f = 0; f < g->op->field_count; f++)
-        if (g->op->batch_dims >> f & 1) ++*(int64_t *)(void *)((char *)room + g->op->fields[f].offset);
+    if (g->alone || g->kind->op->batch_dims == 0) return g->kind->attrs;
+    memcpy(room, g->kind->attrs, g->kind->op->attrs_nbytes);
+    for (int32_t f = 0; f < g->kind->op->field_count; f++)
+        if (g->kind->op->batch_dims >> f & 1) ++*(int64_t *)(void *)((char *)room + g->kind->op->fields[f].offset);
     return room;
 }
 
 static bool run_row(const wk_group *g, wk_tensor *const *in, wk_tensor **out) {
     int64_t attrs[WK__ATTRS_NBYTES / sizeof(int64_t)];
-    if (g->op->batched != NULL && !g->alone)
-        out[0] = g->op->batched(g->attrs, g->count, in);
+    if (g->kind->op->batched != NULL && !g->alone)
+        out[0] = g->kind->op->batched(g->kind->attrs, g->count, in);
     else
-        wk__apply(g->op, in, g->in_count, moved_attrs(g, attrs), out);
+        wk__apply(g->kind->op, in, g->kind->in_count, moved_attrs(g, attrs), out);
     return out[0] != NULL;
 }
 
 /* Scalars and the like, stacked once: what stack does is what a gather does. */
 static bool is_gather(const wk_group *g) {
-    return g->alone && g->op == &wk__op_stack && *(const int64_t *)g->attrs == 0 && g->in_count > 2;
+    return g->alone && g->kind->op == &wk__op_stack && *(const int64_t *)g->kind->attrs == 0 && g->kind->in_count > 2;
 }
 
 static bool run_with(wk_ctx *ctx, wk_group *g, wk_tensor **in) {
     wk_tensor *out[WK__MAX_OUTPUTS] = {NULL};
     bool fine;
-    wk_set_grad_enabled(g->records);
+    wk_set_grad_enabled(g->kind->records);
     g->alone = g->count == 1;
     if (is_gather(g))
-        fine = (out[0] = wk__batch_gather(ctx, g->in_count, g->columns)) != NULL;
+        fine = (out[0] = wk__batch_gather(ctx, g->kind->in_count, g->columns)) != NULL;
     else
         fine = operands(ctx, g, in) && run_row(g, in, out);
-    for (int32_t k = 0; fine && k < g->op->out_count; k++) g->result[k] = wk__retain(out[k]);
+    for (int32_t k = 0; fine && k < g->kind->out_count; k++) g->result[k] = wk__retain(out[k]);
     return g->has_run = fine;
 }
 
 static bool run_group(wk_ctx *ctx, wk_group *g) {
     wk_tensor *few[WK__MAX_FIXED_INPUTS];
-    if (g->in_count <= WK__MAX_FIXED_INPUTS) return run_with(ctx, g, few);
-    const int32_t size_class = wk__heap_class((size_t)g->in_count * sizeof(wk_tensor *));
+    if (g->kind->in_count <= WK__MAX_FIXED_INPUTS) return run_with(ctx, g, few);
+    const int32_t size_class = wk__heap_class((size_t)g->kind->in_count * sizeof(wk_tensor *));
     wk_tensor **in = wk__heap_alloc(&ctx->heap, size_class);
     if (in == NULL) return out_of_memory(ctx);
     const bool fine = run_with(ctx, g, in);
@@ -85,7 +85,7 @@ static bool run_group(wk_ctx *ctx, wk_group *g) {
 static void release(wk_group *g, int32_t count) {
     g->holds -= count;
     if (!g->has_run || wk__group_is_wanted(g)) return;
-    for (int32_t k = 0; k < g->op->out_count; k++) {
+    for (int32_t k = 0; k < g->kind->out_count; k++) {
         wk__unref(g->result[k]);
         g->result[k] = NULL;
     }
@@ -103,7 +103,7 @@ void wk__source_release(wk_source s) {
 
 /* A group of the wave lets go of its operands; its result stays as long as somebody may ask for it. */
 static void leave_group(wk_group *g) {
-    for (int32_t i = 0; i < g->in_count; i++)
+    for (int32_t i = 0; i < g->kind->in_count; i++)
         for (int32_t r = 0; r < g->columns[i].count; r++) wk__source_release(g->columns[i].runs[r].source);
     g->is_open = false;
     g->has_failed = !g->has_run;
@@ -139,8 +139,8 @@ static void drop_dead(wk_level *level) {
 /* All calls have been made: the last run of each column is as long as it gets. */
 static void settle(const wk_level *level) {
     for (wk_group *g = level->first; g != NULL; g = g->next)
-        for (int32_t i = 0; i < g->in_count; i++)
-            if (!wk__is_shared_operand(g->shared, i)) wk__column_settle(&g->columns[i]);
+        for (int32_t i = 0; i < g->kind->in_count; i++)
+            if (!wk__is_shared_operand(g->kind->shared, i)) wk__column_settle(&g->columns[i]);
 }
 
 static bool run_levels(wk_batch *b) {
@@ -148,7 +148,7 @@ static bool run_levels(wk_batch *b) {
     for (int32_t l = 0; l < b->level_count; l++) settle(&b->levels[l]);
     wk__groups_merge(b);
     for (int32_t l = 0; l < b->level_count; l++)
-        for (wk_group *g = b->levels[l].first; g != NULL; g = g->next)
+        for (wk_group *g = b->levels[l].first; g != NULL; g = g->next, b->group_count++)
             if (!run_group(b->ctx, g)) return false;
     return true;
 }

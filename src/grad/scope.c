@@ -75,9 +75,12 @@ static void close_lists(wk_ctx *ctx, const wk_scope_frame *frame) {
 
 /* First pass: the scope lets go of its handles, but for those that were handed up. Newest first, so that blocks come
  * out of the free lists in the order in which the next step will ask for them. */
+enum { FAR = 8 }; /* handles ahead, which come from beyond the nearest caches where a scope has many */
+
 static void release_handles(wk_ctx *ctx, const wk_scope_frame *frame) {
     for (int64_t i = ctx->handle_count; i-- > frame->first_handle;) {
         wk_tensor *t = ctx->handles[i];
+        if (i - frame->first_handle >= FAR) wk_prefetch(ctx->handles[i - FAR]);
         if (t == NULL || t->depth < ctx->depth || !(t->flags & WK__OWNED)) continue;
         t->flags &= (uint8_t)~WK__OWNED;
         if (wk__count_down(&t->refs, t->flags)) wk__tensor_destroy_here(t);
