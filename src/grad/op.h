@@ -120,7 +120,7 @@ struct wk_op {
     int32_t in_count, out_count; /* in_count WK__ANY_NUMBER: variadic */
     uint32_t optional;           /* bit i: input i may be NULL */
     uint32_t own_type;           /* bit i: input i, such as a condition, has nothing to do with NOTE [Types] */
-    uint32_t indices;            /* bit i: nor has input i, which holds indices: i64, to which i32 and u8 are cast */
+    uint32_t indices;            /* bit i: nor has input i where it holds indices: i64, to which i32 and u8 are cast */
     uint32_t flags;
     uint32_t types;              /* what it computes in beside f32 and f64 (NOTE [Types]) */
     const char *in_names;        /* "a b": for messages */

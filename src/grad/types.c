@@ -17,10 +17,13 @@ static wk_dtype promoted(wk_dtype a, wk_dtype b) {
     return wk__dtype_nbytes[a] > wk__dtype_nbytes[b] ? a : b;
 }
 
-/* Does input i, if it is there, have a say in the type? */
+static bool is_index(wk_dtype dtype) { return dtype == WK_I64 || dtype == WK_I32 || dtype == WK_U8; }
+
+/* Does input i, if it is there, have a say in the type? One that may hold indices has none when it does. */
 static bool counts(const wk_call *c, int32_t i) {
-    const bool variadic = c->op->in_count == WK__ANY_NUMBER;
-    return c->in[i] != NULL && (variadic || !((c->op->own_type | c->op->indices) >> i & 1));
+    const wk_op *op = c->op;
+    if (c->in[i] == NULL || op->in_count == WK__ANY_NUMBER) return c->in[i] != NULL;
+    return !(op->own_type >> i & 1) && !((op->indices >> i & 1) && is_index(c->in[i]->a.dtype));
 }
 
 /* The type of several inputs together, as torch.result_type has it: a 0-d tensor counts only where it is of a higher
@@ -85,8 +88,6 @@ WK_NOINLINE bool wk__check_float_slow(wk_call *c) {
     c->retype = computed_in(c, common) >= 0;
     return c->retype ? false : refuse(c);
 }
-
-static bool is_index(wk_dtype dtype) { return dtype == WK_I64 || dtype == WK_I32 || dtype == WK_U8; }
 
 bool wk__check_index_type(wk_call *c, int32_t i) {
     const wk_dtype dtype = c->in[i]->a.dtype;

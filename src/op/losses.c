@@ -247,13 +247,9 @@ static bool weight_fits(wk_call *c) {
 }
 
 static bool class_shape(wk_call *c) {
-    const wk_tensor *x = c->in[0], *t = c->in[1], *w = c->in[2];
+    const wk_tensor *x = c->in[0], *t = c->in[1];
     wk_shape_text tx, tt;
-    if (!attrs_fine(c)) return false;
-    if (!wk__dtype_is_float[x->a.dtype] || t->a.dtype != WK_I64 || (w != NULL && w->a.dtype != x->a.dtype))
-        return wk__refuse(c, WK_EDTYPE, "scores are %s, targets %s and weights %s: targets must be i64, the others of "
-                          "one floating type", wk_dtype_name(x->a.dtype), wk_dtype_name(t->a.dtype),
-                          w != NULL ? wk_dtype_name(w->a.dtype) : "absent");
+    if (!attrs_fine(c) || !wk__check_index_type(c, 1) || !wk__check_float(c)) return false;
     if (!target_fits(&x->a, &t->a))
         return wk__refuse(c, WK_ESHAPE, "scores %s and targets %s: targets have the shape of (N,C,...) without C",
                           wk__dims_text(&tx, x), wk__dims_text(&tt, t));
@@ -263,7 +259,7 @@ static bool class_shape(wk_call *c) {
 /* Targets as numbers of classes, or as chances. */
 static bool cross_entropy_shape(wk_call *c) {
     const wk_array *x = &c->in[0]->a, *t = &c->in[1]->a;
-    if (x->ndim == 0 || !wk__dtype_is_float[t->dtype] || !wk__same_dims(x, t)) return class_shape(c);
+    if (x->ndim == 0 || !wk__dtype_is_floating(t->dtype) || !wk__same_dims(x, t)) return class_shape(c);
     return attrs_fine(c) && wk__check_pair(c) && weight_fits(c);
 }
 
@@ -320,15 +316,23 @@ static const wk_attr_field fields[] = {
     {"label_smoothing", 'f', offsetof(loss_attrs, label_smoothing), 0},
 };
 
-/* A row, its short form and the one with options; the inputs after x and target are the options' tensors. */
-#define LOSS(loss, inputs, names, check, composition)                                                        \
-    const wk_op wk__op_##loss = {                                                                            \
-        WK_ROW(loss), .in_count = (inputs), .out_count = 1, .in_names = (names), .optional = 4 | 8,          \
-        WK_ATTRS(loss_attrs, fields), .shape = (check), .compose = (composition),                            \
-    };                                                                                                       \
-    wk_tensor *wk_##loss(wk_tensor *x, wk_tensor *target) { return wk_##loss##_options(x, target, NULL); }   \
-    wk_tensor *wk_##loss##_options(wk_tensor *x, wk_tensor *target, const wk_loss_options *options) {        \
-        return with_options(&wk__op_##loss, x, target, options);                                             \
+/* A row, its short form and the one with options; the inputs after x and target are the options' tensors. classes: may
+ * the target hold numbers of classes? */
+#define LOSS(loss, inputs, names, classes, check, composition)                                             \
+    const wk_op wk__op_##loss = {                                                                          \
+        WK_ROW(loss),                                                                                      \
+        .in_count = (inputs),                                                                              \
+        .out_count = 1,                                                                                    \
+        .in_names = (names),                                                                               \
+        .optional = 4 | 8,                                                                                 \
+        .indices = (classes) << 1,                                                                         \
+        WK_ATTRS(loss_attrs, fields),                                                                      \
+        .shape = (check),                                                                                  \
+        .compose = (composition),                                                                          \
+    };                                                                                                     \
+    wk_tensor *wk_##loss(wk_tensor *x, wk_tensor *target) { return wk_##loss##_options(x, target, NULL); } \
+    wk_tensor *wk_##loss##_options(wk_tensor *x, wk_tensor *target, const wk_loss_options *options) {      \
+        return with_options(&wk__op_##loss, x, target, options);                                           \
     }
 
 static wk_tensor *with_options(const wk_op *op, wk_tensor *x, wk_tensor *target, const wk_loss_options *options) {
@@ -338,10 +342,10 @@ static wk_tensor *with_options(const wk_op *op, wk_tensor *x, wk_tensor *target,
     return wk__compose(op, (wk_tensor *const[]){x, target, o.weight, o.pos_weight}, op->in_count, &attrs, NULL);
 }
 
-LOSS(l1_loss, 2, "x target", pair_shape, l1_compose)
-LOSS(smooth_l1_loss, 2, "x target", pair_shape, smooth_l1_compose)
-LOSS(huber_loss, 2, "x target", huber_shape, huber_compose)
-LOSS(binary_cross_entropy, 3, "x target weight", pair_shape, bce_compose)
-LOSS(binary_cross_entropy_with_logits, 4, "x target weight pos_weight", pair_shape, bce_logits_compose)
-LOSS(nll_loss, 3, "log_probs target weight", class_shape, nll_compose)
-LOSS(cross_entropy, 3, "logits target weight", cross_entropy_shape, cross_entropy_compose)
+LOSS(l1_loss, 2, "x target", 0, pair_shape, l1_compose)
+LOSS(smooth_l1_loss, 2, "x target", 0, pair_shape, smooth_l1_compose)
+LOSS(huber_loss, 2, "x target", 0, huber_shape, huber_compose)
+LOSS(binary_cross_entropy, 3, "x target weight", 0, pair_shape, bce_compose)
+LOSS(binary_cross_entropy_with_logits, 4, "x target weight pos_weight", 0, pair_shape, bce_logits_compose)
+LOSS(nll_loss, 3, "log_probs target weight", 1, class_shape, nll_compose)
+LOSS(cross_entropy, 3, "logits target weight", 1, cross_entropy_shape, cross_entropy_compose)

@@ -91,6 +91,13 @@ def cases():
         for more in ({}, {"label_smoothing": 0.25}):
             yield from loss_cases("cross_entropy", f.cross_entropy, {"x": shape, "target": shape, "weight": weight},
                                   **more)
+    for name in ("int32", "uint8"):  # torch does not take them everywhere
+        target = torch.tensor([0, 2, 1, 2], dtype=getattr(torch, name))
+        for function in (f.nll_loss, f.cross_entropy):
+            def call(x, target, weight, function=function):
+                return function(x, target.long(), weight)
+            yield Case(function.__name__, call, {"x": (4, 3), "target": target, "weight": None}, second=True,
+                       label=f"4x3_{name}")
     for shape, target in (((4, 3), [0, 2, 1, 2]), ((3,), 1), ((2, 3, 2), [[0, 1], [2, 0]])):
         target = torch.tensor(target)
         for ignore in (-100, 1):
