@@ -1,6 +1,8 @@
 /* test_failures.c -- wrong programs: each has its exact message, and everything works again after wk_check. */
 #include "support.h"
 
+WK_API void wk__at(const char *file, int line); /* as trace.h declares it */
+
 static wk_tensor *leaf(double value, const char *name) {
     wk_tensor *t = wk_requires_grad_(wk_scalar(value, WK_F32), true);
     wk_set_name(t, name);
@@ -326,6 +328,49 @@ static void calls_by_name(void **state) {
     assert_null(wk_op_at(wk_op_count()));
 }
 
+/* 42 characters fill 126 of a name's 127 bytes; in a message the rest is up to what stands before them. */
+static void texts_end_with_a_whole_character(void **state) {
+    (void)state;
+    WK_SCOPE;
+    char name[1000] = "";
+    for (int i = 0; i < 300; i++) strcat(name, "\xe6\xb1\x82");
+    wk_tensor *t = leaf(1, name);
+    assert_int_equal(strlen(wk_name(t)), 126);
+    wk_set_name(t, "\xe6\xb1\x82");
+    assert_string_equal(wk_name(t), "\xe6\xb1\x82");
+    wk_module *m = wk_module_new(NULL, NULL), *below = wk_module_new(m, name);
+    const char *dotted_name = wk_name(wk_module_add_parameter(below, "p", wk_detach(t)));
+    assert_int_equal(strcspn(dotted_name, "."), 126);
+    for (int dots = 1; dots <= 3; dots++) { /* a name with a dot is refused, and quoted */
+        wk_error e;
+        char dotted[1004];
+        snprintf(dotted, sizeof dotted, "%.*s%s", dots, "...", name);
+        wk_module_new(m, dotted);
+        wk_check(&e);
+        const char *quoted = strchr(e.message, '"') + 1 + dots;
+        assert_in_range(strlen(e.message), sizeof e.message - 3, sizeof e.message - 1);
+        assert_int_equal(strlen(quoted) % 3, 0);
+    }
+    wk_module_free(m);
+    assert_ok();
+}
+
+/* Under WK_TRACE calls tell where they stand. */
+static void long_paths_keep_their_end(void **state) {
+    (void)state;
+    char path[200] = "/home/somebody";
+    for (int i = 0; i < 20; i++) strcat(path, "/below");
+    strcat(path, "/train.c");
+    wk_error e;
+    wk__at(path, 12);
+    wk_neg(NULL);
+    wk__at(NULL, 0);
+    wk_check(&e);
+    assert_int_equal(strlen(e.file), sizeof e.file - 1);
+    assert_string_equal(e.file + strlen(e.file) - 14, "/below/train.c");
+    assert_int_equal(e.line, 12);
+}
+
 WK_TEST_MAIN("failures", cmocka_unit_test(a_failure_sticks_and_is_taken_once), cmocka_unit_test(backward_refuses),
              cmocka_unit_test(retain_lets_backward_run_again),
              cmocka_unit_test(a_value_that_backward_needs_was_changed),
@@ -334,4 +379,5 @@ WK_TEST_MAIN("failures", cmocka_unit_test(a_failure_sticks_and_is_taken_once), c
              cmocka_unit_test(a_failed_backward_leaves_nothing_behind),
              cmocka_unit_test(a_failing_loop_keeps_its_state),
              cmocka_unit_test(a_loop_that_fails_with_a_plan_in_a_batch), cmocka_unit_test(a_plan_that_fails_as_it_runs),
-             cmocka_unit_test(a_batch_that_fails_as_it_runs), cmocka_unit_test(calls_by_name))
+             cmocka_unit_test(a_batch_that_fails_as_it_runs), cmocka_unit_test(calls_by_name),
+             cmocka_unit_test(texts_end_with_a_whole_character), cmocka_unit_test(long_paths_keep_their_end))

@@ -136,14 +136,18 @@ WK_API wk_status wk_check(wk_error *error);
 
 /* All that changes while programs run (scopes, tape, pending failure, random stream, free memory) hangs off a context.
  * Every thread has a default one, made at first use and freed at thread exit, so most programs never name one. Two
- * contexts train two models without touching each other. A context is used by one thread at a time, by any thread. */
+ * contexts train two models without touching each other. A context is used by one thread at a time, by any thread.
+ *
+ * What was made in a context is to be gone before it: slots are released, and modules, optimisers, snapshots and plans
+ * freed. A thread's default goes when the thread ends, so a model that a loader thread hands on is made in a context
+ * from wk_ctx_new. */
 typedef struct wk_ctx wk_ctx;
 
-/* A new context, or NULL when memory is out. The caller frees it, after all that was made in it is released. */
+/* A new context, or NULL when memory is out. The caller frees it. */
 WK_API wk_ctx *wk_ctx_new(void);
 
 /* Frees the context with every tensor that its scopes still own. NULL is allowed. If it is current in the calling
- * thread, the thread's default takes its place. */
+ * thread, the thread's default takes its place. ESTATE inside a function that it has called, such as a hook. */
 WK_API void wk_ctx_free(wk_ctx *ctx);
 
 /* Makes ctx (NULL: the thread's default) current in this thread and returns the one that was (never NULL unless memory

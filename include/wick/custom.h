@@ -95,7 +95,8 @@ typedef struct wk_custom_op {
 
 /* Makes an operation known to the current context, where wk_op_find finds it and wk_op_call calls it. NULL
  * on failure: EINVAL (a name that is taken or none, a missing callback, a count out of range). It goes with the
- * context, or with wk_op_unregister: ESTATE while it stands on the tape, or a plan calls it. */
+ * context, or with wk_op_unregister: ESTATE while it stands on the tape, or a plan calls it, and inside a function that
+ * wick calls. */
 WK_API const wk_op *wk_op_register(const wk_custom_op *op);
 WK_API wk_status wk_op_unregister(const wk_op *op);
 

@@ -100,7 +100,7 @@ typedef bool wk_function(void *user, wk_tensor *const *inputs, wk_tensor **outpu
 /* Runs f without recording, and once more when its gradient is asked for: between the two, only inputs and outputs are
  * held, not what f made. The gradient goes to the inputs and to whatever else f reads, such as parameters; the random
  * numbers are the same both times; checkpoints may lie in checkpoints, and gradients of gradients work. While nothing
- * is recorded f just runs. `user` must live as long as the history. At most 2 outputs. Errors: EINVAL (f returned
+ * is recorded f just runs. `user` must live as long as the history. At most 3 outputs. Errors: EINVAL (f returned
  * false, an input or output is NULL), ESTATE in backward (f gave outputs of other shapes the second time), and f's own.
  * Chen et al. 2016, https://arxiv.org/abs/1604.06174; https://pytorch.org/docs/stable/checkpoint.html */
 WK_API wk_status wk_checkpoint(wk_function *f, void *user, wk_tensor *const *inputs, int32_t input_count,
@@ -113,7 +113,7 @@ typedef bool wk_gradient_function(void *user, wk_tensor *const *inputs, wk_tenso
                                   wk_tensor *const *output_gradients, wk_tensor **gradients);
 
 /* Runs forward without recording, as one operation whose gradient is backward: torch.autograd.Function. Both see the
- * same inputs and outputs, which are kept until backward. `user` must live as long as the history. At most 2 outputs.
+ * same inputs and outputs, which are kept until backward. `user` must live as long as the history. At most 3 outputs.
  * For an operation with a name, a shape rule and numbers of its own see wk_op_register. Errors: EINVAL (a function
  * returned false, an input or output is NULL), ESHAPE in backward (a gradient of another shape or type than its
  * input). */

@@ -132,7 +132,7 @@ WK_API size_t wk_module_to_text(const wk_module *m, char *text, size_t nbytes);
  * sees to that. Errors: ECONTEXT. */
 WK_API wk_status wk_module_share(wk_module *m);
 
-/* Runs a one-in-one-out module. EINVAL, naming the class, when it is not one. */
+/* Runs a one-in-one-out module. EINVAL, naming the class, when it is not one or its forward returns NULL. */
 WK_API wk_tensor *wk_forward(wk_module *m, wk_tensor *x);
 
 /* ---------------------------------------------------------------------------------------------------- snapshots --- */

@@ -61,6 +61,7 @@
  *   - modules in another mode, training or evaluation, and parameters frozen or thawed since, where the step then does
  *     something else: have a plan for each
  *   - wk_keep of what the step made: make it an output
+ *   - making modules, optimisers and snapshots: make them before the run
  *   - where rows have several lengths, dropout between the layers of one module, and gradients of gradients: the
  *     lengths would decide which calls are made
  *   - wk_from_data and wk_wrap, hooks, wk_manual_seed and numbers drawn for the program (wk_randint),
@@ -109,10 +110,10 @@ WK_API wk_plan *wk_plan_new(wk_function *f, void *user, int32_t in_count, int32_
  * and what f itself fails with. */
 WK_API wk_status wk_plan_run(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **outputs);
 
-/* NULL is allowed. */
+/* NULL is allowed. ESTATE in the plan's own function. */
 WK_API void wk_plan_free(wk_plan *plan);
 
-/* What a plan did so far. */
+/* What a plan did so far; nothing, for NULL. */
 typedef struct wk_plan_stats {
     size_t size;
     int64_t hits;      /* runs of what was recorded before */

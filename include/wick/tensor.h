@@ -31,14 +31,19 @@ typedef struct wk_tensor wk_tensor;
  *
  * Closing a scope releases its handles and cuts its part of the tape. A value that someone else still holds (a slot, an
  * outer list) survives; its history does not, and a backward that comes to it fails with ECUT. Outside every scope the
- * context's root scope owns; it closes with the context. */
+ * context's root scope owns; it closes with the context.
+ *
+ * A function that wick calls (a hook, the step of a plan, an operation of one's own ...) leaves what was there before
+ * as it is: it closes the scopes that it opens and no others, drops only what it made, and leaves the context current.
+ * Otherwise the call that ran it fails with ESTATE. */
 typedef uint64_t wk_scope;
 
-/* Opens a scope and returns its mark, never 0. */
+/* Opens a scope and returns its mark; 0, recorded, when memory is out. */
 WK_API wk_scope wk_scope_open(void);
 
 /* Closes the scope of this mark, and every scope opened after it that is still open. 0 does nothing.
- * Fails with ESTATE when that scope has closed already. Works while a failure is pending. */
+ * Fails with ESTATE when that scope has closed already, or was open before wick called the function that closes it.
+ * Works while a failure is pending. */
 WK_API void wk_scope_close(wk_scope scope);
 
 WK_API void wk__scope_cleanup(wk_scope *scope);
@@ -64,7 +69,8 @@ WK_API wk_status wk_scope_memory_stats(wk_scope scope, wk_scope_memory *memory);
  * line of a function that opened a scope. Nothing happens to a tensor that an outer scope owns already, or to NULL. */
 WK_API wk_tensor *wk_yield(wk_tensor *t);
 
-/* Gives back a temporary before its scope closes. t must not be used after. NULL is allowed. */
+/* Gives back a temporary before its scope closes. t must not be used after. NULL is allowed. ESTATE for what was there
+ * before wick called the function that drops it. */
 WK_API void wk_drop(wk_tensor *t);
 
 /* Keeps a value in a slot beyond its scope: *slot = t, and what the slot held before is released; t NULL empties the
@@ -72,7 +78,8 @@ WK_API void wk_drop(wk_tensor *t);
  * History is not kept: detach first, or a backward that comes to it fails with ECUT. */
 WK_API void wk_keep(wk_tensor **slot, wk_tensor *t);
 
-/* Empties a slot for good: releases what it holds and sets it to NULL. Works while a failure is pending. */
+/* Empties a slot for good: releases what it holds and sets it to NULL. Works while a failure is pending. ECLOSED, as
+ * from wk_keep, when the slot was filled without wk_keep and its tensor has gone with its scope. */
 WK_API void wk_release(wk_tensor **slot);
 
 /* A list of tensors, for wk_stack and the like. It belongs to the innermost scope; what is pushed is handed to that

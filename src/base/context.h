@@ -85,6 +85,8 @@ struct wk_ctx {
     struct wk_list *lists;      /* newest first */
     wk_scope_frame *frames;     /* frames[0] is the root scope */
     int32_t depth, frame_capacity;
+    int32_t guarded; /* so many frames, and handles, are not a guest's (NOTE [Guests] in grad/scope.h) */
+    int64_t guarded_handles;
     uint64_t next_mark;
 
     wk_tape tape;
@@ -153,6 +155,12 @@ static inline bool wk__capture_refuses(wk_ctx *ctx, const char *op, const char *
 
 /* What a call that could not go on returns: without a context, memory was out. */
 static inline wk_status wk__status(const wk_ctx *ctx) { return ctx != NULL ? ctx->failure.status : WK_ENOMEM; }
+
+/* Prints into a text of nbytes, as snprintf does; what does not fit is cut off behind a whole character of UTF-8. */
+void wk__print(char *text, size_t nbytes, const char *format, ...) WK_PRINTF(3, 4);
+
+/* The path, or as much of its end, which tells more than its beginning, as nbytes hold. */
+const char *wk__path_end(const char *path, size_t nbytes);
 
 /* "(3,4)" for messages. The text is valid as long as the buffer. */
 typedef struct wk_shape_text { char text[168]; } wk_shape_text;

@@ -26,12 +26,37 @@ const char *wk_status_meaning(wk_status status) {
     return "not a status of wick";
 }
 
+/* Takes a character of UTF-8 off the end if the rest of it is missing. */
+static void end_whole(char *text) {
+    size_t begin = strlen(text), length = 0;
+    while (begin > 0 && length < 3 && ((unsigned char)text[begin - 1] & 0xc0) == 0x80) begin--, length++;
+    const unsigned char first = begin > 0 ? (unsigned char)text[begin - 1] : 0;
+    const size_t needed = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0 ? 1 : 0;
+    if (length < needed) text[begin - 1] = '\0';
+}
+
+static void print(char *text, size_t nbytes, const char *format, va_list arguments) {
+    if (vsnprintf(text, nbytes, format, arguments) >= (int)nbytes) end_whole(text);
+}
+
+void wk__print(char *text, size_t nbytes, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    print(text, nbytes, format, arguments);
+    va_end(arguments);
+}
+
+const char *wk__path_end(const char *path, size_t nbytes) {
+    const size_t length = strlen(path);
+    return length < nbytes ? path : path + length - (nbytes - 1);
+}
+
 static void fill(wk_error *error, wk_status status, const char *op, const char *format, va_list arguments) {
     memset(error, 0, sizeof *error);
     error->status = status;
     snprintf(error->op, sizeof error->op, "%s", op);
     const int n = snprintf(error->message, sizeof error->message, "%s: ", op);
-    vsnprintf(error->message + n, sizeof error->message - (size_t)n, format, arguments);
+    print(error->message + n, sizeof error->message - (size_t)n, format, arguments);
 }
 
 WK_NOINLINE wk_status wk__fail(wk_ctx *ctx, wk_status status, const char *op, const char *format, ...) {
@@ -41,7 +66,8 @@ WK_NOINLINE wk_status wk__fail(wk_ctx *ctx, wk_status status, const char *op, co
     fill(&ctx->failure, status, op, format, arguments);
     va_end(arguments);
     if (ctx->at_file != NULL) {
-        snprintf(ctx->failure.file, sizeof ctx->failure.file, "%s", ctx->at_file);
+        snprintf(ctx->failure.file, sizeof ctx->failure.file, "%s",
+                 wk__path_end(ctx->at_file, sizeof ctx->failure.file));
         ctx->failure.line = ctx->at_line;
     }
     return status;

@@ -98,6 +98,14 @@ static bool shape(wk_call *c) {
     return true;
 }
 
+/* Calls a function of the program; what it did wrong is recorded. */
+static void call_guest(wk_ctx *ctx, wk_function *f, void *user, wk_tensor *const *in, wk_tensor **out, const char *op) {
+    const wk_guest guest = wk__guest_begins(ctx);
+    const bool fine = f(user, in, out);
+    wk__guest_ends(ctx, guest, op);
+    if (!fine && wk_ok()) wk__fail(ctx, WK_EINVAL, op, "the function returned false");
+}
+
 /* The second run, with the random numbers of the first. */
 static void again(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
     const checkpoint_attrs *a = attrs;
@@ -105,10 +113,9 @@ static void again(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
     wk_tensor *now = a->draws ? state_of_generator(ctx) : NULL;
     if (a->draws && now == NULL) return;
     if (a->draws) put_back(ctx, in[0]);
-    const bool fine = a->f(a->user, in + a->draws, out);
+    call_guest(ctx, a->f, a->user, in + a->draws, out, "checkpoint");
     if (a->draws) put_back(ctx, now);
     wk__unref(now);
-    if (!fine && wk_ok()) wk__fail(ctx, WK_EINVAL, "checkpoint", "the function returned false");
 }
 
 #define CHECKPOINT(outputs)                                                                                     \
@@ -149,11 +156,10 @@ static bool call(first_run *r, wk_tensor **out) {
         ctx->reads = &r->reads;
         ctx->watch |= WK__WATCH_READS;
     }
-    const bool fine = r->attrs.f(r->attrs.user, r->in, out);
+    call_guest(ctx, r->attrs.f, r->attrs.user, r->in, out, r->op);
     ctx->reads = outer;
     ctx->watch = (uint8_t)((ctx->watch & ~WK__WATCH_READS) | outer_watch);
     wk_set_grad_enabled(enabled);
-    if (!fine && wk_ok()) wk__fail(ctx, WK_EINVAL, r->op, "the function returned false");
     for (int32_t k = 0; k < r->out_count && wk_ok(); k++) wk__usable(ctx, out[k], r->op, "an output");
     return wk_ok();
 }
@@ -224,7 +230,7 @@ wk_status wk_checkpoint(wk_function *f, void *user, wk_tensor *const *inputs, in
                    .in_count = input_count, .out_count = output_count};
     if (!in_order(ctx, r.op, f != NULL, inputs, input_count, outputs, output_count)) return wk__status(ctx);
     if (!ctx->grad_enabled) {
-        if (!f(user, inputs, outputs) && wk_ok()) wk__fail(ctx, WK_EINVAL, r.op, "the function returned false");
+        call_guest(ctx, f, user, inputs, outputs, r.op);
         return ctx->failure.status;
     }
     wk_initial_seed(); /* so that there is a generator */
@@ -265,7 +271,9 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
     }
     for (int32_t i = 0; i < node->in_count; i++) in[i] = node->in[i].saved;
     for (int32_t k = 0; k < node->out_count; k++) out[k] = node->out[k].saved;
+    const wk_guest guest = wk__guest_begins(b->ctx);
     const bool fine = a->backward(a->user, in, out, b->gy, gx);
+    wk__guest_ends(b->ctx, guest, "function");
     wk__heap_free(&b->ctx->heap, in, size_class);
     if (!fine && wk_ok()) wk__fail(b->ctx, WK_EINVAL, "function", "backward returned false");
     for (int32_t i = 0; i < node->in_count && wk_ok(); i++)

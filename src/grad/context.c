@@ -38,6 +38,10 @@ wk_ctx *wk_ctx_new(void) {
 
 void wk_ctx_free(wk_ctx *ctx) {
     if (ctx == NULL) return;
+    if (ctx->guarded > 0) {
+        wk__fail(ctx, WK_ESTATE, "ctx_free", "a function that this context has called is still running");
+        return;
+    }
     if (wk__current == ctx) wk__current = NULL;
     wk__scopes_free(ctx);
     wk__tape_free(ctx);

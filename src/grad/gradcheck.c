@@ -46,7 +46,9 @@ static bool outputs_usable(const check *c, wk_tensor *const *out) {
 static bool evaluate(const check *c, wk_tensor **out) {
     for (int32_t k = 0; k < c->out_count; k++) out[k] = NULL;
     *c->ctx->rng = c->rng;
+    const wk_guest guest = wk__guest_begins(c->ctx);
     const bool fine = c->f(c->user, c->in, out);
+    wk__guest_ends(c->ctx, guest, c->op);
     *c->ctx->rng = c->rng;
     if (!wk_ok()) return false;
     if (!fine) wk__fail(c->ctx, WK_EINVAL, c->op, "the function returned false");

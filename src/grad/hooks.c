@@ -1,5 +1,6 @@
 /* hooks.c -- functions that see gradients on the way, and walks begun inside them (NOTE [A walk in a walk] in
  * walk.h). */
+#include "grad/scope.h"
 #include "grad/walk.h"
 #include "kernel/kernel.h"
 #include "tensor/iterate.h"
@@ -89,9 +90,9 @@ static wk_tensor *call_one(wk_walk *walk, const wk_hook *hook, wk_tensor *g) {
     wk_ctx *ctx = walk->ctx;
     wk_shape_text old, new;
     const uint32_t version = g->storage->version;
-    const bool enabled = ctx->grad_enabled;
+    const wk_guest guest = wk__guest_begins(ctx);
     wk_tensor *other = hook->call(hook->user, g);
-    ctx->grad_enabled = enabled;
+    wk__guest_ends(ctx, guest, op);
     if (ctx->failure.status != WK_OK) return NULL;
     if (g->storage->version != version) {
         wk__fail(ctx, WK_EVERSION, op, "a hook wrote the gradient it was given: return another tensor");

@@ -136,6 +136,10 @@ void wk_scope_close(wk_scope scope) {
         wk__fail(ctx, WK_ESTATE, "scope_close", "this scope is not open: it, or one around it, was closed already");
         return;
     }
+    if (depth < ctx->guarded) {
+        wk__fail(ctx, WK_ESTATE, "scope_close", "this scope was open before wick called the function that closes it");
+        return;
+    }
     while (ctx->depth >= depth) wk__scope_close_innermost(ctx);
 }
 
@@ -185,6 +189,31 @@ void wk__scopes_free(wk_ctx *ctx) {
     ctx->handles = NULL;
 }
 
+/* ------------------------------------------------------------------------------------------------------- guests --- */
+
+wk_guest wk__guest_begins(wk_ctx *ctx) {
+    const wk_guest guest = {.depth = ctx->depth,
+                            .guarded = ctx->guarded,
+                            .guarded_handles = ctx->guarded_handles,
+                            .grad_enabled = ctx->grad_enabled};
+    ctx->guarded = ctx->depth + 1;
+    ctx->guarded_handles = ctx->handle_count;
+    return guest;
+}
+
+void wk__guest_ends(wk_ctx *ctx, wk_guest guest, const char *op) {
+    if (wk__current != ctx) {
+        wk__current = ctx;
+        wk__fail(ctx, WK_ESTATE, op, "the function leaves another context current: wk_ctx_use the one that was");
+    }
+    if (ctx->depth > guest.depth)
+        wk__fail(ctx, WK_ESTATE, op, "the function leaves a scope open: wk_scope_close it, or use WK_SCOPE");
+    while (ctx->depth > guest.depth) wk__scope_close_innermost(ctx);
+    ctx->guarded = guest.guarded;
+    ctx->guarded_handles = guest.guarded_handles;
+    ctx->grad_enabled = guest.grad_enabled;
+}
+
 /* ------------------------------------------------------------------------------------------ handing up, keeping --- */
 
 void wk__yield_to(wk_ctx *ctx, wk_tensor *t, int32_t depth) {
@@ -217,8 +246,20 @@ wk_tensor *wk_yield(wk_tensor *t) {
 void wk_drop(wk_tensor *t) {
     wk_ctx *ctx = wk__ctx();
     if (t == NULL || ctx == NULL || !wk__known(ctx, t, "drop", "t") || !(t->flags & WK__OWNED)) return;
+    if (t->handle < ctx->guarded_handles) {
+        wk__fail(ctx, WK_ESTATE, "drop", "t was there before wick called the function that drops it");
+        return;
+    }
     t->flags &= (uint8_t)~WK__OWNED;
     wk__unref(t);
+}
+
+/* What a slot held. A tensor that nobody kept there may have gone with its scope. */
+static void let_go(wk_tensor *held, const char *op) {
+    if (held == NULL || wk__is_there(held))
+        wk__unref(held);
+    else
+        wk__fail(wk__ctx(), WK_ECLOSED, op, "the slot holds a tensor that has gone with its scope: wk_keep it there");
 }
 
 void wk_keep(wk_tensor **slot, wk_tensor *t) {
@@ -231,7 +272,7 @@ void wk_keep(wk_tensor **slot, wk_tensor *t) {
     if (t != NULL && !wk__usable(ctx, t, "keep", "t")) return;
     wk_tensor *old = *slot;
     *slot = t != NULL ? wk__retain(t) : NULL;
-    wk__unref(old);
+    let_go(old, "keep");
 }
 
 void wk_release(wk_tensor **slot) {
@@ -239,7 +280,7 @@ void wk_release(wk_tensor **slot) {
     wk_tensor *old = *slot;
     if (wk_unlikely(wk__debug > 0) && old != NULL && !wk__live_debug(old, "release")) return;
     *slot = NULL;
-    wk__unref(old);
+    let_go(old, "release");
 }
 
 /* -------------------------------------------------------------------------------------------------------- lists --- */

@@ -18,6 +18,20 @@ void wk__scope_close_innermost(wk_ctx *ctx);
  * scope that owns the tensor, or, when none does (a slot), this scope will cut it. False when memory is out. */
 bool wk__scope_follow(wk_tensor *t);
 
+/* NOTE [Guests]. A function of the program that runs inside a call of wick (a hook, an operation of one's own, what is
+ * checkpointed or recorded) finds scopes open with which wick goes on when it returns. It can neither close them nor
+ * drop what they own (ESTATE), nor free the context; what it opens it closes, and the context that was current is so
+ * again at its end. A guest that leaves things otherwise fails, and they are put in order. */
+typedef struct wk_guest {
+    int32_t depth, guarded;
+    int64_t guarded_handles;
+    bool grad_enabled;
+} wk_guest;
+
+/* Around a call of such a function, on behalf of `op`. Recording is on or off afterwards as it was before. */
+wk_guest wk__guest_begins(wk_ctx *ctx);
+void wk__guest_ends(wk_ctx *ctx, wk_guest guest, const char *op);
+
 /* The tensors of a list, one after another. */
 wk_tensor *const *wk__list_items(const wk_list *list);
 

@@ -15,8 +15,8 @@ WK_NOINLINE static bool refuse_consumed(wk_walk *walk, const wk_node *node) {
     const bool known = site->file != NULL && walk->number - node->consumed_by < WK__WALKS;
     if (known)
         wk__fail(walk->ctx, WK_ECONSUMED, walk->op,
-                 "wk_backward at %s:%d used this part (%s) already: add the losses, or use WK_RETAIN_GRAPH", site->file,
-                 (int)site->line, node->op->name);
+                 "wk_backward at %s:%d used this part (%s) already: add the losses, or use WK_RETAIN_GRAPH",
+                 wk__path_end(site->file, 64), (int)site->line, node->op->name);
     else
         wk__fail(walk->ctx, WK_ECONSUMED, walk->op,
                  "an earlier wk_backward used this part (%s) already: add the losses, or use WK_RETAIN_GRAPH",
@@ -30,7 +30,8 @@ WK_NOINLINE static bool refuse_version(wk_walk *walk, const wk_node *node, const
     const struct wk_site *site = wk__node_site(node);
     const char *name = t->meta != NULL && t->meta->name[0] != '\0' ? t->meta->name : wk__storage_name(s);
     char where[80] = "";
-    if (site != NULL) snprintf(where, sizeof where, " (called at %s:%d)", site->file, (int)site->line);
+    if (site != NULL)
+        snprintf(where, sizeof where, " (called at %s:%d)", wk__path_end(site->file, 56), (int)site->line);
     wk__fail(walk->ctx, WK_EVERSION, walk->op,
              "%s%s needs %s %s as it was, but %s changed it in place: take the gradients before the change, or change "
              "a copy%s",

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "grad/scope.h"
+
 /* ---------------------------------------------------------------------------------------------------- op hooks --- */
 
 void wk_set_op_hook(wk_op_hook_fn *hook, void *user) {
@@ -18,12 +20,12 @@ void wk_set_op_hook(wk_op_hook_fn *hook, void *user) {
 /* What the hook calls is not reported, and what it sets stays. */
 static void report(wk_ctx *ctx, wk_op_event event) {
     if (!(ctx->watch & WK__WATCH_OPS)) return;
-    const bool enabled = ctx->grad_enabled;
     event.size = sizeof event;
     ctx->watch &= (uint8_t)~WK__WATCH_OPS;
+    const wk_guest guest = wk__guest_begins(ctx);
     ctx->op_hook(ctx->op_hook_user, &event);
+    wk__guest_ends(ctx, guest, "op_hook");
     if (ctx->op_hook != NULL) ctx->watch |= WK__WATCH_OPS;
-    ctx->grad_enabled = enabled;
 }
 
 /* --------------------------------------------------------------------------------------------------- anomalies --- */
@@ -123,7 +125,8 @@ static void check_gradients(const wk_backprop *b) {
         wk_shape_text shape, at;
         const wk_tensor *g = node->in[i].wanted ? gathered(b->walk, &node->in[i]) : NULL;
         if (g == NULL || !find(&g->a, index, &value)) continue;
-        if (site != NULL) snprintf(where, sizeof where, " (called at %s:%d)", site->file, (int)site->line);
+        if (site != NULL)
+            snprintf(where, sizeof where, " (called at %s:%d)", wk__path_end(site->file, 56), (int)site->line);
         wk__fail(b->ctx, WK_ENAN, b->walk->op, "the gradient of %s%s with respect to %s %s has %s at %s",
                  node->op->name, where, wk__input_name(node->op, i, name, sizeof name), wk__dims_text(&shape, g),
                  number_text(value), index_text(&at, g->a.ndim, index));

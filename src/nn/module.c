@@ -156,7 +156,12 @@ void wk_module_train(wk_module *m, bool training) {
 wk_tensor *wk_forward(wk_module *m, wk_tensor *x) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return NULL;
-    if (m != NULL && m->cls->forward != NULL) return m->cls->forward(m, x);
+    if (m != NULL && m->cls->forward != NULL) {
+        wk_tensor *y = m->cls->forward(m, x);
+        if (wk_unlikely(y == NULL))
+            wk__fail(ctx, WK_EINVAL, "forward", "the forward of %s returned NULL", m->cls->name);
+        return y;
+    }
     if (m == NULL)
         wk__fail(ctx, WK_EINVAL, "forward", "m is NULL");
     else

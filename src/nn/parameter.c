@@ -81,18 +81,19 @@ wk_tensor *wk_module_buffer(const wk_module *m, const char *name) {
 /* "rnn.weight_ih_l0": the path from the root, without the root's own name. */
 static void dotted_name(const wk_module *m, const char *name, char *text, size_t nbytes) {
     if (m->parent == NULL) {
-        snprintf(text, nbytes, "%s", name);
+        wk__print(text, nbytes, "%s", name);
         return;
     }
     dotted_name(m->parent, m->name, text, nbytes);
     const size_t used = strlen(text);
-    snprintf(text + used, nbytes - used, ".%s", name);
+    wk__print(text + used, nbytes - used, ".%s", name);
 }
 
 /* Can m take in `t` under this name? */
 static bool may_add(wk_ctx *ctx, const wk_module *m, const char *name, const wk_tensor *t, const char *what,
                     const char *op) {
-    if (!wk__ready(ctx) || !wk__usable(ctx, t, op, what)) return false;
+    if (!wk__ready(ctx) || wk__capture_refuses(ctx, op, "make modules before the run")) return false;
+    if (!wk__usable(ctx, t, op, what)) return false;
     if (m == NULL) return wk__fail(ctx, WK_EINVAL, op, "m is NULL"), false;
     if (m->root->ctx != ctx) return wk__fail(ctx, WK_ECONTEXT, op, "m belongs to another context"), false;
     return wk__module_check_name(ctx, m, name, op);

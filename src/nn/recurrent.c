@@ -70,6 +70,8 @@ static bool check(const wk_rnn_options *o, const wk_recurrent_kind *kind, int64_
         !wk__layer_size(o->num_layers, "num_layers", function) ||
         !wk__layer_probability(o->dropout, "dropout", function))
         return false;
+    if (hidden_size > INT64_MAX / 8) /* 4 gates, or 2 directions of states, have a size too */
+        wk__fail(wk__ctx(), WK_ENOMEM, function, "hidden_size is %lld: too many elements", (long long)hidden_size);
     if (o->nonlinearity != WK_RNN_TANH && o->nonlinearity != WK_RNN_RELU)
         wk__fail(wk__ctx(), WK_EINVAL, function, "nonlinearity is %d, neither WK_RNN_TANH nor WK_RNN_RELU",
                  (int)o->nonlinearity);

@@ -77,7 +77,7 @@ static void drop_repeats(wk_state *state) {
 
 wk_snapshot *wk_snapshot_new(wk_module *m) {
     wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx)) return NULL;
+    if (!wk__ready(ctx) || wk__capture_refuses(ctx, "snapshot_new", "make snapshots before the run")) return NULL;
     if (m == NULL) return wk__fail(ctx, WK_EINVAL, "snapshot_new", "m is NULL"), NULL;
     wk_snapshot *s = calloc(1, sizeof *s);
     if (s != NULL && wk__state_of(m, "", &s->state)) {

@@ -43,7 +43,9 @@ static const wk_custom_op *callbacks(const wk_call *call) { return &registered(c
 static bool shape(wk_call *c) {
     use u = {.call = *c};
     if (c->ctx != registered(c->op)->ctx) return wk__refuse(c, WK_ECONTEXT, "it is registered in another context");
+    const wk_guest guest = wk__guest_begins(c->ctx);
     const bool fine = callbacks(c)->shape(&u.call);
+    wk__guest_ends(c->ctx, guest, c->op->name);
     memcpy(c->out, u.call.out, sizeof c->out);
     if (!wk_ok()) return false;
     if (!fine) return wk__refuse(c, WK_EINVAL, "its shape function returned false");
@@ -55,9 +57,10 @@ static bool shape(wk_call *c) {
 static void call_forward(const use *u) {
     use copy = *u;
     const wk_scope scope = wk_scope_open();
-    const bool enabled = wk_set_grad_enabled(false);
+    const wk_guest guest = wk__guest_begins(u->call.ctx);
+    wk_set_grad_enabled(false);
     callbacks(&copy.call)->forward(&copy.call);
-    wk_set_grad_enabled(enabled);
+    wk__guest_ends(u->call.ctx, guest, u->call.op->name);
     wk_scope_close(scope);
 }
 
@@ -83,7 +86,9 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
              .b = b, .gx = gx};
     for (int32_t i = 0; i < node->in_count; i++) in[i] = node->in[i].saved;
     for (int32_t k = 0; k < node->out_count; k++) u.call.out[k] = node->out[k].saved;
+    const wk_guest guest = wk__guest_begins(b->ctx);
     callbacks(&u.call)->backward(&u.call);
+    wk__guest_ends(b->ctx, guest, node->op->name);
 }
 
 /* ------------------------------------------------------------------------------------------------ registration --- */
@@ -157,6 +162,8 @@ wk_status wk_op_unregister(const wk_op *op) {
     struct wk_registered **at = &ctx->ops;
     while (*at != NULL && &(*at)->row != op) at = &(*at)->next;
     if (*at == NULL) return wk__fail(ctx, WK_EINVAL, "op_unregister", "op is not registered in this context");
+    if (ctx->guarded > 0)
+        return wk__fail(ctx, WK_ESTATE, "op_unregister", "a function that wick called may be its own");
     for (const wk_node *node = ctx->tape.last; node != NULL; node = node->prev)
         if (node->op == op)
             return wk__fail(ctx, WK_ESTATE, "op_unregister", "%s stands on the tape: close the scope first", op->name);

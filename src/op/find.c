@@ -135,7 +135,13 @@ static bool one_hot_shape(wk_call *c) {
     if (o->num_classes == -1 &&
         wk__capture_refuses(c->ctx, "one_hot", "the largest index is not known: say num_classes"))
         return false;
-    if (o->num_classes == -1) o->num_classes = largest(&index->a) < INT64_MAX ? largest(&index->a) + 1 : 0;
+    if (o->num_classes == -1) {
+        const int64_t most = largest(&index->a);
+        if (most < 0)
+            return wk__refuse(c, WK_EINVAL, "index %s holds no class to count them by: say num_classes",
+                              wk__dims_text(&text, index));
+        o->num_classes = most < INT64_MAX ? most + 1 : most;
+    }
     if (o->num_classes <= 0)
         return wk__refuse(c, WK_EINVAL, "num_classes is %lld and must be positive", (long long)o->num_classes);
     int64_t dims[WK_MAX_DIMS];

@@ -50,12 +50,9 @@ bool wk__dims_attr_set(wk_dims_attr *attrs, int32_t ndim, const int64_t *dims, c
     wk_ctx *ctx = wk__ctx();
     memset(attrs, 0, sizeof *attrs); /* all of it: a batch compares bytes, those between the fields too */
     attrs->ndim = ndim;
-    if (ndim >= 0 && ndim <= WK_MAX_DIMS && (ndim == 0 || dims != NULL)) {
-        for (int32_t d = 0; d < ndim; d++) attrs->dims[d] = dims[d];
-        return true;
-    }
-    if (wk__ready(ctx)) wk__fail(ctx, WK_ESHAPE, op, "%d dimensions: a tensor has 0 to %d", (int)ndim, WK_MAX_DIMS);
-    return false;
+    const bool fine = wk__ready(ctx) && wk__check_ndim(ctx, op, ndim, dims);
+    for (int32_t d = 0; fine && d < ndim; d++) attrs->dims[d] = dims[d];
+    return fine;
 }
 
 /* --------------------------------------------------------------------------------------------- the call by name --- */

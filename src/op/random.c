@@ -81,8 +81,11 @@ static bool float_shape(wk_call *c) {
 
 static bool uniform_shape(wk_call *c) {
     const draw_attrs *a = c->attrs;
-    if (isfinite(a->low) && isfinite(a->high) && a->low <= a->high) return float_shape(c);
-    return wk__refuse(c, WK_EINVAL, "low %g and high %g are no range", a->low, a->high);
+    const bool is_f32 = a->dtype == WK_F32; /* in which the bounds are taken, and their distance */
+    const double width = is_f32 ? (double)((float)a->high - (float)a->low) : a->high - a->low;
+    if (isfinite(width) && a->low <= a->high) return float_shape(c);
+    return wk__refuse(c, WK_EINVAL, "low %g and high %g are no range%s", a->low, a->high,
+                      a->low <= a->high && is_f32 ? " of f32" : "");
 }
 
 static bool bernoulli_shape(wk_call *c) {

@@ -325,9 +325,11 @@ static bool expand_view(const void *attrs, const wk_array *x, wk_array *y) {
 }
 
 static bool expand_shape(wk_call *c) {
-    const wk_dims_attr *to = c->attrs;
+    wk_dims_attr *to = c->attrs;
     const wk_tensor *x = c->in[0];
     bool declared;
+    for (int32_t d = 0, new = to->ndim - x->a.ndim; d < to->ndim; d++)
+        if (to->dims[d] == -1 && d >= new) to->dims[d] = x->a.dims[d - new];
     if (!wk__check_shape(c->ctx, c->op->name, to->ndim, to->dims, x->a.dtype) || !wk__declare_view(c, &declared))
         return false;
     if (declared) return true;

@@ -228,7 +228,9 @@ static bool unsqueeze_shape(wk_call *c) {
     const wk_tensor *x = c->in[0];
     const int32_t dim = wk__wrap_dim(s->dim, x->a.ndim + 1);
     wk_shape_text text;
-    if (dim < 0 || x->a.ndim == WK_MAX_DIMS)
+    if (x->a.ndim == WK_MAX_DIMS)
+        return wk__refuse(c, WK_ESHAPE, "x %s has no room for another dimension", wk__dims_text(&text, x));
+    if (dim < 0)
         return wk__refuse(c, WK_EINDEX, "x %s has no place for a dimension %lld", wk__dims_text(&text, x),
                           (long long)s->dim);
     s->dim = dim;

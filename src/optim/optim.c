@@ -85,7 +85,7 @@ static bool collect(wk_optim *optim) {
 
 wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr, uint32_t absent) {
     wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx)) return NULL;
+    if (!wk__ready(ctx) || wk__capture_refuses(ctx, kind->maker, "make optimisers before the run")) return NULL;
     if (module == NULL) return wk__fail(ctx, WK_EINVAL, kind->maker, "module is NULL"), NULL;
     if (module->root->ctx != ctx)
         return wk__fail(ctx, WK_ECONTEXT, kind->maker, "module belongs to another context"), NULL;

@@ -13,6 +13,7 @@ static bool check_options(const wk_plan_options *o, int32_t in_count, int32_t ou
     wk_ctx *ctx = wk__ctx();
     if (in_count < 0 || out_count < 0 || o->capacity < 1 || o->trip_count < 0)
         return wk__fail(ctx, WK_EINVAL, "plan_new", "a count is negative, or the capacity not at least 1"), false;
+    if (o->trip_count > 0 && o->trips == NULL) return wk__fail(ctx, WK_EINVAL, "plan_new", "trips is NULL"), false;
     for (int32_t i = 0; i < o->trip_count; i++) {
         const wk_plan_dim *d = &o->trips[i];
         if (d->input >= 0 && d->input < in_count && d->dim >= 0 && d->dim < WK_MAX_DIMS) continue;
@@ -52,6 +53,10 @@ wk_plan *wk_plan_new(wk_function *f, void *user, int32_t in_count, int32_t out_c
 
 void wk_plan_free(wk_plan *plan) {
     if (plan == NULL) return;
+    if (plan->running) {
+        wk__fail(plan->ctx, WK_ESTATE, "plan_free", "the plan is running: free it afterwards");
+        return;
+    }
     while (plan->entries != NULL) wk__entry_drop(plan, &plan->entries);
     if (plan->arena.memory != NULL) wk__heap_system_free(&plan->ctx->heap, plan->arena.memory, plan->arena.nbytes);
     free((void *)(uintptr_t)plan->options.trips);
@@ -178,20 +183,28 @@ wk_status wk_plan_run(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **outpu
     if (wk__capture_refuses(ctx, "plan_run", "call its function")) return ctx->failure.status;
     wk__promises_keep(ctx); /* a recording would note them, a run could overwrite what they have to read */
     if (!wk_ok() || !take_arguments(plan, inputs)) return ctx->failure.status;
+    plan->running = true;
     wk_plan_entry *entry = wk__entry_for(plan);
     if (entry != NULL) run_entry(plan, entry, inputs, outputs);
+    plan->running = false;
     return ctx->failure.status;
 }
 
-void wk_plan_stats_of(const wk_plan *plan, wk_plan_stats *stats) {
-    wk_plan_stats s = plan->stats;
-    s.nbytes = (int64_t)plan->arena.nbytes;
+/* What is counted anew each time. */
+static void measure(const wk_plan *plan, wk_plan_stats *s) {
+    s->nbytes = (int64_t)plan->arena.nbytes;
     for (const wk_plan_entry *e = plan->entries; e != NULL; e = e->next) {
-        s.entries++;
-        s.nbytes += wk__entry_nbytes(e);
+        s->entries++;
+        s->nbytes += wk__entry_nbytes(e);
     }
-    if (plan->last != NULL) s.kernels = plan->last->program.calls.count;
-    s.buffer_nbytes = (int64_t)plan->last_nbytes;
+    if (plan->last != NULL) s->kernels = plan->last->program.calls.count;
+    s->buffer_nbytes = (int64_t)plan->last_nbytes;
+}
+
+void wk_plan_stats_of(const wk_plan *plan, wk_plan_stats *stats) {
+    if (stats == NULL || stats->size < sizeof stats->size) return;
+    wk_plan_stats s = plan != NULL ? plan->stats : (wk_plan_stats)WK_PLAN_STATS;
+    if (plan != NULL) measure(plan, &s);
     s.size = stats->size;
     memcpy(stats, &s, stats->size < sizeof s ? stats->size : sizeof s);
 }

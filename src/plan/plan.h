@@ -24,6 +24,7 @@ struct wk_plan {
     wk_plan_entry *last;     /* the one run last, or NULL */
     size_t last_nbytes;
     bool unfoldable; /* no program serves several numbers of trips */
+    bool running;    /* its function, or a recording of it */
     wk_plan_arena arena;
     wk_plan_stats stats;
     wk_plan_argument *arguments; /* of the running call */

@@ -301,10 +301,12 @@ static void take_output(wk_recording *r, int32_t k, wk_tensor *t) {
 static void call_step(wk_recording *r, const wk_plan_step *step) {
     wk_tensor **out = calloc((size_t)step->out_count + 1, sizeof *out);
     const wk_scope scope = wk_scope_open();
+    const wk_guest guest = wk__guest_begins(r->ctx);
     if (out == NULL)
         out_of_memory(r);
     else if (!step->function(step->user, r->inputs, out) && wk_ok())
         wk__fail(r->ctx, WK_EINVAL, "plan", "the step returned false");
+    wk__guest_ends(r->ctx, guest, "plan");
     r->row = NULL;
     for (int32_t k = 0; k < step->out_count && wk_ok(); k++)
         if (wk__usable(r->ctx, out[k], "plan", "an output of the step")) take_output(r, k, out[k]);

@@ -126,8 +126,8 @@ static void put_loops(text *t, const wk_program *p, int64_t from, int64_t to, in
 }
 
 size_t wk_plan_text(const wk_plan *plan, char *text_, size_t nbytes) {
-    text t = {text_, nbytes, 0};
-    if (nbytes > 0) text_[0] = '\0';
+    text t = {text_, text_ != NULL ? nbytes : 0, 0};
+    if (text_ != NULL && nbytes > 0) text_[0] = '\0';
     if (plan != NULL && plan->last != NULL) put_loops(&t, &plan->last->program, 0, plan->last->program.loops.count, 0);
     return t.length;
 }

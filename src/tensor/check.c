@@ -55,15 +55,22 @@ bool wk__writable(wk_ctx *ctx, const wk_tensor *t, const char *op, const char *a
     return false;
 }
 
+bool wk__check_ndim(wk_ctx *ctx, const char *op, int32_t ndim, const int64_t *dims) {
+    if (ndim < 0 || ndim > WK_MAX_DIMS)
+        wk__fail(ctx, WK_ESHAPE, op, "%" PRId32 " dimensions: a tensor has 0 to %d", ndim, WK_MAX_DIMS);
+    else if (ndim > 0 && dims == NULL)
+        wk__fail(ctx, WK_EINVAL, op, "there are to be %" PRId32 " dimensions, but the array of them is NULL", ndim);
+    else
+        return true;
+    return false;
+}
+
 bool wk__check_shape(wk_ctx *ctx, const char *op, int32_t ndim, const int64_t *dims, wk_dtype dtype) {
     if (dtype < 0 || dtype >= WK_DTYPE_COUNT) {
         wk__fail(ctx, WK_EDTYPE, op, "there is no element type %" PRId32, dtype);
         return false;
     }
-    if (ndim < 0 || ndim > WK_MAX_DIMS || (ndim > 0 && dims == NULL)) {
-        wk__fail(ctx, WK_ESHAPE, op, "%" PRId32 " dimensions: a tensor has 0 to %d", ndim, WK_MAX_DIMS);
-        return false;
-    }
+    if (!wk__check_ndim(ctx, op, ndim, dims)) return false;
     wk_shape_text text;
     for (int32_t d = 0; d < ndim; d++)
         if (dims[d] < 0) {

@@ -36,7 +36,7 @@ void wk_set_name(wk_tensor *t, const char *name) {
     if (meta == NULL)
         wk__fail(ctx, WK_ENOMEM, "set_name", "out of memory");
     else
-        snprintf(meta->name, sizeof meta->name, "%s", name != NULL ? name : "");
+        wk__print(meta->name, sizeof meta->name, "%s", name != NULL ? name : "");
 }
 
 /* Inside a plan's step. */
@@ -143,8 +143,11 @@ static bool outside(wk_ctx *ctx, const wk_tensor *t, const void *data, size_t nb
     wk__array_set_dims(a, t->a.ndim, t->a.dims);
     if (nbytes == needed && (data != NULL || needed == 0)) return true;
     wk_shape_text text;
-    wk__fail(ctx, WK_EINVAL, op, "data has %zu bytes, but t %s of %s has %zu", data != NULL ? nbytes : 0,
-             wk__dims_text(&text, t), wk_dtype_name(t->a.dtype), needed);
+    if (data == NULL)
+        wk__fail(ctx, WK_EINVAL, op, "data is NULL");
+    else
+        wk__fail(ctx, WK_EINVAL, op, "data has %zu bytes, but t %s of %s has %zu", nbytes, wk__dims_text(&text, t),
+                 wk_dtype_name(t->a.dtype), needed);
     return false;
 }
 

@@ -74,8 +74,9 @@ static bool check_arange(wk_ctx *ctx, double start, double end, double step, wk_
         return wk__fail(ctx, WK_EDTYPE, "arange", "the element type is %s: wk_cast a range of another type",
                         wk_dtype_name(dtype)), false;
     if (is_whole(start) && is_whole(end) && is_whole(step)) return true;
-    return wk__fail(ctx, WK_EINVAL, "arange", "start %g, end %g and step %g of type %s must be whole", start, end, step,
-                    wk_dtype_name(dtype)), false;
+    return wk__fail(ctx, WK_EINVAL, "arange", "start %g, end %g and step %g of type %s must be whole, and below 2^53",
+                    start, end, step, wk_dtype_name(dtype)),
+           false;
 }
 
 #define FILL_WHOLE(type, name)                                                                       \

@@ -370,6 +370,9 @@ typedef union wk_element {
 } wk_element;
 wk_element wk__element_of(double value, wk_dtype dtype);
 
+/* True when there are 0 to 8 dims; else records why. */
+bool wk__check_ndim(wk_ctx *ctx, const char *op, int32_t ndim, const int64_t *dims);
+
 /* True when dims make a legal shape; else records why. */
 bool wk__check_shape(wk_ctx *ctx, const char *op, int32_t ndim, const int64_t *dims, wk_dtype dtype);
 

@@ -21,7 +21,6 @@ REFUSED = (
     ("gather", lambda call: call.inputs["x"].dim() != call.inputs["index"].dim(),
      "x and index have one number of dimensions, also where x is 0-d"),
     ("as_strided", region_overlaps, "no two elements of a region are the same element of x"),
-    ("expand", lambda call: -1 in call.attributes["dims"], "sizes are given in full, never as -1"),
 )
 
 # What torch refuses and wick takes.

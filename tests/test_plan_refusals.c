@@ -1,0 +1,75 @@
+/* test_plan_refusals.c -- what belongs before the run of a plan and not into its step; and plans that have nothing to
+ * tell. */
+#include "support.h"
+
+static bool makes_module(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    wk_module *m = wk_linear_new(NULL, "m", 3, 3, NULL);
+    out[0] = wk_linear_forward(m, in[0]);
+    wk_module_free(m);
+    return true;
+}
+
+static bool makes_buffer(void *user, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = wk_add(in[0], wk_module_add_buffer(user, "late", in[0]));
+    return true;
+}
+
+static bool makes_optimiser(void *user, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = wk_neg(in[0]);
+    wk_optim_free(wk_adam_new(user, 0.1, NULL));
+    return true;
+}
+
+static bool makes_snapshot(void *user, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = wk_neg(in[0]);
+    wk_snapshot_free(wk_snapshot_new(user));
+    return true;
+}
+
+static void refused(wk_function *f, wk_module *m, const char *message) {
+    WK_SCOPE;
+    wk_plan *plan = wk_plan_new(f, m, 1, 1, NULL);
+    wk_tensor *x = wk_ones(WK_SHAPE(3), WK_F32), *out;
+    wk_plan_run(plan, &x, &out);
+    assert_null(out);
+    assert_fails(WK_ESTATE, message);
+    wk_plan_free(plan);
+}
+
+static void what_belongs_before_the_run(void **state) {
+    (void)state;
+    wk_module *m = wk_linear_new(NULL, "m", 3, 3, NULL);
+    refused(makes_module, NULL, "module_add_parameter: not inside a plan's step: make modules before the run");
+    refused(makes_buffer, m, "module_add_buffer: not inside a plan's step: make modules before the run");
+    refused(makes_optimiser, m, "adam_new: not inside a plan's step: make optimisers before the run");
+    refused(makes_snapshot, m, "snapshot_new: not inside a plan's step: make snapshots before the run");
+    wk_module_free(m);
+}
+
+static bool negates(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    out[0] = wk_neg(in[0]);
+    return true;
+}
+
+static void nothing_to_tell(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_plan_options o = WK_PLAN_OPTIONS;
+    o.trip_count = 1;
+    refuses(wk_plan_new(negates, NULL, 1, 1, &o));
+    wk_plan *plan = wk_plan_new(negates, NULL, 1, 1, NULL);
+    wk_tensor *x = wk_ones(WK_SHAPE(3), WK_F32), *out;
+    wk_plan_run(plan, &x, &out);
+    wk_plan_stats s = {.size = sizeof s, .hits = 7, .nbytes = 7};
+    wk_plan_stats_of(NULL, &s);
+    assert_int_equal(s.hits + s.nbytes, 0);
+    wk_plan_stats_of(plan, NULL);
+    assert_true(wk_plan_text(plan, NULL, 100) > 0);
+    assert_int_equal(wk_plan_text(NULL, NULL, 100), 0);
+    wk_plan_free(plan);
+    assert_ok();
+}
+
+WK_TEST_MAIN("plans and refusals", cmocka_unit_test(what_belongs_before_the_run), cmocka_unit_test(nothing_to_tell))
