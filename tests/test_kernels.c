@@ -12,6 +12,7 @@
 #include <tgmath.h>
 #undef I
 
+#include "base/capture.h"
 #include "kernel/blas.h"
 #include "kernel/convert.h"
 #include "kernel/gemm_work.h"
@@ -25,6 +26,7 @@
 #include "kernels/normal.inc"
 #include "kernels/tanh.inc"
 #include "kernels/math.inc"
+#include "kernels/fused.inc"
 #include "kernels/gemm.inc"
 #include "kernels/recurrent.inc"
 #include "kernels/layer_norm.inc"
@@ -60,6 +62,7 @@ static void test_table(const char *data) {
     test_map_gradients();
     test_map_layouts();
     test_pairs();
+    test_fused();
     test_reductions();
     test_reduction_of_nan();
     test_fold_sum();

@@ -233,38 +233,6 @@ static void frozen(void **state) {
 
 /* ---------------------------------------------------------------------------------------------- text and memory --- */
 
-static bool chain(void *user, wk_tensor *const *in, wk_tensor **out) {
-    (void)user;
-    out[0] = wk_mul(wk_tanh(wk_add(wk_mul(in[0], in[1]), in[2])), in[3]);
-    return true;
-}
-
-/* Four calls, which run block by block; whatever lies between them is a block long. */
-static void chains(void **state) {
-    (void)state;
-    static const int64_t sizes[] = {1, 1023, 1024, 1025, 100000};
-    for (int i = 0; i < 5; i++) {
-        WK_SCOPE;
-        wk_plan *plan = wk_plan_new(chain, NULL, 4, 1, NULL);
-        wk_tensor *in[4], *by_plan, *eager;
-        wk_manual_seed(3);
-        for (int k = 0; k < 4; k++) in[k] = wk_randn(WK_SHAPE(sizes[i]), WK_F32);
-        chain(NULL, in, &eager);
-        wk_plan_run(plan, in, &by_plan);
-        assert_ok();
-        assert_memory_equal(wk_data(eager), wk_data(by_plan), (size_t)sizes[i] * sizeof(float));
-        char text[1024];
-        wk_plan_text(plan, text, sizeof text);
-        assert_int_equal(strncmp(text, "/ mul/mul  ", 11), 0);
-        assert_non_null(strstr(text, "\n| add/add  "));
-        assert_non_null(strstr(text, "\n| tanh/tanh  "));
-        wk_plan_stats stats = WK_PLAN_STATS;
-        wk_plan_stats_of(plan, &stats);
-        assert_true(stats.buffer_nbytes < 10000);
-        wk_plan_free(plan);
-    }
-}
-
 /* The weight is cast and made contiguous once, and again when it has changed. */
 static bool constants_step(void *user, wk_tensor *const *in, wk_tensor **out) {
     WK_NO_GRAD;
@@ -380,8 +348,8 @@ static void beside_other_threads(void **state) {
     assert_int_equal((intptr_t)status, WK_OK);
 }
 
-WK_TEST_MAIN("plans", cmocka_unit_test(chains), cmocka_unit_test(constants), cmocka_unit_test(memory),
-             cmocka_unit_test(memory_runs_out), cmocka_unit_test(beside_other_threads),
+WK_TEST_MAIN("plans", cmocka_unit_test(constants),
+             cmocka_unit_test(memory), cmocka_unit_test(memory_runs_out), cmocka_unit_test(beside_other_threads),
              cmocka_unit_test(every_length_its_own), cmocka_unit_test(one_for_every_length),
              cmocka_unit_test(least_recently_used_goes), cmocka_unit_test(what_a_plan_cannot),
              cmocka_unit_test(tensors_from_outside), cmocka_unit_test(frozen))

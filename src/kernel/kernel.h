@@ -242,9 +242,28 @@ typedef struct wk_rmsprop_args {
 } wk_rmsprop_args;
 typedef void wk_rmsprop_kernel(const wk_rmsprop_args *a);
 
+/* Element-wise kernels in a row, made as one, in f32 over n contiguous elements: what one of them gives need not go
+ * through memory to be an input of the next. The bits are those of the kernels one after another. Inputs are where they
+ * would be (y may be the memory of an input), a single element that is repeated, or the result of the step before. */
+typedef enum wk_fused_input { WK__FUSED_ELEMENTS, WK__FUSED_ONE, WK__FUSED_BEFORE } wk_fused_input;
+typedef struct wk_fused_step {
+    int32_t kernel; /* WK__FUSED_<name> */
+    wk_fused_input from_a, from_b;
+    const void *a, *b;
+    void *y; /* NULL: the next step alone reads it */
+    double s, t;
+} wk_fused_step;
+typedef void wk_fused_kernel(int64_t n, const wk_fused_step *steps, int32_t count);
+enum {
+#define WK_FUSED(name) WK__FUSED_##name,
+#include "kernel/fused.def"
+    WK__FUSED_COUNT
+};
+
 typedef struct wk_kernels {
     const char *isa;        /* "ref", "avx2" or "avx512" */
     int64_t rnn_chain_most; /* the largest H that its rnn_chain in f32 is of use for */
+    wk_fused_kernel *fused; /* or NULL */
 #define WK_KERNEL(name, type, dtypes) type *name[WK_DTYPE_COUNT];
 #include "kernel/kernels.def"
 #undef WK_KERNEL

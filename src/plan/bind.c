@@ -309,6 +309,8 @@ static const bound_list lists[] = {
     {offsetof(wk_bound, chains), sizeof(wk_bound_chain)},
     {offsetof(wk_bound, links), sizeof(wk_chain_link)},
     {offsetof(wk_bound, advances), sizeof(wk_advance)},
+    {offsetof(wk_bound, fused), sizeof(wk_fused_step)},
+    {offsetof(wk_bound, fused_words), sizeof(wk_fused_words)},
     {offsetof(wk_bound, moving), sizeof(wk_moving)},
     {offsetof(wk_bound, reals), sizeof(wk_moving_real)},
     {offsetof(wk_bound, scratches), sizeof(wk_moving_scratch)},

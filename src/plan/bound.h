@@ -6,6 +6,7 @@
 #ifndef WK_PLAN_BOUND_H
 #define WK_PLAN_BOUND_H
 
+#include "kernel/kernel.h"
 #include "plan/program.h"
 
 /* Memory for the buffers of whichever program runs; no run leaves anything in it for the next. */
@@ -41,16 +42,26 @@ typedef struct wk_advance {
     int64_t element_nbytes; /* times the elements of the block */
 } wk_advance;
 
+/* Where a fused step's addresses and numbers come from once they are known. */
+typedef struct wk_fused_words {
+    const wk_word *a, *b, *y, *s, *t;
+} wk_fused_words;
+
+/* A call, or several, which are fused into one: then step is that of the first. */
 typedef struct wk_chain_link {
     wk_bound_step step;
     wk_word *n;
     int64_t first_advance, advance_count;
+    int64_t first_fused, fused_count;
 } wk_chain_link;
 
 typedef struct wk_bound_chain {
     const wk_chain_link *links;
     const wk_advance *advances;
+    wk_fused_step *fused;
+    const wk_fused_words *fused_words;
     int32_t count;
+    bool whole; /* in one block, however many elements there are */
 } wk_bound_chain;
 
 /* A word that is the address of an argument. */
@@ -89,7 +100,7 @@ typedef struct wk_bound {
     size_t scratch_nbytes, buffer_nbytes;
     bool is_even;         /* buffers grow with T */
     bool moves_constants; /* another T is other constants */
-    wk_growing steps, words, loops, bumps, patches, chains, links, advances;
+    wk_growing steps, words, loops, bumps, patches, chains, links, advances, fused, fused_words;
     wk_growing moving, reals, scratches;
     wk_growing hoisted; /* wk_bound_step */
 } wk_bound;

@@ -7,21 +7,39 @@ static void advance(const wk_bound_chain *chain, const wk_chain_link *link, int6
     for (int64_t a = 0; a < link->advance_count; a++) advances[a].word->i += n * advances[a].element_nbytes;
 }
 
+/* The words of what a fused step does not have. */
+static const wk_word nothing;
+
+static void call_fused(const wk_bound_chain *chain, const wk_chain_link *link, int64_t n) {
+    wk_fused_step *steps = chain->fused + link->first_fused;
+    const wk_fused_words *words = chain->fused_words + link->first_fused;
+    for (int64_t s = 0; s < link->fused_count; s++) {
+        steps[s].a = words[s].a->p, steps[s].b = words[s].b->p, steps[s].y = words[s].y->p;
+        steps[s].s = words[s].s->f, steps[s].t = words[s].t->f;
+    }
+    ((wk_fused_kernel *)link->step.function)(n, steps, (int32_t)link->fused_count);
+}
+
 static void run_block(const wk_bound_chain *chain, int64_t n) {
     for (int32_t l = 0; l < chain->count; l++) {
         const wk_chain_link *link = &chain->links[l];
-        link->n->i = n;
-        link->step.call(link->step.function, link->step.words);
-        advance(chain, link, n);
+        if (link->fused_count > 0) {
+            call_fused(chain, link, n);
+        } else {
+            link->n->i = n;
+            link->step.call(link->step.function, link->step.words);
+        }
+        if (!chain->whole) advance(chain, link, n);
     }
 }
 
 /* Afterwards the words are again what they were before. */
 void wk__chain_call(wk_any_function *function, const wk_word *words) {
     const wk_bound_chain *chain = (const wk_bound_chain *)(const void *)words;
-    const int64_t n = chain->links[0].n->i;
+    const int64_t n = chain->links[0].n->i, block = chain->whole ? n : WK__BLOCK;
     (void)function;
-    for (int64_t done = 0; done < n; done += WK__BLOCK) run_block(chain, n - done < WK__BLOCK ? n - done : WK__BLOCK);
+    for (int64_t done = 0; done < n; done += block) run_block(chain, n - done < block ? n - done : block);
+    if (chain->whole) return;
     for (int32_t l = 0; l < chain->count; l++) {
         advance(chain, &chain->links[l], -n);
         chain->links[l].n->i = n;
@@ -34,33 +52,132 @@ bool wk__chains_reserve(wk_bound *b, const wk_program *p) {
     enum { MOST_ADDRESSES = 3 };
     return wk__growing_reserve(&b->chains, p->chains.count, sizeof(wk_bound_chain)) &&
            wk__growing_reserve(&b->links, links, sizeof(wk_chain_link)) &&
-           wk__growing_reserve(&b->advances, MOST_ADDRESSES * links, sizeof(wk_advance));
+           wk__growing_reserve(&b->advances, MOST_ADDRESSES * links, sizeof(wk_advance)) &&
+           wk__growing_reserve(&b->fused, links, sizeof(wk_fused_step)) &&
+           wk__growing_reserve(&b->fused_words, links, sizeof(wk_fused_words));
+}
+
+static const wk_recorded_call *call_at(const wk_program *p, int64_t c) {
+    return &WK_ITEMS(const wk_recorded_call, p->calls)[c];
+}
+
+static const wk_formula *formulas_of(const wk_program *p, int64_t c) {
+    return WK_ITEMS(const wk_formula, p->formulas) + call_at(p, c)->first_word;
+}
+
+static bool is_block(const wk_program *p, const wk_formula *f) {
+    return f->space == WK__LOCAL && WK_ITEMS(const wk_plan_family, p->families)[f->id].block >= 0;
 }
 
 /* Which addresses of a call move with the elements: not those of blocks, which are used anew. */
-static void add_advances(wk_bound *b, const wk_program *p, const wk_recorded_call *call, wk_word *words) {
+static void add_advances(wk_bound *b, const wk_program *p, int32_t c, wk_word *words) {
+    const char *letters = call_at(p, c)->noted.signature->letters;
+    const int64_t nbytes = call_at(p, c)->noted.dtype == WK_F32 ? 4 : 8;
+    for (int32_t w = 1; letters[w] == 'w' || letters[w] == 'r'; w += 2)
+        if (!is_block(p, &formulas_of(p, c)[w]))
+            *WK_PUSH(wk_advance, b->advances) = (wk_advance){&words[w], words[w + 1].i * nbytes};
+}
+
+/* ------------------------------------------------------------------------------------------------------- fusing --- */
+
+/* Which kernel of fused.def it is, or -1. */
+static int32_t fused_kernel(const wk_recorded_call *call) {
+    const wk_kernels *table = wk__kernels_working();
+#define WK_FUSED(name) \
+    if (call->noted.function == (wk_any_function *)table->name[WK_F32]) return WK__FUSED_##name;
+#include "kernel/fused.def"
+    return -1;
+}
+
+static bool can_be_fused(const wk_program *p, int32_t c) {
+    const char *letters = call_at(p, c)->noted.signature->letters;
+    const wk_formula *f = formulas_of(p, c);
+    if (wk__kernels_working()->fused == NULL || fused_kernel(call_at(p, c)) < 0 || f[2].value.a != 1) return false;
+    for (int32_t w = 3; letters[w] == 'r'; w += 2)
+        if (f[w + 1].value.a != 0 && f[w + 1].value.a != 1) return false;
+    return true;
+}
+
+/* Is what the call gives read by the next call at most, and gone then? */
+static bool is_passed_on(const wk_program *p, const wk_chain *chain, int32_t c) {
+    const wk_formula *y = &formulas_of(p, c)[1];
+    if (!is_block(p, y)) return false;
+    for (int32_t d = chain->first; d < chain->first + chain->count; d++)
+        for (int32_t w = 0; w < call_at(p, d)->word_count; w++) {
+            const wk_formula *f = &formulas_of(p, d)[w];
+            if (f->space == WK__LOCAL && f->id == y->id && f != y && d != c + 1) return false;
+        }
+    return true;
+}
+
+static wk_fused_input input_from(const wk_formula *address, const wk_formula *before) {
+    if (address[1].value.a == 0) return WK__FUSED_ONE;
+    return before != NULL && wk__same_place(address, before) ? WK__FUSED_BEFORE : WK__FUSED_ELEMENTS;
+}
+
+/* before: where the step before leaves what it gives, or NULL. */
+static void add_fused(wk_bound *b, const wk_program *p, int32_t c, const wk_formula *before, bool passed_on) {
+    const wk_recorded_call *call = call_at(p, c);
+    const wk_word *words = WK_ITEMS(const wk_word, b->words) + call->first_word;
+    const wk_formula *f = formulas_of(p, c);
     const char *letters = call->noted.signature->letters;
-    const wk_formula *formulas = WK_ITEMS(const wk_formula, p->formulas) + call->first_word;
-    const int64_t nbytes = call->noted.dtype == WK_F32 ? 4 : 8;
-    for (int32_t w = 1; letters[w] == 'w' || letters[w] == 'r'; w += 2) {
-        const wk_formula *f = &formulas[w];
-        if (f->space == WK__LOCAL && WK_ITEMS(const wk_plan_family, p->families)[f->id].block >= 0) continue;
-        *WK_PUSH(wk_advance, b->advances) = (wk_advance){&words[w], words[w + 1].i * nbytes};
-    }
+    const bool pair = letters[5] == 'r', number = letters[5] == 'f';
+    *WK_PUSH(wk_fused_words, b->fused_words) = (wk_fused_words){
+        .a = &words[3],
+        .b = pair ? &words[5] : &nothing,
+        .y = passed_on ? &nothing : &words[1],
+        .s = number ? &words[5] : &nothing,
+        .t = number && letters[6] == 'f' ? &words[6] : &nothing,
+    };
+    *WK_PUSH(wk_fused_step, b->fused) = (wk_fused_step){
+        .kernel = fused_kernel(call),
+        .from_a = input_from(&f[3], before),
+        .from_b = pair ? input_from(&f[5], before) : WK__FUSED_BEFORE,
+    };
+}
+
+/* Adds the link of calls [c, end), which are fused if there are several. */
+static void add_link(wk_bound *b, const wk_program *p, const wk_chain *chain, int32_t c, int32_t end) {
+    const wk_recorded_call *call = call_at(p, c);
+    wk_word *words = WK_ITEMS(wk_word, b->words) + call->first_word;
+    wk_chain_link link = {
+        .step = {call->noted.signature->call, call->noted.function, words, false},
+        .n = words,
+        .first_advance = b->advances.count,
+        .first_fused = b->fused.count,
+    };
+    for (int32_t d = c; d < end; d++) add_advances(b, p, d, WK_ITEMS(wk_word, b->words) + call_at(p, d)->first_word);
+    for (int32_t d = c; d < end && end - c > 1; d++)
+        add_fused(b, p, d, d > c ? &formulas_of(p, d - 1)[1] : NULL, d + 1 < end && is_passed_on(p, chain, d));
+    link.advance_count = b->advances.count - link.first_advance;
+    link.fused_count = b->fused.count - link.first_fused;
+    if (link.fused_count > 0) link.step.function = (wk_any_function *)wk__kernels_working()->fused;
+    *WK_PUSH(wk_chain_link, b->links) = link;
+}
+
+/* One link that needs no block in memory has no reason to stop after one. */
+static bool is_whole(const wk_bound_chain *bound, const wk_program *p, const wk_chain *chain) {
+    if (bound->count > 1) return false;
+    const wk_fused_words *words = bound->fused_words + bound->links[0].first_fused;
+    for (int32_t k = 0; k < chain->count; k++)
+        if (words[k].y != &nothing && is_block(p, &formulas_of(p, chain->first + k)[1])) return false;
+    return true;
 }
 
 bool wk__chain_bind(wk_bound *b, const wk_program *p, const wk_chain *chain) {
     wk_bound_chain *bound = WK_PUSH(wk_bound_chain, b->chains);
-    *bound = (wk_bound_chain){WK_ITEMS(wk_chain_link, b->links) + b->links.count, WK_ITEMS(wk_advance, b->advances),
-                              chain->count};
-    for (int32_t c = chain->first; c < chain->first + chain->count; c++) {
-        const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
-        wk_word *words = WK_ITEMS(wk_word, b->words) + call->first_word;
-        const int64_t first = b->advances.count;
-        add_advances(b, p, call, words);
-        *WK_PUSH(wk_chain_link, b->links) = (wk_chain_link){
-            {call->noted.signature->call, call->noted.function, words, false}, words, first, b->advances.count - first};
+    *bound = (wk_bound_chain){
+        .links = WK_ITEMS(wk_chain_link, b->links) + b->links.count,
+        .advances = WK_ITEMS(wk_advance, b->advances),
+        .fused = WK_ITEMS(wk_fused_step, b->fused),
+        .fused_words = WK_ITEMS(wk_fused_words, b->fused_words),
+    };
+    for (int32_t c = chain->first, end; c < chain->first + chain->count; c = end, bound->count++) {
+        end = c + 1;
+        while (can_be_fused(p, c) && end < chain->first + chain->count && can_be_fused(p, end)) end++;
+        add_link(b, p, chain, c, end);
     }
+    bound->whole = is_whole(bound, p, chain);
     wk_bound_step *step = WK_PUSH(wk_bound_step, b->steps);
     if (step != NULL) *step = (wk_bound_step){wk__chain_call, NULL, (const wk_word *)(const void *)bound, false};
     return step != NULL;

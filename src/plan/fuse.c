@@ -64,7 +64,7 @@ static bool is_elementwise(const wk_program *p, int64_t c) {
 
 /* --------------------------------------------------------------------------------------------------- dependence --- */
 
-static bool same_place(const wk_formula *a, const wk_formula *b) {
+bool wk__same_place(const wk_formula *a, const wk_formula *b) {
     bool same =
         a->space == b->space && a->id == b->id && wk__is_same(a->value, b->value) && wk__is_same(a->member, b->member);
     for (int32_t d = 0; d < WK__DEPTH; d++)
@@ -86,7 +86,7 @@ static bool in_step(const wk_program *p, int64_t c, int64_t d) {
     for (int32_t v = 1; of_c[v] == 'w' || of_c[v] == 'r'; v += 2)
         for (int32_t w = 1; of_d[w] == 'w' || of_d[w] == 'r'; w += 2) {
             if ((of_c[v] == 'r' && of_d[w] == 'r') || are_apart(&fc[v], &fd[w])) continue;
-            if (!same_place(&fc[v], &fd[w]) || fc[v + 1].value.a != fd[w + 1].value.a) return false;
+            if (!wk__same_place(&fc[v], &fd[w]) || fc[v + 1].value.a != fd[w + 1].value.a) return false;
         }
     return true;
 }
@@ -130,7 +130,7 @@ static bool plain_throughout(const wk_program *p, const wk_chain *chain, int32_t
         for (int32_t w = 1; letters[w] == 'w' || letters[w] == 'r'; w += 2) {
             if (f[w].space != WK__LOCAL || f[w].id != id) continue;
             first = first != NULL ? first : &f[w];
-            if (!is_plain(&f[w]) || !same_place(&f[w], first)) return false;
+            if (!is_plain(&f[w]) || !wk__same_place(&f[w], first)) return false;
         }
     }
     return true;

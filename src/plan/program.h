@@ -126,6 +126,9 @@ void wk__program_hoist(wk_program *p, const wk_recording *r);
 /* fuse.c: finds chains. False when memory is out. */
 bool wk__program_fuse(wk_program *p);
 
+/* The same address in the same trip, whatever the address is. */
+bool wk__same_place(const wk_formula *a, const wk_formula *b);
+
 /* place.c: which families may share memory. */
 bool wk__program_place(wk_program *p);
 
