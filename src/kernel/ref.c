@@ -28,6 +28,16 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 
 /* ----------------------------------------------------------------------------------------------- floating types --- */
 
+/* For floats, x86 has tables of vector kernels, and halves are computed one by one: of the plain loops over them, one
+ * form is enough. */
+#if defined(WK_HAVE_X86) && defined(__GNUC__) && !defined(__clang__)
+#define PLAIN_LOOPS _Pragma("GCC push_options") _Pragma("GCC optimize(\"no-tree-loop-vectorize\")")
+#define LOOPS_AGAIN _Pragma("GCC pop_options")
+#else
+#define PLAIN_LOOPS
+#define LOOPS_AGAIN
+#endif
+
 #define wide double
 #define FMA(a, b, c) fma(a, b, c)
 #define NUMBER(s) (number)(s)
@@ -41,6 +51,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #define VALUE(x) (x)
 #define ELEMENT(v) (scalar)(v)
 
+PLAIN_LOOPS
 #define scalar float
 #define number float
 #define KERNEL(k) wk__ref_##k##_f32
@@ -60,6 +71,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #undef KERNEL
 #undef number
 #undef scalar
+LOOPS_AGAIN
 
 #define scalar double
 #define number double
@@ -84,6 +96,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #undef ELEMENT
 #undef VALUE
 
+PLAIN_LOOPS
 #define number float
 
 #define scalar uint16_t
@@ -113,6 +126,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #undef scalar
 
 #undef number
+LOOPS_AGAIN
 #undef BLAS_GEMM
 #undef ORDER
 #undef ordered
