@@ -26,7 +26,7 @@ for source in bench/*.c; do
     native=
     if [ "$program" = "$build/bench/floor" ]; then native='-O3 -march=native'; fi # it has no library to choose for it
     # shellcheck disable=SC2086 # $flags and $native are several words
-    ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 $native "$source" -o "$program" $flags "-Wl,-rpath,$library" -lm
+    ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 $native "$source" -o "$program" $flags "-Wl,-rpath,$library" -lm -ldl
     "$program" "$rows"
 done
 strip -o "$build/bench/libwick.so" "$library/libwick.so"
