@@ -146,6 +146,33 @@ static void two_optimisers(void **state) {
     assert_ok();
 }
 
+/* What was trained, without what trained it. */
+static void without_optimisers(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *trained = wk_linear_new(NULL, "m", 2, 2, NULL), *used = wk_linear_new(NULL, "m", 2, 2, NULL);
+    wk_optim *adam = wk_adam_new(trained, 0.5, NULL);
+    wk_error e;
+    char expected[256];
+    assert_int_equal(wk_checkpoint_save(path, trained, &adam, 1, NULL), WK_OK);
+    for (uint32_t flags = 0; flags <= WK_LOAD_PARTIAL; flags++) {
+        assert_int_equal(wk_load(path, used, flags, &e), WK_EINVAL);
+        snprintf(expected, sizeof expected,
+                 "load: %s is a checkpoint: wk_checkpoint_load it, without optimisers if need be", path);
+        assert_string_equal(e.message, expected);
+    }
+    assert_int_equal(wk_checkpoint_load(path, used, NULL, 0, NULL), WK_OK);
+    for (int i = 0; i < 2; i++)
+        assert_true(wk_equal(wk_module_parameter_at(trained, i), wk_module_parameter_at(used, i)));
+    wk_module_add_buffer(used, "late", wk_ones(WK_SHAPE(1), WK_F32));
+    assert_int_equal(wk_checkpoint_load(path, used, NULL, 0, &e), WK_EINVAL);
+    assert_non_null(strstr(e.message, "model.late is missing"));
+    wk_optim_free(adam);
+    wk_module_free(trained);
+    wk_module_free(used);
+    assert_ok();
+}
+
 /* ------------------------------------------------------------------------------------------------------ forging --- */
 
 /* A checkpoint, of no optimiser or of one SGD, with one of its tensors replaced. */
@@ -255,4 +282,4 @@ static int remove_file(void **state) {
 
 #define WITH_FILE(test) cmocka_unit_test_setup_teardown(test, make_file, remove_file)
 WK_TEST_MAIN("checkpoint", WITH_FILE(going_on_as_if_never_stopped), WITH_FILE(two_optimisers),
-             WITH_FILE(states_that_cannot_be), WITH_FILE(numbers_that_cannot_be))
+             WITH_FILE(without_optimisers), WITH_FILE(states_that_cannot_be), WITH_FILE(numbers_that_cannot_be))

@@ -168,6 +168,90 @@ static void gradients_are_clipped(void **state) {
     assert_ok();
 }
 
+/* ------------------------------------------------------------------------------------------------------- groups --- */
+
+enum { GROUPED = 4 };
+
+/* One of every kind, with this rate and decay. */
+static wk_optim *optim_of_kind(int kind, wk_module *m, double lr, double decay) {
+    wk_adam_options a = WK_ADAM_OPTIONS;
+    wk_adamw_options w = WK_ADAMW_OPTIONS;
+    wk_rmsprop_options r = WK_RMSPROP_OPTIONS;
+    wk_sgd_options s = WK_SGD_OPTIONS;
+    a.weight_decay = w.weight_decay = r.weight_decay = s.weight_decay = decay;
+    s.momentum = r.momentum = 0.9;
+    return kind == 0   ? wk_adam_new(m, lr, &a)
+           : kind == 1 ? wk_adamw_new(m, lr, &w)
+           : kind == 2 ? wk_rmsprop_new(m, lr, &r)
+                       : wk_sgd_new(m, lr, &s);
+}
+
+/* A network of four parameters in one slab, each a group of its own, beside four networks of one parameter that are
+ * trained with these settings by optimisers of their own: the same bits. */
+static void each_parameter_as_if_alone(void **state) {
+    (void)state;
+    static const double decays[GROUPED] = {0.1, 0.02, 0, 0.1}, scales[GROUPED] = {1, 1, 0.5, 0};
+    dtype = WK_F32;
+    for (int kind = 0; kind < 4; kind++) {
+        WK_SCOPE;
+        wk_module *net = wk_module_new(NULL, "net"), *alone[GROUPED];
+        wk_tensor *together[GROUPED], *apart[GROUPED];
+        wk_optim *each[GROUPED];
+        stream = (uint64_t)kind;
+        for (int i = 0; i < GROUPED; i++) {
+            wk_tensor *init = numbers(37);
+            together[i] = wk_module_add_parameter(net, (const char *[]){"a", "b", "c", "d"}[i], init);
+            alone[i] = wk_module_new(NULL, "alone");
+            apart[i] = wk_module_add_parameter(alone[i], "p", init);
+            each[i] = optim_of_kind(kind, alone[i], 0.25 * scales[i], decays[i]);
+        }
+        wk_optim *all = optim_of_kind(kind, net, 0.5, 0.1);
+        for (int i = 0; i < GROUPED; i++) wk_optim_set_lr_scale(all, together[i], scales[i]);
+        wk_optim_set_weight_decay(all, together[1], 0.02);
+        wk_optim_set_weight_decay(all, together[2], 0);
+        wk_optim_set_lr(all, 0.25);
+        for (int t = 0; t < 5; t++)
+            for (int i = 0; i < GROUPED; i++) {
+                wk_tensor *factors = numbers(37);
+                wk_backward(wk_add(wk_sum(wk_mul(together[i], factors)), wk_sum(wk_mul(apart[i], factors))));
+                if (i == GROUPED - 1) wk_optim_step(all), wk_optim_zero_grad(all);
+                wk_optim_step(each[i]), wk_optim_zero_grad(each[i]);
+            }
+        wk_module_add_parameter(net, "late", wk_ones(WK_SHAPE(3), WK_F32));
+        wk_optim_add(all); /* settings stay */
+        wk_backward(wk_add(wk_sum(together[1]), wk_sum(apart[1])));
+        wk_optim_step(all);
+        wk_optim_step(each[1]);
+        for (int i = 0; i < GROUPED; i++) {
+            assert_true(wk_equal(together[i], apart[i]));
+            wk_optim_free(each[i]);
+            wk_module_free(alone[i]);
+        }
+        wk_optim_free(all);
+        wk_module_free(net);
+        assert_ok();
+    }
+}
+
+static void settings_that_are_none(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *net = wk_linear_new(NULL, "net", 2, 2, NULL);
+    wk_optim *sgd = wk_sgd_new(net, 0.1, NULL);
+    wk_tensor *p = wk_module_parameter(net, "bias");
+    wk_optim_set_weight_decay(sgd, p, -1);
+    assert_fails(WK_EINVAL, "optim_set_weight_decay: weight_decay is -1: it must be at least 0");
+    wk_optim_set_lr_scale(sgd, p, NAN);
+    assert_fails(WK_EINVAL, "optim_set_lr_scale: scale is nan: it must be at least 0");
+    wk_optim_set_lr_scale(sgd, wk_ones(WK_SHAPE(2), WK_F32), 1);
+    assert_fails(WK_EINVAL, "optim_set_lr_scale: parameter is none that the optimiser trains");
+    refuses(wk_optim_set_weight_decay(sgd, NULL, 0));
+    refuses(wk_optim_set_weight_decay(NULL, p, 0));
+    wk_optim_free(sgd);
+    wk_module_free(net);
+    assert_ok();
+}
+
 static void options_out_of_range(void **state) {
     (void)state;
     wk_module *net = wk_module_new(NULL, "net");
@@ -192,4 +276,5 @@ static void options_out_of_range(void **state) {
 
 WK_TEST_MAIN("optim", cmocka_unit_test(as_pytorch_ref), cmocka_unit_test(as_pytorch_avx2),
              cmocka_unit_test(as_pytorch_avx512), cmocka_unit_test(gradients_are_clipped),
+             cmocka_unit_test(each_parameter_as_if_alone), cmocka_unit_test(settings_that_are_none),
              cmocka_unit_test(options_out_of_range))

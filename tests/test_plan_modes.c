@@ -53,6 +53,7 @@ static void is_refused(const two *n) {
     assert_null(run(n));
     assert_int_equal(wk_check(&e), WK_ESTATE);
     assert_non_null(strstr(e.message, "the step does not do the same each time"));
+    assert_non_null(strstr(e.message, "a module was put into another mode, or a parameter frozen or thawed, since"));
 }
 
 static void training_and_evaluation(void **state) {

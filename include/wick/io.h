@@ -34,7 +34,7 @@ WK_API wk_status wk_save(const char *path, const wk_module *module, wk_error *er
  * nothing changes, and the message names what is not: "load: net.safetensors: out.bias is missing; out.weight is
  * (2,32), not (1,32); scale is unexpected". EINVAL, ESHAPE or EDTYPE, whichever is first. With WK_LOAD_PARTIAL a name
  * may be missing on either side; with WK_LOAD_CONVERT a floating type may be another floating one, and values are
- * rounded to nearest, ties to even. */
+ * rounded to nearest, ties to even. A checkpoint (below) is EINVAL. */
 enum { WK_LOAD_PARTIAL = 1, WK_LOAD_CONVERT = 2 };
 WK_API wk_status wk_load(const char *path, wk_module *module, uint32_t flags, wk_error *error);
 
@@ -51,7 +51,8 @@ WK_API wk_status wk_checkpoint_save(const char *path, wk_module *module, wk_opti
                                     wk_error *error);
 
 /* Loads such a file. Names and shapes are checked as by wk_load, and optimisers must be of the kinds that were saved;
- * else nothing changes. */
+ * else nothing changes. Without optimisers (NULL, 0) those of the file do not count: a program that only uses what was
+ * trained needs none. */
 WK_API wk_status wk_checkpoint_load(const char *path, wk_module *module, wk_optim *const *optims, int32_t optim_count,
                                     wk_error *error);
 

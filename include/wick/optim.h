@@ -70,6 +70,20 @@ WK_API void wk_optim_set_lr(wk_optim *optim, double lr);
  * not count. EINVAL. https://pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html */
 WK_API wk_tensor *wk_grad_norm(wk_module *module);
 
+/* Settings of one parameter, which make PyTorch's groups of parameters: its own decay of weights in place of the
+ * options', and a number by which the rate is multiplied for it, 1 unless set. With 0 for the rate it stays as it is.
+ *
+ *     for (int64_t i = 0; i < wk_module_parameter_count(net); i++) {           // biases and norms do not decay
+ *         wk_tensor *p = wk_module_parameter_at(net, i);
+ *         if (wk_ndim(p) < 2) wk_optim_set_weight_decay(adamw, p, 0);
+ *     }
+ *
+ * A checkpoint does not have them; they belong to how an optimiser is made. Neighbours with the same settings are
+ * stepped as one. Errors: EINVAL (a number below 0, a tensor that the optimiser does not train).
+ * https://pytorch.org/docs/stable/optim.html#per-parameter-options */
+WK_API void wk_optim_set_weight_decay(wk_optim *optim, const wk_tensor *parameter, double weight_decay);
+WK_API void wk_optim_set_lr_scale(wk_optim *optim, const wk_tensor *parameter, double scale);
+
 /* Scales the gradients of a module down together, so that their norm is at most max_norm, and returns what the norm was
  * (NaN on failure, and inside a plan's step, which does not know it: make wk_grad_norm an output). Absent ones do not
  * count. A norm that is not finite spoils them all, as in PyTorch:

@@ -222,7 +222,8 @@ static bool check_kinds(checkpoint *c, const wk_safetensors *file) {
 static void load(checkpoint *c, const char *path, const wk_state *all) {
     wk_safetensors *file = wk__safetensors_open(path);
     if (file == NULL) return;
-    if (check_kinds(c, file) && wk__load_check(file, all, 0) && wk__load_values(file, &c->numbers) &&
+    const uint32_t flags = c->optim_count == 0 ? WK__LOAD_NO_OPTIMISERS : 0;
+    if (check_kinds(c, file) && wk__load_check(file, all, flags) && wk__load_values(file, &c->numbers) &&
         visit_numbers(c, CHECK) && wk__load_values(file, &c->tensors))
         visit_numbers(c, TAKE);
     wk_safetensors_close(file);

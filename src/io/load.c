@@ -66,12 +66,20 @@ static void check_item(complaints *c, const wk_safetensors *file, const wk_state
                  wk__formats[wk__format_of(t->a.dtype)].name);
 }
 
+/* May this be in the file, though the state has no such name? */
+static bool may_be_left_out(const char *name, uint32_t flags) {
+    static const char optimiser[] = "optimizer.";
+    return (flags & WK_LOAD_PARTIAL) ||
+           ((flags & WK__LOAD_NO_OPTIMISERS) && strncmp(name, optimiser, strlen(optimiser)) == 0);
+}
+
 bool wk__load_check(wk_safetensors *file, const wk_state *state, uint32_t flags) {
     complaints c = {.status = WK_OK};
     for (int64_t i = 0; i < file->count; i++) file->entries[i].is_known = false;
     for (int64_t i = 0; i < state->count; i++) check_item(&c, file, state, &state->items[i], flags);
-    for (int64_t i = 0; i < file->count && !(flags & WK_LOAD_PARTIAL); i++)
-        if (!file->entries[i].is_known) complain(&c, WK_EINVAL, "%s is unexpected", file->entries[i].name);
+    for (int64_t i = 0; i < file->count; i++)
+        if (!file->entries[i].is_known && !may_be_left_out(file->entries[i].name, flags))
+            complain(&c, WK_EINVAL, "%s is unexpected", file->entries[i].name);
     if (c.status != WK_OK) wk__io_fail(c.status, "%s: %s", file->path, c.text);
     return c.status == WK_OK;
 }
@@ -113,9 +121,20 @@ static bool state_of(const char *path, const wk_module *m, wk_state *state) {
     return wk_ok();
 }
 
+/* A checkpoint has the state of the generator, and the names of the module under "model.". */
+static bool is_checkpoint(const wk_safetensors *file, const wk_state *state) {
+    static const char generator[] = "generator.state";
+    for (int64_t i = 0; i < state->count; i++)
+        if (strcmp(state->items[i].name, generator) == 0) return false;
+    return wk__entry_named(file, generator) != NULL;
+}
+
 static void load(const char *path, const wk_state *state, uint32_t flags) {
     wk_safetensors *file = wk__safetensors_open(path);
-    if (file != NULL && wk__load_check(file, state, flags)) wk__load_values(file, state);
+    if (file != NULL && is_checkpoint(file, state))
+        wk__io_fail(WK_EINVAL, "%s is a checkpoint: wk_checkpoint_load it, without optimisers if need be", path);
+    else if (file != NULL && wk__load_check(file, state, flags))
+        wk__load_values(file, state);
     wk_safetensors_close(file);
 }
 

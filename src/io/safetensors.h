@@ -70,7 +70,8 @@ bool wk__safetensors_write(const char *path, const wk_named *items, int64_t coun
                            int64_t pair_count);
 
 /* Do the names, shapes and types of file and state fit? Else records all that does not, by name. flags are those of
- * wk_load. */
+ * wk_load, and one for checkpoints: what the file has of optimisers may be left out. */
+enum { WK__LOAD_NO_OPTIMISERS = 1 << 30 };
 bool wk__load_check(wk_safetensors *file, const wk_state *state, uint32_t flags);
 
 /* Copies the file's values, converted where types differ, to the tensors of a state that was checked. Nothing is

@@ -37,8 +37,10 @@ static void step(wk_optim *optim, wk_optim_run *run, int64_t steps, double weigh
     const wk_adam_options *o = &optim->options.adam;
     const double t = (double)(steps + 1);
     adam_attrs attrs = {
-        .of = {optim, run}, .weight_decay = weight_decay, .shrink = shrink,
-        .step_size = optim->lr / (1 - pow(o->beta1, t)),
+        .of = {optim, run},
+        .weight_decay = weight_decay,
+        .shrink = shrink,
+        .step_size = wk__optim_run_lr(optim, run) / (1 - pow(o->beta1, t)),
         .sqrt_bias2 = sqrt(1 - pow(o->beta2, t)),
     };
     wk__apply(&adam_step, run->flat, INPUTS, &attrs, NULL);
@@ -46,11 +48,12 @@ static void step(wk_optim *optim, wk_optim_run *run, int64_t steps, double weigh
 
 /* Adam's weights decay through their gradient, AdamW's by themselves. */
 static void adam_step_of(wk_optim *optim, wk_optim_run *run, int64_t steps) {
-    step(optim, run, steps, optim->options.adam.weight_decay, 0);
+    step(optim, run, steps, wk__optim_run_decay(optim, run, optim->options.adam.weight_decay), 0);
 }
 
 static void adamw_step_of(wk_optim *optim, wk_optim_run *run, int64_t steps) {
-    step(optim, run, steps, 0, optim->lr * optim->options.adam.weight_decay);
+    const double decay = wk__optim_run_decay(optim, run, optim->options.adam.weight_decay);
+    step(optim, run, steps, 0, wk__optim_run_lr(optim, run) * decay);
 }
 
 static const wk_optim_field fields[] = {

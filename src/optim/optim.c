@@ -56,7 +56,7 @@ static wk_optim_item *item_of(wk_optim *optim, const wk_tensor *t) {
     return NULL;
 }
 
-/* A new array of items: those known already keep their counts. Nothing changes on failure. */
+/* A new array of items: those known already keep their counts and settings. Nothing changes on failure. */
 static bool collect(wk_optim *optim) {
     const int64_t count = wk_module_parameter_count(optim->module);
     wk_optim_item *items = calloc((size_t)count + 1, sizeof *items);
@@ -65,8 +65,9 @@ static bool collect(wk_optim *optim) {
     for (int64_t i = 0; fine && i < count; i++) {
         const wk_parameter *p = wk__module_parameter(optim->module, i);
         const wk_optim_item *known = item_of(optim, p->tensor);
-        items[i] =
-            (wk_optim_item){.at = *p, .slab = slab_beside(optim, p->slab), .steps = known != NULL ? known->steps : 0};
+        items[i] = known != NULL ? *known : (wk_optim_item){.lr_scale = 1, .weight_decay = -1};
+        items[i].at = *p;
+        items[i].slab = slab_beside(optim, p->slab);
         fine = items[i].slab != NULL;
     }
     if (!fine) {
@@ -136,7 +137,8 @@ static bool has_grad(const wk_optim_item *item) { return item->at.tensor->meta->
 static bool continues(const wk_optim *optim, int64_t i) {
     const wk_optim_item *before = &optim->items[i - 1], *item = &optim->items[i];
     return has_grad(item) && item->slab == before->slab && item->at.begin == before->at.end &&
-           item->steps == before->steps;
+           item->steps == before->steps && item->lr_scale == before->lr_scale &&
+           item->weight_decay == before->weight_decay;
 }
 
 /* Makes the flat tensors of a run, unless the run is the same as in the step before. */
@@ -260,4 +262,28 @@ void wk_optim_set_lr(wk_optim *optim, double lr) {
         wk__capture_refuses(optim->ctx, "optim_set_lr", "set it before the run: a step takes the rate that it finds"))
         return;
     if (wk__optim_check(lr >= 0, "optim_set_lr", "lr", lr, "at least 0")) optim->lr = lr;
+}
+
+/* -------------------------------------------------------------------------------------- settings of a parameter --- */
+
+/* Where the setting `what` of a parameter is to be put; NULL, recorded, when it is none. */
+static wk_optim_item *to_set(wk_optim *optim, const wk_tensor *parameter, const char *what, double value,
+                             const char *function) {
+    if (!usable(optim, function) || wk__capture_refuses(optim->ctx, function, "set it before the run")) return NULL;
+    if (!wk__optim_check(value >= 0, function, what, value, "at least 0") ||
+        !wk__usable(optim->ctx, parameter, function, "parameter"))
+        return NULL;
+    wk_optim_item *item = item_of(optim, parameter);
+    if (item == NULL) wk__fail(optim->ctx, WK_EINVAL, function, "parameter is none that the optimiser trains");
+    return item;
+}
+
+void wk_optim_set_weight_decay(wk_optim *optim, const wk_tensor *parameter, double weight_decay) {
+    wk_optim_item *item = to_set(optim, parameter, "weight_decay", weight_decay, "optim_set_weight_decay");
+    if (item != NULL) item->weight_decay = weight_decay;
+}
+
+void wk_optim_set_lr_scale(wk_optim *optim, const wk_tensor *parameter, double scale) {
+    wk_optim_item *item = to_set(optim, parameter, "scale", scale, "optim_set_lr_scale");
+    if (item != NULL) item->lr_scale = scale;
 }

@@ -1,7 +1,7 @@
 /* optim.h -- what all optimisers share: which parameters there are, and runs of them.
  *
  * NOTE [Runs]. A step works on runs: neighbours in one slab whose gradients are present and whose own counts of steps
- * are equal. Usually that is one run for the whole model, and one call of a kernel:
+ * and settings are equal. Usually that is one run for the whole model, and one call of a kernel:
  *
  *     slab      | w_ih | w_hh | b_ih | b_hh |  w  |  b  |    all have gradients: one run
  *     slab      | w_ih | w_hh | b_ih | b_hh |  .  |  b  |    the branch with w was not taken: two runs, w is left alone
@@ -20,7 +20,9 @@ enum { WK__MAX_STATES = 3 };
 typedef struct wk_optim_item {
     wk_parameter at;
     struct wk_optim_slab *slab;
-    int64_t steps; /* how many this parameter has had */
+    int64_t steps;       /* how many this parameter has had */
+    double lr_scale;     /* the rate is multiplied by it */
+    double weight_decay; /* below 0: that of the options */
 } wk_optim_item;
 
 /* The optimiser's arrays beside one slab: moments, momentum. */
@@ -89,6 +91,15 @@ static inline bool wk__optim_keeps(const wk_optim *optim, int32_t s) {
 /* The part of state s that belongs to parameter i, in the parameter's shape: held by the caller, NULL when memory is
  * out. */
 wk_tensor *wk__optim_state(const wk_optim *optim, int64_t i, int32_t s);
+
+/* The rate of a run, and its decay where the options have this one. */
+static inline double wk__optim_run_lr(const wk_optim *optim, const wk_optim_run *run) {
+    return optim->lr * optim->items[run->first].lr_scale;
+}
+static inline double wk__optim_run_decay(const wk_optim *optim, const wk_optim_run *run, double of_options) {
+    const double own = optim->items[run->first].weight_decay;
+    return own >= 0 ? own : of_options;
+}
 
 /* For the rows' forward: notes on every piece of the run that `op` wrote it. */
 void wk__optim_written(const wk_optim *optim, const wk_optim_run *run, const wk_op *op);

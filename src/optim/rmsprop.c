@@ -7,7 +7,7 @@ enum { VALUES, GRADS, SQUARE_AVG, GRAD_AVG, MOMENTUM, INPUTS };
 
 typedef struct rmsprop_attrs {
     wk_optim_attrs of;
-    double lr;
+    double lr, weight_decay;
 } rmsprop_attrs;
 
 static bool shape(wk_call *c) { return wk__check_float(c); }
@@ -19,9 +19,16 @@ static void forward(wk_call *c) {
     const wk_rmsprop_options *o = &a->of.optim->options.rmsprop;
     wk__kernels->rmsprop[c->in[VALUES]->a.dtype](&(wk_rmsprop_args){
         .n = c->in[VALUES]->a.numel,
-        .p = c->in[VALUES]->a.data, .g = c->in[GRADS]->a.data, .v = c->in[SQUARE_AVG]->a.data,
-        .a = data_of(c->in[GRAD_AVG]), .b = data_of(c->in[MOMENTUM]),
-        .lr = a->lr, .alpha = o->alpha, .eps = o->eps, .weight_decay = o->weight_decay, .momentum = o->momentum,
+        .p = c->in[VALUES]->a.data,
+        .g = c->in[GRADS]->a.data,
+        .v = c->in[SQUARE_AVG]->a.data,
+        .a = data_of(c->in[GRAD_AVG]),
+        .b = data_of(c->in[MOMENTUM]),
+        .lr = a->lr,
+        .alpha = o->alpha,
+        .eps = o->eps,
+        .weight_decay = a->weight_decay,
+        .momentum = o->momentum,
     });
     wk__optim_written(a->of.optim, a->of.run, c->op);
 }
@@ -35,7 +42,12 @@ static const wk_op rmsprop_step = {
 
 static void step(wk_optim *optim, wk_optim_run *run, int64_t steps) {
     (void)steps;
-    wk__apply(&rmsprop_step, run->flat, INPUTS, &(rmsprop_attrs){.of = {optim, run}, .lr = optim->lr}, NULL);
+    rmsprop_attrs attrs = {
+        .of = {optim, run},
+        .lr = wk__optim_run_lr(optim, run),
+        .weight_decay = wk__optim_run_decay(optim, run, optim->options.rmsprop.weight_decay),
+    };
+    wk__apply(&rmsprop_step, run->flat, INPUTS, &attrs, NULL);
 }
 
 static const wk_optim_field fields[] = {

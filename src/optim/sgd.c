@@ -7,7 +7,7 @@ enum { VALUES, GRADS, MOMENTUM, INPUTS };
 
 typedef struct sgd_attrs {
     wk_optim_attrs of;
-    double lr;
+    double lr, weight_decay;
     bool first;
 } sgd_attrs;
 
@@ -18,10 +18,15 @@ static void forward(wk_call *c) {
     const wk_sgd_options *o = &a->of.optim->options.sgd;
     wk__kernels->sgd[c->in[VALUES]->a.dtype](&(wk_sgd_args){
         .n = c->in[VALUES]->a.numel,
-        .p = c->in[VALUES]->a.data, .g = c->in[GRADS]->a.data,
+        .p = c->in[VALUES]->a.data,
+        .g = c->in[GRADS]->a.data,
         .b = c->in[MOMENTUM] != NULL ? c->in[MOMENTUM]->a.data : NULL,
-        .lr = a->lr, .momentum = o->momentum, .dampening = o->dampening, .weight_decay = o->weight_decay,
-        .nesterov = o->nesterov != 0, .first = a->first,
+        .lr = a->lr,
+        .momentum = o->momentum,
+        .dampening = o->dampening,
+        .weight_decay = a->weight_decay,
+        .nesterov = o->nesterov != 0,
+        .first = a->first,
     });
     wk__optim_written(a->of.optim, a->of.run, c->op);
 }
@@ -41,8 +46,13 @@ static const wk_op sgd_step = {
 };
 
 static void step(wk_optim *optim, wk_optim_run *run, int64_t steps) {
-    wk__apply(&sgd_step, run->flat, INPUTS, &(sgd_attrs){.of = {optim, run}, .lr = optim->lr, .first = steps == 0},
-              NULL);
+    sgd_attrs attrs = {
+        .of = {optim, run},
+        .lr = wk__optim_run_lr(optim, run),
+        .first = steps == 0,
+        .weight_decay = wk__optim_run_decay(optim, run, optim->options.sgd.weight_decay),
+    };
+    wk__apply(&sgd_step, run->flat, INPUTS, &attrs, NULL);
 }
 
 static const wk_optim_field fields[] = {

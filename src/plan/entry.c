@@ -242,11 +242,24 @@ static bool capture(wk_plan *plan) {
     return false;
 }
 
+/* The step does something else because of a mode: the failure says so. */
+static void blame_modes(wk_ctx *ctx) {
+    wk_error e;
+    if (ctx->failure.status != WK_ESTATE) return;
+    wk_check(&e);
+    wk__fail(ctx, WK_ESTATE, e.op,
+             "%s; a module was put into another mode, or a parameter frozen or thawed, since: have a plan for each",
+             e.message + strlen(e.op) + strlen(": "));
+}
+
 /* A later run, and the first in other modes, records once more, and looks whether the program still does the same. */
 static bool check(wk_plan *plan, wk_plan_entry *entry) {
     if (wk_likely(entry->checks_left <= 0 && entry->modes == plan->ctx->modes)) return true;
     if (entry->checks_left > 0) entry->checks_left--;
-    if (!agrees(plan, entry, entry->program.base, 3)) return false;
+    if (!agrees(plan, entry, entry->program.base, 3)) {
+        if (entry->modes != plan->ctx->modes) blame_modes(plan->ctx);
+        return false;
+    }
     entry->modes = plan->ctx->modes;
     return true;
 }
