@@ -244,6 +244,35 @@ static void text_is_pytorchs(void **state) {
     assert_ok();
 }
 
+/* What could not be completed is not there, and its name is free again. */
+static void a_layer_that_fails_leaves_nothing(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *net = wk_module_new(NULL, "net"), *below = wk_module_new(net, "below");
+    wk_module *first = wk_linear_new(below, "first", 2, 3, NULL);
+    wk_linear_options tied = WK_LINEAR_OPTIONS;
+    tied.weight = wk_module_parameter(first, "weight");
+    wk_optim *sgd = wk_sgd_new(net, 0.5, NULL);
+    const int64_t most = INT64_C(1) << 40;
+    assert_null(wk_linear_new(below, "big", most, most, NULL));
+    assert_int_equal(wk_check(NULL), WK_ENOMEM);
+    assert_null(wk_linear_new(below, "big", most, 1, &tied));
+    assert_fails(WK_ESHAPE, "linear_new: weight is (3,2), not (1,1099511627776)");
+    assert_null(wk_lstm_new(below, "big", most, most, NULL));
+    assert_int_equal(wk_check(NULL), WK_ENOMEM);
+    assert_null(wk_linear_new(NULL, "root", most, most, NULL));
+    assert_int_equal(wk_check(NULL), WK_ENOMEM);
+    assert_int_equal(wk_module_child_count(below), 1);
+    assert_int_equal(wk_module_parameter_count(net), 2);
+    wk_backward(wk_sum(wk_linear_forward(first, wk_ones(WK_SHAPE(1, 2), WK_F32))));
+    assert_int_equal(wk_optim_step(sgd), WK_OK);
+    assert_non_null(wk_linear_new(below, "big", 2, 3, &tied));
+    assert_int_equal(wk_module_parameter_count(net), 3); /* the tied weight counts once */
+    wk_optim_free(sgd);
+    wk_module_free(net);
+    assert_ok();
+}
+
 static void parts_of_null(void **state) {
     (void)state;
     WK_SCOPE;
@@ -276,4 +305,5 @@ WK_TEST_MAIN("modules", cmocka_unit_test(buffers_are_not_trained), cmocka_unit_t
              cmocka_unit_test(what_cannot_be_shared), cmocka_unit_test(frozen_parameters_stay),
              cmocka_unit_test(modes_reach_all_below), cmocka_unit_test(snapshots_keep_and_exchange),
              cmocka_unit_test(restoring_counts_as_a_change), cmocka_unit_test(sequential_counts_and_runs),
-             cmocka_unit_test(text_is_pytorchs), cmocka_unit_test(parts_of_null))
+             cmocka_unit_test(text_is_pytorchs), cmocka_unit_test(parts_of_null),
+             cmocka_unit_test(a_layer_that_fails_leaves_nothing))

@@ -47,14 +47,14 @@ wk_module *wk_embedding_new(wk_module *parent, const char *name, int64_t num_emb
     wk_embedding_options o;
     const wk_embedding_options defaults = WK_EMBEDDING_OPTIONS;
     if (!wk_ok() || !wk__options(&o, &defaults, options, sizeof o, "embedding_new") ||
-        !check(&o, num_embeddings, embedding_dim))
+        !check(&o, num_embeddings, embedding_dim) || !wk__layer_dtype(o.dtype, "embedding_new"))
         return NULL;
     wk_module *m = wk_module_new_of(parent, name, &embedding_class);
     embedding *self = wk_module_self(m);
     if (self == NULL) return NULL;
     self->padding_idx = o.padding_idx;
     self->weight = weight_new(m, &o, num_embeddings, embedding_dim);
-    return wk__layer_made(m, parent);
+    return wk__layer_made(m);
 }
 
 wk_tensor *wk_embedding_forward(wk_module *m, wk_tensor *input) {

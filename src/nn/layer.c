@@ -25,9 +25,9 @@ wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, i
     return p;
 }
 
-wk_module *wk__layer_made(wk_module *m, wk_module *parent) {
+wk_module *wk__layer_made(wk_module *m) {
     if (wk_ok()) return m;
-    if (parent == NULL) wk_module_free(m);
+    wk__module_discard(m);
     return NULL;
 }
 
@@ -49,6 +49,13 @@ const char *wk__number_text(wk_number_text *text, double value) {
 bool wk__layer_probability(double p, const char *what, const char *function) {
     if (p >= 0 && p <= 1) return true;
     wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %g, not a probability from 0 to 1", what, p);
+    return false;
+}
+
+bool wk__layer_dtype(wk_dtype dtype, const char *function) {
+    if (dtype == WK_F32 || dtype == WK_F64) return true;
+    const char *name = wk_dtype_name(dtype);
+    wk__fail(wk__ctx(), WK_EDTYPE, function, "dtype is %s: parameters are f32 or f64", name != NULL ? name : "none");
     return false;
 }
 

@@ -14,9 +14,9 @@ void *wk__layer_self(const wk_module *m, const wk_module_class *cls, const char 
 wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, int32_t ndim, const int64_t *dims,
                                  wk_dtype dtype);
 
-/* What a function that makes a layer returns: m, or NULL when one of its parameters could not be made (recorded). The
- * half-made layer goes with its parent. */
-wk_module *wk__layer_made(wk_module *m, wk_module *parent);
+/* What a function that makes a layer returns: m, or NULL when one of its parameters could not be made (recorded). Then
+ * m is gone, and its parent as it was. */
+wk_module *wk__layer_made(wk_module *m);
 
 /* True when t has this shape; else records that `what` has another. */
 bool wk__layer_shape(const wk_tensor *t, const char *what, int32_t ndim, const int64_t *dims, const char *function);
@@ -29,6 +29,9 @@ const char *wk__number_text(wk_number_text *text, double value);
 
 /* True when 0 <= p <= 1; else records that p is no probability. */
 bool wk__layer_probability(double p, const char *what, const char *function);
+
+/* True when parameters can be of this type; else records which types there are for them. */
+bool wk__layer_dtype(wk_dtype dtype, const char *function);
 
 /* True when count > 0; else records that a size must be positive. */
 bool wk__layer_size(int64_t count, const char *what, const char *function);

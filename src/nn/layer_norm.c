@@ -40,7 +40,8 @@ wk_module *wk_layer_norm_new(wk_module *parent, const char *name, int32_t ndim, 
                              const wk_layer_norm_options *options) {
     wk_layer_norm_options o;
     const wk_layer_norm_options defaults = WK_LAYER_NORM_OPTIONS;
-    if (!wk_ok() || !wk__options(&o, &defaults, options, sizeof o, "layer_norm_new") || !check(ndim, dims))
+    if (!wk_ok() || !wk__options(&o, &defaults, options, sizeof o, "layer_norm_new") || !check(ndim, dims) ||
+        !wk__layer_dtype(o.dtype, "layer_norm_new"))
         return NULL;
     wk_module *m = wk_module_new_of(parent, name, &layer_norm_class);
     layer_norm *self = wk_module_self(m);
@@ -51,7 +52,7 @@ wk_module *wk_layer_norm_new(wk_module *parent, const char *name, int32_t ndim, 
     if (o.elementwise_affine) self->weight = wk_module_add_parameter(m, "weight", wk_ones(ndim, dims, o.dtype));
     if (o.elementwise_affine) self->bias = wk_module_add_parameter(m, "bias", wk_zeros(ndim, dims, o.dtype));
     wk_scope_close(scope);
-    return wk__layer_made(m, parent);
+    return wk__layer_made(m);
 }
 
 wk_tensor *wk_layer_norm_forward(wk_module *m, wk_tensor *x) {

@@ -38,7 +38,7 @@ wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_feature
     const wk_linear_options defaults = WK_LINEAR_OPTIONS;
     if (!wk__options(&o, &defaults, options, sizeof o, "linear_new") ||
         !wk__layer_size(in_features, "in_features", "linear_new") ||
-        !wk__layer_size(out_features, "out_features", "linear_new"))
+        !wk__layer_size(out_features, "out_features", "linear_new") || !wk__layer_dtype(o.dtype, "linear_new"))
         return NULL;
     wk_module *m = wk_module_new_of(parent, name, &linear_class);
     linear *self = wk_module_self(m);
@@ -46,7 +46,7 @@ wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_feature
     self->weight = weight_of(m, &o, in_features, out_features);
     if (o.bias) self->bias = wk__uniform_parameter(m, "bias", 1 / sqrt((double)in_features), WK_SHAPE(out_features),
                                                  o.dtype);
-    return wk__layer_made(m, parent);
+    return wk__layer_made(m);
 }
 
 wk_tensor *wk_linear_forward(wk_module *m, wk_tensor *x) {

@@ -120,6 +120,16 @@ void wk_module_free(wk_module *root) {
         wk__module_release(root);
 }
 
+void wk__module_discard(wk_module *m) {
+    if (m->parent == NULL) {
+        wk__module_release(m);
+        return;
+    }
+    m->parent->child_count--;
+    wk__module_uncount(m);
+    module_free(m);
+}
+
 /* ------------------------------------------------------------------------------------------------------- asking --- */
 
 const char *wk_module_name(const wk_module *m) { return m != NULL ? m->name : ""; }

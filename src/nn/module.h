@@ -62,6 +62,10 @@ bool wk__module_check_name(wk_ctx *ctx, const wk_module *m, const char *name, co
 /* Parameter `index` in the order of wk_module_parameter_at; NULL outside. */
 const wk_parameter *wk__module_parameter(const wk_module *m, int64_t index);
 
+/* Takes a module that could not be completed, its parent's newest child, out of the tree again, and frees it. */
+void wk__module_discard(wk_module *m);
+void wk__module_uncount(const wk_module *m); /* its parameters, in those above it */
+
 /* A hold on the tree, for optimisers and snapshots. */
 wk_module *wk__module_retain(wk_module *m);
 void wk__module_release(wk_module *m);

@@ -18,6 +18,12 @@ static wk_parameter *first_with(wk_module *m, const wk_tensor *t) {
     return found;
 }
 
+void wk__module_uncount(const wk_module *m) {
+    for (int32_t i = 0; i < m->parameter_count; i++)
+        for (wk_module *above = m->parent; above != NULL; above = above->parent)
+            if (first_with(above, m->parameters[i].tensor) == NULL) above->total--;
+}
+
 /* A shared parameter is counted where the walk from `top` meets it first. */
 static bool is_repeated(const wk_module *top, const wk_parameter *p) {
     return p->is_shared && first_with((wk_module *)top, p->tensor) != p;
@@ -122,7 +128,7 @@ wk_tensor *wk_module_add_parameter(wk_module *m, const char *name, wk_tensor *in
     wk_parameter p;
     if (!may_add(ctx, m, name, init, "init", op)) return NULL;
     if (!wk__dtype_is_float[init->a.dtype]) {
-        wk__fail(ctx, WK_EDTYPE, op, "init has type %s, not a floating one: wk_cast it", wk_dtype_name(init->a.dtype));
+        wk__fail(ctx, WK_EDTYPE, op, "init has type %s, not f32 or f64: wk_cast it", wk_dtype_name(init->a.dtype));
         return NULL;
     }
     if (!place_parameter(m, name, init, &p)) return wk__fail(ctx, WK_ENOMEM, op, "out of memory"), NULL;

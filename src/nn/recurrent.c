@@ -68,7 +68,7 @@ static bool check(const wk_rnn_options *o, const wk_recurrent_kind *kind, int64_
                   const char *function) {
     if (!wk__layer_size(input_size, "input_size", function) || !wk__layer_size(hidden_size, "hidden_size", function) ||
         !wk__layer_size(o->num_layers, "num_layers", function) ||
-        !wk__layer_probability(o->dropout, "dropout", function))
+        !wk__layer_probability(o->dropout, "dropout", function) || !wk__layer_dtype(o->dtype, function))
         return false;
     if (hidden_size > INT64_MAX / 8) /* 4 gates, or 2 directions of states, have a size too */
         wk__fail(wk__ctx(), WK_ENOMEM, function, "hidden_size is %lld: too many elements", (long long)hidden_size);
@@ -112,7 +112,7 @@ wk_module *wk__recurrent_new(wk_module *parent, const char *name, int64_t input_
         wk__fail(wk__ctx(), WK_ENOMEM, function, "out of memory");
     else
         make_parameters(m, is_cell);
-    return wk__layer_made(m, parent);
+    return wk__layer_made(m);
 }
 
 /* ------------------------------------------------------------------------------------------------------ running --- */
