@@ -7,7 +7,12 @@
 #include "commands.h"
 
 static const char *kind_name(char kind) {
-    return kind == 'i' ? "int" : kind == 'f' ? "float" : kind == 'd' ? "dims" : "unknown";
+    switch (kind) {
+    case WK_ATTR_INT: return "int";
+    case WK_ATTR_FLOAT: return "float";
+    case WK_ATTR_DIMS: return "dims";
+    default: return "string";
+    }
 }
 
 /* The words of names, put between quotes where the list is JSON. */

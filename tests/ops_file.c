@@ -45,6 +45,7 @@ static bool read_attr(FILE *file, ops_attr *a) {
     long long number;
     memset(a, 0, sizeof *a);
     if (fscanf(file, "%31s %c", a->name, &a->kind) != 2) return false;
+    if (a->kind == 's') return fscanf(file, "%63s", a->text) == 1;
     if (a->kind == 'f') return fscanf(file, "%lf", &a->f) == 1;
     if (fscanf(file, "%lld", &number) != 1) return false;
     a->i = number;
@@ -191,7 +192,8 @@ void ops_values(const wk_tensor *t, double *values) {
 
 void ops_case_attrs(const ops_case *c, wk_attr attrs[OPS_MAX_ATTRS]) {
     for (int a = 0; a < c->attr_count; a++)
-        attrs[a] = (wk_attr){c->attrs[a].name, c->attrs[a].i, c->attrs[a].f, c->attrs[a].dims, c->attrs[a].count};
+        attrs[a] = (wk_attr){c->attrs[a].name, c->attrs[a].i,     c->attrs[a].f,
+                             c->attrs[a].dims, c->attrs[a].count, c->attrs[a].text};
 }
 
 wk_status ops_call(const ops_case *c, wk_tensor *const *in, wk_tensor **out) {

@@ -20,7 +20,8 @@ typedef struct ops_array {
 } ops_array;
 
 typedef struct ops_attr {
-    char name[32], kind; /* 'i', 'f' or 'd' */
+    char name[32], kind; /* 'i', 'f', 'd' or 's' */
+    char text[64];
     int64_t i;
     double f;
     int count;

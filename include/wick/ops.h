@@ -20,19 +20,6 @@ WK_BEGIN_DECLS
 WK_API wk_list *wk_split(wk_tensor *x, int64_t split_size, int32_t dim);
 WK_API wk_list *wk_chunk(wk_tensor *x, int64_t chunks, int32_t dim);
 
-/* Sums of products, written as indices: letters, as many to an operand as it has dimensions, and those of the result
- * behind "->". What does not stand there is summed over; without "->" the result has those letters that stand once, in
- * the order of the alphabet. A letter twice in an operand is its diagonal; "..." is any dimensions, broadcast.
- *
- *     wk_einsum("bij,bjk->bik", 2, (wk_tensor *[]){a, b})      products of matrices
- *     wk_einsum("ii", 1, &a)                                   a trace
- *     wk_einsum("bqhd,bkhd->bhqk", 2, (wk_tensor *[]){q, k})   attention's scores
- *
- * Operands come together from left to right, as products of matrices where something is summed over. Errors: EINVAL (an
- * equation that is none), ESHAPE (operands that it does not fit, or more than 8 dimensions on the way).
- * https://pytorch.org/docs/stable/generated/torch.einsum.html */
-WK_API wk_tensor *wk_einsum(const char *equation, int32_t count, wk_tensor *const *operands);
-
 /* Reads, as wk_item is: are all elements of a near to those of b (wk_isclose)? Have a and b one shape and equal
  * elements? false on failure, too. https://pytorch.org/docs/stable/generated/torch.allclose.html, torch.equal.html */
 WK_API bool wk_allclose(wk_tensor *a, wk_tensor *b, double rtol, double atol, bool equal_nan);
@@ -85,15 +72,16 @@ WK_API const char *wk_op_name(const wk_op *op);
 WK_API const char *wk_op_formula(const wk_op *op);
 
 /* Kinds of attributes. */
-enum { WK_ATTR_INT = 'i', WK_ATTR_FLOAT = 'f', WK_ATTR_DIMS = 'd' };
+enum { WK_ATTR_INT = 'i', WK_ATTR_FLOAT = 'f', WK_ATTR_DIMS = 'd', WK_ATTR_STRING = 's' };
 
-/* An attribute: WK_ATTR_INT (i), WK_ATTR_FLOAT (f), WK_ATTR_DIMS (n numbers at dims). */
+/* An attribute: WK_ATTR_INT (i), WK_ATTR_FLOAT (f), WK_ATTR_DIMS (n numbers at dims), WK_ATTR_STRING (s). */
 typedef struct wk_attr {
     const char *name;
     int64_t i;
     double f;
     const int64_t *dims;
     int32_t n;
+    const char *s;
 } wk_attr;
 
 /* How many inputs (-1: any number), outputs and attributes a row has. */
@@ -104,7 +92,7 @@ WK_API int32_t wk_op_attr_count(const wk_op *op);
 /* The names of the inputs, "x w b", as its manual has them; "" when there are none. */
 WK_API const char *wk_op_input_names(const wk_op *op);
 
-/* Name and kind ('i', 'f' or 'd' as above) of an attribute; NULL and 0 outside. */
+/* Name and kind ('i', 'f', 'd' or 's' as above) of an attribute; NULL and 0 outside. */
 WK_API const char *wk_op_attr_name(const wk_op *op, int32_t index, char *kind);
 
 /* Calls a row. An absent optional input is NULL; attributes may come in any order; missing ones take the row's default,

@@ -63,7 +63,8 @@ enum {
     WK__FLAT = 2,      /* and all are contiguous */
 };
 
-/* An attribute in the row's plain struct: where, what kind ('i' int64_t, 'f' double, 'd' wk_dims), and its default. */
+/* An attribute in the row's plain struct: where, what kind ('i' int64_t, 'f' double, 'd' wk_dims, 's' const char *),
+ * and its default. A string is the caller's: it is for rows that are not recorded themselves, being only composed. */
 typedef struct wk_attr_field {
     const char *name;
     char kind;

@@ -11,8 +11,6 @@
  * operands. Gradients are those of the rows below. */
 #include "op/rows.h"
 
-#include "wick/grad.h"
-
 enum { LETTERS = 52, INDICES = LETTERS + WK_MAX_DIMS };
 
 typedef struct einsum {
@@ -301,34 +299,64 @@ static uint64_t needed_from(const char *at) {
     return set;
 }
 
+/* What a product is computed in: halves are rounded at the end, not on the way. */
+static wk_dtype computed_in(const einsum *e) {
+    const wk_dtype dtype = wk_dtype_of(e->operands[0]);
+    bool wide = e->count > 1 && wk__dtype_category[dtype] == WK__HALF;
+    for (int32_t i = 1; i < e->count; i++) wide &= wk_dtype_of(e->operands[i]) == dtype;
+    return wide ? WK_F32 : dtype;
+}
+
 static wk_tensor *summed_product(const einsum *e, const order *out) {
     const char *at = e->equation;
+    const wk_dtype half = wk_dtype_of(e->operands[0]), computed = computed_in(e);
     const uint64_t result = set_of(out);
     term y = {0};
     for (int32_t i = 0; i < e->count; i++) {
         term t = next_term(e, &at, i);
+        if (computed != half) t.x = wk_cast(t.x, computed);
         if (!take_diagonals(e, &t)) return NULL;
         drop_stretched(e, &t);
         if (i == 0) y = t;
         else if (!multiply(e, &y, &t, result | needed_from(at))) return NULL;
     }
     sum_out(&y, result);
-    return y.x != NULL ? in_order(&y, out) : NULL;
+    if (y.x == NULL) return NULL;
+    return computed != half ? wk_cast(in_order(&y, out), half) : in_order(&y, out);
 }
 
-static bool check_operands(const einsum *e) {
-    if (e->equation == NULL || e->count < 1 || e->operands == NULL)
-        return wk__fail(e->ctx, WK_EINVAL, "einsum", "equation or operands is NULL, or there are none"), false;
-    for (int32_t i = 0; i < e->count; i++)
-        if (!wk__usable(e->ctx, e->operands[i], "einsum", "an operand")) return false;
-    return true;
+typedef struct einsum_attrs {
+    const char *equation;
+    int64_t count; /* of operands, for compose */
+} einsum_attrs;
+
+static const wk_attr_field fields[] = {{"equation", 's', offsetof(einsum_attrs, equation), 0}};
+
+static bool understood(einsum *e, order *out) { return check_terms(e) && find_sizes(e) && read_result(e, out); }
+
+static bool shape(wk_call *c) {
+    einsum_attrs *a = c->attrs;
+    einsum e = {.ctx = c->ctx, .equation = a->equation, .operands = c->in, .count = c->in_count};
+    order out;
+    a->count = c->in_count;
+    if (a->equation == NULL || c->in_count < 1)
+        return wk__refuse(c, WK_EINVAL, "there is no equation, or there are no operands");
+    return understood(&e, &out);
 }
+
+static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    const einsum_attrs *a = attrs;
+    einsum e = {.ctx = wk__ctx(), .equation = a->equation, .operands = in, .count = (int32_t)a->count};
+    order of_result;
+    if (understood(&e, &of_result)) out[0] = summed_product(&e, &of_result);
+}
+
+const wk_op wk__op_einsum = {
+    WK_ROW(einsum),          .in_count = WK__ANY_NUMBER,     .out_count = 1, .in_names = "operands",
+    .types = WK__EVERY_TYPE, WK_ATTRS(einsum_attrs, fields), .shape = shape, .compose = compose,
+};
 
 wk_tensor *wk_einsum(const char *equation, int32_t count, wk_tensor *const *operands) {
-    einsum e = {.ctx = wk__ctx(), .equation = equation, .operands = operands, .count = count};
-    order out;
-    if (!wk__ready(e.ctx) || !check_operands(&e) || !check_terms(&e) || !find_sizes(&e) || !read_result(&e, &out))
-        return NULL;
-    WK_SCOPE;
-    return wk_yield(summed_product(&e, &out));
+    einsum_attrs attrs = {equation, 0};
+    return wk__compose(&wk__op_einsum, operands, operands != NULL ? count : 0, &attrs, NULL);
 }

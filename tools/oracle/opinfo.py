@@ -107,12 +107,14 @@ def samples_of(info, name):
 
 # ---- calls ----
 
-def attribute_value(value, is_shape):
+def attribute_value(value, kind):
+    if kind == "string":
+        return value
     if isinstance(value, torch.Tensor) and value.dim() == 0 and not value.is_floating_point():
         value = value.item()
     if isinstance(value, str) and value in WORDS:
         value = WORDS[value]
-    if is_shape:
+    if kind == "dims":
         value = tuple(value) if isinstance(value, (list, tuple)) else (value,)
         good = all(isinstance(v, int) and not isinstance(v, bool) for v in value) and len(value) <= 8
     else:

@@ -15,8 +15,8 @@ def families():
 
 
 def rows(program):
-    """Name -> names of inputs and outputs, whether the inputs are a list, and attributes: name -> is a shape."""
+    """Name -> names of inputs and outputs, whether the inputs are a list, and attributes: name -> kind."""
     table = json.loads(subprocess.run([program, "ops", "--json"], stdout=subprocess.PIPE, check=True).stdout)
     return {row["name"]: types.SimpleNamespace(
         inputs=row["inputs"], is_list=row["variadic"], outputs=[f"y{k}" if k else "y" for k in range(row["outputs"])],
-        attributes={a["name"]: a["kind"] == "dims" for a in row["attributes"]}) for row in table}
+        attributes={a["name"]: a["kind"] for a in row["attributes"]}) for row in table}

@@ -6,6 +6,7 @@ ARRAY is: NDIM DIM*NDIM VALUE*(product of the DIMs), row-major, values in exact 
     attribute NAME i INTEGER            zero or more, in the order of the row's parameters
     attribute NAME f REAL
     attribute NAME d COUNT INTEGER*COUNT
+    attribute NAME s WORD
     input NAME ARRAY                    in the order of the row's parameters; a list's tensors one after the other
     input NAME absent                   a NULL for an optional input
     output NAME ARRAY
@@ -43,6 +44,8 @@ def array_words(x):
 def attribute_words(value):
     if isinstance(value, tuple):
         return ["d", len(value), *value]
+    if isinstance(value, str):
+        return ["s", value.replace(" ", "")]
     return ["i", value] if isinstance(value, int) else ["f", real_word(value)]
 
 
