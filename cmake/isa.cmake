@@ -23,3 +23,9 @@ list(FILTER kernels INCLUDE REGEX "^kernel/")
 set_property(SOURCE ${kernels} APPEND PROPERTY COMPILE_OPTIONS -fno-asynchronous-unwind-tables)
 # The plain kernels exist for every type; a loop of its own for each way a condition can go takes room there too.
 set_property(SOURCE kernel/ref.c APPEND PROPERTY COMPILE_OPTIONS $<$<C_COMPILER_ID:GNU>:-fno-unswitch-loops>)
+
+# What runs once for a module, a file, a picture or a plan, and not in each step, is compiled to be small.
+get_target_property(seldom wick_objects SOURCES)
+list(FILTER seldom INCLUDE REGEX "^(nn|io|viz|plan)/")
+list(FILTER seldom EXCLUDE REGEX "^plan/(run|chain|entry)")
+set_property(SOURCE ${seldom} APPEND PROPERTY COMPILE_OPTIONS -O2)

@@ -28,6 +28,7 @@
 #include "kernels/math.inc"
 #include "kernels/fused.inc"
 #include "kernels/gemm.inc"
+#include "kernels/f64.inc"
 #include "kernels/recurrent.inc"
 #include "kernels/layer_norm.inc"
 #include "kernels/optim.inc"
@@ -70,6 +71,8 @@ static void test_table(const char *data) {
     test_box_muller();
     test_gemm();
     test_gemm_packed();
+    test_f64_products();
+    test_f64_sums();
     test_recurrent();
     test_layer_norm();
     test_adam();

@@ -11,8 +11,8 @@
 #ifdef WK_CBLAS
 
 /* Multiplications that a product must take. In f32, wick's kernels are the faster ones up to there (OpenBLAS 0.3.21 on
- * Zen 4: 0.73 to 1.07 of wick's rate from 32^3 up, 1.00 to 1.2 from 2048^3); in f64 they are plain C. WK_CBLAS_FROM
- * stands for both. */
+ * Zen 4: 0.73 to 1.07 of wick's rate from 32^3 up, 1.00 to 1.2 from 2048^3); in f64 they do not block for the caches.
+ * WK_CBLAS_FROM stands for both. */
 static inline double wk__blas_from(wk_dtype dtype) {
 #ifdef WK_CBLAS_FROM
     return (void)dtype, WK_CBLAS_FROM;

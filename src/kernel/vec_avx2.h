@@ -95,6 +95,32 @@ INLINE float v_sum(vec a) {
     return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
 }
 
+/* ---- doubles: WD in a vector, of which `first_doubles` are the first n, or none, or all ---- */
+
+enum { WD = 4 };
+typedef __m256d vecd;
+typedef __m256i mask_d;
+
+INLINE mask_d first_doubles(int64_t n) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+
+INLINE vecd vd_set(double x) { return _mm256_set1_pd(x); }
+
+INLINE vecd vd_load(const double *p) { return _mm256_loadu_pd(p); }
+
+INLINE vecd vd_load_first(const double *p, mask_d m) { return _mm256_maskload_pd(p, m); }
+
+INLINE void vd_store(double *p, vecd x) { _mm256_storeu_pd(p, x); }
+
+INLINE void vd_store_first(double *p, mask_d m, vecd x) { _mm256_maskstore_pd(p, m, x); }
+
+INLINE vecd vd_add(vecd a, vecd b) { return _mm256_add_pd(a, b); }
+
+INLINE vecd vd_mul(vecd a, vecd b) { return _mm256_mul_pd(a, b); }
+
+INLINE vecd vd_fma(vecd a, vecd b, vecd c) { return _mm256_fmadd_pd(a, b, c); }
+
 /* ---- octets: eight lanes, one vector; where a vector has two, vec_avx512.h says how they are arranged ---- */
 
 INLINE vec v_octets(const float *p, int64_t step) {

@@ -113,6 +113,30 @@ INLINE float v_sum(vec a) {
     return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
 }
 
+/* ---- doubles: WD in a vector, of which `first_doubles` are the first n, or none, or all ---- */
+
+enum { WD = 8 };
+typedef __m512d vecd;
+typedef __mmask8 mask_d;
+
+INLINE mask_d first_doubles(int64_t n) { return (mask_d)(n >= WD ? 0xff : n > 0 ? (1u << n) - 1 : 0); }
+
+INLINE vecd vd_set(double x) { return _mm512_set1_pd(x); }
+
+INLINE vecd vd_load(const double *p) { return _mm512_loadu_pd(p); }
+
+INLINE vecd vd_load_first(const double *p, mask_d m) { return _mm512_maskz_loadu_pd(m, p); }
+
+INLINE void vd_store(double *p, vecd x) { _mm512_storeu_pd(p, x); }
+
+INLINE void vd_store_first(double *p, mask_d m, vecd x) { _mm512_mask_storeu_pd(p, m, x); }
+
+INLINE vecd vd_add(vecd a, vecd b) { return _mm512_add_pd(a, b); }
+
+INLINE vecd vd_mul(vecd a, vecd b) { return _mm512_mul_pd(a, b); }
+
+INLINE vecd vd_fma(vecd a, vecd b, vecd c) { return _mm512_fmadd_pd(a, b, c); }
+
 /* ---- octets: eight lanes, of which a vector has two ---- */
 
 /* The eight elements at p, and those at p + step; the first n of them, zeros behind. */
