@@ -58,13 +58,21 @@ static inline void inputs(int64_t T, wk_tensor **in) {
     in[1] = wk_randint_tensor(0, T + 1, WK_SHAPE(BATCH));
 }
 
-/* The function on its own, then the plan: the same draws in both, and the generator where it would be. */
-static inline void one_step(const kind *k, int i, model *a, wk_plan *plan) {
+/* The function on its own, then the plan: the same draws in both, and the generator where it would be. Returns the most
+ * memory that the function had at once. */
+static inline int64_t one_step(const kind *k, int i, model *a, wk_plan *plan) {
     WK_SCOPE;
+    wk_memory before, after;
     wk_tensor *in[2], *of_a[OUTPUTS] = {NULL}, *of_b[OUTPUTS] = {NULL};
     inputs(1 + (i * 37 + 11) % 23, in);
     wk_manual_seed((uint64_t)i);
+    wk_memory_reset_peak();
+    wk_memory_stats(&before);
+    const wk_scope scope = wk_scope_open();
     k->step(a, in, of_a);
+    for (int j = 0; j < OUTPUTS; j++) wk_yield(of_a[j]);
+    wk_scope_close(scope);
+    wk_memory_stats(&after);
     const double drawn = wk_item(wk_rand(0, NULL, WK_F32));
     wk_manual_seed((uint64_t)i);
     wk_plan_run(plan, in, of_b);
@@ -72,6 +80,7 @@ static inline void one_step(const kind *k, int i, model *a, wk_plan *plan) {
     if (wk_check(&e) != WK_OK) fail_msg("%s, step %d: %s", k->name, i, e.message);
     assert_true(drawn == wk_item(wk_rand(0, NULL, WK_F32)));
     for (int j = 0; j < OUTPUTS; j++) assert_same(k->name, i, of_a[j], of_b[j]);
+    return after.peak_nbytes - before.nbytes;
 }
 
 static inline wk_plan *plan_of(const kind *k, model *m) {
@@ -85,13 +94,20 @@ static inline wk_plan *plan_of(const kind *k, model *m) {
 static inline void side_by_side(const kind *k, const wk_op *op) {
     model a = model_new(k, op), b = model_new(k, op);
     wk_plan *plan = plan_of(k, &b);
-    for (int i = 0; i < 40; i++) one_step(k, i, &a, plan);
+    int64_t of_eager = 0, of_plan = 0;
+    wk_plan_stats stats = WK_PLAN_STATS;
+    for (int i = 0; i < 40; i++) {
+        const int64_t nbytes = one_step(k, i, &a, plan);
+        wk_plan_stats_of(plan, &stats);
+        if (nbytes > of_eager) of_eager = nbytes;
+        if (stats.buffer_nbytes > of_plan) of_plan = stats.buffer_nbytes;
+    }
     for (int64_t i = 0; i < wk_module_parameter_count(a.root); i++)
         assert_same(k->name, -1, wk_module_parameter_at(a.root, i), wk_module_parameter_at(b.root, i));
-    wk_plan_stats stats = WK_PLAN_STATS;
-    wk_plan_stats_of(plan, &stats);
     if (stats.captures != 1 || stats.unfolded != 0)
         fail_msg("%s: %d captures, %d unfolded", k->name, (int)stats.captures, (int)stats.unfolded);
+    if (of_plan > of_eager)
+        fail_msg("%s: %d bytes of buffers, and %d of eager at its peak", k->name, (int)of_plan, (int)of_eager);
     wk_plan_free(plan);
     model_free(&a);
     model_free(&b);

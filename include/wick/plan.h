@@ -67,6 +67,12 @@
  *   - wk_from_data and wk_wrap, hooks, wk_manual_seed and numbers drawn for the program (wk_randint),
  *     wk_optim_set_lr: a step of an optimiser takes the rate that it finds
  *
+ * A number of C that changes from run to run is not seen by a plan, which goes on with the one it recorded. Therefore
+ * each recording is compared with a second, with another in the next run (as often as wk_plan_options.checks says), and
+ * with others in the 10th run, the 100th, the 1000th and so on; what has changed by then is refused by name. A
+ * comparison takes as long as some ten steps; where none may be that much longer than the others, set checks to 0 once
+ * the program is right.
+ *
  * One recording for every length. With `trips`, a plan looks for loops over time in the step, loops after and in one
  * another, to a depth of 3, and sizes that grow with T or T^2; wk_plan_stats.unfolded counts where it found them not to
  * be the same for all T, and recorded for one size.
@@ -90,7 +96,7 @@ typedef struct wk_plan_options {
     size_t size;
     int32_t capacity;         /* recordings kept at once; beyond, the one unused for longest goes */
     int32_t frozen;           /* not 0: the first run fixes the shapes for good */
-    int32_t checks;           /* later runs of a recording that record again and compare */
+    int32_t checks;           /* later runs of a recording that record again and compare, at once; 0: never */
     const wk_plan_dim *trips; /* dimensions that are all one number, of which one recording shall serve every value */
     int32_t trip_count;       /* of trips */
 } wk_plan_options;

@@ -12,7 +12,7 @@ typedef struct binding {
     int64_t T, most_T;
     char *memory;
     size_t *slot_begins, *constant_begins;
-    size_t scratch_begin, scratch_nbytes;
+    size_t scratch_begin, scratch_nbytes, block_nbytes; /* of a block of a chain */
 } binding;
 
 /* ------------------------------------------------------------------------------------------------------- layout --- */
@@ -81,6 +81,20 @@ static bool lay_out_constants(binding *of) {
     return b->constants != NULL;
 }
 
+/* As long as a block gets in the longest chain. */
+static size_t block_nbytes(const binding *of) {
+    size_t most = 0;
+    for (int64_t c = 0; c < of->p->chains.count; c++) {
+        const wk_chain *chain = &WK_ITEMS(const wk_chain, of->p->chains)[c];
+        const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, of->p->calls)[chain->first];
+        const wk_polynomial count = WK_ITEMS(const wk_formula, of->p->formulas)[call->first_word].value;
+        const int64_t n = grows(count) ? wk__at(count, of->most_T) : WK__BLOCK;
+        const size_t nbytes = rounded((n < WK__BLOCK ? n : WK__BLOCK) * wk__dtype_nbytes[call->noted.dtype]);
+        if (nbytes > most) most = nbytes;
+    }
+    return most;
+}
+
 /* How much scratch the calls need, from their other words. */
 static void measure_scratch(binding *of) {
     const wk_program *p = of->p;
@@ -92,7 +106,7 @@ static void measure_scratch(binding *of) {
         if (nbytes > 0 && rounded(nbytes) > of->scratch_nbytes) of->scratch_nbytes = rounded(nbytes);
     }
     for (int64_t c = 0; c < p->chains.count; c++) {
-        const size_t nbytes = (size_t)WK_ITEMS(const wk_chain, p->chains)[c].blocks * WK__BLOCK_NBYTES;
+        const size_t nbytes = (size_t)WK_ITEMS(const wk_chain, p->chains)[c].blocks * of->block_nbytes;
         if (nbytes > of->scratch_nbytes) of->scratch_nbytes = nbytes;
     }
 }
@@ -144,7 +158,7 @@ static wk_polynomial place_of(const binding *of, const wk_formula *formula) {
     if (family->constant) {
         at.a += number_of(of->b->constants + of->constant_begins[formula->id]);
     } else if (family->block >= 0) {
-        at = (wk_polynomial){number_of(of->b->scratch + family->block * WK__BLOCK_NBYTES), 0, 0};
+        at = (wk_polynomial){number_of(of->b->scratch + (size_t)family->block * of->block_nbytes), 0, 0};
     } else {
         at = plus(at, formula->member, pitch(of, family));
         at.a += number_of(of->memory + of->slot_begins[family->slot]);
@@ -286,6 +300,7 @@ static bool reserve(const binding *of) {
 
 static bool bind_all(binding *of, wk_ctx *ctx, wk_plan_arena *arena) {
     if (!lay_out(of) || !lay_out_constants(of) || !lay_out_words(of) || !reserve(of)) return false;
+    of->block_nbytes = block_nbytes(of);
     measure_scratch(of);
     if (!make_room(of, ctx, arena) || !bind_loops(of, 0, of->p->loops.count)) return false;
     of->b->T = of->T;

@@ -90,6 +90,9 @@ static wk_recording *record_trips(wk_plan *plan, wk_plan_entry *entry, int64_t T
     return r;
 }
 
+/* Runs after which one looks again whether the step does the same: a dry recording takes as long as some ten steps. */
+enum { FIRST_CHECK = 10, CHECKS_APART = 10 };
+
 static wk_plan_entry *entry_new(wk_plan *plan, wk_plan_entry **list) {
     wk_plan_entry *entry = calloc(1, sizeof *entry);
     if (entry != NULL) entry->arguments = calloc((size_t)plan->step.in_count + 1, sizeof *entry->arguments);
@@ -99,6 +102,7 @@ static wk_plan_entry *entry_new(wk_plan *plan, wk_plan_entry **list) {
         return NULL;
     }
     entry->checks_left = plan->options.checks;
+    entry->next_check = plan->options.checks > 0 ? FIRST_CHECK : INT64_MAX;
     entry->modes = plan->ctx->modes;
     entry->next = *list;
     return *list = entry;
@@ -252,14 +256,22 @@ static void blame_modes(wk_ctx *ctx) {
              e.message + strlen(e.op) + strlen(": "));
 }
 
-/* A later run, and the first in other modes, records once more, and looks whether the program still does the same. */
+/* The next runs record once more; and so, ever more seldom, do later ones, which a number that is changed by and by
+ * does not escape. */
+static bool is_due(const wk_plan *plan, const wk_plan_entry *entry) {
+    return entry->checks_left > 0 || entry->runs >= entry->next_check || entry->modes != plan->ctx->modes;
+}
+
+/* Looks, where it is time, or the first time in other modes, whether the program still does the same. */
 static bool check(wk_plan *plan, wk_plan_entry *entry) {
-    if (wk_likely(entry->checks_left <= 0 && entry->modes == plan->ctx->modes)) return true;
+    entry->runs++;
+    if (wk_likely(!is_due(plan, entry))) return true;
     if (entry->checks_left > 0) entry->checks_left--;
     if (!agrees(plan, entry, entry->program.base, 3)) {
         if (entry->modes != plan->ctx->modes) blame_modes(plan->ctx);
         return false;
     }
+    while (entry->next_check <= entry->runs) entry->next_check *= CHECKS_APART;
     entry->modes = plan->ctx->modes;
     return true;
 }

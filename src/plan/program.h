@@ -64,7 +64,7 @@ typedef struct wk_plan_family {
 } wk_plan_family;
 
 /* Element-wise calls in a row that run together, a block of elements at a time. */
-enum { WK__BLOCK = 1024, WK__BLOCK_NBYTES = WK__BLOCK * 8 };
+enum { WK__BLOCK = 1024 };
 typedef struct wk_chain {
     int32_t first, count;
     int32_t blocks; /* for its temporaries */
