@@ -13,11 +13,13 @@ typedef struct model {
     const wk_op *op;
 } model;
 
-/* in: x (B,T,I), lengths (B) from 0 to T. */
+/* in: x (B,T,I), lengths (B) from 0 to T, y (B,S,I). */
+enum { INPUTS = 3 };
 typedef struct kind {
     const char *name;
     void (*build)(model *m);
     wk_function *step;
+    bool two_numbers; /* S is not always 1 */
 } kind;
 
 static inline model model_new(const kind *k, const wk_op *op) {
@@ -53,9 +55,10 @@ static inline void assert_same(const char *what, int step, wk_tensor *a, wk_tens
                  wk_item(wk_mean(wk_cast(b, WK_F64))));
 }
 
-static inline void inputs(int64_t T, wk_tensor **in) {
+static inline void inputs(int64_t T, int64_t S, wk_tensor **in) {
     in[0] = wk_randn(WK_SHAPE(BATCH, T, IN), WK_F32);
     in[1] = wk_randint_tensor(0, T + 1, WK_SHAPE(BATCH));
+    in[2] = wk_randn(WK_SHAPE(BATCH, S, IN), WK_F32);
 }
 
 /* The function on its own, then the plan: the same draws in both, and the generator where it would be. Returns the most
@@ -63,8 +66,8 @@ static inline void inputs(int64_t T, wk_tensor **in) {
 static inline int64_t one_step(const kind *k, int i, model *a, wk_plan *plan) {
     WK_SCOPE;
     wk_memory before, after;
-    wk_tensor *in[2], *of_a[OUTPUTS] = {NULL}, *of_b[OUTPUTS] = {NULL};
-    inputs(1 + (i * 37 + 11) % 23, in);
+    wk_tensor *in[INPUTS], *of_a[OUTPUTS] = {NULL}, *of_b[OUTPUTS] = {NULL};
+    inputs(1 + (i * 37 + 11) % 23, k->two_numbers ? 1 + (i * 29 + 5) % 17 : 1, in);
     wk_manual_seed((uint64_t)i);
     wk_memory_reset_peak();
     wk_memory_stats(&before);
@@ -84,11 +87,13 @@ static inline int64_t one_step(const kind *k, int i, model *a, wk_plan *plan) {
 }
 
 static inline wk_plan *plan_of(const kind *k, model *m) {
-    static const wk_plan_dim trips[] = {{0, 1}};
+    static const wk_plan_dim trips[] = {{0, 1}}, second_trips[] = {{2, 1}};
     wk_plan_options o = WK_PLAN_OPTIONS;
     o.trips = trips;
     o.trip_count = 1;
-    return wk_plan_new(k->step, m, 2, OUTPUTS, &o);
+    o.second_trips = second_trips;
+    o.second_trip_count = k->two_numbers;
+    return wk_plan_new(k->step, m, INPUTS, OUTPUTS, &o);
 }
 
 static inline void side_by_side(const kind *k, const wk_op *op) {

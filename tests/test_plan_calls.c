@@ -155,15 +155,16 @@ static void build(model *m) {
 
 static void one_plan_for_all(void **state) {
     static const kind kinds[] = {
-        {"ragged", build, step_ragged}, {"checkpoint", build, step_checkpoint}, {"function", build, step_function},
-        {"ranges", build, step_ranges}, {"halves", build, step_halves},
+        {"ragged", build, step_ragged, false},     {"checkpoint", build, step_checkpoint, false},
+        {"function", build, step_function, false}, {"ranges", build, step_ranges, false},
+        {"halves", build, step_halves, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) side_by_side(&kinds[i], NULL);
 }
 
 static void operations_of_ones_own(void **state) {
-    static const kind k = {"custom", build, step_custom};
+    static const kind k = {"custom", build, step_custom, false};
     (void)state;
     const wk_op *op = cube(forward_by_operations, false);
     side_by_side(&k, op);
@@ -176,11 +177,11 @@ static void operations_of_ones_own(void **state) {
 static void an_operation_that_reads(void **state) {
     (void)state;
     WK_SCOPE;
-    const kind k = {"custom", build, step_custom};
+    const kind k = {"custom", build, step_custom, false};
     model m = model_new(&k, cube(forward_by_elements, false));
     wk_plan *plan = plan_of(&k, &m);
-    wk_tensor *in[2], *out[OUTPUTS];
-    inputs(3, in);
+    wk_tensor *in[INPUTS], *out[OUTPUTS];
+    inputs(3, 1, in);
     wk_plan_run(plan, in, out);
     wk_error e;
     assert_int_equal(wk_check(&e), WK_ESTATE);
@@ -194,11 +195,11 @@ static void an_operation_that_reads(void **state) {
 static void an_operation_that_is_held(void **state) {
     (void)state;
     WK_SCOPE;
-    const kind k = {"custom", build, step_custom};
+    const kind k = {"custom", build, step_custom, false};
     model m = model_new(&k, cube(forward_by_elements, true));
     wk_plan *plan = plan_of(&k, &m);
-    wk_tensor *in[2], *out[OUTPUTS];
-    inputs(3, in);
+    wk_tensor *in[INPUTS], *out[OUTPUTS];
+    inputs(3, 1, in);
     wk_plan_run(plan, in, out);
     wk_error e;
     assert_int_equal(wk_op_unregister(m.op), WK_ESTATE);
@@ -213,11 +214,11 @@ static void an_operation_that_is_held(void **state) {
 static void lengths_out_of_range(void **state) {
     (void)state;
     WK_SCOPE;
-    const kind k = {"ragged", build, step_ragged};
+    const kind k = {"ragged", build, step_ragged, false};
     model m = model_new(&k, NULL);
     wk_plan *plan = plan_of(&k, &m);
-    wk_tensor *in[2], *out[OUTPUTS];
-    inputs(3, in);
+    wk_tensor *in[INPUTS], *out[OUTPUTS];
+    inputs(3, 1, in);
     wk_plan_run(plan, in, out);
     assert_ok();
     in[1] = wk_full(WK_SHAPE(BATCH), 4, WK_I64);

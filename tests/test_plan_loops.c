@@ -71,6 +71,49 @@ static bool step_attention(void *user, wk_tensor *const *in, wk_tensor **out) {
     return true;
 }
 
+/* An encoder of T steps, and a decoder of S that begins in its last state: one loop after another. */
+static bool step_translate(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    wk_list *memory = cells(m, 0, 1, wk_zeros(WK_SHAPE(BATCH, HIDDEN), WK_F32), steps_of(in[0]), false);
+    wk_tensor *state = wk_list_at(memory, wk_list_length(memory) - 1);
+    wk_list *ys = wk_list_new();
+    for (int64_t s = 0; s < wk_dim(in[2], 1); s++) {
+        state = wk_tanh(wk_add(layer(m, 2, state), layer(m, 0, wk_select(in[2], 1, s))));
+        wk_list_push(ys, layer(m, 4, state));
+    }
+    out[0] = wk_mse_loss(wk_stack(ys, 1), in[2]);
+    finish(m, out[0]);
+    out[1] = wk_detach(wk_stack(ys, 1));
+    return true;
+}
+
+/* The same with attention: loops over T in a loop over S. */
+static bool step_translate_attentively(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    wk_list *memory = cells(m, 0, 1, wk_zeros(WK_SHAPE(BATCH, HIDDEN), WK_F32), steps_of(in[0]), false);
+    wk_list *ys = wk_list_new();
+    wk_tensor *state = wk_list_at(memory, wk_list_length(memory) - 1);
+    for (int64_t s = 0; s < wk_dim(in[2], 1); s++) {
+        state = wk_tanh(wk_add(layer(m, 3, attended(m, state, memory)), layer(m, 0, wk_select(in[2], 1, s))));
+        wk_list_push(ys, layer(m, 4, state));
+    }
+    out[0] = wk_mse_loss(wk_stack(ys, 1), in[2]);
+    finish(m, out[0]);
+    out[1] = wk_detach(state);
+    return true;
+}
+
+/* Scores of T times S, without a loop. */
+static bool step_cross_attention(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    wk_tensor *x = layer(m, 0, in[0]), *q = layer(m, 0, in[2]), *k = layer(m, 2, x), *v = layer(m, 3, x);
+    wk_tensor *p = wk_softmax(wk_matmul(q, wk_transpose(k, 1, 2)), -1);
+    out[0] = wk_mse_loss(layer(m, 4, wk_matmul(p, v)), in[2]);
+    finish(m, out[0]);
+    out[1] = wk_detach(wk_mean(p));
+    return true;
+}
+
 /* Every step attends to all: buffers of T times T. Weights of each step are stretched over the batch. */
 static bool step_self_attention(void *user, wk_tensor *const *in, wk_tensor **out) {
     const model *m = user;
@@ -85,12 +128,48 @@ static bool step_self_attention(void *user, wk_tensor *const *in, wk_tensor **ou
 
 static void one_plan_for_all(void **state) {
     static const kind kinds[] = {
-        {"stack", build_stack, step_stack},
-        {"attention", build_stack, step_attention},
-        {"self-attention", build_stack, step_self_attention},
+        {"stack", build_stack, step_stack, false},
+        {"attention", build_stack, step_attention, false},
+        {"self-attention", build_stack, step_self_attention, false},
+        {"translate", build_stack, step_translate, true},
+        {"translate attentively", build_stack, step_translate_attentively, true},
+        {"cross-attention", build_stack, step_cross_attention, true},
     };
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) side_by_side(&kinds[i], NULL);
 }
 
-WK_TEST_MAIN("plans of loops", cmocka_unit_test(one_plan_for_all))
+/* Not for fewer than three steps. */
+static bool step_three(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    out[0] = wk_sum(layer(m, 0, wk_narrow(in[0], 1, 0, 3)));
+    out[1] = wk_mean(in[0]);
+    return true;
+}
+
+/* What the step cannot, the plan for all lengths cannot either, in the step's own words. */
+static void lengths_that_fail(void **state) {
+    (void)state;
+    const kind k = {"three", build_stack, step_three, false};
+    model m = model_new(&k, NULL);
+    wk_plan *plan = plan_of(&k, &m);
+    for (int i = 0; i < 20; i++) {
+        WK_SCOPE;
+        WK_NO_GRAD;
+        const int64_t T = 1 + (i * 7 + 4) % 9;
+        wk_tensor *in[INPUTS], *of_a[OUTPUTS], *of_b[OUTPUTS];
+        wk_error eager, by_plan;
+        inputs(T, 1, in);
+        step_three(&m, in, of_a);
+        wk_check(&eager);
+        wk_plan_run(plan, in, of_b);
+        wk_check(&by_plan);
+        assert_int_equal(eager.status, T < 3 ? WK_EINDEX : WK_OK);
+        assert_string_equal(eager.message, by_plan.message);
+        for (int j = 0; T >= 3 && j < OUTPUTS; j++) assert_same(k.name, i, of_a[j], of_b[j]);
+    }
+    wk_plan_free(plan);
+    model_free(&m);
+}
+
+WK_TEST_MAIN("plans of loops", cmocka_unit_test(one_plan_for_all), cmocka_unit_test(lengths_that_fail))

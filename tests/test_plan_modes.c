@@ -1,5 +1,5 @@
 /* test_plan_modes.c -- a plan that was recorded in training does not go on dropping in evaluation, nor with the
- * gradient of a parameter that was frozen since. */
+ * gradient of a parameter that was frozen since, nor for good with a number that is another by now. */
 #include "support.h"
 
 typedef struct two {
@@ -90,6 +90,41 @@ static void a_mode_that_does_not_matter(void **state) {
     assert_int_equal(s.hits, 5);
 }
 
+/* A factor that is annealed from the fifth run on: the tenth looks again, and each one after it that was refused. */
+static bool anneals(void *user, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = wk_mul_scalar(in[0], *(const double *)user);
+    return true;
+}
+
+static int first_refusal(int32_t checks, int runs) {
+    WK_SCOPE;
+    double factor = 1;
+    wk_plan_options o = WK_PLAN_OPTIONS;
+    o.checks = checks;
+    wk_plan *plan = wk_plan_new(anneals, &factor, 1, 1, &o);
+    wk_tensor *x = wk_ones(WK_SHAPE(3), WK_F32), *y;
+    int i = 1;
+    for (; i <= runs; i++) {
+        if (i >= 5) factor = 0.5;
+        if (wk_plan_run(plan, &x, &y) == WK_OK) continue;
+        assert_fails(WK_ESTATE, "mul_scalar: s was 1, then 0.5: a plan would go on with the first; pass a 0-d tensor "
+                                "that is an input, to the row for two tensors");
+        break;
+    }
+    assert_int_equal(wk_plan_run(plan, &x, &y), checks > 0 ? WK_ESTATE : WK_OK);
+    wk_check(NULL);
+    wk_plan_free(plan);
+    return i;
+}
+
+static void what_changes_later(void **state) {
+    (void)state;
+    assert_int_equal(first_refusal(1, 100), 11); /* the first run records; ten others */
+    assert_int_equal(first_refusal(6, 100), 5);
+    assert_int_equal(first_refusal(0, 100), 101);
+}
+
 WK_TEST_MAIN("plans and modes", cmocka_unit_test_setup_teardown(training_and_evaluation, setup, teardown),
              cmocka_unit_test_setup_teardown(frozen_and_thawed, setup, teardown),
-             cmocka_unit_test_setup_teardown(a_mode_that_does_not_matter, setup, teardown))
+             cmocka_unit_test_setup_teardown(a_mode_that_does_not_matter, setup, teardown),
+             cmocka_unit_test(what_changes_later))

@@ -74,8 +74,8 @@
  * the program is right.
  *
  * One recording for every length. With `trips`, a plan looks for loops over time in the step, loops after and in one
- * another, to a depth of 3, and sizes that grow with T or T^2; wk_plan_stats.unfolded counts where it found them not to
- * be the same for all T, and recorded for one size.
+ * another, to a depth of 3, and sizes that grow with T or T^2; with `second_trips` also for loops over S, and sizes of
+ * T times S. wk_plan_stats.unfolded counts where it found them not to be the same for all T, and recorded for one size.
  *
  * What else the function does to the program's variables happens while it is recorded and never again. */
 #ifndef WICK_PLAN_H
@@ -98,10 +98,12 @@ typedef struct wk_plan_options {
     int32_t frozen;           /* not 0: the first run fixes the shapes for good */
     int32_t checks;           /* later runs of a recording that record again and compare, at once; 0: never */
     const wk_plan_dim *trips; /* dimensions that are all one number, of which one recording shall serve every value */
-    int32_t trip_count;       /* of trips */
+    int32_t trip_count;
+    const wk_plan_dim *second_trips; /* others that are a number of their own, such as the steps of a decoder */
+    int32_t second_trip_count;
 } wk_plan_options;
 #define WK_PLAN_OPTIONS \
-    { sizeof(wk_plan_options), 16, 0, 1, NULL, 0 }
+    { sizeof(wk_plan_options), 16, 0, 1, NULL, 0, NULL, 0 }
 
 /* A plan for calling f(user, inputs, outputs) with in_count inputs and out_count outputs, in the current context. It
  * holds the tensors and optimisers that f uses; `user` must live as long as it. EINVAL. The caller frees it. */

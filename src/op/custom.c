@@ -191,12 +191,12 @@ const wk_op *wk__registered_find(const wk_ctx *ctx, const char *name) {
 
 /* words: the row | its attributes | inputs (6) | outputs (2) */
 enum { ATTR_WORDS = WK__ATTRS_NBYTES / 8, FIRST_ARRAY = 1 + ATTR_WORDS };
-enum { WORDS = FIRST_ARRAY + (WK_CUSTOM_MAX_INPUTS + WK_CUSTOM_MAX_OUTPUTS) * WK__ARRAY_WORDS };
-#define EIGHT "nnnnnnnn"
-#define R WK__NOTED_READ
-#define W WK__NOTED_WRITE
-#define LETTERS "g" EIGHT EIGHT EIGHT EIGHT R R R R R R W W
-_Static_assert(sizeof LETTERS == WORDS + 1, "a letter for each word");
+enum { CUSTOM_WORDS = FIRST_ARRAY + (WK_CUSTOM_MAX_INPUTS + WK_CUSTOM_MAX_OUTPUTS) * WK__ARRAY_WORDS };
+#define WK__TWICE(letters) letters letters
+#define WK__CUSTOM_LETTERS                                                                       \
+    "g" WK__TWICE(WK__TWICE("nnnnnnnn")) WK__TWICE(WK__NOTED_READ WK__NOTED_READ WK__NOTED_READ) \
+        WK__TWICE(WK__NOTED_WRITE)
+_Static_assert(sizeof WK__CUSTOM_LETTERS == CUSTOM_WORDS + 1, "a letter for each word");
 
 /* Handles on the arrays of a call, owned by the scope that is open. */
 static bool take_tensors(const wk_word *words, wk_tensor **tensors, int32_t count) {
@@ -229,10 +229,10 @@ static void hold(void *r) { ((struct wk_registered *)r)->plans++; }
 static void let_go(void *r) { ((struct wk_registered *)r)->plans--; }
 
 static bool note(const wk_call *c) {
-    static const wk_signature signature = {LETTERS, call_again, NULL};
+    static const wk_signature signature = {WK__CUSTOM_LETTERS, call_again, NULL};
     const wk_noted noted = {
         .signature = &signature, .name = c->op->name, .dtype = c->out[0]->a.dtype, .may_fail = true};
-    wk_word words[WORDS] = {{.p = (void *)(uintptr_t)c->op}}, *w = words + FIRST_ARRAY;
+    wk_word words[CUSTOM_WORDS] = {{.p = (void *)(uintptr_t)c->op}}, *w = words + FIRST_ARRAY;
     if (c->op->attrs_nbytes > 0) memcpy(words + 1, c->attrs, c->op->attrs_nbytes);
     for (int32_t i = 0; i < WK_CUSTOM_MAX_INPUTS; i++)
         w = wk__words_of_array(w, i < c->in_count && c->in[i] != NULL ? &c->in[i]->a : NULL);

@@ -78,7 +78,7 @@ static void run(const composition *c, wk_tensor **out) {
     if (c->row->has_c) out[2] = last_state(c, cs);
 }
 
-#define OF_LENGTHS "lengths decide which calls are made; give it rows of one length, without lengths"
+#define WK__OF_LENGTHS "lengths decide which calls are made; give it rows of one length, without lengths"
 
 void wk__recurrent_compose(const wk_recurrent *row, const void *attrs, wk_tensor *const *in, wk_tensor **out) {
     wk_ctx *ctx = wk__ctx();
@@ -86,7 +86,7 @@ void wk__recurrent_compose(const wk_recurrent *row, const void *attrs, wk_tensor
     const wk_tensor *x = in[c.at.x], *lengths = in[c.at.lengths];
     const wk_array *a = lengths != NULL ? &lengths->a : NULL;
     const int64_t T = x->a.dims[1];
-    if (a != NULL && wk__capture_refuses(ctx, "gradients of gradients of a recurrent network", OF_LENGTHS)) return;
+    if (a != NULL && wk__capture_refuses(ctx, "gradients of gradients of a recurrent network", WK__OF_LENGTHS)) return;
     if (!wk__ragged_begin(ctx, a, x->a.dims[0], T, ((const wk_recurrent_attrs *)attrs)->reverse, &c.batch))
         wk__fail(ctx, WK_ENOMEM, "a recurrent network in small operations", "out of memory");
     else if (make_indices(&c, ctx, T))

@@ -11,11 +11,14 @@ enum { INPUTS = WK__MAX_FIXED_INPUTS, OUTPUTS = WK__MAX_OUTPUTS, HEAD = 5 };
 enum { FORWARD_WORDS = HEAD + (INPUTS + OUTPUTS) * WK__ARRAY_WORDS };
 enum { GRAD_WORDS = FORWARD_WORDS + (OUTPUTS + INPUTS) * WK__ARRAY_WORDS + INPUTS };
 
-#define R WK__NOTED_READ
-#define W WK__NOTED_WRITE
-#define FORWARD_LETTERS "ggnnw" R R R R R R R R W W W
-#define GRAD_LETTERS "ggnnr" R R R R R R R R R R R R R R W W W W W W W W "nnnnnnnn"
-_Static_assert(sizeof FORWARD_LETTERS == FORWARD_WORDS + 1 && sizeof GRAD_LETTERS == GRAD_WORDS + 1, "see above");
+#define WK__EIGHT(letters) letters letters letters letters letters letters letters letters
+#define WK__THREE(letters) letters letters letters
+#define WK__RECURRENT_LETTERS "ggnnw" WK__EIGHT(WK__NOTED_READ) WK__THREE(WK__NOTED_WRITE)
+#define WK__RECURRENT_GRAD_LETTERS                                                        \
+    "ggnnr" WK__EIGHT(WK__NOTED_READ) WK__THREE(WK__NOTED_READ) WK__THREE(WK__NOTED_READ) \
+        WK__EIGHT(WK__NOTED_WRITE) "nnnnnnnn"
+_Static_assert(sizeof WK__RECURRENT_LETTERS == FORWARD_WORDS + 1, "see above");
+_Static_assert(sizeof WK__RECURRENT_GRAD_LETTERS == GRAD_WORDS + 1, "see above");
 
 static bool reads_lengths(const wk_recurrent_use *use) {
     return use->in[wk__recurrent_inputs(use->row)->lengths] != NULL;
@@ -69,7 +72,7 @@ static void call_grad(wk_any_function *f, const wk_word *words) {
 }
 
 bool wk__recurrent_note(const wk_recurrent_use *use) {
-    static const wk_signature signature = {FORWARD_LETTERS, call_forward, NULL};
+    static const wk_signature signature = {WK__RECURRENT_LETTERS, call_forward, NULL};
     if (use->ctx->capture == NULL || !reads_lengths(use)) return false;
     const wk_noted noted = {
         .signature = &signature, .name = use->op->name, .dtype = use->out[0]->dtype, .may_fail = true};
@@ -79,7 +82,7 @@ bool wk__recurrent_note(const wk_recurrent_use *use) {
 }
 
 bool wk__recurrent_note_grad(const wk_recurrent_use *use) {
-    static const wk_signature signature = {GRAD_LETTERS, call_grad, NULL};
+    static const wk_signature signature = {WK__RECURRENT_GRAD_LETTERS, call_grad, NULL};
     if (use->ctx->capture == NULL || !reads_lengths(use)) return false;
     const wk_noted noted = {
         .signature = &signature, .name = use->op->name, .dtype = use->out[0]->dtype, .may_fail = true};

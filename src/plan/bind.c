@@ -9,7 +9,7 @@
 typedef struct binding {
     wk_bound *b;
     const wk_program *p;
-    int64_t T, most_T;
+    wk_trips t, most;
     char *memory;
     size_t *slot_begins, *constant_begins;
     size_t scratch_begin, scratch_nbytes, block_nbytes; /* of a block of a chain */
@@ -24,12 +24,14 @@ static const wk_plan_family *family_at(const binding *of, int64_t k) {
 }
 
 static int64_t pitch(const binding *of, const wk_plan_family *family) {
-    const int64_t nbytes = wk__at(family->nbytes, of->most_T);
+    const int64_t nbytes = wk__value_at(family->nbytes, of->most);
     return nbytes > 0 ? (int64_t)rounded(nbytes) : 0;
 }
 
-/* Does it not become smaller as T grows? */
-static bool grows(wk_polynomial f) { return f.c >= 0 && f.b + f.c >= 0; }
+/* Does it not become smaller as T and S grow? */
+static bool grows(wk_polynomial p) {
+    return p.c >= 0 && p.e >= 0 && p.f >= 0 && p.b + p.c + p.f >= 0 && p.d + p.e + p.f >= 0;
+}
 
 /* Is the place for one T a place for all that are smaller? */
 static bool is_even(const wk_program *p) {
@@ -49,7 +51,7 @@ static bool lay_out(binding *of) {
     for (int64_t k = 0; k < p->families.count; k++) {
         const wk_plan_family *family = family_at(of, k);
         const bool placed = family->block < 0 && !family->constant;
-        const int64_t members = placed ? wk__at(family->members, of->most_T) : 0;
+        const int64_t members = placed ? wk__value_at(family->members, of->most) : 0;
         const size_t nbytes = members > 0 ? (size_t)(pitch(of, family) * members) : 0;
         if (nbytes > of->slot_begins[family->slot]) of->slot_begins[family->slot] = nbytes;
     }
@@ -88,7 +90,7 @@ static size_t block_nbytes(const binding *of) {
         const wk_chain *chain = &WK_ITEMS(const wk_chain, of->p->chains)[c];
         const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, of->p->calls)[chain->first];
         const wk_polynomial count = WK_ITEMS(const wk_formula, of->p->formulas)[call->first_word].value;
-        const int64_t n = grows(count) ? wk__at(count, of->most_T) : WK__BLOCK;
+        const int64_t n = grows(count) ? wk__value_at(count, of->most) : WK__BLOCK;
         const size_t nbytes = rounded((n < WK__BLOCK ? n : WK__BLOCK) * wk__dtype_nbytes[call->noted.dtype]);
         if (nbytes > most) most = nbytes;
     }
@@ -118,7 +120,7 @@ static bool lay_out_words(binding *of) {
     if (words == NULL && p->formulas.count > 0) return false;
     for (int64_t w = 0; w < p->formulas.count; w++) {
         const wk_formula *formula = &WK_ITEMS(const wk_formula, p->formulas)[w];
-        words[w].i = formula->space == WK__REAL ? wk__real_at(formula, of->T) : wk__at(formula->value, of->T);
+        words[w].i = formula->space == WK__REAL ? wk__real_at(formula, of->t) : wk__value_at(formula->value, of->t);
     }
     return true;
 }
@@ -145,9 +147,10 @@ static int64_t number_of(const void *address) { return (int64_t)(intptr_t)addres
 
 static bool has_pitch(const wk_plan_family *family) { return family->block < 0 && !family->constant; }
 
-/* a + times b */
-static wk_polynomial plus(wk_polynomial a, wk_polynomial b, int64_t times) {
-    return (wk_polynomial){a.a + b.a * times, a.b + b.b * times, a.c + b.c * times};
+/* p + times q */
+static wk_polynomial plus(wk_polynomial p, wk_polynomial q, int64_t times) {
+    return (wk_polynomial){p.a + q.a * times, p.b + q.b * times, p.c + q.c * times,
+                           p.d + q.d * times, p.e + q.e * times, p.f + q.f * times};
 }
 
 /* What a word is for any T. */
@@ -158,7 +161,7 @@ static wk_polynomial place_of(const binding *of, const wk_formula *formula) {
     if (family->constant) {
         at.a += number_of(of->b->constants + of->constant_begins[formula->id]);
     } else if (family->block >= 0) {
-        at = (wk_polynomial){number_of(of->b->scratch + (size_t)family->block * of->block_nbytes), 0, 0};
+        at = wk__number(number_of(of->b->scratch + (size_t)family->block * of->block_nbytes));
     } else {
         at = plus(at, formula->member, pitch(of, family));
         at.a += number_of(of->memory + of->slot_begins[family->slot]);
@@ -168,15 +171,15 @@ static wk_polynomial place_of(const binding *of, const wk_formula *formula) {
 
 /* And how far a trip of the loop of depth d takes it on. */
 static wk_polynomial step_of(const binding *of, const wk_formula *formula, int32_t d) {
-    if (formula->space == WK__REAL) return (wk_polynomial){0, 0, 0};
+    if (formula->space == WK__REAL) return wk__number(0);
     if (formula->space != WK__LOCAL || !has_pitch(family_at(of, formula->id))) return formula->step[d];
     return plus(formula->step[d], formula->member_step[d], pitch(of, family_at(of, formula->id)));
 }
 
 /* Sets a number, and notes it if another T is another number. Its list does not grow any more (reserve). */
 static bool set(const binding *of, int64_t *number, wk_polynomial value) {
-    *number = wk__at(value, of->T);
-    if (value.b == 0 && value.c == 0) return true;
+    *number = wk__value_at(value, of->t);
+    if (wk__is_constant(value)) return true;
     wk_moving *moving = WK_PUSH(wk_moving, of->b->moving);
     if (moving != NULL) *moving = (wk_moving){number, value};
     return moving != NULL;
@@ -303,8 +306,8 @@ static bool bind_all(binding *of, wk_ctx *ctx, wk_plan_arena *arena) {
     of->block_nbytes = block_nbytes(of);
     measure_scratch(of);
     if (!make_room(of, ctx, arena) || !bind_loops(of, 0, of->p->loops.count)) return false;
-    of->b->T = of->T;
-    of->b->most_T = of->most_T;
+    of->b->t = of->t;
+    of->b->most = of->most;
     of->b->moves = arena->moves;
     return true;
 }
@@ -343,16 +346,19 @@ int64_t wk__bound_nbytes(const wk_bound *b) {
     return nbytes;
 }
 
-/* There is to be room for the largest T so far, unless a smaller one needs more. */
-bool wk__plan_bind(wk_bound *b, const wk_program *p, int64_t T, wk_ctx *ctx, wk_plan_arena *arena) {
-    if (wk__bound_move(b, T, arena)) return true;
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* There is to be room for the largest T and S so far, unless smaller ones need more. */
+bool wk__plan_bind(wk_bound *b, const wk_program *p, wk_trips t, wk_ctx *ctx, wk_plan_arena *arena) {
+    if (wk__bound_move(b, t, arena)) return true;
     for (int32_t i = 0; i < LISTS; i++) list_at(b, i)->count = 0;
     b->moves = 0;
     b->seen = UINT64_MAX;
     b->ctx = ctx;
     b->is_even = is_even(p);
     b->moves_constants = false;
-    binding of = {.b = b, .p = p, .T = T, .most_T = b->is_even && b->most_T > T ? b->most_T : T};
+    binding of = {.b = b, .p = p, .t = t, .most = t};
+    if (b->is_even) of.most = (wk_trips){larger(t.T, b->most.T), larger(t.S, b->most.S)};
     const bool fine = bind_all(&of, ctx, arena);
     if (!fine) wk__fail(ctx, WK_ENOMEM, "plan", "out of memory");
     free(of.slot_begins);

@@ -90,7 +90,7 @@ typedef struct wk_moving_scratch {
 } wk_moving_scratch;
 
 typedef struct wk_bound {
-    int64_t T, most_T; /* for which it is bound; for which there is room */
+    wk_trips t, most;  /* for which it is bound; for which there is room */
     uint32_t moves;    /* of the arena when this was bound; 0: not bound */
     wk_ctx *ctx;       /* whose heap the constants are from */
     char *constants;   /* what hoisted calls write */
@@ -105,13 +105,13 @@ typedef struct wk_bound {
     wk_growing hoisted; /* wk_bound_step */
 } wk_bound;
 
-/* bind.c: makes b ready for T. False when memory is out, recorded. */
-bool wk__plan_bind(wk_bound *b, const wk_program *p, int64_t T, wk_ctx *ctx, wk_plan_arena *arena);
+/* bind.c: makes b ready for so many trips. False when memory is out, recorded. */
+bool wk__plan_bind(wk_bound *b, const wk_program *p, wk_trips t, wk_ctx *ctx, wk_plan_arena *arena);
 void wk__bound_free(wk_bound *b);
 int64_t wk__bound_nbytes(const wk_bound *b);
 
-/* run.c: the same from another T, if there is room. */
-bool wk__bound_move(wk_bound *b, int64_t T, const wk_plan_arena *arena);
+/* run.c: the same from other numbers of trips, if there is room. */
+bool wk__bound_move(wk_bound *b, wk_trips t, const wk_plan_arena *arena);
 
 /* chain.c: the call of a step that is a chain, given as its words; and making one of its calls, which are bound. */
 void wk__chain_call(wk_any_function *function, const wk_word *chain);

@@ -7,10 +7,22 @@
 
 /* ------------------------------------------------------------------------------------------------------ finding --- */
 
-static bool is_trip(const wk_plan *plan, int32_t input, int32_t dim) {
-    for (int32_t i = 0; i < plan->options.trip_count; i++)
-        if (plan->options.trips[i].input == input && plan->options.trips[i].dim == dim) return true;
+static bool is_among(const wk_plan_dim *dims, int32_t count, int32_t input, int32_t dim) {
+    for (int32_t i = 0; i < count; i++)
+        if (dims[i].input == input && dims[i].dim == dim) return true;
     return false;
+}
+
+bool wk__is_T(const wk_plan *plan, int32_t input, int32_t dim) {
+    return is_among(plan->options.trips, plan->options.trip_count, input, dim);
+}
+
+bool wk__is_S(const wk_plan *plan, int32_t input, int32_t dim) {
+    return is_among(plan->options.second_trips, plan->options.second_trip_count, input, dim);
+}
+
+static bool serves_any(const wk_plan *plan, const wk_plan_entry *entry, int32_t input, int32_t dim) {
+    return (entry->folds_T && wk__is_T(plan, input, dim)) || (entry->folds_S && wk__is_S(plan, input, dim));
 }
 
 static bool same_argument(const wk_plan *plan, const wk_plan_entry *entry, int32_t i) {
@@ -19,12 +31,13 @@ static bool same_argument(const wk_plan *plan, const wk_plan_entry *entry, int32
     if (!a->present) return true;
     if (a->dtype != b->dtype || a->ndim != b->ndim) return false;
     for (int32_t d = 0; d < a->ndim; d++)
-        if (a->dims[d] != b->dims[d] && !(entry->folded && is_trip(plan, i, d))) return false;
+        if (a->dims[d] != b->dims[d] && !serves_any(plan, entry, i, d)) return false;
     return true;
 }
 
 /* Whether there are gradients already decides whether the step sets them or adds to them. */
 static bool same_presence(const wk_plan_entry *entry) {
+    if (entry->fails) return true;
     const wk_growing *leaves = &entry->program.base->leaves;
     for (int64_t i = 0; i < leaves->count; i++) {
         const wk_plan_leaf *leaf = &WK_ITEMS(const wk_plan_leaf, *leaves)[i];
@@ -34,25 +47,29 @@ static bool same_presence(const wk_plan_entry *entry) {
 }
 
 static bool fits(const wk_plan *plan, const wk_plan_entry *entry) {
-    if (entry->folded && plan->T < 1) return false;
+    if ((entry->folds_T && plan->trips.T < 1) || (entry->folds_S && plan->trips.S < 1)) return false;
     for (int32_t i = 0; i < plan->step.in_count; i++)
         if (!same_argument(plan, entry, i)) return false;
     return same_presence(entry);
 }
 
-/* The entry, or one beside it that is for this number of trips alone; NULL when it fits neither. */
+/* The entry, or one beside it that is for fewer numbers of trips; NULL when it fits neither. */
 static wk_plan_entry *one_that_fits(const wk_plan *plan, wk_plan_entry *entry) {
     if (!fits(plan, entry)) return NULL;
-    for (wk_plan_entry *other = entry->others; other != NULL; other = other->next)
-        if (fits(plan, other)) return other;
+    for (wk_plan_entry *other = entry->others; other != NULL; other = other->next) {
+        wk_plan_entry *found = one_that_fits(plan, other);
+        if (found != NULL) return found;
+    }
     return entry;
 }
 
-/* The one found becomes the first. */
-static wk_plan_entry *find(wk_plan *plan) {
+/* The one found becomes the first. *fails: there is one, and the step cannot be captured so. */
+static wk_plan_entry *find(wk_plan *plan, bool *fails) {
+    *fails = false;
     for (wk_plan_entry **at = &plan->entries; *at != NULL; at = &(*at)->next) {
         wk_plan_entry *entry = *at, *found = one_that_fits(plan, entry);
-        if (found == NULL) continue;
+        *fails |= found != NULL && found->fails;
+        if (found == NULL || found->fails) continue;
         *at = entry->next;
         entry->next = plan->entries;
         plan->entries = entry;
@@ -61,39 +78,12 @@ static wk_plan_entry *find(wk_plan *plan) {
     return NULL;
 }
 
-/* ---------------------------------------------------------------------------------------------------- recording --- */
-
-/* The arguments of the running call with T trips. */
-static void set_arguments(const wk_plan *plan, int64_t T, wk_plan_argument *arguments) {
-    for (int32_t i = 0; i < plan->step.in_count; i++) {
-        arguments[i] = plan->arguments[i];
-        for (int32_t d = 0; arguments[i].present && d < arguments[i].ndim; d++)
-            if (is_trip(plan, i, d)) arguments[i].dims[d] = T;
-    }
-}
-
-/* A recording for these arguments. */
-static wk_recording *record(wk_plan *plan, const wk_plan_argument *arguments, int32_t number) {
-    wk_recording *r = malloc(sizeof *r);
-    if (r == NULL) return wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), NULL;
-    if (wk__plan_record(r, plan->ctx, &plan->step, arguments, number)) return r;
-    wk__recording_free(r);
-    free(r);
-    return NULL;
-}
-
-/* The same for other numbers of trips than the one at hand. The step may fail there, which is nobody's failure. */
-static wk_recording *record_trips(wk_plan *plan, wk_plan_entry *entry, int64_t T, int32_t number) {
-    set_arguments(plan, T, entry->arguments);
-    wk_recording *r = record(plan, entry->arguments, number);
-    if (r == NULL && wk__status(plan->ctx) != WK_ENOMEM) wk_check(NULL);
-    return r;
-}
+/* ---------------------------------------------------------------------------------------------------- the cache --- */
 
 /* Runs after which one looks again whether the step does the same: a dry recording takes as long as some ten steps. */
 enum { FIRST_CHECK = 10, CHECKS_APART = 10 };
 
-static wk_plan_entry *entry_new(wk_plan *plan, wk_plan_entry **list) {
+wk_plan_entry *wk__entry_new(wk_plan *plan, wk_plan_entry **list) {
     wk_plan_entry *entry = calloc(1, sizeof *entry);
     if (entry != NULL) entry->arguments = calloc((size_t)plan->step.in_count + 1, sizeof *entry->arguments);
     if (entry == NULL || entry->arguments == NULL) {
@@ -107,82 +97,6 @@ static wk_plan_entry *entry_new(wk_plan *plan, wk_plan_entry **list) {
     entry->next = *list;
     return *list = entry;
 }
-
-static void recording_drop(wk_recording *r) {
-    if (r == NULL) return;
-    wk__recording_free(r);
-    free(r);
-}
-
-/* Does the step do the same again, with other numbers in memory? */
-static bool agrees(wk_plan *plan, const wk_plan_entry *entry, const wk_recording *r, int32_t number) {
-    wk_recording *again = record(plan, entry->arguments, number);
-    const bool fine = again != NULL && wk__recordings_agree(r, again);
-    recording_drop(again);
-    return fine;
-}
-
-/* Numbers of trips that a program is made of, and those that it is tried on. */
-static const int64_t base_trips[] = {9, 12, 16};
-enum { MANY_CALLS = 10000 }; /* of loops in loops: a larger T would take long, and tell no more */
-static const int64_t small_trips[] = {1, 2, 3, 4, 5, 6, 7, 8}, large_trips[] = {30, 101};
-#define COUNT(array) ((int32_t)(sizeof(array) / sizeof *(array)))
-
-static bool capture_single(wk_plan *plan, wk_plan_entry *entry, int64_t T) {
-    set_arguments(plan, T, entry->arguments);
-    wk_recording *r = record(plan, entry->arguments, 1);
-    if (r != NULL && agrees(plan, entry, r, 2) && wk__program_fold(&entry->program, &r, &T, 1)) return true;
-    recording_drop(r);
-    return false;
-}
-
-/* Is the program right for T? False also where the step fails. *calls: how many it makes. */
-static bool is_right(wk_plan *plan, wk_plan_entry *entry, int64_t T, int64_t *calls) {
-    wk_recording *r = record_trips(plan, entry, T, (int32_t)T);
-    const bool right = r != NULL && wk__program_matches(&entry->program, T, r);
-    *calls = r != NULL ? r->calls.count : 0;
-    recording_drop(r);
-    return right;
-}
-
-/* A few trips may be too few for the loops of the program; then they get an entry of their own beside it. */
-static bool try_few(wk_plan *plan, wk_plan_entry *entry, int64_t T) {
-    int64_t calls;
-    if (is_right(plan, entry, T, &calls)) return true;
-    wk_plan_entry *other = wk_ok() ? entry_new(plan, &entry->others) : NULL;
-    if (other == NULL) return false;
-    if (capture_single(plan, other, T)) return true;
-    wk__entry_drop(plan, &entry->others);
-    if (T == plan->T || wk__status(plan->ctx) == WK_ENOMEM) return false;
-    wk_check(NULL);
-    return true;
-}
-
-static bool try_program(wk_plan *plan, wk_plan_entry *entry) {
-    int64_t calls = 0;
-    for (int32_t i = 0; i < COUNT(large_trips) && calls < MANY_CALLS; i++)
-        if (!is_right(plan, entry, large_trips[i], &calls)) return false;
-    for (int32_t i = 0; i < COUNT(small_trips); i++)
-        if (!try_few(plan, entry, small_trips[i])) return false;
-    set_arguments(plan, base_trips[0], entry->arguments);
-    return true;
-}
-
-/* One program for every number of trips. False when there is none, or recording fails. */
-static bool fold(wk_plan *plan, wk_plan_entry *entry) {
-    wk_recording *r[COUNT(base_trips)] = {NULL};
-    bool fine = true;
-    for (int32_t i = COUNT(base_trips); fine && i-- > 0;) {
-        r[i] = record_trips(plan, entry, base_trips[i], i + 1);
-        fine = r[i] != NULL;
-    }
-    fine = fine && agrees(plan, entry, r[0], 2) && wk__program_fold(&entry->program, r, base_trips, COUNT(base_trips));
-    for (int32_t i = fine ? 1 : 0; i < COUNT(base_trips); i++) recording_drop(r[i]);
-    entry->folded = fine;
-    return fine && try_program(plan, entry);
-}
-
-/* ---------------------------------------------------------------------------------------------------- the cache --- */
 
 void wk__entry_drop(wk_plan *plan, wk_plan_entry **at) {
     wk_plan_entry *entry = *at;
@@ -226,22 +140,28 @@ static bool refuse_other(const wk_plan *plan) {
     return false;
 }
 
+/* What to try first, as long as it is not known to be in vain. */
 static bool capture_folded(wk_plan *plan) {
-    wk_plan_entry *entry = entry_new(plan, &plan->entries);
-    if (entry != NULL && fold(plan, entry)) return true;
-    if (entry != NULL) wk__entry_drop(plan, &plan->entries);
+    const wk_trips t = plan->trips;
+    const bool has_T = plan->options.trip_count > 0 && t.T > 0, has_S = plan->options.second_trip_count > 0 && t.S > 0;
+    for (; plan->in_vain < WK__WAYS_TO_FOLD; plan->in_vain++) {
+        const bool folds_T = plan->in_vain != WK__FOLD_S, folds_S = plan->in_vain != WK__FOLD_T;
+        if ((folds_T && !has_T) || (folds_S && !has_S)) continue;
+        wk_plan_entry *entry = wk__entry_new(plan, &plan->entries);
+        if (entry != NULL && wk__capture_folded(plan, entry, t, folds_T, folds_S)) return true;
+        if (entry != NULL) wk__entry_drop(plan, &plan->entries);
+        if (!wk_ok()) return false;
+    }
     return false;
 }
 
-/* Records for all numbers of trips, if that can be, else for the one at hand. False when it fails. */
-static bool capture(wk_plan *plan) {
-    const bool folds = plan->options.trip_count > 0 && plan->T > 0 && !plan->unfoldable;
+/* Records for all numbers of trips, if that can be, else for those at hand. False when it fails. */
+static bool capture(wk_plan *plan, bool alone) {
     plan->stats.captures++;
-    if (folds && capture_folded(plan)) return true;
-    plan->unfoldable |= folds;
-    plan->stats.unfolded += plan->options.trip_count > 0;
-    wk_plan_entry *entry = wk_ok() ? entry_new(plan, &plan->entries) : NULL;
-    if (entry != NULL && capture_single(plan, entry, plan->T)) return true;
+    if (!alone && capture_folded(plan)) return true;
+    plan->stats.unfolded += plan->options.trip_count + plan->options.second_trip_count > 0;
+    wk_plan_entry *entry = wk_ok() ? wk__entry_new(plan, &plan->entries) : NULL;
+    if (entry != NULL && wk__capture_single(plan, entry, plan->trips)) return true;
     if (entry != NULL) wk__entry_drop(plan, &plan->entries);
     return false;
 }
@@ -267,7 +187,7 @@ static bool check(wk_plan *plan, wk_plan_entry *entry) {
     entry->runs++;
     if (wk_likely(!is_due(plan, entry))) return true;
     if (entry->checks_left > 0) entry->checks_left--;
-    if (!agrees(plan, entry, entry->program.base, 3)) {
+    if (!wk__step_agrees(plan, entry, entry->program.base, 3)) {
         if (entry->modes != plan->ctx->modes) blame_modes(plan->ctx);
         return false;
     }
@@ -277,21 +197,22 @@ static bool check(wk_plan *plan, wk_plan_entry *entry) {
 }
 
 wk_plan_entry *wk__entry_for(wk_plan *plan) {
-    wk_plan_entry *entry = find(plan);
+    bool alone;
+    wk_plan_entry *entry = find(plan, &alone);
     if (wk_likely(entry != NULL)) {
         plan->stats.hits++;
         return check(plan, entry) ? entry : NULL;
     }
     if (plan->options.frozen && plan->entries != NULL) return refuse_other(plan), NULL;
-    if (!capture(plan)) return NULL;
+    if (!capture(plan, alone)) return NULL;
     evict(plan);
     return one_that_fits(plan, plan->entries);
 }
 
-wk_bound *wk__entry_bound(wk_plan *plan, wk_plan_entry *entry, int64_t T) {
+wk_bound *wk__entry_bound(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
     wk_bound *bound = &entry->bound;
-    const bool ready = bound->moves == plan->arena.moves && bound->moves > 0 && bound->T == T;
-    if (wk_unlikely(!ready) && !wk__plan_bind(bound, &entry->program, T, plan->ctx, &plan->arena)) return NULL;
+    const bool ready = bound->moves == plan->arena.moves && bound->moves > 0 && bound->t.T == t.T && bound->t.S == t.S;
+    if (wk_unlikely(!ready) && !wk__plan_bind(bound, &entry->program, t, plan->ctx, &plan->arena)) return NULL;
     if (entry->program.hoisted > 0) wk__bound_constants(bound, &entry->program);
     return bound;
 }
@@ -300,7 +221,10 @@ static int64_t list_nbytes(const wk_growing *g, size_t each) { return g->capacit
 
 int64_t wk__entry_nbytes(const wk_plan_entry *entry) {
     const wk_program *p = &entry->program;
-    return (int64_t)sizeof *entry + list_nbytes(&p->calls, sizeof(wk_recorded_call)) +
-           list_nbytes(&p->formulas, sizeof(wk_formula)) + list_nbytes(&p->loops, sizeof(wk_plan_loop)) +
-           list_nbytes(&p->families, sizeof(wk_plan_family)) + wk__bound_nbytes(&entry->bound);
+    int64_t nbytes = (int64_t)sizeof *entry + list_nbytes(&p->calls, sizeof(wk_recorded_call)) +
+                     list_nbytes(&p->formulas, sizeof(wk_formula)) + list_nbytes(&p->loops, sizeof(wk_plan_loop)) +
+                     list_nbytes(&p->families, sizeof(wk_plan_family)) + wk__bound_nbytes(&entry->bound);
+    for (const wk_plan_entry *other = entry->others; other != NULL; other = other->next)
+        nbytes += wk__entry_nbytes(other);
+    return nbytes;
 }

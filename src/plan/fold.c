@@ -1,89 +1,18 @@
 /* fold.c -- a program from recordings at several numbers of trips (NOTE [Folding] in program.h). */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan/fit.h"
 #include "plan/program.h"
-
-enum { MOST_RECORDINGS = 4 };
 
 typedef struct folding {
     wk_program *p;
     wk_recording *const *r;
-    const int64_t *T;
-    int32_t count;
-    wk_plan_structure s[MOST_RECORDINGS];
+    wk_points points;
+    int32_t count; /* of recordings, a point each */
+    wk_plan_structure s[WK__MOST_POINTS];
     bool no_memory;
 } folding;
-
-/* ----------------------------------------------------------------------------------------------------- formulas --- */
-
-static bool passes(const folding *f, wk_polynomial p, const int64_t *values) {
-    for (int32_t i = 0; i < f->count; i++)
-        if (wk__at(p, f->T[i]) != values[i]) return false;
-    return true;
-}
-
-/* values[i] = a + b T[i] + c T[i]^2 in whole numbers, for all i, by Newton's divided differences. Three values always
- * have such a polynomial, if not in whole numbers; whether it is the right one, other T tell (verify.c). */
-static bool fit(const folding *f, const int64_t *values, wk_polynomial *fitted) {
-    const int64_t *T = f->T;
-    *fitted = (wk_polynomial){values[0], 0, 0};
-    if (f->count == 1) return true;
-    const int64_t rise = values[1] - values[0], run = T[1] - T[0];
-    if (rise % run != 0) return false;
-    int64_t slope = rise / run, bend = 0;
-    if (f->count > 2) {
-        const int64_t later_rise = values[2] - values[1], later_run = T[2] - T[1];
-        if (later_rise % later_run != 0 || (later_rise / later_run - slope) % (T[2] - T[0]) != 0) return false;
-        bend = (later_rise / later_run - slope) / (T[2] - T[0]);
-    }
-    *fitted = (wk_polynomial){values[0] - slope * T[0] + bend * T[0] * T[1], slope - bend * (T[0] + T[1]), bend};
-    return passes(f, *fitted, values);
-}
-
-static double real_of(int64_t bits) {
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* value = numerator / (a + b T), which is what means over T have. */
-static bool fit_quotient(const folding *f, const int64_t *bits, double numerator, wk_formula *formula) {
-    int64_t divisors[MOST_RECORDINGS] = {0};
-    for (int32_t i = 0; i < f->count; i++) {
-        const double value = real_of(bits[i]), divisor = rint(numerator / value);
-        if (!(fabs(divisor) >= 1 && fabs(divisor) < 0x1p53) || numerator / divisor != value) return false;
-        divisors[i] = (int64_t)divisor;
-    }
-    formula->numerator = numerator;
-    return fit(f, divisors, &formula->value);
-}
-
-/* value = (a + b T) / divisor, which is what the ends of ranges over T are. */
-static bool fit_multiple(const folding *f, const int64_t *bits, double divisor, wk_formula *formula) {
-    int64_t multiples[MOST_RECORDINGS] = {0};
-    for (int32_t i = 0; i < f->count; i++) {
-        const double multiple = real_of(bits[i]) * divisor;
-        if (!(fabs(multiple) < 0x1p53) || multiple != rint(multiple)) return false;
-        multiples[i] = (int64_t)multiple;
-    }
-    formula->divisor = divisor;
-    return fit(f, multiples, &formula->value);
-}
-
-/* A number that stays, or one made of T. */
-static bool fit_real(const folding *f, const int64_t *bits, wk_formula *formula) {
-    bool same = true;
-    for (int32_t i = 1; i < f->count; i++) same &= bits[i] == bits[0];
-    formula->value = (wk_polynomial){bits[0], 0, 0};
-    if (same) return true;
-    const double first = real_of(bits[0]), candidates[] = {1, 2, -1, -2, first * (double)f->T[0]};
-    for (size_t c = 0; c < sizeof candidates / sizeof *candidates; c++)
-        if (fit_quotient(f, bits, candidates[c], formula)) return true;
-    formula->numerator = 0;
-    return fit_multiple(f, bits, 1, formula) || fit_multiple(f, bits, 2, formula);
-}
 
 /* -------------------------------------------------------------------------------------------------------- words --- */
 
@@ -108,7 +37,7 @@ static const wk_plan_position *position(const folding *f, int32_t i, int64_t cal
 
 /* How far the second trip of the loop of depth d takes word w. */
 static bool fold_step(const folding *f, const call_path *path, int32_t d, int32_t w, wk_formula *formula) {
-    int64_t step[MOST_RECORDINGS] = {0}, member[MOST_RECORDINGS] = {0};
+    int64_t step[WK__MOST_POINTS] = {0}, member[WK__MOST_POINTS] = {0};
     for (int32_t i = 0; i < f->count; i++) {
         const wk_found_loop *loop = loop_of(f, i, path->loops[d]);
         const int64_t call = call_number(f, i, path);
@@ -117,11 +46,11 @@ static bool fold_step(const folding *f, const call_path *path, int32_t d, int32_
         step[i] = next->value - at->value;
         member[i] = next->member - at->member;
     }
-    return fit(f, step, &formula->step[d]) && fit(f, member, &formula->member_step[d]);
+    return wk__fit(&f->points, step, &formula->step[d]) && wk__fit(&f->points, member, &formula->member_step[d]);
 }
 
 static bool fold_word(const folding *f, const call_path *path, int32_t w, wk_formula *formula) {
-    int64_t value[MOST_RECORDINGS] = {0}, member[MOST_RECORDINGS] = {0};
+    int64_t value[WK__MOST_POINTS] = {0}, member[WK__MOST_POINTS] = {0};
     const wk_plan_position *base = position(f, 0, call_number(f, 0, path), w);
     *formula = (wk_formula){.space = base->space, .id = base->id};
     for (int32_t i = 0; i < f->count; i++) {
@@ -130,10 +59,10 @@ static bool fold_word(const folding *f, const call_path *path, int32_t w, wk_for
         value[i] = at->value;
         member[i] = at->member;
     }
-    if (base->space == WK__REAL) return fit_real(f, value, formula);
+    if (base->space == WK__REAL) return wk__fit_real(&f->points, value, formula);
     for (int32_t d = 0; d < path->depth; d++)
         if (!fold_step(f, path, d, w, formula)) return false;
-    return fit(f, value, &formula->value) && fit(f, member, &formula->member);
+    return wk__fit(&f->points, value, &formula->value) && wk__fit(&f->points, member, &formula->member);
 }
 
 static bool fold_call(folding *f, const call_path *path) {
@@ -173,14 +102,14 @@ static bool fold_loops(folding *f, call_path *path, int64_t from, int64_t to);
 /* Loop l, which comes after `*last` in the body of the same loop. */
 static bool fold_loop(folding *f, call_path *path, int64_t l, int64_t *last) {
     const wk_found_loop *base = loop_of(f, 0, l);
-    int64_t trips[MOST_RECORDINGS] = {0};
+    int64_t trips[WK__MOST_POINTS] = {0};
     for (int32_t i = 0; i < f->count; i++) {
         const wk_found_loop *loop = loop_of(f, i, l);
         trips[i] = loop->trips;
         if (loop->inside != base->inside || (loop->inside == 0 && loop->period != base->period)) return false;
     }
     wk_polynomial fitted;
-    if (!fit(f, trips, &fitted)) return false;
+    if (!wk__fit(&f->points, trips, &fitted)) return false;
     const int64_t loop = next_loop(f, fitted, path->depth, *last);
     if (loop < 0) return false;
     *last = loop;
@@ -202,8 +131,8 @@ static bool fold_loops(folding *f, call_path *path, int64_t from, int64_t to) {
 }
 
 static bool fold_family(folding *f, int64_t k) {
-    int64_t nbytes[MOST_RECORDINGS] = {0}, members[MOST_RECORDINGS] = {0};
-    int64_t each[WK__DEPTH][MOST_RECORDINGS] = {{0}};
+    int64_t nbytes[WK__MOST_POINTS] = {0}, members[WK__MOST_POINTS] = {0};
+    int64_t each[WK__DEPTH][WK__MOST_POINTS] = {{0}};
     for (int32_t i = 0; i < f->count; i++) {
         const wk_found_family *family = &WK_ITEMS(const wk_found_family, f->s[i].families)[k];
         nbytes[i] = family->nbytes;
@@ -214,8 +143,8 @@ static bool fold_family(folding *f, int64_t k) {
     if (family == NULL) return f->no_memory = true, false;
     *family = (wk_plan_family){.from = INT32_MAX, .to = -1};
     for (int32_t d = 0; d < WK__DEPTH; d++)
-        if (!fit(f, each[d], &family->each[d])) return false;
-    return fit(f, nbytes, &family->nbytes) && fit(f, members, &family->members);
+        if (!wk__fit(&f->points, each[d], &family->each[d])) return false;
+    return wk__fit(&f->points, nbytes, &family->nbytes) && wk__fit(&f->points, members, &family->members);
 }
 
 static bool fold_output(const folding *f, int32_t k) {
@@ -224,12 +153,12 @@ static bool fold_output(const folding *f, int32_t k) {
     shape->dtype = base->dtype;
     shape->ndim = base->ndim;
     for (int32_t d = 0; d < base->ndim; d++) {
-        int64_t dims[MOST_RECORDINGS] = {0};
+        int64_t dims[WK__MOST_POINTS] = {0};
         for (int32_t i = 0; i < f->count; i++) {
             if (f->r[i]->outputs[k].ndim != base->ndim || f->r[i]->outputs[k].dtype != base->dtype) return false;
             dims[i] = f->r[i]->outputs[k].dims[d];
         }
-        if (!fit(f, dims, &shape->dims[d])) return false;
+        if (!wk__fit(&f->points, dims, &shape->dims[d])) return false;
     }
     return true;
 }
@@ -248,9 +177,9 @@ static bool fold_all(folding *f) {
     return fine;
 }
 
-bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const int64_t *T, int32_t count) {
-    folding f = {.p = p, .r = recordings, .T = T, .count = count};
-    *p = (wk_program){.base_T = T[0]};
+bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const wk_trips *trips, int32_t count) {
+    folding f = {.p = p, .r = recordings, .points = {trips, count}, .count = count};
+    *p = (wk_program){.base_trips = trips[0]};
     bool fine = fold_all(&f);
     for (int32_t i = 0; i < count; i++) wk__structure_free(&f.s[i]);
     if (fine) wk__program_hoist(p, recordings[0]);

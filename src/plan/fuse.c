@@ -46,7 +46,7 @@ static bool is_number(const wk_formula *f) {
 }
 
 /* And for each T? */
-static bool is_fixed(const wk_formula *f) { return is_number(f) && f->value.b == 0 && f->value.c == 0; }
+static bool is_fixed(const wk_formula *f) { return is_number(f) && wk__is_constant(f->value); }
 
 /* Can it be a link? An output that is repeated gathers a sum, which must not be split. */
 static bool is_elementwise(const wk_program *p, int64_t c) {

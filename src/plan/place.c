@@ -75,10 +75,10 @@ static void widen(wk_program *p, const met *m) {
 
 /* The least and the largest member that is met in one trip of the loop of depth d, seen from its first member. */
 static bool stays_within(const wk_program *p, const met *m, int32_t d, int64_t each) {
-    int64_t least = wk__at(m->formula->member, p->base_T), most = least;
+    int64_t least = wk__value_at(m->formula->member, p->base_trips), most = least;
     for (int32_t e = d + 1; e < WK__DEPTH && m->loops[e] >= 0; e++) {
-        const int64_t trips = wk__at(loop_at(p, m->loops[e])->trips, p->base_T);
-        const int64_t reach = (trips - 1) * wk__at(m->formula->member_step[e], p->base_T);
+        const int64_t trips = wk__value_at(loop_at(p, m->loops[e])->trips, p->base_trips);
+        const int64_t reach = (trips - 1) * wk__value_at(m->formula->member_step[e], p->base_trips);
         *(reach < 0 ? &least : &most) += reach;
     }
     return least >= 0 && most < each;
@@ -91,7 +91,7 @@ static void find_home(wk_program *p, const met *m) {
     family->slot = 0;
     for (int32_t d = 0; d < WK__DEPTH; d++) {
         const bool own = m->loops[d] >= 0 && wk__is_same(m->formula->member_step[d], family->each[d]) &&
-                         stays_within(p, m, d, wk__at(family->each[d], p->base_T));
+                         stays_within(p, m, d, wk__value_at(family->each[d], p->base_trips));
         if (is_first && own) family->home[d] = m->loops[d];
         if (!own || family->home[d] != m->loops[d]) family->home[d] = -1;
     }
@@ -103,7 +103,7 @@ static bool is_shared(const wk_plan_family *family, int32_t d) {
 
 static void make_one(wk_program *p, const met *m) {
     for (int32_t d = 0; d < WK__DEPTH && is_shared(family_at(p, m->formula->id), d); d++)
-        m->formula->member_step[d] = (wk_polynomial){0, 0, 0};
+        m->formula->member_step[d] = wk__number(0);
 }
 
 /* A buffer that lives within one trip of a loop, and of those around it, is the same in every trip. */
@@ -150,7 +150,8 @@ bool wk__program_place(wk_program *p) {
     int64_t placed = 0;
     for (int64_t k = 0; k < count; k++) {
         const wk_plan_family *family = family_at(p, k);
-        const int64_t nbytes = wk__at(family->nbytes, p->base_T) * wk__at(family->members, p->base_T);
+        const int64_t nbytes =
+            wk__value_at(family->nbytes, p->base_trips) * wk__value_at(family->members, p->base_trips);
         if (family->block < 0 && !family->constant) order[placed++] = (by_size){nbytes, k};
     }
     qsort(order, (size_t)placed, sizeof *order, larger_first);

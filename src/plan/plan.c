@@ -9,20 +9,30 @@
 
 /* ------------------------------------------------------------------------------------------- making and freeing --- */
 
-static bool check_options(const wk_plan_options *o, int32_t in_count, int32_t out_count) {
-    wk_ctx *ctx = wk__ctx();
-    if (in_count < 0 || out_count < 0 || o->capacity < 1 || o->trip_count < 0)
-        return wk__fail(ctx, WK_EINVAL, "plan_new", "a count is negative, or the capacity not at least 1"), false;
-    if (o->trip_count > 0 && o->trips == NULL) return wk__fail(ctx, WK_EINVAL, "plan_new", "trips is NULL"), false;
-    for (int32_t i = 0; i < o->trip_count; i++) {
-        const wk_plan_dim *d = &o->trips[i];
-        if (d->input >= 0 && d->input < in_count && d->dim >= 0 && d->dim < WK_MAX_DIMS) continue;
-        wk__fail(ctx, WK_EINVAL, "plan_new",
-                 "trips[%" PRId32 "] is dimension %" PRId32 " of input %" PRId32 ", which there is not", i, d->dim,
-                 d->input);
+static bool check_dims(const char *name, const wk_plan_dim *dims, int32_t count, int32_t in_count) {
+    if (count > 0 && dims == NULL) return wk__fail(wk__ctx(), WK_EINVAL, "plan_new", "%s is NULL", name), false;
+    for (int32_t i = 0; i < count; i++) {
+        if (dims[i].input >= 0 && dims[i].input < in_count && dims[i].dim >= 0 && dims[i].dim < WK_MAX_DIMS) continue;
+        wk__fail(wk__ctx(), WK_EINVAL, "plan_new",
+                 "%s[%" PRId32 "] is dimension %" PRId32 " of input %" PRId32 ", which there is not", name, i,
+                 dims[i].dim, dims[i].input);
         return false;
     }
     return true;
+}
+
+static bool check_options(const wk_plan_options *o, int32_t in_count, int32_t out_count) {
+    if (in_count >= 0 && out_count >= 0 && o->capacity >= 1 && o->trip_count >= 0 && o->second_trip_count >= 0)
+        return check_dims("trips", o->trips, o->trip_count, in_count) &&
+               check_dims("second_trips", o->second_trips, o->second_trip_count, in_count);
+    wk__fail(wk__ctx(), WK_EINVAL, "plan_new", "a count is negative, or the capacity not at least 1");
+    return false;
+}
+
+static wk_plan_dim *copy_dims(const wk_plan_dim *dims, int32_t count) {
+    wk_plan_dim *copy = calloc((size_t)count + 1, sizeof *copy);
+    for (int32_t i = 0; copy != NULL && i < count; i++) copy[i] = dims[i];
+    return copy;
 }
 
 static wk_plan *plan_make(wk_ctx *ctx, const wk_plan_step *step, const wk_plan_options *o) {
@@ -31,10 +41,11 @@ static wk_plan *plan_make(wk_ctx *ctx, const wk_plan_step *step, const wk_plan_o
     *plan = (wk_plan){.ctx = ctx, .step = *step, .options = *o};
     plan->arguments = calloc((size_t)step->in_count + 1, sizeof *plan->arguments);
     plan->made = calloc((size_t)step->out_count + 1, sizeof *plan->made);
-    wk_plan_dim *trips = calloc((size_t)o->trip_count + 1, sizeof *trips);
-    for (int32_t i = 0; trips != NULL && i < o->trip_count; i++) trips[i] = o->trips[i];
-    plan->options.trips = trips;
-    if (plan->arguments != NULL && plan->made != NULL && trips != NULL) return plan;
+    plan->options.trips = copy_dims(o->trips, o->trip_count);
+    plan->options.second_trips = copy_dims(o->second_trips, o->second_trip_count);
+    if (plan->arguments != NULL && plan->made != NULL && plan->options.trips != NULL &&
+        plan->options.second_trips != NULL)
+        return plan;
     wk_plan_free(plan);
     return NULL;
 }
@@ -60,6 +71,7 @@ void wk_plan_free(wk_plan *plan) {
     while (plan->entries != NULL) wk__entry_drop(plan, &plan->entries);
     if (plan->arena.memory != NULL) wk__heap_system_free(&plan->ctx->heap, plan->arena.memory, plan->arena.nbytes);
     free((void *)(uintptr_t)plan->options.trips);
+    free((void *)(uintptr_t)plan->options.second_trips);
     free(plan->arguments);
     free(plan->made);
     free(plan);
@@ -96,23 +108,23 @@ static bool take_argument(wk_plan *plan, int32_t i, const wk_tensor *t) {
     return true;
 }
 
-/* The number that all trips are; 1 where there are none. */
-static bool find_trips(wk_plan *plan) {
-    plan->T = 1;
-    for (int32_t i = 0; i < plan->options.trip_count; i++) {
-        const wk_plan_dim *d = &plan->options.trips[i];
+/* The number that all these dimensions are; 1 where there are none. */
+static bool find_number(const wk_plan *plan, const wk_plan_dim *dims, int32_t count, int64_t *number) {
+    *number = 1;
+    for (int32_t i = 0; i < count; i++) {
+        const wk_plan_dim *d = &dims[i];
         const wk_plan_argument *a = &plan->arguments[d->input];
         if (!a->present || d->dim >= a->ndim)
             return wk__fail(plan->ctx, WK_ESHAPE, "plan_run", "input %" PRId32 " has no dimension %" PRId32, d->input,
                             d->dim),
                    false;
-        if (i > 0 && a->dims[d->dim] != plan->T)
+        if (i > 0 && a->dims[d->dim] != *number)
             return wk__fail(plan->ctx, WK_ESHAPE, "plan_run",
                             "trips differ: %" PRId64 " in dimension %" PRId32 " of input %" PRId32 ", %" PRId64
                             " before",
-                            a->dims[d->dim], d->dim, d->input, plan->T),
+                            a->dims[d->dim], d->dim, d->input, *number),
                    false;
-        plan->T = a->dims[d->dim];
+        *number = a->dims[d->dim];
     }
     return true;
 }
@@ -120,7 +132,9 @@ static bool find_trips(wk_plan *plan) {
 static bool take_arguments(wk_plan *plan, wk_tensor *const *inputs) {
     for (int32_t i = 0; i < plan->step.in_count; i++)
         if (!take_argument(plan, i, inputs[i])) return false;
-    return find_trips(plan);
+    const wk_plan_options *o = &plan->options;
+    return find_number(plan, o->trips, o->trip_count, &plan->trips.T) &&
+           find_number(plan, o->second_trips, o->second_trip_count, &plan->trips.S);
 }
 
 /* ------------------------------------------------------------------------------------------------------ running --- */
@@ -128,7 +142,7 @@ static bool take_arguments(wk_plan *plan, wk_tensor *const *inputs) {
 static bool make_outputs(wk_plan *plan, const wk_program *p) {
     for (int32_t k = 0; k < plan->step.out_count; k++) {
         int64_t dims[WK_MAX_DIMS];
-        for (int32_t d = 0; d < p->outputs[k].ndim; d++) dims[d] = wk__at(p->outputs[k].dims[d], plan->T);
+        for (int32_t d = 0; d < p->outputs[k].ndim; d++) dims[d] = wk__value_at(p->outputs[k].dims[d], plan->trips);
         plan->made[k] = wk__tensor_make(plan->ctx, p->outputs[k].dtype, p->outputs[k].ndim, dims);
         if (plan->made[k] == NULL) return wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), false;
     }
@@ -161,7 +175,7 @@ static void give_outputs(wk_plan *plan, bool fine, wk_tensor **outputs) {
 }
 
 static bool run_entry(wk_plan *plan, wk_plan_entry *entry, wk_tensor *const *inputs, wk_tensor **outputs) {
-    wk_bound *bound = wk__entry_bound(plan, entry, plan->T);
+    wk_bound *bound = wk__entry_bound(plan, entry, plan->trips);
     bool fine = bound != NULL && make_outputs(plan, &entry->program);
     if (fine) {
         plan->last = entry;

@@ -4,42 +4,60 @@
 
 #include "plan/bound.h"
 
-/* What was recorded for some shapes: for these, or (`folded`) for every number of trips but a few. */
+/* What was recorded for some shapes: for these, or (`folds_T`, `folds_S`) for every number of trips but a few. */
 typedef struct wk_plan_entry {
     struct wk_plan_entry *next; /* the one used before it */
     wk_program program;
     wk_plan_argument *arguments;
-    bool folded;
-    struct wk_plan_entry *others; /* folded: for numbers of trips that are not as all others */
+    bool folds_T, folds_S;        /* it serves every T, every S */
+    bool fails;                   /* there is no program: the step cannot be captured so */
+    struct wk_plan_entry *others; /* for numbers of trips that are not as all others */
     int32_t checks_left;
     int64_t runs, next_check; /* since it was recorded; the run that looks once more */
     uint32_t modes; /* wk_ctx's, when the step was last recorded: training or evaluation, frozen or not, is in it */
     wk_bound bound;
 } wk_plan_entry;
 
+/* Ways to fold, the best first: for every T and S, for every T, for every S. */
+enum { WK__FOLD_BOTH, WK__FOLD_T, WK__FOLD_S, WK__WAYS_TO_FOLD };
+
 struct wk_plan {
     wk_ctx *ctx;
     wk_plan_step step;
-    wk_plan_options options; /* trips: owned */
+    wk_plan_options options; /* trips and second_trips: owned */
     wk_plan_entry *entries;  /* the one used last first */
     wk_plan_entry *last;     /* the one run last, or NULL */
     size_t last_nbytes;
-    bool unfoldable; /* no program serves several numbers of trips */
+    int32_t in_vain; /* which ways to fold need not be tried */
     bool running;    /* its function, or a recording of it */
     wk_plan_arena arena;
     wk_plan_stats stats;
     wk_plan_argument *arguments; /* of the running call */
-    int64_t T;
+    wk_trips trips;
     wk_tensor **made; /* outputs of the running call */
 };
 
 /* The entry for plan->arguments, recorded now if there is none. NULL when that fails, recorded as a failure. */
 wk_plan_entry *wk__entry_for(wk_plan *plan);
 
-/* The entry's program for T, bound. NULL when memory is out. */
-wk_bound *wk__entry_bound(wk_plan *plan, wk_plan_entry *entry, int64_t T);
+/* The entry's program for so many trips, bound. NULL when memory is out. */
+wk_bound *wk__entry_bound(wk_plan *plan, wk_plan_entry *entry, wk_trips t);
 
+/* An entry, empty, before the others of a list. NULL when memory is out, recorded. */
+wk_plan_entry *wk__entry_new(wk_plan *plan, wk_plan_entry **list);
 void wk__entry_drop(wk_plan *plan, wk_plan_entry **at);
 int64_t wk__entry_nbytes(const wk_plan_entry *entry);
+
+/* Is a dimension of an argument T, or S? */
+bool wk__is_T(const wk_plan *plan, int32_t input, int32_t dim);
+bool wk__is_S(const wk_plan *plan, int32_t input, int32_t dim);
+
+/* trips.c: records the step for these numbers of trips, or for all that it is to serve, the others being t's. False
+ * when that fails; where only the folding does, nothing is recorded as a failure. */
+bool wk__capture_single(wk_plan *plan, wk_plan_entry *entry, wk_trips t);
+bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool folds_T, bool folds_S);
+
+/* Does the step do the same again, with other numbers in memory? */
+bool wk__step_agrees(wk_plan *plan, const wk_plan_entry *entry, const wk_recording *r, int32_t number);
 
 #endif

@@ -3,7 +3,7 @@
  * NOTE [Folding]. Recordings of one step at several numbers of trips T are lists of several lengths. What repeats in
  * them with arguments that differ evenly is a loop, and so is what repeats in its body. When the lists have the same
  * loops, and everything in them (trips, places, counts, strides) is a polynomial in T of degree 2 at most, one list
- * with formulas serves every T:
+ * with formulas serves every T (and every S, where there are two such numbers):
  *
  *     T = 3:  A B0 B1 B2 C      T = 4:  A B0 B1 B2 B3 C        program:  A, T times B with its places moving on, C
  *
@@ -14,14 +14,20 @@
 
 #include "plan/recording.h"
 
-/* a + b T + c T^2 */
+/* a + b T + c T^2 + d S + e S^2 + f T S */
 typedef struct wk_polynomial {
-    int64_t a, b, c;
+    int64_t a, b, c, d, e, f;
 } wk_polynomial;
 
-static inline int64_t wk__at(wk_polynomial f, int64_t T) { return f.a + (f.b + f.c * T) * T; }
-static inline bool wk__is_number(wk_polynomial f, int64_t number) { return f.a == number && f.b == 0 && f.c == 0; }
-static inline bool wk__is_same(wk_polynomial f, wk_polynomial g) { return f.a == g.a && f.b == g.b && f.c == g.c; }
+static inline wk_polynomial wk__number(int64_t number) { return (wk_polynomial){number, 0, 0, 0, 0, 0}; }
+static inline int64_t wk__value_at(wk_polynomial p, wk_trips t) {
+    return p.a + (p.b + p.c * t.T + p.f * t.S) * t.T + (p.d + p.e * t.S) * t.S;
+}
+static inline bool wk__is_constant(wk_polynomial p) { return (p.b | p.c | p.d | p.e | p.f) == 0; }
+static inline bool wk__is_number(wk_polynomial p, int64_t number) { return p.a == number && wk__is_constant(p); }
+static inline bool wk__is_same(wk_polynomial p, wk_polynomial q) {
+    return p.a == q.a && p.b == q.b && p.c == q.c && p.d == q.d && p.e == q.e && p.f == q.f;
+}
 
 enum { WK__DEPTH = 3 }; /* of loops in loops */
 
@@ -35,10 +41,10 @@ typedef struct wk_formula {
 } wk_formula;
 
 /* The bits of a real. */
-static inline int64_t wk__real_at(const wk_formula *f, int64_t T) {
+static inline int64_t wk__real_at(const wk_formula *f, wk_trips t) {
     wk_word word = {.i = f->value.a};
-    if (f->numerator != 0) word.f = f->numerator / (double)wk__at(f->value, T);
-    if (f->divisor != 0) word.f = (double)wk__at(f->value, T) / f->divisor;
+    if (f->numerator != 0) word.f = f->numerator / (double)wk__value_at(f->value, t);
+    if (f->divisor != 0) word.f = (double)wk__value_at(f->value, t) / f->divisor;
     return word.i;
 }
 
@@ -78,7 +84,7 @@ typedef struct wk_output_shape {
 
 typedef struct wk_program {
     wk_recording *base; /* owned: holds what the program uses; its calls are those of the program */
-    int64_t base_T;
+    wk_trips base_trips;
     wk_growing calls;    /* wk_recorded_call: a loop's once */
     wk_growing formulas; /* for the words of these calls, by first_word */
     wk_growing loops, families, chains;
@@ -87,13 +93,14 @@ typedef struct wk_program {
     int32_t hoisted; /* calls that are made before the runs */
 } wk_program;
 
-/* fold.c: a program from recordings at the numbers of trips in T; it takes over the first. False when they do not fold
- * (nothing is recorded as a failure then, unless memory is out) and the recordings stay the caller's. */
-bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const int64_t *T, int32_t count);
+/* fold.c: a program from recordings at these numbers of trips (wk_points in fit.h); it takes over the first. False when
+ * they do not fold (nothing is recorded as a failure then, unless memory is out), and the recordings stay the
+ * caller's. */
+bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const wk_trips *trips, int32_t count);
 void wk__program_free(wk_program *p);
 
-/* verify.c: is this what the program says for T? */
-bool wk__program_matches(const wk_program *p, int64_t T, const wk_recording *r);
+/* verify.c: is this what the program says for so many trips? */
+bool wk__program_matches(const wk_program *p, wk_trips t, const wk_recording *r);
 
 /* structure.c: where loops are in one recording. */
 typedef struct wk_plan_position {

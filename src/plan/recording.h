@@ -93,6 +93,11 @@ typedef struct wk_plan_step {
     int32_t in_count, out_count;
 } wk_plan_step;
 
+/* Numbers of trips. S is 1 where there is but one such number. */
+typedef struct wk_trips {
+    int64_t T, S;
+} wk_trips;
+
 /* What an argument looks like. */
 typedef struct wk_plan_argument {
     bool present;

@@ -14,15 +14,15 @@ static bool move_scratch(const wk_bound *b) {
     return true;
 }
 
-bool wk__bound_move(wk_bound *b, int64_t T, const wk_plan_arena *arena) {
-    if (b->moves == 0 || b->moves != arena->moves || !b->is_even || T > b->most_T) return false;
+bool wk__bound_move(wk_bound *b, wk_trips t, const wk_plan_arena *arena) {
+    if (b->moves == 0 || b->moves != arena->moves || !b->is_even || t.T > b->most.T || t.S > b->most.S) return false;
     const wk_moving *moving = WK_ITEMS(const wk_moving, b->moving);
-    for (int64_t i = 0; i < b->moving.count; i++) *moving[i].to = wk__at(moving[i].value, T);
+    for (int64_t i = 0; i < b->moving.count; i++) *moving[i].to = wk__value_at(moving[i].value, t);
     for (int64_t i = 0; i < b->reals.count; i++) {
         const wk_moving_real *real = &WK_ITEMS(const wk_moving_real, b->reals)[i];
-        real->word->i = wk__real_at(real->formula, T);
+        real->word->i = wk__real_at(real->formula, t);
     }
-    b->T = T;
+    b->t = t;
     if (b->moves_constants) b->seen = UINT64_MAX;
     return move_scratch(b);
 }

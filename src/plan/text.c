@@ -32,12 +32,16 @@ static void put_term(text *t, int64_t factor, const char *power, const char *sig
     put(t, "%s", power);
 }
 
-/* "3", "T", "2T+1", "T^2-T" */
+/* "3", "T", "2T+1", "TS-S" */
 static void put_polynomial(text *t, wk_polynomial f) {
-    put_term(t, f.c, "T^2", "");
-    put_term(t, f.b, "T", f.c != 0 ? "+" : "");
-    put_term(t, f.a, "", f.c != 0 || f.b != 0 ? "+" : "");
-    if (wk__is_number(f, 0)) put(t, "0");
+    const int64_t factors[] = {f.c, f.f, f.e, f.b, f.d, f.a};
+    static const char *const powers[] = {"T^2", "TS", "S^2", "T", "S", ""};
+    bool any = false;
+    for (int32_t i = 0; i < 6; i++) {
+        put_term(t, factors[i], powers[i], any ? "+" : "");
+        any |= factors[i] != 0;
+    }
+    if (!any) put(t, "0");
 }
 
 static bool moves(const wk_polynomial *step) {

@@ -18,12 +18,12 @@ static void pairing_free(pairing *b) {
     free(b->of_member);
 }
 
-static bool pairing_begin(pairing *b, const wk_program *p, int64_t T, const wk_recording *r) {
+static bool pairing_begin(pairing *b, const wk_program *p, wk_trips t, const wk_recording *r) {
     *b = (pairing){.of_buffer = malloc(((size_t)r->sizes.count + 1) * sizeof *b->of_buffer),
                    .first = malloc(((size_t)p->families.count + 1) * sizeof *b->first)};
     if (b->of_buffer == NULL || b->first == NULL) return false;
     for (int64_t k = 0; k < p->families.count; k++) {
-        const int64_t members = wk__at(WK_ITEMS(const wk_plan_family, p->families)[k].members, T);
+        const int64_t members = wk__value_at(WK_ITEMS(const wk_plan_family, p->families)[k].members, t);
         b->first[k] = b->members;
         b->members += members > 0 ? members : 0;
     }
@@ -35,11 +35,11 @@ static bool pairing_begin(pairing *b, const wk_program *p, int64_t T, const wk_r
 }
 
 /* A member that a loop uses anew in each trip stands for another buffer each time. */
-static bool pair(pairing *b, const wk_program *p, int64_t T, const wk_recording *r, const wk_formula *formula,
+static bool pair(pairing *b, const wk_program *p, wk_trips t, const wk_recording *r, const wk_formula *formula,
                  int64_t member, int64_t buffer) {
     const wk_plan_family *family = &WK_ITEMS(const wk_plan_family, p->families)[formula->id];
-    if (member < 0 || member >= wk__at(family->members, T)) return false;
-    if (WK_ITEMS(const int64_t, r->sizes)[buffer] > wk__at(family->nbytes, T)) return false;
+    if (member < 0 || member >= wk__value_at(family->members, t)) return false;
+    if (WK_ITEMS(const int64_t, r->sizes)[buffer] > wk__value_at(family->nbytes, t)) return false;
     const int64_t number = b->first[formula->id] + member;
     if (b->of_buffer[buffer] < 0) {
         if (b->of_member[number] > buffer) return false;
@@ -50,39 +50,39 @@ static bool pair(pairing *b, const wk_program *p, int64_t T, const wk_recording 
 }
 
 /* A number in trip u of the loops around. */
-static int64_t moved(wk_polynomial value, const wk_polynomial *step, int64_t T, const int64_t *u) {
-    int64_t sum = wk__at(value, T);
-    for (int32_t d = 0; d < WK__DEPTH; d++) sum += u[d] * wk__at(step[d], T);
+static int64_t moved(wk_polynomial value, const wk_polynomial *step, wk_trips t, const int64_t *u) {
+    int64_t sum = wk__value_at(value, t);
+    for (int32_t d = 0; d < WK__DEPTH; d++) sum += u[d] * wk__value_at(step[d], t);
     return sum;
 }
 
-static bool same_word(pairing *b, const wk_program *p, int64_t T, const int64_t *u, const wk_recording *r,
+static bool same_word(pairing *b, const wk_program *p, wk_trips t, const int64_t *u, const wk_recording *r,
                       const wk_formula *formula, const wk_symbol *symbol) {
     if (formula->space != symbol->space) return false;
-    if (formula->space == WK__REAL) return wk__real_at(formula, T) == symbol->value;
-    if (moved(formula->value, formula->step, T, u) != symbol->value) return false;
+    if (formula->space == WK__REAL) return wk__real_at(formula, t) == symbol->value;
+    if (moved(formula->value, formula->step, t, u) != symbol->value) return false;
     if (formula->space != WK__LOCAL) return formula->id == symbol->id;
-    return pair(b, p, T, r, formula, moved(formula->member, formula->member_step, T, u), symbol->id);
+    return pair(b, p, t, r, formula, moved(formula->member, formula->member_step, t, u), symbol->id);
 }
 
-static bool same_call(pairing *b, const wk_program *p, int64_t T, const int64_t *u, const wk_recorded_call *call,
+static bool same_call(pairing *b, const wk_program *p, wk_trips t, const int64_t *u, const wk_recorded_call *call,
                       const wk_recording *r, const wk_recorded_call *recorded) {
     if (call->noted.function != recorded->noted.function || call->noted.signature != recorded->noted.signature)
         return false;
     const wk_formula *formulas = WK_ITEMS(const wk_formula, p->formulas) + call->first_word;
     const wk_symbol *symbols = wk__symbols_of(r, recorded);
     for (int32_t w = 0; w < call->word_count; w++)
-        if (!same_word(b, p, T, u, r, &formulas[w], &symbols[w])) return false;
+        if (!same_word(b, p, t, u, r, &formulas[w], &symbols[w])) return false;
     return true;
 }
 
-static bool same_outputs(const wk_program *p, int64_t T, const wk_recording *r) {
+static bool same_outputs(const wk_program *p, wk_trips t, const wk_recording *r) {
     for (int32_t k = 0; k < r->out_count; k++) {
         const wk_output_shape *shape = &p->outputs[k];
         const wk_array *a = &r->outputs[k];
         if (shape->ndim != a->ndim || shape->dtype != a->dtype) return false;
         for (int32_t d = 0; d < a->ndim; d++)
-            if (wk__at(shape->dims[d], T) != a->dims[d]) return false;
+            if (wk__value_at(shape->dims[d], t) != a->dims[d]) return false;
     }
     return true;
 }
@@ -92,41 +92,41 @@ typedef struct place {
     int64_t u[WK__DEPTH], at;
 } place;
 
-static bool same_row(pairing *b, const wk_program *p, int64_t T, const wk_recording *r, const wk_plan_loop *loop,
+static bool same_row(pairing *b, const wk_program *p, wk_trips t, const wk_recording *r, const wk_plan_loop *loop,
                      place *now) {
     for (int32_t c = loop->first; c < loop->first + loop->count; c++, now->at++) {
         if (now->at >= r->calls.count) return false;
         const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
-        if (!same_call(b, p, T, now->u, call, r, wk__call_at(r, now->at))) return false;
+        if (!same_call(b, p, t, now->u, call, r, wk__call_at(r, now->at))) return false;
     }
     return true;
 }
 
 /* Loops [from, to), written out. */
-static bool same_loops(pairing *b, const wk_program *p, int64_t T, const wk_recording *r, int64_t from, int64_t to,
+static bool same_loops(pairing *b, const wk_program *p, wk_trips t, const wk_recording *r, int64_t from, int64_t to,
                        place *now) {
     bool same = true;
     for (int64_t l = from; same && l < to; l += 1 + WK_ITEMS(const wk_plan_loop, p->loops)[l].inside) {
         const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
         int64_t *u = &now->u[loop->depth];
-        for (*u = 0; same && *u < wk__at(loop->trips, T); ++*u)
-            same = loop->inside > 0 ? same_loops(b, p, T, r, l + 1, l + 1 + loop->inside, now)
-                                    : same_row(b, p, T, r, loop, now);
+        for (*u = 0; same && *u < wk__value_at(loop->trips, t); ++*u)
+            same = loop->inside > 0 ? same_loops(b, p, t, r, l + 1, l + 1 + loop->inside, now)
+                                    : same_row(b, p, t, r, loop, now);
         *u = 0;
     }
     return same;
 }
 
-static bool same_calls(pairing *b, const wk_program *p, int64_t T, const wk_recording *r) {
+static bool same_calls(pairing *b, const wk_program *p, wk_trips t, const wk_recording *r) {
     place now = {.at = 0};
-    return same_loops(b, p, T, r, 0, p->loops.count, &now) && now.at == r->calls.count;
+    return same_loops(b, p, t, r, 0, p->loops.count, &now) && now.at == r->calls.count;
 }
 
-bool wk__program_matches(const wk_program *p, int64_t T, const wk_recording *r) {
+bool wk__program_matches(const wk_program *p, wk_trips t, const wk_recording *r) {
     pairing b;
-    const bool begun = pairing_begin(&b, p, T, r);
+    const bool begun = pairing_begin(&b, p, t, r);
     if (!begun) wk__fail(r->ctx, WK_ENOMEM, "plan", "out of memory");
-    const bool same = begun && same_outputs(p, T, r) && same_calls(&b, p, T, r);
+    const bool same = begun && same_outputs(p, t, r) && same_calls(&b, p, t, r);
     pairing_free(&b);
     return same;
 }

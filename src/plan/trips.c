@@ -1,0 +1,156 @@
+/* trips.c -- recording a step as often as there are questions: does it do the same each time, and is what it does at
+ * some numbers of trips what it does at all? */
+#include <stdlib.h>
+
+#include "plan/plan.h"
+
+/* The arguments of the running call with so many trips. */
+static void set_arguments(const wk_plan *plan, wk_trips t, wk_plan_argument *arguments) {
+    for (int32_t i = 0; i < plan->step.in_count; i++) {
+        arguments[i] = plan->arguments[i];
+        for (int32_t d = 0; arguments[i].present && d < arguments[i].ndim; d++) {
+            if (wk__is_T(plan, i, d)) arguments[i].dims[d] = t.T;
+            if (wk__is_S(plan, i, d)) arguments[i].dims[d] = t.S;
+        }
+    }
+}
+
+/* A recording for these arguments. */
+static wk_recording *record(wk_plan *plan, const wk_plan_argument *arguments, int32_t number) {
+    wk_recording *r = malloc(sizeof *r);
+    if (r == NULL) return wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), NULL;
+    if (wk__plan_record(r, plan->ctx, &plan->step, arguments, number)) return r;
+    wk__recording_free(r);
+    free(r);
+    return NULL;
+}
+
+/* The same for other numbers of trips than those at hand. The step may fail there, which is nobody's failure. */
+static wk_recording *record_trips(wk_plan *plan, wk_plan_entry *entry, wk_trips t, int32_t number) {
+    set_arguments(plan, t, entry->arguments);
+    wk_recording *r = record(plan, entry->arguments, number);
+    if (r == NULL && wk__status(plan->ctx) != WK_ENOMEM) wk_check(NULL);
+    return r;
+}
+
+static void recording_drop(wk_recording *r) {
+    if (r == NULL) return;
+    wk__recording_free(r);
+    free(r);
+}
+
+bool wk__step_agrees(wk_plan *plan, const wk_plan_entry *entry, const wk_recording *r, int32_t number) {
+    wk_recording *again = record(plan, entry->arguments, number);
+    const bool fine = again != NULL && wk__recordings_agree(r, again);
+    recording_drop(again);
+    return fine;
+}
+
+bool wk__capture_single(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
+    set_arguments(plan, t, entry->arguments);
+    wk_recording *r = record(plan, entry->arguments, 1);
+    if (r != NULL && wk__step_agrees(plan, entry, r, 2) && wk__program_fold(&entry->program, &r, &t, 1)) return true;
+    recording_drop(r);
+    return false;
+}
+
+/* ------------------------------------------------------------------------------------------- tries of a program --- */
+
+/* Numbers of trips that a program is made of (NOTE [Six points] in fit.c), and those that it is tried on: one of both
+ * is far from all that it is made of. */
+enum { POINTS = 6, SMALL = 8, LARGE_T = 30, LARGE_S = 23, LARGER = 101 };
+enum { MANY_CALLS = 10000 }; /* of loops in loops: more trips would take long, and tell no more */
+static const int64_t base_T[] = {9, 12, 16}, base_S[] = {10, 14, 11};
+
+/* Is the program right for t? False also where the step fails. *calls: how many it makes. */
+static bool is_right(wk_plan *plan, wk_plan_entry *entry, wk_trips t, int64_t *calls) {
+    wk_recording *r = record_trips(plan, entry, t, (int32_t)(t.T + t.S));
+    const bool right = r != NULL && wk__program_matches(&entry->program, t, r);
+    *calls = r != NULL ? r->calls.count : 0;
+    recording_drop(r);
+    return right;
+}
+
+/* A few trips may be too few for the loops of the program; then they get an entry of their own beside it, which may
+ * serve all of the other number. If the step cannot be captured so, that is known of this entry. False when memory is
+ * out, or the call at hand fails. */
+static bool try_few(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool folds_T, bool folds_S) {
+    const wk_trips probe = {folds_T ? LARGE_T : t.T, folds_S ? LARGE_S : t.S};
+    int64_t calls;
+    if (is_right(plan, entry, probe, &calls)) return true;
+    wk_plan_entry *other = wk_ok() ? wk__entry_new(plan, &entry->others) : NULL;
+    if (other == NULL) return false;
+    const bool fine =
+        folds_T || folds_S ? wk__capture_folded(plan, other, t, folds_T, folds_S) : wk__capture_single(plan, other, t);
+    if (fine) return true;
+    const wk_trips now = plan->trips;
+    const bool at_hand = (folds_T || now.T == t.T) && (folds_S || now.S == t.S);
+    if (at_hand || wk__status(plan->ctx) == WK_ENOMEM) return false;
+    wk_check(NULL);
+    other->fails = true;
+    set_arguments(plan, probe, other->arguments);
+    return true;
+}
+
+/* Where T is small, and where S is; and where both are, but for what has an entry by now. */
+static bool try_few_of_both(wk_plan *plan, wk_plan_entry *entry) {
+    bool own_T[SMALL + 1], own_S[SMALL + 1], fine = true;
+    for (int64_t i = 1; fine && i <= SMALL; i++) {
+        const wk_plan_entry *before = entry->others;
+        fine = try_few(plan, entry, (wk_trips){i, 0}, false, true);
+        own_T[i] = entry->others != before;
+        before = entry->others;
+        fine = fine && try_few(plan, entry, (wk_trips){0, i}, true, false);
+        own_S[i] = entry->others != before;
+    }
+    for (int64_t i = 1; fine && i <= SMALL; i++)
+        for (int64_t j = 1; fine && j <= SMALL; j++)
+            fine = own_T[i] || own_S[j] || try_few(plan, entry, (wk_trips){i, j}, false, false);
+    return fine;
+}
+
+static bool try_small(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
+    if (entry->folds_T && entry->folds_S) return try_few_of_both(plan, entry);
+    for (int64_t i = 1; i <= SMALL; i++)
+        if (!try_few(plan, entry, entry->folds_T ? (wk_trips){i, t.S} : (wk_trips){t.T, i}, false, false)) return false;
+    return true;
+}
+
+static bool try_large(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
+    int64_t calls;
+    const bool both = entry->folds_T && entry->folds_S;
+    const wk_trips first = {entry->folds_T ? LARGE_T : t.T, entry->folds_S ? LARGE_S : t.S};
+    const wk_trips second = {entry->folds_T ? LARGER : t.T, both ? LARGE_S : entry->folds_S ? LARGER : t.S};
+    const wk_trips third = {LARGE_T, LARGER};
+    return is_right(plan, entry, first, &calls) && (calls > MANY_CALLS || is_right(plan, entry, second, &calls)) &&
+           (!both || calls > MANY_CALLS || is_right(plan, entry, third, &calls));
+}
+
+/* The points that a program is made of; how many there are. */
+static int32_t choose_points(const wk_plan_entry *entry, wk_trips t, wk_trips *points) {
+    static const wk_trips both[POINTS] = {{0, 0}, {1, 0}, {2, 0}, {0, 1}, {0, 2}, {1, 1}};
+    const int32_t count = entry->folds_T && entry->folds_S ? POINTS : 3;
+    for (int32_t i = 0; i < count; i++) {
+        const wk_trips at = count == POINTS ? both[i] : (wk_trips){i, i};
+        points[i] = (wk_trips){entry->folds_T ? base_T[at.T] : t.T, entry->folds_S ? base_S[at.S] : t.S};
+    }
+    return count;
+}
+
+bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool folds_T, bool folds_S) {
+    wk_recording *r[POINTS] = {NULL};
+    wk_trips points[POINTS];
+    bool fine = true;
+    entry->folds_T = folds_T;
+    entry->folds_S = folds_S;
+    const int32_t count = choose_points(entry, t, points);
+    for (int32_t i = count; fine && i-- > 0;) {
+        r[i] = record_trips(plan, entry, points[i], i + 1);
+        fine = r[i] != NULL;
+    }
+    fine = fine && wk__step_agrees(plan, entry, r[0], 2) && wk__program_fold(&entry->program, r, points, count);
+    for (int32_t i = fine ? 1 : 0; i < count; i++) recording_drop(r[i]);
+    fine = fine && try_large(plan, entry, t) && try_small(plan, entry, t);
+    set_arguments(plan, points[0], entry->arguments);
+    return fine;
+}
