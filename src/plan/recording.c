@@ -342,7 +342,8 @@ static void run_dry(wk_recording *r, const wk_plan_step *step) {
     const bool enabled = ctx->grad_enabled;
     const uint8_t watch = ctx->watch;
     ctx->capture = &r->capture;
-    ctx->watch = (uint8_t)((watch & ~WK__WATCH_ANOMALY) | WK__WATCH_CAPTURE); /* there are no numbers to look at */
+    /* There are no numbers to look at, and what an open batch would put off is no business of the step's. */
+    ctx->watch = (uint8_t)((watch & ~(WK__WATCH_ANOMALY | WK__WATCH_BATCH)) | WK__WATCH_CAPTURE);
     wk__kernels_record();
     wk__heap_capture_begin(&ctx->heap, &r->capture.heap);
     call_step(r, step);
