@@ -1,5 +1,5 @@
-/* test_plan_refusals.c -- what belongs before the run of a plan and not into its step; and plans that have nothing to
- * tell. */
+/* test_plan_refusals.c -- what belongs before the run of a plan and not into its step; what a plan has to tell before
+ * its first run, and learns in it. */
 #include "support.h"
 
 static bool makes_module(void *user, wk_tensor *const *in, wk_tensor **out) {
@@ -72,4 +72,58 @@ static void nothing_to_tell(void **state) {
     assert_ok();
 }
 
-WK_TEST_MAIN("plans and refusals", cmocka_unit_test(what_belongs_before_the_run), cmocka_unit_test(nothing_to_tell))
+/* The first run meets a leaf that never had a gradient, and makes room for one. */
+static bool differentiates(void *user, wk_tensor *const *in, wk_tensor **out) {
+    wk_tensor *w = user;
+    wk_zero_grad(w);
+    out[0] = wk_sum(wk_mul(in[0], w));
+    wk_backward(out[0]);
+    return true;
+}
+
+static void a_leaf_without_a_gradient(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *w = wk_requires_grad_(wk_ones(WK_SHAPE(3), WK_F32), true), *out;
+    wk_plan *plan = wk_plan_new(differentiates, w, 1, 1, NULL);
+    for (int i = 1; i < 4; i++) {
+        WK_SCOPE;
+        wk_tensor *x = wk_full(WK_SHAPE(3), i, WK_F32);
+        assert_int_equal(wk_plan_run(plan, &x, &out), WK_OK);
+        assert_close(wk_item(wk_sum(wk_grad_of(w))), 3 * i, 0, "gradient");
+    }
+    wk_plan_free(plan);
+    assert_ok();
+}
+
+/* An operation that is pure, as far as the plan knows, and runs the plan that runs it. */
+static wk_plan *own;
+
+static bool shape(wk_call *call) { return wk_call_declare_like(call, 0, wk_call_input(call, 0)); }
+
+static void runs_its_plan(wk_call *call) {
+    wk_tensor *x = wk_call_input(call, 0), *out;
+    wk_copy_(wk_call_output(call, 0), x);
+    wk_plan_run(own, &x, &out);
+}
+
+static bool calls_op(void *user, wk_tensor *const *in, wk_tensor **out) {
+    return wk_op_call(user, NULL, 0, in, 1, out) == WK_OK;
+}
+
+static void a_plan_in_itself(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_custom_op custom = WK_CUSTOM_OP;
+    custom.name = "again", custom.shape = shape, custom.forward = runs_its_plan, custom.pure = 1;
+    const wk_op *op = wk_op_register(&custom);
+    wk_tensor *x = wk_ones(WK_SHAPE(3), WK_F32), *out;
+    own = wk_plan_new(calls_op, (void *)(uintptr_t)op, 1, 1, NULL);
+    wk_plan_run(own, &x, &out);
+    assert_fails(WK_ESTATE, "plan_run: the plan is running: an operation in it runs it again");
+    wk_plan_free(own);
+    assert_int_equal(wk_op_unregister(op), WK_OK);
+}
+
+WK_TEST_MAIN("plans and refusals", cmocka_unit_test(what_belongs_before_the_run), cmocka_unit_test(nothing_to_tell),
+             cmocka_unit_test(a_leaf_without_a_gradient), cmocka_unit_test(a_plan_in_itself))

@@ -54,8 +54,10 @@ wk_tensor *wk_grad_of(const wk_tensor *t) {
 
 void wk_zero_grad(wk_tensor *t) {
     wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx) || !wk__usable(ctx, t, "zero_grad", "t") || t->meta == NULL) return;
+    if (!wk__ready(ctx) || !wk__usable(ctx, t, "zero_grad", "t")) return;
+    if (t->meta == NULL && t->way.kind != WK__TO_LEAF) return;
     if (wk_unlikely(ctx->capture != NULL)) ctx->capture->leaf(ctx->capture, t, true);
+    if (t->meta == NULL) return;
     t->meta->has_grad = false;
     t->meta->grad_invalid = false;
 }

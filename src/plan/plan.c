@@ -195,6 +195,8 @@ wk_status wk_plan_run(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **outpu
         return wk__fail(ctx, WK_EINVAL, "plan_run", "plan, inputs or outputs is NULL");
     if (plan->ctx != ctx) return wk__fail(ctx, WK_ECONTEXT, "plan_run", "the plan belongs to another context");
     if (wk__capture_refuses(ctx, "plan_run", "call its function")) return ctx->failure.status;
+    if (plan->running)
+        return wk__fail(ctx, WK_ESTATE, "plan_run", "the plan is running: an operation in it runs it again");
     wk__promises_keep(ctx); /* a recording would note them, a run could overwrite what they have to read */
     if (!wk_ok() || !take_arguments(plan, inputs)) return ctx->failure.status;
     plan->running = true;
