@@ -96,6 +96,57 @@ static void a_leaf_without_a_gradient(void **state) {
     assert_ok();
 }
 
+/* Nothing to compute: inputs handed on, and tensors of no elements. */
+static bool hands_on(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    out[0] = in[0];
+    return true;
+}
+
+static void steps_that_do_nothing(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_function *const steps[] = {negates, hands_on, hands_on};
+    for (int i = 0; i < 3; i++) {
+        wk_plan *plan = wk_plan_new(steps[i], NULL, 1, 1, NULL);
+        for (int run = 0; run < 3; run++) {
+            wk_tensor *x = i < 2 ? wk_zeros(WK_SHAPE(0, 3), WK_F32) : wk_ones(WK_SHAPE(2, 3), WK_F32), *out;
+            assert_int_equal(wk_plan_run(plan, &x, &out), WK_OK);
+            assert_int_equal(wk_numel(out), wk_numel(x));
+        }
+        wk_plan_free(plan);
+    }
+    assert_ok();
+}
+
+/* The step writes its first input, or the user's tensor. */
+static bool adds_to_first(void *user, wk_tensor *const *in, wk_tensor **out) {
+    wk_add_(user != NULL ? user : in[0], in[1]);
+    out[0] = wk_neg(in[1]);
+    return true;
+}
+
+static void memory_that_is_shared(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *t = wk_arange(0, 6, 1, WK_F32), *out;
+    wk_tensor *head = wk_narrow(t, 0, 0, 3), *middle = wk_narrow(t, 0, 1, 3), *tail = wk_narrow(t, 0, 3, 3);
+    wk_plan *plan = wk_plan_new(adds_to_first, NULL, 2, 1, NULL);
+    assert_int_equal(wk_plan_run(plan, (wk_tensor *[]){head, tail}, &out), WK_OK);
+    assert_close(wk_get_f64(head, (const int64_t[]){2}), 2 + 5, 0, "apart");
+    wk_plan_run(plan, (wk_tensor *[]){head, middle}, &out);
+    assert_fails(WK_ESTATE, "plan_run: the step writes input 0, whose memory input 1 shares: give it a wk_clone");
+    assert_close(wk_get_f64(head, (const int64_t[]){2}), 2 + 5, 0, "unchanged");
+    wk_plan_free(plan);
+    plan = wk_plan_new(adds_to_first, head, 2, 1, NULL);
+    assert_int_equal(wk_plan_run(plan, (wk_tensor *[]){tail, tail}, &out), WK_OK);
+    wk_plan_run(plan, (wk_tensor *[]){tail, middle}, &out);
+    assert_fails(WK_ESTATE,
+                 "plan_run: the step writes what is outside, whose memory input 1 shares: give it a wk_clone");
+    wk_plan_free(plan);
+    assert_ok();
+}
+
 /* An operation that is pure, as far as the plan knows, and runs the plan that runs it. */
 static wk_plan *own;
 
@@ -126,4 +177,5 @@ static void a_plan_in_itself(void **state) {
 }
 
 WK_TEST_MAIN("plans and refusals", cmocka_unit_test(what_belongs_before_the_run), cmocka_unit_test(nothing_to_tell),
-             cmocka_unit_test(a_leaf_without_a_gradient), cmocka_unit_test(a_plan_in_itself))
+             cmocka_unit_test(a_leaf_without_a_gradient), cmocka_unit_test(a_plan_in_itself),
+             cmocka_unit_test(steps_that_do_nothing), cmocka_unit_test(memory_that_is_shared))

@@ -60,6 +60,7 @@
  *   - tensors from outside that are other ones the next time: give them as inputs
  *   - modules in another mode, training or evaluation, and parameters frozen or thawed since, where the step then does
  *     something else: have a plan for each
+ *   - inputs that share memory with what the step writes, other inputs or tensors from outside: give a wk_clone
  *   - wk_keep of what the step made: make it an output
  *   - making modules, optimisers and snapshots: make them before the run
  *   - where rows have several lengths, dropout between the layers of one module, and gradients of gradients: the

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 void *wk__growing_add(wk_growing *g, int64_t more, size_t nbytes) {
-    if (g->count + more > g->capacity) {
+    if (g->items == NULL || g->count + more > g->capacity) { /* room for nothing is an address, too */
         const int64_t wanted = 2 * g->capacity + more + 16;
         void *items = realloc(g->items, (size_t)wanted * nbytes);
         if (items == NULL) return NULL;
