@@ -124,6 +124,7 @@ static inline void wk__let_go(wk_tensor **held) {
 /* Lets go of the values that a node saved. */
 void wk__node_release_any(wk_node *node);
 static inline void wk__node_release_saved(wk_node *node) {
+    if (node->saves == 0) return;
     if (wk_unlikely(node->saves == WK__SAVES_ANY)) {
         wk__node_release_any(node);
         return;

@@ -55,6 +55,7 @@ WK_NOINLINE static bool check_any_versions(wk_walk *walk, const wk_node *node) {
 }
 
 WK_INLINE bool check_versions(wk_walk *walk, const wk_node *node) {
+    if (node->saves == 0) return true;
     if (wk_unlikely(node->saves == WK__SAVES_ANY)) return check_any_versions(walk, node);
     for (uint32_t bits = wk__saves_in(node); bits != 0; bits &= bits - 1) {
         const wk_edge *in = &node->in[__builtin_ctz(bits)];

@@ -142,7 +142,7 @@ void *wk__scratch_some(wk_recurrence *run, int64_t elements, bool *fine) {
 }
 
 /* Whole cache lines of any type. */
-static int64_t whole_lines(int64_t elements) { return (elements + WK__LINE - 1) / WK__LINE * WK__LINE; }
+static int64_t whole_lines(int64_t elements) { return (elements + WK__LINE - 1) & -(int64_t)WK__LINE; }
 
 void wk__scratch_parts(wk_recurrence *run, const wk_scratch_part *parts, int32_t count, bool *fine) {
     int64_t elements = 0;
@@ -369,8 +369,9 @@ void wk__recurrent_forward(wk_call *c, const wk_recurrent *row) {
     use.row = row;
     use.attrs = *(const wk_recurrent_attrs *)c->attrs;
     use.kept = NULL;
-    for (int32_t i = 0; i < WK__MAX_FIXED_INPUTS; i++)
-        use.in[i] = i < c->in_count && c->in[i] != NULL ? &c->in[i]->a : NULL;
+    int32_t i = 0;
+    for (; i < c->in_count; i++) use.in[i] = c->in[i] != NULL ? &c->in[i]->a : NULL;
+    for (; i < WK__MAX_FIXED_INPUTS; i++) use.in[i] = NULL;
     for (int32_t k = 0; k < WK__MAX_OUTPUTS; k++) use.out[k] = k < c->op->out_count ? &c->out[k]->a : NULL;
     const bool is_noted = wk_unlikely(c->ctx->capture != NULL) && use.in[wk__recurrent_inputs(row)->lengths] != NULL;
     if (wk_likely(!is_noted))
