@@ -97,6 +97,22 @@ void wk__sum_elements_to(const wk_array *y, const wk_array *x, bool add) {
     sum_to_walk(y, x);
 }
 
+bool wk__work_on_slot(wk_backprop *b, int32_t i, wk_workplace *w) {
+    w->apart = NULL;
+    w->at = w->gx = wk__slot(b, i, &w->room, &w->add);
+    if (w->gx == NULL || !w->add) return w->gx != NULL;
+    w->apart = wk__tensor_make(b->ctx, w->gx->dtype, w->gx->ndim, w->gx->dims);
+    if (w->apart == NULL) return wk__fail(b->ctx, WK_ENOMEM, b->node->op->name, "out of memory"), false;
+    w->at = &w->apart->a;
+    return true;
+}
+
+void wk__worked_out(const wk_workplace *w) {
+    if (w->apart == NULL) return;
+    wk__set_or_add(w->gx, &w->apart->a, true);
+    wk__unref(w->apart);
+}
+
 /* An output like x, in a call whose inputs all have the dims of x, and these flags in common. How elements will lie
  * that come later is not known. */
 static inline bool declare_alike(wk_call *c, const wk_tensor *x, uint8_t flags) {

@@ -58,6 +58,17 @@ static inline uint8_t wk__slot_alike(const wk_backprop *b, const wk_array *slot,
     return slot != room ? b->node->alike : 0;
 }
 
+/* Where grad works out what is to be set in a slot, or added to it: the slot itself, or (`add`) a tensor of its shape,
+ * which wk__worked_out adds to it then. False: no memory, which is recorded. */
+typedef struct wk_workplace {
+    const wk_array *gx, *at; /* the slot; where to work */
+    wk_array room;
+    wk_tensor *apart;
+    bool add;
+} wk_workplace;
+bool wk__work_on_slot(wk_backprop *b, int32_t i, wk_workplace *w);
+void wk__worked_out(const wk_workplace *w);
+
 /* Did input i have the shape of the output? */
 bool wk__is_unstretched(const wk_backprop *b, int32_t i);
 

@@ -5,6 +5,7 @@
  *
  * A NaN is larger and smaller than anything, as in PyTorch. */
 #include "op/elementwise.h"
+#include "op/indexing.h"
 #include "op/powers.h"
 #include "op/reduction.h"
 
@@ -21,6 +22,25 @@ static bool not_empty(wk_call *c) {
 static void forward_max(wk_call *c) { wk__fold(c, wk__kernels->fold_max[c->in[0]->a.dtype]); }
 static void forward_min(wk_call *c) { wk__fold(c, wk__kernels->fold_min[c->in[0]->a.dtype]); }
 
+/* gx (+)= 1 where x = y, times g / count of these */
+static bool shared_grad(wk_backprop *b) {
+    const wk_array *g = &b->gy[0]->a;
+    const wk_dtype dtype = g->dtype;
+    const wk_reduction *r = b->node->attrs;
+    wk_tensor *share = wk__tensor_make(b->ctx, dtype, g->ndim, g->dims);
+    wk_workplace w;
+    if (share == NULL) return wk__fail(b->ctx, WK_ENOMEM, b->node->op->name, "out of memory"), true;
+    if (!wk__work_on_slot(b, 0, &w)) return wk__unref(share), true;
+    const wk_array y = wk__stretched(b, wk__saved_out(b, 0), w.at), part = wk__stretched(b, &share->a, w.at);
+    wk__binary_rows(wk__kernels->same[dtype], w.at, wk__saved_in(b, 0), &y);
+    wk__fibres(wk__kernels->fold_sum[dtype], &share->a, w.at, NULL, r->reduced, 0, false);
+    wk__binary_rows(wk__kernels->div[dtype], &share->a, g, &share->a);
+    wk__binary_rows(wk__kernels->mul[dtype], w.at, w.at, &part);
+    wk__worked_out(&w);
+    wk__unref(share);
+    return true;
+}
+
 static void shared_vjp(const wk_backprop *b, wk_tensor **gx) {
     wk_tensor *y = wk__kept(b, b->node->out[0].saved);
     wk_tensor *chosen = wk__equal(b->node->in[0].saved, y);
@@ -33,12 +53,21 @@ static bool dims_shape(wk_call *c) { return wk__reduce_dims_shape(c) && not_empt
 
 static const wk_attr_field no_fields[] = {{"", 'i', 0, 0}};
 
-#define SHARED_ROW(row, shape_rule, forward_function, list, count)                         \
-    const wk_op wk__op_##row = {                                                           \
-        WK_ROW(row), .in_count = 1, .out_count = 1, .in_names = "x", .types = TYPES,       \
-        .reads = {WK_READS_IN(0) | WK_READS_OUT(0)}, .attrs_nbytes = sizeof(wk_reduction), \
-        .fields = (list), .field_count = (count),                                          \
-        .shape = (shape_rule), .forward = (forward_function), .vjp = shared_vjp,           \
+#define SHARED_ROW(row, shape_rule, forward_function, list, count) \
+    const wk_op wk__op_##row = {                                   \
+        WK_ROW(row),                                               \
+        .in_count = 1,                                             \
+        .out_count = 1,                                            \
+        .in_names = "x",                                           \
+        .types = TYPES,                                            \
+        .reads = {WK_READS_IN(0) | WK_READS_OUT(0)},               \
+        .attrs_nbytes = sizeof(wk_reduction),                      \
+        .fields = (list),                                          \
+        .field_count = (count),                                    \
+        .shape = (shape_rule),                                     \
+        .forward = (forward_function),                             \
+        .grad = shared_grad,                                       \
+        .vjp = shared_vjp,                                         \
     };
 SHARED_ROW(max, all_shape, forward_max, no_fields, 0)
 SHARED_ROW(min, all_shape, forward_min, no_fields, 0)
@@ -130,6 +159,30 @@ static void both_forward(wk_call *c, wk_fibre_kernel *argument) {
 static void forward_max_dim(wk_call *c) { both_forward(c, wk__kernels->argmax[c->in[0]->a.dtype]); }
 static void forward_min_dim(wk_call *c) { both_forward(c, wk__kernels->argmin[c->in[0]->a.dtype]); }
 
+static int32_t edge_ndim(const wk_backprop *b) {
+    int32_t ndim;
+    wk__edge_dims(&b->node->in[0], &ndim);
+    return ndim > 0 ? ndim : 1;
+}
+
+/* gx[index] += g */
+static bool both_grad(wk_backprop *b) {
+    const int32_t dim = wk__wrap_dim(((const wk_reduction *)b->node->attrs)->dim, edge_ndim(b));
+    wk_array room, index, g;
+    bool add;
+    wk_pick p;
+    if (b->gy[0] == NULL) return true;
+    const wk_array *gx = wk__slot(b, 0, &room, &add);
+    if (gx == NULL) return true;
+    if (!add) wk__zero(gx);
+    index = wk__stretched(b, wk__saved_out(b, 1), gx), g = wk__stretched(b, &b->gy[0]->a, gx);
+    if (gx->ndim > 0) index.dims[dim] = g.dims[dim] = 1;
+    index.numel = g.numel = b->gy[0]->a.numel;
+    wk__pick_each(gx, dim, &index, &g, &p);
+    wk__pick_write(&p, true);
+    return true;
+}
+
 static void both_vjp(const wk_backprop *b, wk_tensor **gx) {
     int32_t ndim;
     const int64_t *dims = wk__edge_dims(&b->node->in[0], &ndim);
@@ -139,11 +192,19 @@ static void both_vjp(const wk_backprop *b, wk_tensor **gx) {
     gx[0] = wk_scatter_add(nothing, (int32_t)r->dim, index, wk__kept(b, b->gy[0]));
 }
 
-#define BOTH_ROW(row)                                                                                            \
-    const wk_op wk__op_##row = {                                                                                 \
-        WK_ROW(row), .in_count = 1, .out_count = 2, .in_names = "x", .types = TYPES, .reads = {WK_READS_OUT(1)}, \
-        WK_ATTRS(wk_reduction, wk__reduce_dim_fields),                                                           \
-        .shape = both_shape, .forward = forward_##row, .vjp = both_vjp,                                          \
+#define BOTH_ROW(row)                                  \
+    const wk_op wk__op_##row = {                       \
+        WK_ROW(row),                                   \
+        .in_count = 1,                                 \
+        .out_count = 2,                                \
+        .in_names = "x",                               \
+        .types = TYPES,                                \
+        .reads = {WK_READS_OUT(1)},                    \
+        WK_ATTRS(wk_reduction, wk__reduce_dim_fields), \
+        .shape = both_shape,                           \
+        .forward = forward_##row,                      \
+        .grad = both_grad,                             \
+        .vjp = both_vjp,                               \
     };
 BOTH_ROW(max_dim)
 BOTH_ROW(min_dim)

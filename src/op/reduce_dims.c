@@ -28,19 +28,12 @@ static void power_all(const wk_array *y, double p) {
 
 /* gx (+)= s g, with g stretched over gx. */
 static bool stretch_grad(wk_backprop *b, double s) {
-    const wk_reduction *r = b->node->attrs;
     const wk_dtype dtype = b->gy[0]->a.dtype;
-    wk_array room, g = b->gy[0]->a;
+    wk_array room;
     bool add;
     const wk_array *gx = wk__slot(b, 0, &room, &add);
     if (gx == NULL) return true;
-    for (int32_t d = 0, at = 0; d < gx->ndim; d++) { /* what was reduced comes back as sizes of 1 */
-        const bool goes = r->reduced >> d & 1;
-        g.dims[d] = goes ? 1 : gx->dims[d];
-        g.strides[d] = goes ? 0 : b->gy[0]->a.strides[at];
-        at += !goes || r->keepdim;
-    }
-    g.ndim = gx->ndim;
+    const wk_array g = wk__stretched(b, &b->gy[0]->a, gx);
     wk__scale_rows((add ? wk__kernels->scale_add : wk__kernels->scale)[dtype], gx, &g, s);
     return true;
 }
@@ -252,6 +245,24 @@ static void logsumexp_forward(wk_call *c) {
     wk__unref(largest);
 }
 
+/* y = e^y */
+static void exp_all(const wk_array *y) {
+    wk_rows rows;
+    for (bool more = wk__rows_begin(&rows, 1, &y); more; more = wk__rows_next(&rows))
+        wk__kernels->exp[y->dtype](rows.n, rows.data[0], rows.stride[0], rows.data[0], rows.stride[0], 0, 0);
+}
+
+static bool logsumexp_grad(wk_backprop *b) {
+    wk_workplace w;
+    if (!wk__work_on_slot(b, 0, &w)) return true;
+    const wk_array y = wk__stretched(b, wk__saved_out(b, 0), w.at), g = wk__stretched(b, &b->gy[0]->a, w.at);
+    wk__binary_rows(wk__kernels->sub[g.dtype], w.at, wk__saved_in(b, 0), &y);
+    exp_all(w.at);
+    wk__binary_rows(wk__kernels->mul[g.dtype], w.at, w.at, &g);
+    wk__worked_out(&w);
+    return true;
+}
+
 static void logsumexp_vjp(const wk_backprop *b, wk_tensor **gx) {
     wk_tensor *softmax = wk_exp(wk_sub(b->node->in[0].saved, wk__kept(b, b->node->out[0].saved)));
     gx[0] = wk_mul(softmax, wk__kept(b, b->gy[0]));
@@ -267,6 +278,7 @@ const wk_op wk__op_logsumexp = {
     .flags = WK__OP_TO_FLOAT,
     .shape = wk__reduce_dims_shape,
     .forward = logsumexp_forward,
+    .grad = logsumexp_grad,
     .vjp = logsumexp_vjp,
 };
 

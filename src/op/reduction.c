@@ -219,3 +219,12 @@ wk_tensor *wk__spread(const wk_backprop *b, wk_tensor *t) {
 wk_tensor *wk__reduce_dims(const wk_op *op, wk_tensor *x, int32_t ndim, const int64_t *dims, wk_reduction attrs) {
     return wk__dims_attr_set(&attrs.dims, ndim, dims, op->name) ? wk__apply1(op, x, &attrs) : NULL;
 }
+
+wk_array wk__stretched(const wk_backprop *b, const wk_array *t, const wk_array *gx) {
+    const wk_reduction *r = b->node->attrs;
+    wk_array wide = *gx;
+    wide.data = t->data;
+    wide.dtype = t->dtype;
+    align(t, gx, r->reduced, wide.strides);
+    return wide;
+}

@@ -55,6 +55,9 @@ void wk__fold(const wk_call *c, wk_fibre_kernel *kernel);
 wk_tensor *wk__kept(const wk_backprop *b, wk_tensor *t);
 wk_tensor *wk__spread(const wk_backprop *b, wk_tensor *t);
 
+/* In grad: t, which has the shape of the output, stretched over gx, which has that of input 0. */
+wk_array wk__stretched(const wk_backprop *b, const wk_array *t, const wk_array *gx);
+
 /* Calls of rows with these attributes. */
 wk_tensor *wk__reduce_dims(const wk_op *op, wk_tensor *x, int32_t ndim, const int64_t *dims, wk_reduction attrs);
 

@@ -30,13 +30,35 @@ static bool shape(wk_call *c) {
                       wk__dims_text(&tb, c->in[B]));
 }
 
-static void forward(wk_call *c) {
-    const wk_array *y = &c->out[0]->a;
-    const wk_array *const arrays[] = {y, &c->in[CONDITION]->a, &c->in[A]->a, &c->in[B]->a};
+static void choose(const wk_array *y, const wk_array *condition, const wk_array *a, const wk_array *b) {
+    const wk_array *const arrays[] = {y, condition, a, b};
     wk_where_loop *where = wk__kernels->where[y->dtype];
     wk_rows r;
     for (bool more = wk__rows_begin(&r, 4, arrays); more; more = wk__rows_next(&r))
         where(r.n, r.data[0], r.stride[0], r.data[1], r.stride[1], r.data[2], r.stride[2], r.data[3], r.stride[3]);
+}
+
+static void forward(wk_call *c) { choose(&c->out[0]->a, &c->in[CONDITION]->a, &c->in[A]->a, &c->in[B]->a); }
+
+/* The gradient of one of them, which chose what the condition says, or else the other. */
+static void chosen_grad(wk_backprop *b, int32_t i, const wk_array *zero) {
+    const wk_array *g = &b->gy[0]->a;
+    wk_workplace w;
+    if (!wk__work_on_slot(b, i, &w)) return;
+    choose(w.at, wk__saved_in(b, CONDITION), i == A ? g : zero, i == A ? zero : g);
+    wk__worked_out(&w);
+}
+
+static bool grad(wk_backprop *b) {
+    const wk_array zero = {.data = &b->ctx->cell, .dtype = b->gy[0]->a.dtype, .numel = 1};
+    for (int32_t i = A; i <= B; i++)
+        if (wk__wants(b, i) && !wk__is_unstretched(b, i)) return false;
+    for (int32_t i = A; i <= B; i++) {
+        if (!wk__wants(b, i)) continue;
+        wk__zero(&zero);
+        chosen_grad(b, i, &zero);
+    }
+    return true;
 }
 
 static void vjp(const wk_backprop *b, wk_tensor **gx) {
@@ -57,6 +79,7 @@ const wk_op wk__op_where = {
     .batch = WK__BATCH_ELEMENTS,
     .shape = shape,
     .forward = forward,
+    .grad = grad,
     .vjp = vjp,
 };
 
