@@ -26,10 +26,10 @@ write_if_changed() {
 
 trace_header() {
     cat <<'END'
-/* wick/trace.h -- made by cmake/exports.sh from the other headers. Under -DWK_TRACE each call that makes or
- * differentiates tensors first notes where it stands, and a failure reports that as wk_error.file and .line. The note
- * is taken before the arguments: in wk_mul(block(x), y), with traced calls inside block, a failing wk_mul names the
- * last of those. */
+/* wick/trace.h -- made by cmake/exports.sh from the other headers. Under -DWK_TRACE each call that makes, reads, writes
+ * or differentiates something first notes where it stands, and a failure reports that as wk_error.file and .line. The
+ * note is taken before the arguments: in wk_mul(block(x), y), with traced calls inside block, a failing wk_mul names
+ * the last of those. */
 #ifndef WICK_TRACE_H
 #define WICK_TRACE_H
 
@@ -40,7 +40,8 @@ WK_API void wk__at(const char *file, int line);
 WK_END_DECLS
 
 END
-    declarations "$1" | sed -n 's/^wk_tensor \* *//p; s/^wk_status *\(wk_backward.*\|wk_grad\)$/\1/p' |
+    made='^wk_\(tensor\|module\|optim\|list\|plan\) \* *' element='.* \(wk_\(item\|get\|put\).*\)'
+    declarations "$1" | grep -v ' wk_check$' | sed -n "s/$made//p; s/^wk_status *//p; s/$element/\1/p" |
         sed 's/.*/#define &(...) (wk__at(__FILE__, __LINE__), &(__VA_ARGS__))/'
     printf '\n#endif\n'
 }

@@ -73,6 +73,97 @@ static void every_row(void **state) {
     assert_true(checked >= 200);
 }
 
+/* ------------------------------------------------------------------------------------------- types and layouts --- */
+
+/* The first input as every second element of a larger tensor, or as it is. */
+static wk_tensor *laid_out(wk_tensor *x, bool strided, wk_tensor **around) {
+    int64_t dims[WK_MAX_DIMS + 1];
+    *around = NULL;
+    if (!strided || wk_ndim(x) == WK_MAX_DIMS) return wk_clone(x);
+    for (int32_t d = 0; d < wk_ndim(x); d++) dims[d] = wk_dim(x, d);
+    dims[wk_ndim(x)] = 2;
+    *around = wk_full(wk_ndim(x) + 1, dims, 1, wk_dtype_of(x));
+    return wk_copy_(wk_select(*around, -1, 1), x);
+}
+
+static void assert_same(wk_tensor *a, wk_tensor *b, const char *what) {
+    double p[4096], q[4096];
+    assert_true(wk_numel(a) <= 4096 && wk_numel(a) == wk_numel(b));
+    ops_values(a, p), ops_values(b, q);
+    for (int64_t i = 0; i < wk_numel(a); i++) assert_close(p[i], q[i], 0, what);
+}
+
+static bool fits(const wk_tensor *y, const wk_tensor *x) {
+    bool same = wk_dtype_of(y) == wk_dtype_of(x) && wk_ndim(y) == wk_ndim(x);
+    for (int32_t d = 0; same && d < wk_ndim(x); d++) same = wk_dim(y, d) == wk_dim(x, d);
+    return same;
+}
+
+/* A result that has x's shape and type is written into x, and nothing beside it; any other is refused, and so is what
+ * a half has no kernel for; then x is as it was. Returns whether it was written. */
+static bool check_layout(const wk_op *in_place, const ops_case *c, wk_tensor *const *in, wk_tensor *y, bool strided) {
+    wk_attr attrs[OPS_MAX_ATTRS];
+    wk_tensor *args[OPS_MAX_INPUTS], *out[OPS_MAX_OUTPUTS] = {NULL}, *around;
+    wk_error e;
+    char what[200];
+    snprintf(what, sizeof what, "%s %s, %s", in_place->name, c->label, wk_dtype_name(wk_dtype_of(in[0])));
+    ops_case_attrs(c, attrs);
+    for (int i = 0; i < c->input_count; i++) args[i] = in[i];
+    args[0] = laid_out(in[0], strided, &around);
+    wk_op_call(in_place, attrs, c->attr_count, args, c->input_count, out);
+    const wk_status status = wk_check(&e);
+    const bool half = wk_dtype_of(in[0]) == WK_F16 || wk_dtype_of(in[0]) == WK_BF16;
+    if (!fits(y, in[0]))
+        assert_true(status == WK_ESHAPE || status == WK_EDTYPE);
+    else if (status != WK_OK && !(half && status == WK_EDTYPE))
+        fail_msg("%s: %s", what, e.message);
+    assert_same(args[0], status == WK_OK ? y : in[0], what);
+    if (around != NULL) assert_close(wk_item(wk_sum(wk_select(around, -1, 0))), (double)wk_numel(in[0]), 0, what);
+    return status == WK_OK;
+}
+
+static void check_types(const ops_case *c, void *written) {
+    char name[64];
+    wk_tensor *in[OPS_MAX_INPUTS], *out[OPS_MAX_OUTPUTS] = {NULL};
+    snprintf(name, sizeof name, "%s_", c->op);
+    const wk_op *in_place = wk_op_find(name);
+    if (in_place == NULL || c->refused[0] != '\0') return;
+    const wk_dtype types[] = {WK_F32, WK_F64, WK_F16, WK_BF16};
+    for (int t = 0; t < (ops_is_floating(&c->input[0]) ? 4 : 1); t++) {
+        WK_SCOPE;
+        for (int i = 0; i < c->input_count; i++) in[i] = ops_tensor(&c->input[i], types[t]);
+        ops_call(c, in, out);
+        assert_ok();
+        for (int strided = 0; strided < 2; strided++) *(int *)written += check_layout(in_place, c, in, out[0], strided);
+    }
+}
+
+static void every_type_and_layout(void **state) {
+    (void)state;
+    int written = 0;
+    assert_true(ops_each_case(wk_test_data, "ops", check_types, &written) > 0);
+    assert_true(ops_each_case(wk_test_data, "whole", check_types, &written) > 0);
+    print_message("# %d calls written\n", written);
+    assert_true(written >= 1800);
+}
+
+/* In every row: elements that are one element are refused, and nothing is written. */
+static void every_row_refuses_overlaps(void **state) {
+    (void)state;
+    for (int32_t i = 0; i < wk_op_count(); i++) {
+        WK_SCOPE;
+        const wk_op *op = wk_op_at(i);
+        if (!(op->flags & WK__OP_IN_PLACE)) continue;
+        wk_tensor *one = wk_full(WK_SHAPE(1), 0.5, WK_F32), *out = NULL, *in[2] = {wk_expand(one, WK_SHAPE(3))};
+        in[1] = wk_full(WK_SHAPE(3), 2, WK_F32);
+        wk_op_call(op, NULL, 0, in, wk_op_input_count(op), &out);
+        if (wk_check(NULL) != WK_EINVAL) fail_msg("%s wrote into elements that overlap", wk_op_name(op));
+        assert_close(wk_item(one), 0.5, 0, wk_op_name(op));
+    }
+}
+
+/* ----------------------------------------------------------------------------------------------------- the rest --- */
+
 static void memory_seen_twice(void **state) {
     (void)state;
     WK_SCOPE;
@@ -112,5 +203,6 @@ static void written_again(void **state) {
     assert_int_equal(wk_check(&failure), WK_EVERSION);
 }
 
-WK_TEST_MAIN("in_place", cmocka_unit_test(every_row), cmocka_unit_test(memory_seen_twice), cmocka_unit_test(refusals),
-             cmocka_unit_test(written_again))
+WK_TEST_MAIN("in_place", cmocka_unit_test(every_row), cmocka_unit_test(every_type_and_layout),
+             cmocka_unit_test(every_row_refuses_overlaps), cmocka_unit_test(memory_seen_twice),
+             cmocka_unit_test(refusals), cmocka_unit_test(written_again))

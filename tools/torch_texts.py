@@ -16,8 +16,8 @@ import sys
 
 import torch
 
-TYPES = {torch.float32: "f32", torch.float64: "f64", torch.int64: "i64", torch.int32: "i32", torch.uint8: "u8",
-         torch.bool: "bool", torch.float16: "f16", torch.bfloat16: "bf16"}
+from oracle.text import NAMES
+
 DEFAULTS = dict(precision=4, edgeitems=3, threshold=1000, linewidth=80, sci_mode=None)
 OPERATIONS = {"neg": torch.neg, "sum": torch.sum, "transpose": lambda x: x.transpose(0, 1), "add": lambda x: x + x,
               "log_softmax": lambda x: torch.log_softmax(x, -1)}
@@ -35,7 +35,7 @@ def word(value):
 def case(t, history="none", **options):
     options = {**DEFAULTS, **options}
     sci_mode = options["sci_mode"]
-    words = ["tensor", TYPES[t.dtype], t.dim(), *t.shape, *map(word, t.reshape(-1).tolist())]
+    words = ["tensor", NAMES[t.dtype], t.dim(), *t.shape, *map(word, t.reshape(-1).tolist())]
     torch.set_printoptions(**options)
     if history != "none":
         t = t.requires_grad_()
@@ -63,7 +63,7 @@ def cases():
         for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
             yield case(torch.tensor(values, dtype=dtype))
         yield case(torch.tensor(values[0]))
-    for dtype in TYPES:
+    for dtype in NAMES:
         yield case(torch.tensor([0, 1, 100, 255]).to(dtype))
         for shape in ((0,), (2, 0), (0, 3, 1)):
             yield case(torch.zeros(shape, dtype=dtype))

@@ -15,9 +15,8 @@ import sys
 
 import torch
 
-TYPES = {"f32": torch.float32, "f64": torch.float64, "i64": torch.int64, "i32": torch.int32, "u8": torch.uint8,
-         "bool": torch.bool, "f16": torch.float16, "bf16": torch.bfloat16}
-NAMES = {dtype: name for name, dtype in TYPES.items()}
+from oracle.text import NAMES, TYPES
+
 FLOATING = {"f32", "f64", "f16", "bf16"}
 
 # Numbers that show where a type ends: they wrap around, or are rounded.

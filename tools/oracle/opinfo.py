@@ -155,6 +155,8 @@ class Call:
             if value is not None:
                 self.attributes[name] = attribute_value(value, self.row.attributes[name])
             return
+        if isinstance(value, tuple) and len(value) == 1:
+            value = value[0]  # by name there is one index
         tensors = value if isinstance(value, (list, tuple)) and self.row.is_list else [value]
         if any(not isinstance(x, (torch.Tensor, type(None))) for x in tensors):
             raise LeftOut(f"{torch_name} is no tensor, and no attribute")

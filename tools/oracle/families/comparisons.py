@@ -8,6 +8,12 @@ from oracle.text import label_word
 
 SAMPLES = """
     eq ne lt le gt ge                   =    a b
+    eq_scalar                           eq   x s
+    ne_scalar                           ne   x s
+    lt_scalar                           lt   x s
+    le_scalar                           le   x s
+    gt_scalar                           gt   x s
+    ge_scalar                           ge   x s
     logical_and logical_or logical_xor  =    a b
     logical_not isnan isinf isfinite    =    x
     isclose                             =    a b rtol atol equal_nan=False

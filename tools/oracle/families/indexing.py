@@ -9,6 +9,8 @@ from oracle.text import label_word
 SAMPLES = """
     index_select gather scatter scatter_add  =    x dim index src
     take_along_dim                           =    x index dim!
+    index             __getitem__                 x indices
+    index_put                                =    x indices values accumulate
     masked_fill                              =    x mask value
     masked_select                            =    x mask
     one_hot                                  nn.  x num_classes

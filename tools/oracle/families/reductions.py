@@ -8,6 +8,7 @@ from oracle.text import label_word
 
 SAMPLES = """
     sum mean               =                       x
+    sum_to_size            =                       x dims
     sum_dims               sum                     x dim:dims! keepdim=False
     mean_dims              mean                    x dim:dims! keepdim=False
     amax amin logsumexp    =                       x dim:dims keepdim=False

@@ -16,6 +16,8 @@ SAMPLES = """
     flatten                 =        x start_dim end_dim
     diagonal                =        x offset dim1 dim2
     unfold                  =        x dim size step
+    slice                   =        x dim start end step
+    unflatten               =        x dim sizes
     as_strided              =        x size:dims stride:strides storage_offset:offset
     copy_                   expand   y x
 """
