@@ -10,11 +10,13 @@ enum { W = 8 };
 #define SPREADS 0
 
 typedef __m256 vec;
-typedef __m256i mask; /* the first lanes of a vector */
+typedef __m256i mask; /* some lanes of a vector, mostly the first ones */
 
 INLINE mask first_lanes(int64_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
+
+INLINE mask lanes_from_to(int64_t from, int64_t to) { return _mm256_andnot_si256(first_lanes(from), first_lanes(to)); }
 
 INLINE vec v_set(float x) {
     return _mm256_set1_ps(x);

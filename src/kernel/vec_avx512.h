@@ -10,11 +10,11 @@ enum { W = 16 };
 #define SPREADS 1   /* there is v_spread */
 
 typedef __m512 vec;
-typedef __mmask16 mask; /* the first lanes of a vector */
+typedef __mmask16 mask; /* some lanes of a vector, mostly the first ones */
 
-INLINE mask first_lanes(int64_t n) {
-    return (mask)((1u << n) - 1);
-}
+INLINE mask first_lanes(int64_t n) { return (mask)((1u << n) - 1); }
+
+INLINE mask lanes_from_to(int64_t from, int64_t to) { return (mask)(first_lanes(to) & ~first_lanes(from)); }
 
 INLINE vec v_set(float x) {
     return _mm512_set1_ps(x);
