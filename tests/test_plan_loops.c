@@ -114,6 +114,24 @@ static bool step_cross_attention(void *user, wk_tensor *const *in, wk_tensor **o
     return true;
 }
 
+/* A state that is read one, two and three steps later. */
+static bool step_delays(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    wk_tensor *h = wk_zeros(WK_SHAPE(BATCH, HIDDEN), WK_F32), *before = h, *long_before = h, *sum = NULL;
+    for (int64_t t = 0; t < wk_dim(in[0], 1); t++) {
+        wk_tensor *a = wk_add(layer(m, 0, wk_select(in[0], 1, t)), layer(m, 1, h));
+        wk_tensor *next = wk_tanh(wk_add(a, wk_mul(before, long_before)));
+        long_before = before;
+        before = h;
+        h = next;
+        sum = sum == NULL ? wk_mean(h) : wk_add(sum, wk_mean(h));
+    }
+    out[0] = sum;
+    finish(m, out[0]);
+    out[1] = wk_detach(h);
+    return true;
+}
+
 /* Every step attends to all: buffers of T times T. Weights of each step are stretched over the batch. */
 static bool step_self_attention(void *user, wk_tensor *const *in, wk_tensor **out) {
     const model *m = user;
@@ -131,6 +149,7 @@ static void one_plan_for_all(void **state) {
         {"stack", build_stack, step_stack, false},
         {"attention", build_stack, step_attention, false},
         {"self-attention", build_stack, step_self_attention, false},
+        {"delays", build_stack, step_delays, false},
         {"translate", build_stack, step_translate, true},
         {"translate attentively", build_stack, step_translate_attentively, true},
         {"cross-attention", build_stack, step_cross_attention, true},

@@ -52,6 +52,7 @@ enum {
     WK__WATCH_ANOMALY = 4,  /* numbers that are not finite are refused */
     WK__WATCH_BATCH = 32,   /* a batch is open and may put calls off */
     WK__WATCH_CAPTURE = 16, /* a plan records what the program does (NOTE [Capture] in capture.h) */
+    WK__WATCH_APART = 64,   /* no gradient takes over the memory of another, as in any walk that is watched */
 };
 
 enum { WK__WALKS = 64 };

@@ -267,7 +267,9 @@ static bool sweep(wk_walk *walk, wk_node *newest) {
 }
 
 WK_NOINLINE static bool sweep_carefully(wk_walk *walk, wk_node *newest) {
+    wk_capture *capture = walk->ctx->capture;
     for (wk_node *node = newest; node != NULL && walk->pending > 0; node = node->prev) {
+        if (capture != NULL && node->pending > 0) capture->grad(capture, node->op);
         if (node->pending > 0 && !process(walk, node, false)) return false;
         if (walk->waits != NULL && !wk__waits_pass(walk, node->serial)) return false;
     }

@@ -140,15 +140,17 @@ static bool refuse_other(const wk_plan *plan) {
     return false;
 }
 
-/* What to try first, as long as it is not known to be in vain. */
+/* What is known to be in vain is not tried again. */
 static bool capture_folded(wk_plan *plan) {
-    const wk_trips t = plan->trips;
-    const bool has_T = plan->options.trip_count > 0 && t.T > 0, has_S = plan->options.second_trip_count > 0 && t.S > 0;
-    for (; plan->in_vain < WK__WAYS_TO_FOLD; plan->in_vain++) {
-        const bool folds_T = plan->in_vain != WK__FOLD_S, folds_S = plan->in_vain != WK__FOLD_T;
-        if ((folds_T && !has_T) || (folds_S && !has_S)) continue;
+    static const wk_way_to_fold ways[] = {
+        {true, true, false}, {true, false, false}, {false, true, false}, {true, false, true}, {false, true, true}};
+    const bool has_T = plan->options.trip_count > 0 && plan->trips.T > 0;
+    const bool has_S = plan->options.second_trip_count > 0 && plan->trips.S > 0;
+    for (; plan->in_vain < (int32_t)(sizeof ways / sizeof *ways); plan->in_vain++) {
+        const wk_way_to_fold way = ways[plan->in_vain];
+        if ((way.T && !has_T) || (way.S && !has_S)) continue;
         wk_plan_entry *entry = wk__entry_new(plan, &plan->entries);
-        if (entry != NULL && wk__capture_folded(plan, entry, t, folds_T, folds_S)) return true;
+        if (entry != NULL && wk__capture_folded(plan, entry, plan->trips, way)) return true;
         if (entry != NULL) wk__entry_drop(plan, &plan->entries);
         if (!wk_ok()) return false;
     }

@@ -10,6 +10,7 @@ typedef struct wk_plan_entry {
     wk_program program;
     wk_plan_argument *arguments;
     bool folds_T, folds_S;        /* it serves every T, every S */
+    bool apart;                   /* recorded with gradients that have memory of their own */
     bool fails;                   /* there is no program: the step cannot be captured so */
     struct wk_plan_entry *others; /* for numbers of trips that are not as all others */
     int32_t checks_left;
@@ -18,8 +19,12 @@ typedef struct wk_plan_entry {
     wk_bound bound;
 } wk_plan_entry;
 
-/* Ways to fold, the best first: for every T and S, for every T, for every S. */
-enum { WK__FOLD_BOTH, WK__FOLD_T, WK__FOLD_S, WK__WAYS_TO_FOLD };
+/* For which numbers of trips a program is to be; and whether with gradients apart. Those of states that are read more
+ * than one step later go round in a few buffers, and come back to the same one after several trips; apart, they are new
+ * ones in each. */
+typedef struct wk_way_to_fold {
+    bool T, S, apart;
+} wk_way_to_fold;
 
 struct wk_plan {
     wk_ctx *ctx;
@@ -55,7 +60,7 @@ bool wk__is_S(const wk_plan *plan, int32_t input, int32_t dim);
 /* trips.c: records the step for these numbers of trips, or for all that it is to serve, the others being t's. False
  * when that fails; where only the folding does, nothing is recorded as a failure. */
 bool wk__capture_single(wk_plan *plan, wk_plan_entry *entry, wk_trips t);
-bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool folds_T, bool folds_S);
+bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, wk_way_to_fold way);
 
 /* Does the step do the same again, with other numbers in memory? */
 bool wk__step_agrees(wk_plan *plan, const wk_plan_entry *entry, const wk_recording *r, int32_t number);

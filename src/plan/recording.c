@@ -337,13 +337,14 @@ static void undo(wk_recording *r) {
     }
 }
 
-static void run_dry(wk_recording *r, const wk_plan_step *step) {
+static void run_dry(wk_recording *r, const wk_plan_step *step, bool apart) {
     wk_ctx *ctx = r->ctx;
     const bool enabled = ctx->grad_enabled;
     const uint8_t watch = ctx->watch;
     ctx->capture = &r->capture;
     /* There are no numbers to look at, and what an open batch would put off is no business of the step's. */
-    ctx->watch = (uint8_t)((watch & ~(WK__WATCH_ANOMALY | WK__WATCH_BATCH)) | WK__WATCH_CAPTURE);
+    ctx->watch =
+        (uint8_t)((watch & ~(WK__WATCH_ANOMALY | WK__WATCH_BATCH)) | WK__WATCH_CAPTURE | (apart ? WK__WATCH_APART : 0));
     wk__kernels_record();
     wk__heap_capture_begin(&ctx->heap, &r->capture.heap);
     call_step(r, step);
@@ -357,7 +358,7 @@ static void run_dry(wk_recording *r, const wk_plan_step *step) {
 }
 
 bool wk__plan_record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, const wk_plan_argument *arguments,
-                     int32_t number) {
+                     int32_t number, bool apart) {
     *r = (wk_recording){.ctx = ctx, .number = number, .in_count = step->in_count, .out_count = step->out_count};
     r->capture.kernel = on_kernel;
     r->capture.row = on_row;
@@ -372,7 +373,7 @@ bool wk__plan_record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, con
     if (r->inputs == NULL || r->input_writes == NULL || r->outputs == NULL || !make_inputs(r, arguments))
         out_of_memory(r);
     else
-        run_dry(r, step);
+        run_dry(r, step, apart);
     for (int32_t i = 0; i < r->in_count && r->inputs != NULL && r->input_writes != NULL; i++)
         if (r->inputs[i] != NULL) r->input_writes[i] = r->inputs[i]->storage->version;
     return wk_ok() && wk__plan_resolve(r);

@@ -106,9 +106,10 @@ typedef struct wk_plan_argument {
     int64_t dims[WK_MAX_DIMS];
 } wk_plan_argument;
 
-/* Runs the step dry with arguments that look like these. False, recorded as a failure, when it cannot be captured. */
+/* Runs the step dry with arguments that look like these; `apart`: each gradient has memory of its own. False, recorded
+ * as a failure, when it cannot be captured. */
 bool wk__plan_record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, const wk_plan_argument *arguments,
-                     int32_t number);
+                     int32_t number, bool apart);
 void wk__recording_free(wk_recording *r);
 
 /* resolve.c: turns addresses into places. */

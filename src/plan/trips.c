@@ -15,11 +15,11 @@ static void set_arguments(const wk_plan *plan, wk_trips t, wk_plan_argument *arg
     }
 }
 
-/* A recording for these arguments. */
-static wk_recording *record(wk_plan *plan, const wk_plan_argument *arguments, int32_t number) {
+/* A recording for the entry's arguments. */
+static wk_recording *record(wk_plan *plan, const wk_plan_entry *entry, int32_t number) {
     wk_recording *r = malloc(sizeof *r);
     if (r == NULL) return wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), NULL;
-    if (wk__plan_record(r, plan->ctx, &plan->step, arguments, number)) return r;
+    if (wk__plan_record(r, plan->ctx, &plan->step, entry->arguments, number, entry->apart)) return r;
     wk__recording_free(r);
     free(r);
     return NULL;
@@ -28,7 +28,7 @@ static wk_recording *record(wk_plan *plan, const wk_plan_argument *arguments, in
 /* The same for other numbers of trips than those at hand. The step may fail there, which is nobody's failure. */
 static wk_recording *record_trips(wk_plan *plan, wk_plan_entry *entry, wk_trips t, int32_t number) {
     set_arguments(plan, t, entry->arguments);
-    wk_recording *r = record(plan, entry->arguments, number);
+    wk_recording *r = record(plan, entry, number);
     if (r == NULL && wk__status(plan->ctx) != WK_ENOMEM) wk_check(NULL);
     return r;
 }
@@ -40,7 +40,7 @@ static void recording_drop(wk_recording *r) {
 }
 
 bool wk__step_agrees(wk_plan *plan, const wk_plan_entry *entry, const wk_recording *r, int32_t number) {
-    wk_recording *again = record(plan, entry->arguments, number);
+    wk_recording *again = record(plan, entry, number);
     const bool fine = again != NULL && wk__recordings_agree(r, again);
     recording_drop(again);
     return fine;
@@ -48,7 +48,7 @@ bool wk__step_agrees(wk_plan *plan, const wk_plan_entry *entry, const wk_recordi
 
 bool wk__capture_single(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
     set_arguments(plan, t, entry->arguments);
-    wk_recording *r = record(plan, entry->arguments, 1);
+    wk_recording *r = record(plan, entry, 1);
     if (r != NULL && wk__step_agrees(plan, entry, r, 2) && wk__program_fold(&entry->program, &r, &t, 1)) return true;
     recording_drop(r);
     return false;
@@ -61,6 +61,10 @@ bool wk__capture_single(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
 enum { POINTS = 6, SMALL = 8, LARGE_T = 30, LARGE_S = 23, LARGER = 101 };
 enum { MANY_CALLS = 10000 }; /* of loops in loops: more trips would take long, and tell no more */
 static const int64_t base_T[] = {9, 12, 16}, base_S[] = {10, 14, 11};
+
+/* Gradients apart are for loops that begin late and end early, and need more trips. */
+enum { MORE = 11 };
+static int64_t more(const wk_plan_entry *entry) { return entry->apart ? MORE : 0; }
 
 /* Is the program right for t? False also where the step fails. *calls: how many it makes. */
 static bool is_right(wk_plan *plan, wk_plan_entry *entry, wk_trips t, int64_t *calls) {
@@ -80,8 +84,8 @@ static bool try_few(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool folds_
     if (is_right(plan, entry, probe, &calls)) return true;
     wk_plan_entry *other = wk_ok() ? wk__entry_new(plan, &entry->others) : NULL;
     if (other == NULL) return false;
-    const bool fine =
-        folds_T || folds_S ? wk__capture_folded(plan, other, t, folds_T, folds_S) : wk__capture_single(plan, other, t);
+    const wk_way_to_fold way = {folds_T, folds_S, false};
+    const bool fine = folds_T || folds_S ? wk__capture_folded(plan, other, t, way) : wk__capture_single(plan, other, t);
     if (fine) return true;
     const wk_trips now = plan->trips;
     const bool at_hand = (folds_T || now.T == t.T) && (folds_S || now.S == t.S);
@@ -111,7 +115,7 @@ static bool try_few_of_both(wk_plan *plan, wk_plan_entry *entry) {
 
 static bool try_small(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
     if (entry->folds_T && entry->folds_S) return try_few_of_both(plan, entry);
-    for (int64_t i = 1; i <= SMALL; i++)
+    for (int64_t i = 1; i <= SMALL + more(entry); i++)
         if (!try_few(plan, entry, entry->folds_T ? (wk_trips){i, t.S} : (wk_trips){t.T, i}, false, false)) return false;
     return true;
 }
@@ -132,17 +136,19 @@ static int32_t choose_points(const wk_plan_entry *entry, wk_trips t, wk_trips *p
     const int32_t count = entry->folds_T && entry->folds_S ? POINTS : 3;
     for (int32_t i = 0; i < count; i++) {
         const wk_trips at = count == POINTS ? both[i] : (wk_trips){i, i};
-        points[i] = (wk_trips){entry->folds_T ? base_T[at.T] : t.T, entry->folds_S ? base_S[at.S] : t.S};
+        points[i] = (wk_trips){entry->folds_T ? base_T[at.T] + more(entry) : t.T,
+                               entry->folds_S ? base_S[at.S] + more(entry) : t.S};
     }
     return count;
 }
 
-bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool folds_T, bool folds_S) {
+bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, wk_way_to_fold way) {
     wk_recording *r[POINTS] = {NULL};
     wk_trips points[POINTS];
     bool fine = true;
-    entry->folds_T = folds_T;
-    entry->folds_S = folds_S;
+    entry->folds_T = way.T;
+    entry->folds_S = way.S;
+    entry->apart = way.apart;
     const int32_t count = choose_points(entry, t, points);
     for (int32_t i = count; fine && i-- > 0;) {
         r[i] = record_trips(plan, entry, points[i], i + 1);
