@@ -26,6 +26,6 @@ set_property(SOURCE kernel/ref.c APPEND PROPERTY COMPILE_OPTIONS $<$<C_COMPILER_
 
 # What runs once for a module, a file, a picture or a plan, and not in each step, is compiled to be small.
 get_target_property(seldom wick_objects SOURCES)
-list(FILTER seldom INCLUDE REGEX "^(nn|io|viz|plan)/")
+list(FILTER seldom INCLUDE REGEX "^(nn|io|viz|plan)/|^kernel/record.c")
 list(FILTER seldom EXCLUDE REGEX "^plan/(run|chain|entry)")
 set_property(SOURCE ${seldom} APPEND PROPERTY COMPILE_OPTIONS -O2)

@@ -54,6 +54,7 @@ static void test_table(const char *data) {
     test_in_place();
     test_fill_and_i64();
     test_index();
+    test_inside();
     test_repeated_outputs();
     test_tanh_accuracy();
     test_tanh_special();
@@ -68,6 +69,7 @@ static void test_table(const char *data) {
     test_reduction_of_nan();
     test_fold_sum();
     test_fibres();
+    test_all_running();
     test_box_muller();
     test_gemm();
     test_gemm_packed();

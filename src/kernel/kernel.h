@@ -277,6 +277,9 @@ const wk_kernels *wk__kernels_working(void);
 void wk__kernels_record(void);
 void wk__kernels_record_end(void);
 
+/* Are all of n indices from `lowest` on and below `size`? */
+bool wk__all_inside(int64_t n, const int64_t *index, int64_t lowest, int64_t size);
+
 /* Makes the named table current ("ref", "avx2", "avx512"; NULL: the best one). False, and nothing changes, when this
  * machine or build lacks it. */
 bool wk__kernels_select(const char *isa);

@@ -31,7 +31,7 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 /* For floats, x86 has tables of vector kernels, and halves are computed one by one: of the plain loops over them, one
  * form is enough. */
 #if defined(WK_HAVE_X86) && defined(__GNUC__) && !defined(__clang__)
-#define PLAIN_LOOPS _Pragma("GCC push_options") _Pragma("GCC optimize(\"no-tree-loop-vectorize\")")
+#define PLAIN_LOOPS _Pragma("GCC push_options") _Pragma("GCC optimize(\"O2\", \"no-tree-loop-vectorize\")")
 #define LOOPS_AGAIN _Pragma("GCC pop_options")
 #else
 #define PLAIN_LOOPS

@@ -117,20 +117,9 @@ void wk__pick_write(const wk_pick *p, bool add) {
 
 enum { CHECK_HEAD = 6 };
 
-/* Are all from `lowest` below `size`? Without a branch for each: what is too small or too large makes a difference
- * negative. */
-static bool all_inside(int64_t n, const int64_t *index, int64_t lowest, int64_t size) {
-    uint64_t above = 0, below = 0;
-    for (int64_t i = 0; i < n; i++) {
-        above |= (uint64_t)index[i] - (uint64_t)lowest;
-        below |= (uint64_t)size - 1 - (uint64_t)index[i];
-    }
-    return (above | below) >> 63 == 0;
-}
-
 /* The first index of a row that is out of range, or NULL. */
 static const int64_t *outside(int64_t n, const int64_t *index, int64_t stride, int64_t lowest, int64_t size) {
-    if (stride == 1 && all_inside(n, index, lowest, size)) return NULL;
+    if (stride == 1 && wk__all_inside(n, index, lowest, size)) return NULL;
     for (int64_t i = 0; i < n; i++)
         if (index[i * stride] < lowest || index[i * stride] >= size) return &index[i * stride];
     return NULL;
