@@ -27,6 +27,14 @@ def odd(comment, name, function, high, top):
     show(comment, name, found, powers[1:])
 
 
+def exponential():
+    print("\n/* 2^(j/16) */")
+    table("exp_sixteenth", [np.float32(2.0 ** (j / 16)) for j in range(16)], 6)
+    half = math.log(2) / 32 * 1.01
+    found = fit(np.exp, -half, half, 0.0, range(4), {0: ONE, 1: ONE}, lambda r: np.exp(-r))
+    show("e^r = 1 + r (1 + c0 r + c1 r^2) for |r| <= ln(2) / 32", "exp_short", found, [2, 3])
+
+
 def logarithm():
     low, high = math.sqrt(0.5) - 1, math.sqrt(2) - 1
     fixed = {0: ZERO, 1: ONE, 2: np.float32(-0.5)}
@@ -63,6 +71,7 @@ def normal_tail():
 
 def main():
     print("/* math_table.h -- polynomials of the float functions; written by tools/math_table.py. */")
+    exponential()
     logarithm()
     odd("sin r = r + r^3 (c0 + c1 r^2 + ...) for |r| <= pi/4", "sin_odd", np.sin, math.pi / 4, 9)
     cosine()

@@ -1,5 +1,17 @@
 /* math_table.h -- polynomials of the float functions; written by tools/math_table.py. */
 
+/* 2^(j/16) */
+static const float exp_sixteenth[16] = {
+    0x1p+0f, 0x1.0b5586p+0f, 0x1.172b84p+0f, 0x1.2387a6p+0f, 0x1.306fep+0f, 0x1.3dea64p+0f,
+    0x1.4bfdaep+0f, 0x1.5ab07ep+0f, 0x1.6a09e6p+0f, 0x1.7a1148p+0f, 0x1.8ace54p+0f, 0x1.9c4918p+0f,
+    0x1.ae89fap+0f, 0x1.c199bep+0f, 0x1.d5818ep+0f, 0x1.ea4afap+0f,
+};
+
+/* e^r = 1 + r (1 + c0 r + c1 r^2) for |r| <= ln(2) / 32 */
+static const float exp_short[2] = {
+    0x1.00022ep-1f, 0x1.55564ep-3f,
+};
+
 /* log(1 + f) = f - f^2/2 + f^3 (c0 + c1 f + ...) for sqrt(1/2) <= 1 + f <= sqrt(2) */
 static const float log_tail[8] = {
     0x1.555564p-2f, -0x1.00023cp-2f, 0x1.99986p-3f, -0x1.54679p-3f, 0x1.236438p-3f, -0x1.0e6826p-3f,

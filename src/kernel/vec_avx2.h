@@ -8,6 +8,7 @@ enum { W = 8 };
 #define TILE_ROWS 6 /* of a product's tile in registers: TILE_ROWS x TILE_VECS sums, a row and a factor */
 #define TILE_VECS 2
 #define SPREADS 0
+#define LOOKS_UP 0
 
 typedef __m256 vec;
 typedef __m256i mask; /* some lanes of a vector, mostly the first ones */
@@ -154,6 +155,8 @@ INLINE vec v_sum_octets(const vec x[8]) {
 /* ---- choosing lanes: by the sign bits of a vector ---- */
 
 typedef __m256 lanes;
+
+INLINE lanes v_has_minus(vec x) { return x; }
 
 INLINE lanes v_less(vec a, vec b) {
     return _mm256_cmp_ps(a, b, _CMP_LT_OQ);

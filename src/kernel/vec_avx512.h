@@ -8,6 +8,7 @@ enum { W = 16 };
 #define TILE_ROWS 14 /* of a product's tile in registers: TILE_ROWS x TILE_VECS sums, a row and a factor */
 #define TILE_VECS 2
 #define SPREADS 1   /* there is v_spread */
+#define LOOKS_UP 1  /* there is v_by_low_bits */
 
 typedef __m512 vec;
 typedef __mmask16 mask; /* some lanes of a vector, mostly the first ones */
@@ -179,6 +180,8 @@ INLINE vec v_sum_octets(const vec x[8]) {
 
 typedef __mmask16 lanes;
 
+INLINE lanes v_has_minus(vec x) { return _mm512_movepi32_mask(_mm512_castps_si512(x)); }
+
 INLINE lanes v_less(vec a, vec b) {
     return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
 }
@@ -244,7 +247,7 @@ INLINE vec v_ceil(vec x) {
     return _mm512_roundscale_ps(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
 }
 
-INLINE vec v_scale(vec x, vec n) { /* x 2^n, rounded once */
+INLINE vec v_scale(vec x, vec n) { /* x 2^floor(n), rounded once */
     return _mm512_scalef_ps(x, n);
 }
 
@@ -257,6 +260,9 @@ INLINE vec v_split(vec x, vec *n) {
 }
 
 INLINE vec v_looked_up(const float table[W], __m512i lane) { return _mm512_permutexvar_ps(lane, v_load(table)); }
+
+/* The entry that the lowest four bits of a lane name. */
+INLINE vec v_by_low_bits(const float table[W], vec bits) { return v_looked_up(table, _mm512_castps_si512(bits)); }
 
 /* The coefficients of powers p and p + 1 for each lane's piece of tanh: c_p + c_p+1 d. */
 INLINE vec v_tanh_pair(int p, __m512i piece, vec d) {
