@@ -64,12 +64,12 @@ enum { WK__MODEL_NBYTES = 2 * WK__LINE, WK__MODEL_DIMS = 5 }; /* a handle's own 
 /* What groups of one kind have in common. */
 typedef struct wk_kind {
     const wk_op *op;
-    const void *raw;  /* attributes as they were given */
-    wk_tensor *model; /* a promise of output 0, of which others are copies (NOTE [Models] in defer.c) */
-    uint32_t shared;  /* bit i: operand i is the same in all calls */
+    const void *raw; /* attributes as they were given */
+    char *models;    /* a promise for each output, of which others are copies (NOTE [Models] in defer.c) */
+    uint32_t shared; /* bit i: operand i is the same in all calls */
     int32_t in_count, out_count;
     bool needs_grad, records, may_record;
-    bool has_model;
+    bool has_models;
     void *attrs;    /* as the shape rule left them */
     wk_array *like; /* the outputs of a call: shape and type */
     uint64_t hash;

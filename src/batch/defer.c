@@ -257,7 +257,8 @@ static bool put_off_anew(wk_batch *b, wk_deferral *d) {
  * has to be looked at is whether that is so. */
 
 /* Is operand i of g from where it was before? Who is a source of an open group has been looked at. */
-static inline bool fits(const wk_group *g, int32_t i, const wk_tensor *x, bool *needs_grad, wk_run *from) {
+static inline bool fits(const wk_group *g, int32_t i, const wk_ctx *ctx, const wk_tensor *x, bool *needs_grad,
+                        wk_run *from) {
     const wk_column *column = &g->columns[i];
     const bool is_shared = g->kind->shared >> i & 1;
     *from = (wk_run){(wk_source)x, 0, 1};
@@ -268,33 +269,45 @@ static inline bool fits(const wk_group *g, int32_t i, const wk_tensor *x, bool *
     else if (x->live != WK__LIVE || wk__is_batched(x))
         return false;
     if (from->source == column->source) return !is_shared || from->row == column->next;
-    return !is_shared && x->live == WK__LIVE && x->ctx == g->kind->model->ctx && is_like(g, i, x);
+    return !is_shared && x->live == WK__LIVE && x->ctx == ctx && is_like(g, i, x);
 }
 
 WK_INLINE bool all_fit(const wk_group *g, const wk_call *c, int32_t in_count, wk_run *from) {
     const wk_kind *k = g->kind;
     bool needs_grad = false;
     for (int32_t i = 0; i < in_count; i++)
-        if (!fits(g, i, c->in[i], &needs_grad, &from[i])) return false;
+        if (!fits(g, i, c->ctx, c->in[i], &needs_grad, &from[i])) return false;
     return k->needs_grad == needs_grad && k->records == (needs_grad && k->may_record && c->ctx->grad_enabled) &&
            wk__same_attrs(k, c);
 }
 
-/* A promise like the others. False when memory is out. */
-static inline bool copy_model(wk_call *c, wk_group *g) {
+/* Blocks for the first `count` outputs that came to nothing. */
+WK_NOINLINE static bool give_back(wk_call *c, int32_t count) {
+    for (int32_t k = 0; k < count; k++) wk__heap_free(&c->ctx->heap, c->out[k], wk__heap_class(sizeof(wk_tensor)));
+    for (int32_t k = 0; k < WK__MAX_OUTPUTS; k++) c->out[k] = NULL;
+    return false;
+}
+
+/* Promises like the others, of the innermost scope, in whose list there is room. False when memory is out. */
+static inline bool copy_models(wk_call *c, wk_group *g) {
     wk_ctx *ctx = c->ctx;
-    wk_tensor *t = wk__view_new(ctx);
-    if (wk_unlikely(t == NULL)) return false;
-    const char *next = (const char *)ctx->heap.free[wk__heap_class(sizeof *t)];
+    const int32_t out_count = g->kind->out_count, size_class = wk__heap_class(sizeof(wk_tensor));
+    for (int32_t k = 0; k < out_count; k++) {
+        c->out[k] = wk__heap_alloc(&ctx->heap, size_class);
+        if (wk_unlikely(c->out[k] == NULL)) return give_back(c, k);
+    }
+    const char *next = (const char *)ctx->heap.free[size_class];
     wk_prefetch(next);
     wk_prefetch(next + WK__LINE);
-    memcpy(t, g->kind->model, WK__MODEL_NBYTES);
-    t->storage = (wk_storage *)((wk_source)g + 1);
-    t->epoch = (uint32_t)g->count;
-    t->handle = ctx->handle_count;
-    t->depth = ctx->depth;
-    ctx->handles[ctx->handle_count++] = t;
-    c->out[0] = t;
+    for (int32_t k = 0; k < out_count; k++) {
+        wk_tensor *t = c->out[k];
+        memcpy(t, g->kind->models + k * WK__MODEL_NBYTES, WK__MODEL_NBYTES);
+        t->storage = (wk_storage *)((wk_source)g + 1 + (wk_source)k);
+        t->epoch = (uint32_t)g->count;
+        t->handle = ctx->handle_count;
+        t->depth = ctx->depth;
+        ctx->handles[ctx->handle_count++] = t;
+    }
     return true;
 }
 
@@ -306,7 +319,7 @@ WK_INLINE bool take_next(wk_batch *b, wk_group *g, wk_call *c, int32_t in_count)
         if (wk_unlikely(g->columns[i].count == g->columns[i].capacity) && !(g->kind->shared >> i & 1) &&
             !goes_on(&g->columns[i], from[i].source, from[i].row) && !wk__column_grow(b, &g->columns[i]))
             return out_of_memory(c);
-    if (wk_unlikely(!copy_model(c, g))) return out_of_memory(c);
+    if (wk_unlikely(!copy_models(c, g))) return out_of_memory(c);
     for (int32_t i = 0; i < in_count; i++)
         if (!(g->kind->shared >> i & 1)) push(&g->columns[i], from[i].source, from[i].row);
     g->count++;
@@ -316,17 +329,18 @@ WK_INLINE bool take_next(wk_batch *b, wk_group *g, wk_call *c, int32_t in_count)
 }
 
 static inline bool take_here(wk_batch *b, wk_group *g, wk_call *c) {
-    if (!g->is_open || g->kind->op != c->op || g->kind->in_count != c->in_count || !g->kind->has_model) return false;
+    if (!g->is_open || g->kind->op != c->op || g->kind->in_count != c->in_count || !g->kind->has_models) return false;
     if (c->in_count == 1) return take_next(b, g, c, 1);
-    return c->in_count == 2 ? take_next(b, g, c, 2) : c->in_count == 3 && take_next(b, g, c, 3);
+    if (c->in_count == 2) return take_next(b, g, c, 2);
+    return c->in_count <= WK__FEW_OPERANDS && take_next(b, g, c, c->in_count);
 }
 
 enum { FEW_PATHS = 4 }; /* looked at before a call is gone through thoroughly */
 
 /* Where the call before this one led the last times, or what the last one with such a first operand led to. */
 static inline bool take_as_before(wk_batch *b, wk_call *c) {
-    if (wk_unlikely(b->last == NULL || b->ctx->handle_count == b->ctx->handle_capacity)) return false;
-    if (wk_unlikely(c->in_count == 0)) return false;
+    const bool has_room = b->ctx->handle_capacity - b->ctx->handle_count >= WK__MAX_OUTPUTS;
+    if (wk_unlikely(b->last == NULL || !has_room || c->in_count == 0)) return false;
     for (int which = 0; which < 2; which++)
         if (b->last->after[which] != NULL && take_here(b, b->last->after[which], c)) return true;
     const wk_tensor *x = c->in[0];

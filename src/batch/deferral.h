@@ -4,7 +4,7 @@
 
 #include "batch/batch.h"
 
-enum { WK__FEW_OPERANDS = 3 };
+enum { WK__FEW_OPERANDS = WK__MAX_FIXED_INPUTS };
 
 /* What is known of a call before its group. */
 typedef struct wk_deferral {

@@ -150,20 +150,23 @@ static bool declare(wk_deferral *d, char *raw) {
     return false;
 }
 
-/* A handle as those that calls of this kind give, but for group and row. */
-static void set_model(wk_kind *k, const wk_tensor *y) {
-    memcpy(k->model, y, WK__MODEL_NBYTES);
-    k->model->flags |= WK__ENTRY | WK__BATCHED | WK__OWNED;
-    k->model->way = (wk_way){k->records && wk__dtype_is_floating(y->a.dtype) ? WK__TO_NODE : WK__TO_NONE, 0};
+/* A handle as those that calls of this kind give as output i, but for group and row. */
+static void set_model(wk_kind *k, int32_t i, const wk_tensor *y) {
+    wk_tensor *model = (wk_tensor *)(void *)(k->models + i * WK__MODEL_NBYTES);
+    memcpy(model, y, WK__MODEL_NBYTES);
+    model->flags |= WK__ENTRY | WK__BATCHED | WK__OWNED;
+    model->way = (wk_way){k->records && wk__dtype_is_floating(y->a.dtype) ? WK__TO_NODE : WK__TO_NONE, 0};
+    k->has_models &= y->a.ndim <= WK__MODEL_DIMS;
 }
 
-/* Behind a kind lie, in one piece: model | outputs | attributes as given | as the rule left them. */
+/* Behind a kind lie, in one piece: models | outputs | attributes as given | as the rule left them. */
 static wk_kind *make(wk_batch *b, const wk_deferral *d, const char *raw) {
     const wk_call *c = d->c;
-    const size_t attrs = c->op->attrs_nbytes, outputs = (size_t)c->op->out_count * sizeof(wk_array);
-    wk_kind *k = wk__batch_alloc(b, sizeof *k + WK__MODEL_NBYTES + outputs + 2 * attrs);
+    const size_t attrs = c->op->attrs_nbytes, count = (size_t)c->op->out_count;
+    const size_t models = count * WK__MODEL_NBYTES, outputs = count * sizeof(wk_array);
+    wk_kind *k = wk__batch_alloc(b, sizeof *k + models + outputs + 2 * attrs);
     if (k == NULL) return NULL;
-    char *room = (char *)(k + 1) + WK__MODEL_NBYTES;
+    char *room = (char *)(k + 1) + models;
     *k = (wk_kind){.op = c->op,
                    .hash = d->hash,
                    .in_count = c->in_count,
@@ -172,8 +175,8 @@ static wk_kind *make(wk_batch *b, const wk_deferral *d, const char *raw) {
                    .needs_grad = d->needs_grad,
                    .records = d->records,
                    .may_record = !(c->op->flags & WK__OP_NO_GRAD),
-                   .has_model = c->op->out_count == 1 && c->out[0]->a.ndim <= WK__MODEL_DIMS,
-                   .model = (wk_tensor *)(void *)(k + 1),
+                   .has_models = true,
+                   .models = (char *)(k + 1),
                    .like = (wk_array *)(void *)room,
                    .raw = room + outputs,
                    .attrs = room + outputs + attrs};
@@ -181,8 +184,10 @@ static wk_kind *make(wk_batch *b, const wk_deferral *d, const char *raw) {
         memcpy(room + outputs, raw, attrs);
         memcpy(k->attrs, c->attrs, attrs);
     }
-    for (int32_t i = 0; i < k->out_count; i++) k->like[i] = c->out[i]->a;
-    set_model(k, c->out[0]);
+    for (int32_t i = 0; i < k->out_count; i++) {
+        k->like[i] = c->out[i]->a;
+        set_model(k, i, c->out[i]);
+    }
     return k;
 }
 

@@ -32,19 +32,22 @@ static bool operands(wk_ctx *ctx, const wk_group *g, wk_tensor **in) {
 
 /* ------------------------------------------------------------------------------------------------------- groups --- */
 
-/* Attributes for calls side by side: what counts dimensions counts the new one too. */
+/* Attributes for calls side by side: what counts dimensions from the front counts the new one too. */
 static void *moved_attrs(const wk_group *g, int64_t *room) {
-    if (g->alone || g->kind->op->batch_dims == 0) return g->kind->attrs;
-    memcpy(room, g->kind->attrs, g->kind->op->attrs_nbytes);
-    for (int32_t f = 0; f < g->kind->op->field_count; f++)
-        if (g->kind->op->batch_dims >> f & 1) ++*(int64_t *)(void *)((char *)room + g->kind->op->fields[f].offset);
+    const wk_op *op = g->kind->op;
+    if (g->alone || op->batch_dims == 0) return g->kind->attrs;
+    memcpy(room, g->kind->attrs, op->attrs_nbytes);
+    for (int32_t f = 0; f < op->field_count; f++) {
+        int64_t *dim = (int64_t *)(void *)((char *)room + op->fields[f].offset);
+        if ((op->batch_dims >> f & 1) && *dim >= 0) ++*dim;
+    }
     return room;
 }
 
 static bool run_row(const wk_group *g, wk_tensor *const *in, wk_tensor **out) {
     int64_t attrs[WK__ATTRS_NBYTES / sizeof(int64_t)];
     if (g->kind->op->batched != NULL && !g->alone)
-        out[0] = g->kind->op->batched(g->kind->attrs, g->count, in);
+        g->kind->op->batched(g->kind->attrs, g->count, in, out);
     else
         wk__apply(g->kind->op, in, g->kind->in_count, moved_attrs(g, attrs), out);
     return out[0] != NULL;

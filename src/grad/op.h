@@ -138,7 +138,7 @@ struct wk_op {
     uint32_t batch_shared; /* bit i: of input i */
     uint32_t batch_dims;   /* bit f: attribute f counts dimensions from the front, one more in a batch */
     bool (*can_batch)(const wk_call *c, uint32_t shared); /* NULL: always; outputs are declared */
-    wk_tensor *(*batched)(const void *attrs, int64_t count, wk_tensor *const *in); /* in place of the row itself */
+    void (*batched)(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out); /* in place of the row */
 
     size_t attrs_nbytes; /* whole words of 8 bytes */
     const wk_attr_field *fields;

@@ -117,6 +117,14 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
     }
 }
 
+/* An input that stands for nothing would not, with a dimension more. */
+static bool can_batch(const wk_call *c, uint32_t shared) {
+    bool can = true;
+    (void)shared;
+    for (int32_t i = 0; i < c->in_count; i++) can &= c->in[i]->a.ndim == c->out[0]->a.ndim;
+    return can;
+}
+
 const wk_op wk__op_cat = {
     WK_ROW(cat),
     .in_count = WK__ANY_NUMBER,
@@ -125,6 +133,7 @@ const wk_op wk__op_cat = {
     WK_ATTRS(cat_attrs, fields),
     .batch = WK__BATCH_ROWS,
     .batch_dims = 1,
+    .can_batch = can_batch,
     .shape = shape,
     .forward = forward,
     .grad = grad,

@@ -37,6 +37,10 @@ static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
     wk__recurrent_compose(&kind, attrs, in, out);
 }
 
+static void batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
+    wk__recurrent_batched(&wk__op_gru, &kind, attrs, count, in, out);
+}
+
 static const wk_attr_field fields[] = {{"reverse", 'i', offsetof(wk_recurrent_attrs, reverse), 0}};
 
 const wk_op wk__op_gru = {
@@ -47,6 +51,9 @@ const wk_op wk__op_gru = {
     .indices = 1 << 1,
     .in_names = "x lengths h0 w_ih w_hh b_ih b_hh",
     .reads = WK_RECURRENT_READS_7,
+    .batch = WK__BATCH_ROWS,
+    .batch_shared = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6,
+    .batched = batched,
     .shape = shape,
     .forward = forward,
     .grad = grad,

@@ -36,6 +36,10 @@ static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
     wk__recurrent_compose(&kind, attrs, in, out);
 }
 
+static void batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
+    wk__recurrent_batched(&wk__op_lstm, &kind, attrs, count, in, out);
+}
+
 static const wk_attr_field fields[] = {{"reverse", 'i', offsetof(wk_recurrent_attrs, reverse), 0}};
 
 const wk_op wk__op_lstm = {
@@ -46,6 +50,9 @@ const wk_op wk__op_lstm = {
     .indices = 1 << 1,
     .in_names = "x lengths h0 c0 w_ih w_hh b_ih b_hh",
     .reads = WK_RECURRENT_READS_8,
+    .batch = WK__BATCH_ROWS,
+    .batch_shared = 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7,
+    .batched = batched,
     .shape = shape,
     .forward = forward,
     .grad = grad,

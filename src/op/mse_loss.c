@@ -73,12 +73,15 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
     if (wk__wants(b, 1)) gx[1] = wk_neg(gx0);
 }
 
-/* Of pairs side by side: the mean of each. */
-static wk_tensor *batched(const void *attrs, int64_t count, wk_tensor *const *in) {
-    (void)attrs;
-    wk_tensor *d = wk_sub(in[0], in[1]);
-    const int64_t each = count > 0 && d != NULL ? wk_numel(d) / count : 0;
-    return wk_mean_dims(wk_reshape(wk_mul(d, d), WK_SHAPE(count, each)), 1, (const int64_t[]){1}, false);
+/* Of pairs side by side: the squares, or their sum or mean for each. */
+static void batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
+    const int64_t reduction = ((const mse_attrs *)attrs)->reduction, each = wk_numel(in[0]) / count, dim = 1;
+    wk_tensor *d = wk_sub(in[0], in[1]), *squares = wk_mul(d, d);
+    if (reduction == WK_REDUCTION_NONE)
+        out[0] = squares;
+    else
+        out[0] = (reduction == WK_REDUCTION_SUM ? wk_sum_dims : wk_mean_dims)(
+            wk_reshape(squares, WK_SHAPE(count, each)), 1, &dim, false);
 }
 
 #define BOTH (WK_READS_IN(0) | WK_READS_IN(1))

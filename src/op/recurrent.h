@@ -78,6 +78,10 @@ bool wk__recurrent_grad(wk_backprop *b, const wk_recurrent *r);
 void wk__recurrent_compose(const wk_recurrent *r, const void *attrs, wk_tensor *const *in, wk_tensor **out);
 int64_t wk__recurrent_steps(const wk_node *node);
 
+/* For wk_op.batched, of the row `op`: the sequences of all calls are the rows of one. */
+void wk__recurrent_batched(const wk_op *op, const wk_recurrent *r, const void *attrs, int64_t count,
+                           wk_tensor *const *in, wk_tensor **out);
+
 /* For compositions: gate k of `count` that lie side by side, gates (N, count H). */
 static inline wk_tensor *wk__gate(wk_tensor *gates, int64_t count, int64_t k) {
     const int64_t H = wk_dim(gates, 1) / count;

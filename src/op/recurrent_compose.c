@@ -93,3 +93,23 @@ void wk__recurrent_compose(const wk_recurrent *row, const void *attrs, wk_tensor
         run(&c, out);
     wk__ragged_end(&c.batch);
 }
+
+/* ------------------------------------------------------------------------------------------------------ batches --- */
+
+/* x (B,N,T,I) -> (B N,T,I), lengths (B,N) -> (B N), states (B,1,N,H) -> (1,B N,H), and what comes out back. */
+void wk__recurrent_batched(const wk_op *op, const wk_recurrent *r, const void *attrs, int64_t count,
+                           wk_tensor *const *in, wk_tensor **out) {
+    const wk_recurrent_inputs *at = wk__recurrent_inputs(r);
+    const int64_t n = wk_dim(in[at->x], 1), t = wk_dim(in[at->x], 2), h = wk_dim(in[at->w_hh], 1), rows = count * n;
+    wk_recurrent_attrs a = *(const wk_recurrent_attrs *)attrs;
+    wk_tensor *all[WK__MAX_FIXED_INPUTS];
+    for (int32_t i = 0; i < at->count; i++) all[i] = in[i];
+    all[at->x] = wk_reshape(in[at->x], WK_SHAPE(rows, t, wk_dim(in[at->x], 3)));
+    if (in[at->lengths] != NULL) all[at->lengths] = wk_reshape(in[at->lengths], WK_SHAPE(rows));
+    if (in[at->h0] != NULL) all[at->h0] = wk_reshape(in[at->h0], WK_SHAPE(1, rows, h));
+    if (r->has_c && in[at->c0] != NULL) all[at->c0] = wk_reshape(in[at->c0], WK_SHAPE(1, rows, h));
+    if (wk__apply(op, all, at->count, &a, out) == NULL) return;
+    out[0] = wk_reshape(out[0], WK_SHAPE(count, n, t, h));
+    out[1] = wk_reshape(out[1], WK_SHAPE(count, 1, n, h));
+    if (r->has_c) out[2] = wk_reshape(out[2], WK_SHAPE(count, 1, n, h));
+}

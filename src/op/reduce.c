@@ -42,14 +42,14 @@ static wk_tensor *each_reduced(wk_tensor *(*reduce)(wk_tensor *, int32_t, const 
     return wk_ndim(x) > 1 ? reduce(x, wk_ndim(x) - 1, dims, false) : x;
 }
 
-static wk_tensor *sum_batched(const void *attrs, int64_t count, wk_tensor *const *in) {
+static void sum_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
     (void)attrs, (void)count;
-    return each_reduced(wk_sum_dims, in[0]);
+    out[0] = each_reduced(wk_sum_dims, in[0]);
 }
 
-static wk_tensor *mean_batched(const void *attrs, int64_t count, wk_tensor *const *in) {
+static void mean_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
     (void)attrs, (void)count;
-    return each_reduced(wk_mean_dims, in[0]);
+    out[0] = each_reduced(wk_mean_dims, in[0]);
 }
 
 const wk_op wk__op_sum = {

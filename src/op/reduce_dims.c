@@ -66,14 +66,14 @@ static wk_tensor *each_reduced(wk_tensor *(*reduce)(wk_tensor *, int32_t, const 
     return ndim > 0 ? reduce(x, ndim, dims, r->keepdim != 0) : x;
 }
 
-static wk_tensor *sum_batched(const void *attrs, int64_t count, wk_tensor *const *in) {
+static void sum_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
     (void)count;
-    return each_reduced(wk_sum_dims, in[0], attrs);
+    out[0] = each_reduced(wk_sum_dims, in[0], attrs);
 }
 
-static wk_tensor *mean_batched(const void *attrs, int64_t count, wk_tensor *const *in) {
+static void mean_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
     (void)count;
-    return each_reduced(wk_mean_dims, in[0], attrs);
+    out[0] = each_reduced(wk_mean_dims, in[0], attrs);
 }
 
 const wk_op wk__op_sum_dims = {

@@ -47,6 +47,10 @@ static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
     wk__recurrent_compose(kind_of(attrs), attrs, in, out);
 }
 
+static void batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
+    wk__recurrent_batched(&wk__op_rnn, kind_of(attrs), attrs, count, in, out);
+}
+
 static const wk_attr_field fields[] = {{"relu", 'i', offsetof(wk_recurrent_attrs, relu), 0},
                                        {"reverse", 'i', offsetof(wk_recurrent_attrs, reverse), 0}};
 
@@ -58,6 +62,9 @@ const wk_op wk__op_rnn = {
     .indices = 1 << 1,
     .in_names = "x lengths h0 w_ih w_hh b_ih b_hh",
     .reads = WK_RECURRENT_READS_7,
+    .batch = WK__BATCH_ROWS,
+    .batch_shared = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6,
+    .batched = batched,
     .shape = shape,
     .forward = forward,
     .grad = grad,
