@@ -27,8 +27,11 @@ WK_BEGIN_DECLS
  *   - What is computed in a batch shares its memory with others, and cannot be written in place (ESTATE): not by
  *     wk_add_ and its like, wk_data_mut, wk_write. A wk_clone can. Tensors from wk_zeros, wk_from_data and so on can be
  *     written as ever; what was put off and still has to read them runs first. Nor can it have hooks.
- *   - What ran as one call is one part of the graph: of several losses, differentiate the sum, or use WK_RETAIN_GRAPH
- *     (ECONSUMED otherwise).
+ *   - What ran as one call is one part of the graph, which stays for the batch's other losses when one is
+ *     differentiated, until the batch closes. Each of several losses may have a wk_backward of its own; but one of
+ *     their sum passes once in place of as often as there are losses.
+ *     Calls on which the loss does not depend, but which ran with others, get gradients of zero; where their derivative
+ *     is infinite, as that of a log of 0, zero times that is NaN, also in the gradient of a weight that all share.
  *   - Random numbers are drawn in the order of the program.
  *   - Under wk_set_anomaly, an op hook or inside wk_checkpoint nothing is put off.
  *

@@ -137,10 +137,10 @@ WK_API wk_tensor *wk_eye(int64_t rows, int64_t cols, wk_dtype dtype);
 
 /* A tensor on the caller's memory, without a copy: elements of the given type in row-major order, which writing the
  * tensor writes. When the last tensor on it has gone, release(data, user) is called, once, by whatever call let it go
- * (closing a scope, freeing the context); until then the memory has to stay. Gradients and calls that a batch has put
- * off read it later than the program says: while a scope that uses the tensor is open, write it through the tensor
- * only. release may be NULL, and is not called when wk_wrap fails. Errors: EINVAL (data is NULL or not aligned), and as
- * above. */
+ * (closing a scope, freeing the context); until then the memory has to stay. Gradients read it later than the program
+ * says: while a scope that uses the tensor is open, write it through the tensor only. A batch copies what a call reads
+ * there when it is called, but for what is the same in all calls, such as weights. release may be NULL, and is not
+ * called when wk_wrap fails. Errors: EINVAL (data is NULL or not aligned), and as above. */
 WK_API wk_tensor *wk_wrap(void *data, int32_t ndim, const int64_t *dims, wk_dtype dtype,
                           void (*release)(void *data, void *user), void *user);
 

@@ -129,7 +129,7 @@ static bool is_like(const wk_group *g, int32_t i, const wk_tensor *x) {
     const wk_source last = g->columns[i].source;
     const wk_tensor *y = (const wk_tensor *)last;
     if (last == 0 || wk__source_group(last) != NULL) return false;
-    return x->way.kind == y->way.kind && x->a.dtype == y->a.dtype && wk__same_dims(&x->a, &y->a);
+    return x->way.kind == y->way.kind && x->a.dtype == y->a.dtype && wk__same_dims(&x->a, &y->a) && !wk__is_callers(x);
 }
 
 /* Is operand i from where it was in the last call of g, or what it was there? */
@@ -364,7 +364,6 @@ static bool may_put_off(const wk_call *c) {
 /* Any but the usual call. */
 WK_NOINLINE static bool take(wk_batch *b, wk_call *c) {
     wk_deferral d = {.c = c, .is_short = c->in_count <= WK__FEW_OPERANDS};
-    if (!may_put_off(c)) return false;
     if (b->habit == NULL && !wk__habit_begin(b, c)) return false;
     if (!look_at_inputs(&d)) return false;
     if (c->op->view != NULL && !wk__is_batched(c->in[0])) return false; /* of a tensor that is there: a view */
@@ -374,8 +373,18 @@ WK_NOINLINE static bool take(wk_batch *b, wk_call *c) {
     return promise_again(c, g->kind) ? put_off(b, &d, g) : out_of_memory(c);
 }
 
+/* The same with copies of what the caller may rewrite. */
+static bool take_any(wk_batch *b, wk_call *c) {
+    wk_tensor *const *in = c->in;
+    wk_tensor *own[WK__FEW_OPERANDS];
+    if (!may_put_off(c) || !wk__copy_callers(c, own)) return c->ctx->failure.status != WK_OK;
+    const bool is_taken = take(b, c);
+    c->in = in;
+    return is_taken;
+}
+
 bool wk__batch_takes(wk_call *c) {
     const wk_ctx *ctx = c->ctx;
     const bool is_quiet = ctx->watch == WK__WATCH_BATCH && ctx->walking == NULL;
-    return (wk_likely(is_quiet) && take_as_before(ctx->batch, c)) || take(ctx->batch, c);
+    return (wk_likely(is_quiet) && take_as_before(ctx->batch, c)) || take_any(ctx->batch, c);
 }

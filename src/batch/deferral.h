@@ -32,6 +32,9 @@ static inline bool wk__is_shared_operand(uint32_t shared, int32_t i) { return i 
 
 /* ------------------------------------------------------------------------------------------------------- kind.c --- */
 
+/* Bit i: input i, which is there, is the same in all calls. */
+uint32_t wk__shared_inputs(const wk_call *c);
+
 /* Fills level, shared, hash, and what is recorded. */
 void wk__deferral_describe(wk_deferral *d);
 
@@ -52,6 +55,17 @@ static inline bool wk__same_attrs(const wk_kind *k, const wk_call *c) {
         if (a[at] != b[at]) return false;
     return true;
 }
+
+/* ----------------------------------------------------------------------------------------------------- caller.c --- */
+
+/* Does x, which is there, lie in memory that the caller may write without a word? */
+static inline bool wk__is_callers(const wk_tensor *x) {
+    return x->live == WK__LIVE && x->storage->bytes_of == WK__OF_CALLER;
+}
+
+/* Where inputs do, c->in becomes `own`, which has room for WK__FEW_OPERANDS, with copies of them. False where the call
+ * cannot be put off for that. */
+bool wk__copy_callers(wk_call *c, wk_tensor **own);
 
 /* ------------------------------------------------------------------------------------------------------ group.c --- */
 

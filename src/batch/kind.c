@@ -29,7 +29,7 @@ static uint32_t shared_elements(const wk_call *c) {
     return shared;
 }
 
-static uint32_t shared_of(const wk_call *c) {
+uint32_t wk__shared_inputs(const wk_call *c) {
     if (c->op->batch == WK__BATCH_ELEMENTS) return c->in_count > 1 ? shared_elements(c) : 0;
     if (c->op->batch == WK__BATCH_ROWS) return c->op->batch_shared;
     if (is_leaf(c->in[0]) == is_leaf(c->in[1])) return 0;
@@ -55,7 +55,7 @@ void wk__deferral_describe(wk_deferral *d) {
     const uint64_t *attrs = c->attrs;
     d->hash = (uint64_t)(uintptr_t)c->op;
     d->level = 1;
-    d->shared = shared_of(c);
+    d->shared = wk__shared_inputs(c);
     d->needs_grad = false;
     for (int32_t i = 0; i < c->in_count; i++) describe_input(d, i);
     d->records = d->needs_grad && c->ctx->grad_enabled && !(c->op->flags & WK__OP_NO_GRAD);
@@ -139,10 +139,11 @@ static bool declare(wk_deferral *d, char *raw) {
     if (attrs > WK__ATTRS_NBYTES) return false;
     if (attrs > 0) memcpy(raw, c->attrs, attrs);
     supply_strides(c);
+    const bool later = c->later;
     c->later = true;
     c->needs_grad = d->needs_grad;
-    const bool declared = wk__call_declare(c);
-    c->later = false;
+    const bool declared = wk__call_declare(c) && (c->op->outputs == NULL || c->op->outputs(c));
+    c->later = later;
     if (declared && can_be_rows(c, d->shared)) return true;
     wk__call_abandon(c);
     c->retype = false;

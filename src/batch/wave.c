@@ -45,11 +45,12 @@ static void *moved_attrs(const wk_group *g, int64_t *room) {
 }
 
 static bool run_row(const wk_group *g, wk_tensor *const *in, wk_tensor **out) {
+    const wk_kind *k = g->kind;
     int64_t attrs[WK__ATTRS_NBYTES / sizeof(int64_t)];
-    if (g->kind->op->batched != NULL && !g->alone)
-        g->kind->op->batched(g->kind->attrs, g->count, in, out);
+    if (k->op->batched != NULL && !g->alone)
+        k->op->batched(k->attrs, g->count, in, out);
     else
-        wk__apply(g->kind->op, in, g->kind->in_count, moved_attrs(g, attrs), out);
+        (wk__is_composed(k->op) ? wk__compose : wk__apply)(k->op, in, k->in_count, moved_attrs(g, attrs), out);
     return out[0] != NULL;
 }
 
@@ -58,8 +59,16 @@ static bool is_gather(const wk_group *g) {
     return g->alone && g->kind->op == &wk__op_stack && *(const int64_t *)g->kind->attrs == 0 && g->kind->in_count > 2;
 }
 
+/* NOTE [Lasting nodes]. What has been recorded after `before` is of several calls, of which each may lead to another
+ * loss, with a backward of its own. That passes without using up, so that the next finds what it needs; the calls of
+ * the other loss get gradients of zero. */
+static void let_last(const wk_ctx *ctx, const wk_node *before) {
+    for (wk_node *node = ctx->tape.last; node != before; node = node->prev) node->marks |= WK__LASTS;
+}
+
 static bool run_with(wk_ctx *ctx, wk_group *g, wk_tensor **in) {
     wk_tensor *out[WK__MAX_OUTPUTS] = {NULL};
+    const wk_node *before = ctx->tape.last;
     bool fine;
     wk_set_grad_enabled(g->kind->records);
     g->alone = g->count == 1;
@@ -67,6 +76,7 @@ static bool run_with(wk_ctx *ctx, wk_group *g, wk_tensor **in) {
         fine = (out[0] = wk__batch_gather(ctx, g->kind->in_count, g->columns)) != NULL;
     else
         fine = operands(ctx, g, in) && run_row(g, in, out);
+    if (!g->alone) let_last(ctx, before);
     for (int32_t k = 0; fine && k < g->kind->out_count; k++) g->result[k] = wk__retain(out[k]);
     return g->has_run = fine;
 }

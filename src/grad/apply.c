@@ -219,7 +219,12 @@ wk_tensor *wk__apply3(const wk_op *op, wk_tensor *a, wk_tensor *b, wk_tensor *c,
 wk_tensor *wk__compose(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {
     wk_call c = {.op = op, .ctx = wk__ctx(), .in = in, .in_count = in_count, .attrs = attrs, .later = true};
     write_outputs(&c, outs);
-    if (!wk__ready(c.ctx) || !wk__call_check(&c)) return NULL;
+    if (!wk__ready(c.ctx)) return NULL;
+    if (wk_unlikely(c.ctx->watch & WK__WATCH_BATCH) && wk__batch_takes(&c)) {
+        write_outputs(&c, outs);
+        return c.out[0];
+    }
+    if (!wk__call_check(&c)) return NULL;
     if (!op->shape(&c)) return c.retype ? wk__apply_retyped(&c, outs) : NULL;
     WK_SCOPE;
     op->compose(attrs, in, c.out);

@@ -137,6 +137,7 @@ struct wk_op {
     uint8_t batch;
     uint32_t batch_shared; /* bit i: of input i */
     uint32_t batch_dims;   /* bit f: attribute f counts dimensions from the front, one more in a batch */
+    bool (*outputs)(wk_call *c); /* of a composed row that a batch puts off: declares them; false: it cannot */
     bool (*can_batch)(const wk_call *c, uint32_t shared); /* NULL: always; outputs are declared */
     void (*batched)(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out); /* in place of the row */
 

@@ -33,7 +33,7 @@ WK_INLINE wk_node *wk__node_new(const wk_call *c, int32_t in_count, int32_t out_
     node->out = (wk_node_output *)(void *)((char *)node + outputs);
     node->attrs = (char *)node + attrs;
     wk__copy_words(node->attrs, c->attrs, attrs_nbytes);
-    node->has_site = traced;
+    node->marks = traced ? WK__HAS_SITE : 0;
     if (wk_unlikely(traced)) ((struct wk_site *)(void *)tape->top)[-1] = (struct wk_site){ctx->at_file, ctx->at_line};
     return node;
 }

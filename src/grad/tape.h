@@ -40,6 +40,12 @@ typedef struct wk_node_output {
 enum { WK__SAVES_OUT = WK__MAX_FIXED_INPUTS, WK__SAVES_KEPT = 0x4000, WK__SAVES_ANY = 0x8000 };
 _Static_assert(WK__MAX_FIXED_INPUTS + WK__MAX_OUTPUTS <= 14, "NOTE [Saves]");
 
+/* For wk_node.marks. */
+enum {
+    WK__HAS_SITE = 1, /* under WK_TRACE: where it was called stands at the end of the piece */
+    WK__LASTS = 2,    /* several calls of a batch are one node, and the walk of one does not use up the others */
+};
+
 /* One recorded call. Behind it lie, in one piece: edges | outputs | kept | attributes | dims of the outputs | site */
 typedef struct wk_node {
     const wk_op *op;
@@ -57,7 +63,7 @@ typedef struct wk_node {
     bool hooked;          /* some of ctx->hooks is for the gradient of an output */
     bool holds_leaf;      /* some edge holds where it leads to */
     uint8_t alike;        /* of the call (NOTE [Alike]) */
-    bool has_site;        /* under WK_TRACE: where it was called stands at the end of the piece */
+    uint8_t marks;        /* WK__HAS_SITE, WK__LASTS */
     wk_edge in[];
 } wk_node;
 
@@ -70,7 +76,8 @@ static inline wk_tensor **wk__node_kept(const wk_node *node) {
 
 /* Where a traced node was called; NULL when that is not known. */
 static inline const struct wk_site *wk__node_site(const wk_node *node) {
-    return node->has_site ? (const struct wk_site *)(const void *)((const char *)node + node->nbytes) - 1 : NULL;
+    if (!(node->marks & WK__HAS_SITE)) return NULL;
+    return (const struct wk_site *)(const void *)((const char *)node + node->nbytes) - 1;
 }
 
 /* The shape of the input behind an edge that wants a gradient. */

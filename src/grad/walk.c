@@ -223,7 +223,8 @@ WK_INLINE bool process(wk_walk *walk, wk_node *node, bool plain) {
     if (plain && wk_likely(node->needed_by == 0)) backprop(&b, false);
     else backprop_carefully(&b);
     for (int32_t k = 0; k < node->out_count; k++) gradient_used(b.gy[k]);
-    if (plain || !(walk->flags & (WK_RETAIN_GRAPH | WK_CREATE_GRAPH))) {
+    const bool uses_up = plain || !(walk->flags & (WK_RETAIN_GRAPH | WK_CREATE_GRAPH));
+    if (uses_up && wk_likely(!(node->marks & WK__LASTS))) {
         wk__node_release_saved(node);
         node->consumed_by = walk->number;
     }

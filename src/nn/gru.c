@@ -1,6 +1,8 @@
 /* gru.c -- GRU and GRUCell. */
 #include "nn/recurrent.h"
 
+#include "op/recurrent.h"
+
 static wk_tensor *cell_forward(wk_module *m, wk_tensor *x) { return wk_gru_cell_forward(m, x, NULL); }
 
 static wk_tensor *run(const wk_recurrent_module *self, const wk_layer_weights *w, wk_tensor *x, wk_tensor *lengths,
@@ -14,6 +16,7 @@ static const wk_recurrent_kind kind = {
     .cell = WK_RECURRENT_CELL("GRUCell", cell_forward),
     .gates = 3,
     .run = run,
+    .step = wk__gru_cell,
 };
 
 wk_module *wk_gru_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,

@@ -1,6 +1,8 @@
 /* lstm.c -- LSTM and LSTMCell. */
 #include "nn/recurrent.h"
 
+#include "op/recurrent.h"
+
 static wk_tensor *run(const wk_recurrent_module *self, const wk_layer_weights *w, wk_tensor *x, wk_tensor *lengths,
                       wk_layer_states first, bool reverse, wk_layer_states *last) {
     (void)self;
@@ -13,6 +15,7 @@ static const wk_recurrent_kind kind = {
     .gates = 4,
     .has_c = true,
     .run = run,
+    .step = wk__lstm_cell,
 };
 
 wk_module *wk_lstm_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,

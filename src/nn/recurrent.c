@@ -204,12 +204,12 @@ wk_tensor *wk__recurrent_forward_all(wk_module *m, const wk_recurrent_kind *kind
 wk_layer_states wk__recurrent_step(wk_module *m, const wk_recurrent_kind *kind, wk_tensor *x, wk_layer_states before,
                                    const char *function) {
     const wk_recurrent_module *self = wk__layer_self(m, &kind->cell, function);
-    wk_layer_states after = {NULL, NULL};
-    if (self == NULL) return after;
-    if (before.h != NULL) before.h = wk_unsqueeze(before.h, 0);
-    if (before.c != NULL) before.c = wk_unsqueeze(before.c, 0);
-    kind->run(self, self->each, wk_unsqueeze(x, 1), NULL, before, false, &after);
-    after.h = wk_select(after.h, 0, 0);
-    if (kind->has_c) after.c = wk_select(after.c, 0, 0);
-    return after;
+    wk_tensor *out[2] = {NULL, NULL};
+    if (self == NULL) return (wk_layer_states){NULL, NULL};
+    const wk_layer_weights *w = self->each;
+    if (kind->has_c)
+        kind->step((wk_tensor *const[]){x, before.h, before.c, w->w_ih, w->w_hh, w->b_ih, w->b_hh}, out);
+    else
+        kind->step((wk_tensor *const[]){x, before.h, w->w_ih, w->w_hh, w->b_ih, w->b_hh}, out);
+    return (wk_layer_states){out[0], out[1]};
 }

@@ -22,6 +22,7 @@ typedef struct wk_recurrent_kind {
     bool has_c, has_nonlinearity;
     wk_tensor *(*run)(const struct wk_recurrent_module *self, const wk_layer_weights *w, wk_tensor *x,
                       wk_tensor *lengths, wk_layer_states first, bool reverse, wk_layer_states *last);
+    void (*step)(wk_tensor *const *in, wk_tensor **out); /* of a cell: NOTE [Cells] in op/recurrent.h */
 } wk_recurrent_kind;
 
 typedef struct wk_recurrent_module {

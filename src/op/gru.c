@@ -70,3 +70,34 @@ wk_tensor *wk_gru(wk_tensor *x, wk_tensor *lengths, wk_tensor *h0, wk_tensor *w_
     if (hn != NULL) *hn = outs[1];
     return outs[0];
 }
+
+/* --------------------------------------------------------------------------------------------------------- cell --- */
+
+static bool cell_shape(wk_call *c) { return (void)c, true; }
+static bool cell_outputs(wk_call *c) { return wk__cell_outputs(c, &kind); }
+
+static void cell_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    (void)attrs;
+    wk__cell_compose(&wk__op_gru, &kind, in, out);
+}
+
+static void cell_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
+    (void)attrs, (void)count;
+    wk__cell_batched(&wk__op_gru, &kind, in, out);
+}
+
+static const wk_op cell_op = {
+    WK_INNER_ROW(gru_cell),
+    .in_count = 6,
+    .out_count = 1,
+    .optional = 1 << 1 | 1 << 4 | 1 << 5,
+    .in_names = "x h w_ih w_hh b_ih b_hh",
+    .batch = WK__BATCH_ROWS,
+    .batch_shared = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5,
+    .outputs = cell_outputs,
+    .batched = cell_batched,
+    .shape = cell_shape,
+    .compose = cell_compose,
+};
+
+void wk__gru_cell(wk_tensor *const *in, wk_tensor **out) { wk__cell(&cell_op, in, out); }

@@ -90,7 +90,9 @@ static wk_tensor *curve(wk_tensor *x, wk_tensor *target, double beta) {
 
 /* ------------------------------------------------------------------------------------------------------ targets --- */
 
-typedef struct target_attrs { int64_t classes, ignore_index, dtype, softmax; } target_attrs;
+typedef struct target_attrs {
+    int64_t classes, ignore_index, dtype, softmax;
+} target_attrs;
 
 static bool counted_shape(wk_call *c) {
     const wk_tensor *target = c->in[0];
@@ -169,7 +171,9 @@ static wk_tensor *shared_loss(wk_tensor *x, wk_tensor *weights) {
     return wk_mul_scalar(sums, -1.0 / (double)wk_dim(x, (int32_t)dim));
 }
 
-static wk_tensor *nll(wk_tensor *x, wk_tensor *target, wk_tensor *weight, const loss_attrs *a, bool softmax) {
+/* A loss for each target; and how much each counts. */
+static wk_tensor *class_losses(wk_tensor *x, wk_tensor *target, wk_tensor *weight, const loss_attrs *a, bool softmax,
+                               wk_tensor **shares) {
     const int32_t dim = class_dim(x);
     const double smoothing = a->label_smoothing;
     target_attrs of_target = {wk_dim(x, dim), a->ignore_index, wk_dtype_of(x), softmax};
@@ -184,8 +188,31 @@ static wk_tensor *nll(wk_tensor *x, wk_tensor *target, wk_tensor *weight, const 
     if (smoothing > 0)
         losses = wk_add(wk_mul_scalar(losses, 1 - smoothing),
                         wk_mul_scalar(wk_mul(shared_loss(x, weights), counted), smoothing));
+    *shares = share;
+    return losses;
+}
+
+static wk_tensor *nll(wk_tensor *x, wk_tensor *target, wk_tensor *weight, const loss_attrs *a, bool softmax) {
+    wk_tensor *shares = NULL, *losses = class_losses(x, target, weight, a, softmax, &shares);
     if (a->reduction != WK_REDUCTION_MEAN) return reduced(losses, a->reduction);
-    return wk_div(wk_sum(losses), wk_sum(share)); /* NaN when all are ignored */
+    return wk_div(wk_sum(losses), wk_sum(shares)); /* NaN when all are ignored */
+}
+
+/* The sums of `count` equal parts. */
+static wk_tensor *sum_of_each(wk_tensor *x, int64_t count) {
+    const int64_t dim = 1;
+    return wk_sum_dims(wk_reshape(x, WK_SHAPE(count, wk_numel(x) / count)), 1, &dim, false);
+}
+
+/* Of several calls side by side: x (B,N,C,..) and targets (B,N,..), or (B,C) and (B). */
+static wk_tensor *nll_batched(wk_tensor *const *in, const loss_attrs *a, int64_t count, bool softmax) {
+    wk_tensor *x = wk_ndim(in[0]) > 2 ? wk_flatten(in[0], 0, 1) : in[0];
+    wk_tensor *target = wk_ndim(in[1]) > 1 ? wk_flatten(in[1], 0, 1) : in[1], *shares = NULL;
+    wk_tensor *losses = class_losses(softmax ? wk_log_softmax(x, 1) : x, target, in[2], a, softmax, &shares);
+    if (losses == NULL) return NULL;
+    if (a->reduction == WK_REDUCTION_NONE) return wk_reshape(losses, wk_ndim(in[1]), wk_dims(in[1]));
+    wk_tensor *sums = sum_of_each(losses, count);
+    return a->reduction == WK_REDUCTION_SUM ? sums : wk_div(sums, sum_of_each(shares, count));
 }
 
 /* Targets t that are chances, in x's shape: a target for each class, counted so often. */
@@ -309,6 +336,21 @@ static void cross_entropy_compose(const void *attrs, wk_tensor *const *in, wk_te
     out[0] = wk_dtype_of(t) == WK_I64 ? nll(x, t, in[2], attrs, true) : expected_nll(x, t, in[2], attrs);
 }
 
+/* A batch puts off losses of numbered classes, and those whole. */
+static bool class_outputs(wk_call *c) {
+    const wk_array *x = &c->in[0]->a, *t = &c->in[1]->a;
+    const bool single = ((const loss_attrs *)c->attrs)->reduction != WK_REDUCTION_NONE;
+    return t->dtype == WK_I64 && wk__declare(c, 0, x->dtype, single ? 0 : t->ndim, t->dims);
+}
+
+static void nll_loss_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = nll_batched(in, attrs, count, false);
+}
+
+static void cross_entropy_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = nll_batched(in, attrs, count, true);
+}
+
 static const wk_attr_field fields[] = {
     {"reduction", 'i', offsetof(loss_attrs, reduction), WK_REDUCTION_MEAN},
     {"ignore_index", 'i', offsetof(loss_attrs, ignore_index), -100},
@@ -317,8 +359,8 @@ static const wk_attr_field fields[] = {
 };
 
 /* A row, its short form and the one with options; the inputs after x and target are the options' tensors. classes: may
- * the target hold numbers of classes? */
-#define LOSS(loss, inputs, names, classes, check, composition)                                             \
+ * the target hold numbers of classes? What follows the composition are fields for batches. */
+#define LOSS(loss, inputs, names, classes, check, composition, ...)                                        \
     const wk_op wk__op_##loss = {                                                                          \
         WK_ROW(loss),                                                                                      \
         .in_count = (inputs),                                                                              \
@@ -329,11 +371,13 @@ static const wk_attr_field fields[] = {
         WK_ATTRS(loss_attrs, fields),                                                                      \
         .shape = (check),                                                                                  \
         .compose = (composition),                                                                          \
-    };                                                                                                     \
+        __VA_ARGS__};                                                                                      \
     wk_tensor *wk_##loss(wk_tensor *x, wk_tensor *target) { return wk_##loss##_options(x, target, NULL); } \
     wk_tensor *wk_##loss##_options(wk_tensor *x, wk_tensor *target, const wk_loss_options *options) {      \
         return with_options(&wk__op_##loss, x, target, options);                                           \
     }
+
+#define OF_CLASSES .batch = WK__BATCH_ROWS, .batch_shared = 4, .outputs = class_outputs
 
 static wk_tensor *with_options(const wk_op *op, wk_tensor *x, wk_tensor *target, const wk_loss_options *options) {
     wk_loss_options o;
@@ -342,10 +386,12 @@ static wk_tensor *with_options(const wk_op *op, wk_tensor *x, wk_tensor *target,
     return wk__compose(op, (wk_tensor *const[]){x, target, o.weight, o.pos_weight}, op->in_count, &attrs, NULL);
 }
 
-LOSS(l1_loss, 2, "x target", 0, pair_shape, l1_compose)
-LOSS(smooth_l1_loss, 2, "x target", 0, pair_shape, smooth_l1_compose)
-LOSS(huber_loss, 2, "x target", 0, huber_shape, huber_compose)
-LOSS(binary_cross_entropy, 3, "x target weight", 0, pair_shape, bce_compose)
-LOSS(binary_cross_entropy_with_logits, 4, "x target weight pos_weight", 0, pair_shape, bce_logits_compose)
-LOSS(nll_loss, 3, "log_probs target weight", 1, class_shape, nll_compose)
-LOSS(cross_entropy, 3, "logits target weight", 1, cross_entropy_shape, cross_entropy_compose)
+LOSS(l1_loss, 2, "x target", 0, pair_shape, l1_compose, .batch = WK__BATCH_NONE)
+LOSS(smooth_l1_loss, 2, "x target", 0, pair_shape, smooth_l1_compose, .batch = WK__BATCH_NONE)
+LOSS(huber_loss, 2, "x target", 0, huber_shape, huber_compose, .batch = WK__BATCH_NONE)
+LOSS(binary_cross_entropy, 3, "x target weight", 0, pair_shape, bce_compose, .batch = WK__BATCH_NONE)
+LOSS(binary_cross_entropy_with_logits, 4, "x target weight pos_weight", 0, pair_shape, bce_logits_compose,
+     .batch = WK__BATCH_NONE)
+LOSS(nll_loss, 3, "log_probs target weight", 1, class_shape, nll_compose, OF_CLASSES, .batched = nll_loss_batched)
+LOSS(cross_entropy, 3, "logits target weight", 1, cross_entropy_shape, cross_entropy_compose, OF_CLASSES,
+     .batched = cross_entropy_batched)

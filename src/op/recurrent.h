@@ -78,6 +78,19 @@ bool wk__recurrent_grad(wk_backprop *b, const wk_recurrent *r);
 void wk__recurrent_compose(const wk_recurrent *r, const void *attrs, wk_tensor *const *in, wk_tensor **out);
 int64_t wk__recurrent_steps(const wk_node *node);
 
+/* NOTE [Cells]. A cell is the row on sequences of one step. In a batch it is a row of its own, so that a step is one
+ * call that is put off: x (N,I), h (N,H), of an lstm c (N,H), and the weights -> the next h and c. */
+void wk__cell(const wk_op *cell, wk_tensor *const *in, wk_tensor **out);
+
+/* What such a row has, `op` being the one on sequences: compose, outputs and batched. */
+void wk__cell_compose(const wk_op *op, const wk_recurrent *r, wk_tensor *const *in, wk_tensor **out);
+bool wk__cell_outputs(wk_call *c, const wk_recurrent *r);
+void wk__cell_batched(const wk_op *op, const wk_recurrent *r, wk_tensor *const *in, wk_tensor **out);
+
+/* The cells of lstm.c and gru.c. */
+void wk__lstm_cell(wk_tensor *const *in, wk_tensor **out);
+void wk__gru_cell(wk_tensor *const *in, wk_tensor **out);
+
 /* For wk_op.batched, of the row `op`: the sequences of all calls are the rows of one. */
 void wk__recurrent_batched(const wk_op *op, const wk_recurrent *r, const void *attrs, int64_t count,
                            wk_tensor *const *in, wk_tensor **out);

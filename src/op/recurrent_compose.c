@@ -113,3 +113,69 @@ void wk__recurrent_batched(const wk_op *op, const wk_recurrent *r, const void *a
     out[1] = wk_reshape(out[1], WK_SHAPE(count, 1, n, h));
     if (r->has_c) out[2] = wk_reshape(out[2], WK_SHAPE(count, 1, n, h));
 }
+
+/* -------------------------------------------------------------------------------------------------------- cells --- */
+
+void wk__cell(const wk_op *cell, wk_tensor *const *in, wk_tensor **out) {
+    const wk_ctx *ctx = wk__ctx();
+    if (ctx != NULL && wk_unlikely(ctx->watch & WK__WATCH_BATCH))
+        wk__compose(cell, in, cell->in_count, NULL, out);
+    else
+        cell->compose(NULL, in, out);
+}
+
+/* The row on one step. in: x h [c] w_ih w_hh b_ih b_hh, of which x and the states are given apart. */
+static void one_step(const wk_op *op, const wk_recurrent *r, wk_tensor *const *in, wk_tensor *x, const wk_states *first,
+                     wk_states *last) {
+    const wk_recurrent_inputs *at = wk__recurrent_inputs(r);
+    wk_recurrent_attrs attrs = {0};
+    wk_tensor *all[WK__MAX_FIXED_INPUTS] = {NULL}, *outs[WK__MAX_OUTPUTS] = {NULL};
+    all[at->x] = x;
+    all[at->h0] = first->h;
+    if (r->has_c) all[at->c0] = first->c;
+    for (int32_t i = at->w_ih; i < at->count; i++) all[i] = in[i - 1]; /* there are no lengths */
+    wk__apply(op, all, at->count, &attrs, outs);
+    *last = (wk_states){outs[1], outs[2]};
+}
+
+void wk__cell_compose(const wk_op *op, const wk_recurrent *r, wk_tensor *const *in, wk_tensor **out) {
+    wk_states first = {NULL, NULL}, last;
+    if (in[1] != NULL) first.h = wk_unsqueeze(in[1], 0);
+    if (r->has_c && in[2] != NULL) first.c = wk_unsqueeze(in[2], 0);
+    one_step(op, r, in, wk_unsqueeze(in[0], 1), &first, &last);
+    out[0] = wk_select(last.h, 0, 0);
+    if (r->has_c) out[1] = wk_select(last.c, 0, 0);
+}
+
+/* x (B,N,I) and states (B,N,H): B N sequences. */
+void wk__cell_batched(const wk_op *op, const wk_recurrent *r, wk_tensor *const *in, wk_tensor **out) {
+    const int64_t count = wk_dim(in[0], 0), n = wk_dim(in[0], 1), h = wk_dim(in[r->has_c ? 4 : 3], 1), rows = count * n;
+    wk_states first = {NULL, NULL}, last;
+    if (in[1] != NULL) first.h = wk_reshape(in[1], WK_SHAPE(1, rows, h));
+    if (r->has_c && in[2] != NULL) first.c = wk_reshape(in[2], WK_SHAPE(1, rows, h));
+    one_step(op, r, in, wk_reshape(in[0], WK_SHAPE(rows, 1, wk_dim(in[0], 2))), &first, &last);
+    out[0] = wk_reshape(last.h, WK_SHAPE(count, n, h));
+    if (r->has_c) out[1] = wk_reshape(last.c, WK_SHAPE(count, n, h));
+}
+
+static bool is_of(const wk_tensor *t, wk_dtype dtype, int64_t rows, int64_t cols) {
+    return t == NULL || (t->a.dtype == dtype && t->a.ndim == 2 && t->a.dims[0] == rows && t->a.dims[1] == cols);
+}
+
+static bool is_bias(const wk_tensor *t, wk_dtype dtype, int64_t n) {
+    return t == NULL || (t->a.dtype == dtype && t->a.ndim == 1 && t->a.dims[0] == n);
+}
+
+/* What is not as it should be, or of several types, is for the row itself. */
+bool wk__cell_outputs(wk_call *c, const wk_recurrent *r) {
+    wk_tensor *const *in = c->in, *const *w = in + (r->has_c ? 3 : 2);
+    const wk_array *x = &in[0]->a, *w_hh = &w[1]->a;
+    const wk_dtype dtype = x->dtype;
+    if (x->ndim != 2 || w_hh->ndim != 2 || !wk__dtype_is_float[dtype]) return false;
+    const int64_t n = x->dims[0], h = w_hh->dims[1], dims[] = {n, h};
+    if (!is_of(w[0], dtype, r->gates * h, x->dims[1]) || !is_of(w[1], dtype, r->gates * h, h)) return false;
+    if (!is_bias(w[2], dtype, r->gates * h) || !is_bias(w[3], dtype, r->gates * h)) return false;
+    if ((w[2] == NULL) != (w[3] == NULL) || !is_of(in[1], dtype, n, h)) return false;
+    if (r->has_c && ((in[1] == NULL) != (in[2] == NULL) || !is_of(in[2], dtype, n, h))) return false;
+    return wk__declare(c, 0, dtype, 2, dims) && (!r->has_c || wk__declare(c, 1, dtype, 2, dims));
+}

@@ -1,0 +1,106 @@
+/* test_batch_programs.c -- programs as people write them, in a batch: several losses, one buffer for all examples, the
+ * cells of recurrent networks. */
+#include "support.h"
+
+static wk_tensor *numbers(int64_t rows, int64_t cols, double first) {
+    wk_tensor *t = wk_empty(WK_SHAPE(rows, cols), WK_F64);
+    double *data = wk_data_mut(t);
+    for (int64_t i = 0; data != NULL && i < rows * cols; i++) data[i] = first + 0.25 * (double)i;
+    return t;
+}
+
+static wk_tensor *leaf(int64_t rows, int64_t cols, double first) {
+    return wk_requires_grad_(numbers(rows, cols, first), true);
+}
+
+/* --------------------------------------------------------------------------------------------------- two losses --- */
+
+/* Of one w, two losses that ran together; each is differentiated by itself, as it can be outside of a batch. */
+static void two_losses_one_after_the_other(void **state) {
+    (void)state;
+    double gradient[2][2][4];
+    for (int batched = 0; batched < 2; batched++) {
+        const wk_scope scope = batched ? wk_batch_open() : wk_scope_open();
+        wk_tensor *w = leaf(2, 2, 0.3), *loss[2];
+        for (int i = 0; i < 2; i++) loss[i] = wk_sum(wk_square(wk_tanh(wk_linear(numbers(1, 2, i), w, NULL))));
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(wk_backward(loss[i]), WK_OK);
+            wk_read(wk_grad_of(w), gradient[batched][i], sizeof gradient[batched][i]);
+        }
+        wk_scope_close(scope);
+    }
+    for (int i = 0; i < 8; i++) assert_close(gradient[1][i / 4][i % 4], gradient[0][i / 4][i % 4], 1e-12, "dw");
+    assert_ok();
+}
+
+/* ---------------------------------------------------------------------------------------------- caller's memory --- */
+
+/* One buffer for all examples, as a program would have that reads them from a file. */
+static void memory_of_the_caller_may_be_rewritten(void **state) {
+    (void)state;
+    double buffer[2], values[2][3], gradient[2][2];
+    for (int batched = 0; batched < 2; batched++) {
+        const wk_scope scope = batched ? wk_batch_open() : wk_scope_open();
+        wk_tensor *w = leaf(1, 2, 1), *y[3], *x = wk_wrap(buffer, WK_SHAPE(1, 2), WK_F64, NULL, NULL);
+        for (int i = 0; i < 3; i++) {
+            buffer[0] = i, buffer[1] = 10 * i;
+            y[i] = wk_sum(wk_linear(wk_narrow(x, 1, 0, 2), wk_mul(w, w), NULL));
+        }
+        buffer[0] = buffer[1] = NAN;
+        for (int i = 0; i < 3; i++) values[batched][i] = wk_item(y[i]);
+        if (batched) wk_backward(wk_add(y[1], y[2]));
+        if (batched) wk_read(wk_grad_of(w), gradient[1], sizeof gradient[1]);
+        wk_scope_close(scope);
+    }
+    for (int i = 0; i < 3; i++) assert_close(values[1][i], values[0][i], 1e-12, "as it was at the call");
+    assert_close(gradient[1][0], 2 * 1 * 3, 1e-12, "2 w (1 + 2)");
+    assert_close(gradient[1][1], 2 * 1.25 * 30, 1e-12, "2 w (10 + 20)");
+    assert_ok();
+}
+
+/* -------------------------------------------------------------------------------------------------------- cells --- */
+
+/* The last states of sequences of 1, 2 and 3 steps, and of one without an h at first. */
+static wk_tensor *last_states(wk_module *lstm, wk_module *gru) {
+    wk_list *all = wk_list_new();
+    for (int s = 0; s < 4; s++) {
+        wk_tensor *h = s < 3 ? wk_zeros(WK_SHAPE(1, 4), WK_F64) : NULL, *c = h, *k = h;
+        for (int t = 0; t <= s; t++) {
+            wk_tensor *x = wk_mul_scalar(numbers(1, 3, s - t), 0.5);
+            h = wk_lstm_cell_forward(lstm, x, h, c, &c);
+            k = wk_gru_cell_forward(gru, x, k);
+        }
+        wk_list_push(all, wk_add(wk_mul(h, c), k));
+    }
+    return wk_cat(all, 0);
+}
+
+static void cells_are_put_off(void **state) {
+    (void)state;
+    double values[2][16], gradient[2][4][48];
+    wk_rnn_options options = WK_RNN_OPTIONS;
+    options.dtype = WK_F64;
+    wk_module *m = wk_module_new(NULL, "cells");
+    wk_module *lstm = wk_lstm_cell_new(m, "lstm", 3, 4, &options), *gru = wk_gru_cell_new(m, "gru", 3, 4, &options);
+    for (int batched = 0; batched < 2; batched++) {
+        const wk_scope scope = batched ? wk_batch_open() : wk_scope_open();
+        wk_tensor *y = last_states(lstm, gru);
+        wk_read(y, values[batched], sizeof values[batched]);
+        if (batched) assert_true(wk_graph_size() < 60); /* without: 20 steps of 6 and more */
+        for (int i = 0; i < 8; i++) wk_zero_grad(wk_module_parameter_at(m, i));
+        wk_backward(wk_sum(wk_square(y)));
+        for (int i = 0; i < 4; i++) {
+            wk_tensor *g = wk_grad_of(wk_module_parameter_at(lstm, i));
+            wk_read(g, gradient[batched][i], (size_t)wk_numel(g) * sizeof(double));
+        }
+        wk_scope_close(scope);
+    }
+    for (int i = 0; i < 16; i++) assert_close(values[1][i], values[0][i], 1e-12, "states");
+    for (int i = 0; i < 48; i++) assert_close(gradient[1][0][i], gradient[0][0][i], 1e-12, "dw_ih");
+    for (int i = 0; i < 16; i++) assert_close(gradient[1][2][i], gradient[0][2][i], 1e-12, "db");
+    wk_module_free(m);
+    assert_ok();
+}
+
+WK_TEST_MAIN("programs in a batch", cmocka_unit_test(two_losses_one_after_the_other),
+             cmocka_unit_test(memory_of_the_caller_may_be_rewritten), cmocka_unit_test(cells_are_put_off))
