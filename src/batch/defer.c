@@ -364,7 +364,6 @@ static bool may_put_off(const wk_call *c) {
 /* Any but the usual call. */
 WK_NOINLINE static bool take(wk_batch *b, wk_call *c) {
     wk_deferral d = {.c = c, .is_short = c->in_count <= WK__FEW_OPERANDS};
-    if (b->habit == NULL && !wk__habit_begin(b, c)) return false;
     if (!look_at_inputs(&d)) return false;
     if (c->op->view != NULL && !wk__is_batched(c->in[0])) return false; /* of a tensor that is there: a view */
     if ((c->ctx->watch & WK__WATCH_REWRITES) && !wk__no_stale_view(c)) return true;
@@ -377,7 +376,8 @@ WK_NOINLINE static bool take(wk_batch *b, wk_call *c) {
 static bool take_any(wk_batch *b, wk_call *c) {
     wk_tensor *const *in = c->in;
     wk_tensor *own[WK__FEW_OPERANDS];
-    if (!may_put_off(c) || !wk__copy_callers(c, own)) return c->ctx->failure.status != WK_OK;
+    if (!may_put_off(c) || (b->habit == NULL && !wk__habit_begin(b, c))) return false;
+    if (!wk__copy_callers(c, own)) return c->ctx->failure.status != WK_OK;
     const bool is_taken = take(b, c);
     c->in = in;
     return is_taken;

@@ -147,17 +147,19 @@ static void leave_batch(wk_tensor *t) {
     if (t->live == WK__PROMISED) t->storage = NULL;
 }
 
+static void leave_handles(const wk_ctx *ctx) {
+    for (int64_t i = ctx->frames[ctx->depth].first_handle; i < ctx->handle_count; i++)
+        if (ctx->handles[i] != NULL && wk__is_batched(ctx->handles[i])) leave_batch(ctx->handles[i]);
+}
+
 void wk__promise_gone(wk_tensor *t) { wk__group_release(wk__member_of(t).group); }
 
 void wk__batch_close(wk_ctx *ctx) {
     wk_batch *b = ctx->batch;
-    if (b->pending > 0 && wk__current == ctx)
-        wk__batch_wave(b);
-    else
-        wk__batch_discard(b);
+    if (b->pending > 0 && wk__current == ctx) wk__batch_wave(b);
+    if (b->level_count > 0) wk__batch_discard(b);
     wk__habit_end(b);
-    for (int64_t i = ctx->frames[ctx->depth].first_handle; i < ctx->handle_count; i++)
-        if (ctx->handles[i] != NULL && wk__is_batched(ctx->handles[i])) leave_batch(ctx->handles[i]);
+    if (b->groups != NULL) leave_handles(ctx);
     for (wk_group *g = b->groups; g != NULL; g = g->older)
         for (int32_t k = 0; k < g->kind->out_count; k++) wk__unref(g->result[k]);
     batch_free(b);
