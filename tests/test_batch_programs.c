@@ -1,5 +1,6 @@
 /* test_batch_programs.c -- programs as people write them, in a batch: several losses, one buffer for all examples, the
- * cells of recurrent networks. */
+ * cells of recurrent networks. And every block of memory is refused in turn. */
+#include "base/context.h"
 #include "support.h"
 
 static wk_tensor *numbers(int64_t rows, int64_t cols, double first) {
@@ -102,5 +103,54 @@ static void cells_are_put_off(void **state) {
     assert_ok();
 }
 
+/* --------------------------------------------------------------------------------------------------- no memory --- */
+
+#ifdef WK_POISON
+/* Sentences of 1 to 3 words, each with a loss: groups of several kinds and levels, some of which are merged. */
+static wk_tensor *losses_of_sentences(wk_module *cell, wk_tensor *w, double *buffer) {
+    wk_list *losses = wk_list_new();
+    for (int s = 0; s < 3; s++) {
+        wk_tensor *h = NULL, *c = NULL, *x = wk_wrap(buffer, WK_SHAPE(1, 3), WK_F64, NULL, NULL);
+        for (int t = 0; t <= s; t++) h = wk_lstm_cell_forward(cell, wk_mul_scalar(x, t + 1), h, c, &c);
+        wk_tensor *target = wk_full(WK_SHAPE(1), s, WK_I64);
+        wk_list_push(losses, wk_cross_entropy(wk_linear(wk_mul(h, wk_tanh(c)), w, NULL), target));
+    }
+    return wk_mean(wk_stack(losses, 0));
+}
+#endif
+
+/* Every block of the heap is refused in turn: one clean failure, everything given back. */
+static void no_memory(void **state) {
+    (void)state;
+#ifdef WK_POISON
+    double buffer[3] = {1, 2, 3};
+    wk_rnn_options options = WK_RNN_OPTIONS;
+    options.dtype = WK_F64;
+    wk_module *cell = wk_lstm_cell_new(NULL, "cell", 3, 4, &options);
+    wk_tensor *w = leaf(3, 4, 0.1);
+    wk_status status = WK_ENOMEM;
+    wk_backward(wk_sum(w)); /* room for the gradient */
+    for (int64_t n = 0; status != WK_OK; n++) {
+        wk_memory before, after;
+        wk_memory_stats(&before);
+        wk__ctx()->heap.fail_after = n;
+        {
+            WK_BATCH;
+            wk_backward(losses_of_sentences(cell, w, buffer));
+        }
+        wk__ctx()->heap.fail_after = -1;
+        status = wk_check(NULL);
+        assert_true(status == WK_OK || status == WK_ENOMEM);
+        wk_memory_stats(&after);
+        assert_int_equal(after.nbytes, before.nbytes);
+    }
+    wk_module_free(cell);
+    assert_ok();
+#else
+    skip_test("blocks are refused in builds with WK_POISON only");
+#endif
+}
+
 WK_TEST_MAIN("programs in a batch", cmocka_unit_test(two_losses_one_after_the_other),
-             cmocka_unit_test(memory_of_the_caller_may_be_rewritten), cmocka_unit_test(cells_are_put_off))
+             cmocka_unit_test(memory_of_the_caller_may_be_rewritten), cmocka_unit_test(cells_are_put_off),
+             cmocka_unit_test(no_memory))

@@ -51,7 +51,9 @@ static bool run_row(const wk_group *g, wk_tensor *const *in, wk_tensor **out) {
         k->op->batched(k->attrs, g->count, in, out);
     else
         (wk__is_composed(k->op) ? wk__compose : wk__apply)(k->op, in, k->in_count, moved_attrs(g, attrs), out);
-    return out[0] != NULL;
+    bool fine = true;
+    for (int32_t i = 0; i < k->out_count; i++) fine &= out[i] != NULL;
+    return fine;
 }
 
 /* Scalars and the like, stacked once: what stack does is what a gather does. */

@@ -176,7 +176,7 @@ WK_NOINLINE static wk_tensor *apply_watched(wk_call *c) {
     if (!wk__call_check(c)) return NULL;
     if (in_batch && (c->op->flags & WK__OP_IN_PLACE)) wk__before_write(c->in[0]);
     ctx->watch &= (uint8_t)~WK__WATCH_BATCH;
-    wk_tensor *y = wk_ok() ? run_watched(c) : NULL;
+    wk_tensor *y = !wk_ok() ? NULL : ctx->watch != 0 ? run_watched(c) : run_as_it_may_be(c);
     if (in_batch) wk__batch_goes_on(ctx);
     return y;
 }
