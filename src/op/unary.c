@@ -78,9 +78,10 @@ static bool clamp_shape(wk_call *c) {
            (bounds->t == INFINITY || wk__check_number(c, bounds->t)) && wk__unary_shape(c);
 }
 
-/* 1 within the bounds and on them */
+/* 1 within the bounds and on them; 0 at NaN */
 WK_UNARY_ST(clamp, TRUTHS_AS_I64, clamp_shape, min, -INFINITY, max, INFINITY, X,
-            wk__zero_where(wk_logical_or(wk_lt_scalar(x, attrs->s), wk_gt_scalar(x, attrs->t)), g))
+            wk_where(wk_logical_and(wk_ge_scalar(x, attrs->s), wk_le_scalar(x, attrs->t)), g,
+                     wk_scalar(0, wk_dtype_of(g))))
 
 /* -------------------------------------------------------------------------------------- how the rows are called --- */
 

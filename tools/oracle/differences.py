@@ -45,7 +45,7 @@ WHOLE_REFUSED = (
 WHOLE_OTHERWISE = (
     ("any all any_dims all_dims", "u8", "truths are bools; torch has those of bytes as bytes, from times before bool"),
     ("clamp", "u8", "bounds are numbers; torch takes -1 for 255"),
-    ("topk", "u8", "equal ones keep their order, and torch's do not"),
+    ("topk", "i64 i32 u8 bool", "equal ones keep their order, and torch's do not"),
     ("sum_to_size", "i32 u8 bool", "a sum of whole numbers is i64; torch's has x's type where nothing is stretched"),
 )
 
