@@ -103,6 +103,27 @@ static void cells_are_put_off(void **state) {
     assert_ok();
 }
 
+/* ----------------------------------------------------------------------------------------------- what is broken --- */
+
+/* A promise that its batch could not keep. */
+static wk_tensor *broken(void) {
+    WK_BATCH;
+    wk_tensor *rows = wk_embedding(wk_full(WK_SHAPE(1), 9, WK_I64), numbers(3, 3, 0), -1);
+    return wk_yield(wk_reshape(wk_tanh(rows), WK_SHAPE(3)));
+}
+
+static void a_broken_promise_is_no_absent_input(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *bad = broken();
+    assert_int_equal(wk_check(NULL), WK_EINDEX);
+    WK_BATCH;
+    wk_tensor *w = leaf(3, 3, 0.1);
+    for (int i = 0; i < 3; i++) wk_linear(numbers(1, 3, i), w, NULL);
+    assert_null(wk_linear(numbers(1, 3, 0), w, bad));
+    assert_fails(WK_ESTATE, "linear: b was to be computed in a batch that failed");
+}
+
 /* --------------------------------------------------------------------------------------------------- no memory --- */
 
 #ifdef WK_POISON
@@ -153,4 +174,4 @@ static void no_memory(void **state) {
 
 WK_TEST_MAIN("programs in a batch", cmocka_unit_test(two_losses_one_after_the_other),
              cmocka_unit_test(memory_of_the_caller_may_be_rewritten), cmocka_unit_test(cells_are_put_off),
-             cmocka_unit_test(no_memory))
+             cmocka_unit_test(a_broken_promise_is_no_absent_input), cmocka_unit_test(no_memory))

@@ -263,6 +263,7 @@ static inline bool fits(const wk_group *g, int32_t i, const wk_ctx *ctx, const w
     const bool is_shared = g->kind->shared >> i & 1;
     *from = (wk_run){(wk_source)x, 0, 1};
     if (wk_unlikely(x == NULL)) return column->source == 0;
+    if (wk_unlikely(x->storage == NULL)) return false; /* its batch has failed */
     *needs_grad |= wk__needs_grad(x);
     if (wk_likely(x->live == WK__PROMISED))
         *from = (wk_run){(wk_source)x->storage, (int32_t)x->epoch, 1};
