@@ -5,6 +5,10 @@
  *     y = max(a, b)     ga += g where a > b, gb += g where a < b, half of it each where they are equal */
 #include "op/binary.h"
 
+#define A WK_READS_IN(0)
+#define B WK_READS_IN(1)
+#define Y WK_READS_OUT(0)
+
 /* -------------------------------------------------------------------------------------------------- div and pow --- */
 
 WK_BINARY(div, AS_FLOAT, wk__binary_forward, B, wk_div(g, b), B | Y, wk_neg(wk_div(wk_mul(g, y), b)))

@@ -11,10 +11,6 @@
 #include "op/elementwise.h"
 #include "op/rows.h"
 
-#define A WK_READS_IN(0)
-#define B WK_READS_IN(1)
-#define Y WK_READS_OUT(0)
-
 static inline void wk__binary_forward(wk_call *c, wk_binary_loop *const *kernel) {
     wk__binary_alike(c->alike, kernel[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a, &c->in[1]->a);
 }

@@ -8,6 +8,10 @@
 #include "kernel/record.h"
 #include "op/binary.h"
 
+#define A WK_READS_IN(0)
+#define B WK_READS_IN(1)
+#define Y WK_READS_OUT(0)
+
 /* --------------------------------------------------------------------------------------------------- by tensors --- */
 
 /* In a plan the check is made in each run. words: n, b, its stride, the row */

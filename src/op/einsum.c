@@ -13,13 +13,13 @@
 
 enum { LETTERS = 52, INDICES = LETTERS + WK_MAX_DIMS };
 
-typedef struct einsum {
+typedef struct summation {
     wk_ctx *ctx;
     const char *equation;
     wk_tensor *const *operands;
     int32_t count, dots;   /* operands; dimensions that "..." stands for at most */
     int64_t size[INDICES]; /* of each index; -1 before one is known */
-} einsum;
+} summation;
 
 /* Indices in an order. */
 typedef struct order {
@@ -45,7 +45,7 @@ static char letter_of(int32_t index) {
     return (char)(index < 26 ? 'A' + index : 'a' + index - 26);
 }
 
-static bool refuse(const einsum *e, wk_status status, const char *what) {
+static bool refuse(const summation *e, wk_status status, const char *what) {
     wk__fail(e->ctx, status, "einsum", "\"%s\": %s", e->equation, what);
     return false;
 }
@@ -53,7 +53,7 @@ static bool refuse(const einsum *e, wk_status status, const char *what) {
 static bool ends_term(const char *at) { return *at == '\0' || *at == ',' || *at == '-'; }
 
 /* How many letters the term at `at` has, and whether it has dots; -1, recorded, where there is anything else. */
-static int32_t count_letters(const einsum *e, const char *at, bool *has_dots) {
+static int32_t count_letters(const summation *e, const char *at, bool *has_dots) {
     int32_t letters = 0;
     for (*has_dots = false; !ends_term(at); at++) {
         if (letter(*at) >= 0) letters++;
@@ -75,7 +75,7 @@ static const char *read_term(const char *at, int32_t dots, order *o) {
 }
 
 /* Each operand has as many dimensions as its term has indices; e->dots is found. */
-static bool check_terms(einsum *e) {
+static bool check_terms(summation *e) {
     const char *at = e->equation;
     order skipped;
     for (int32_t i = 0; i < e->count; i++) {
@@ -98,7 +98,7 @@ static bool check_terms(einsum *e) {
 }
 
 /* The i-th operand with its indices, of the term at *at, which goes on to the next. */
-static term next_term(const einsum *e, const char **at, int32_t i) {
+static term next_term(const summation *e, const char **at, int32_t i) {
     bool has_dots;
     const int32_t letters = count_letters(e, *at, &has_dots);
     term t = {.x = e->operands[i]};
@@ -116,7 +116,7 @@ static uint64_t set_of(const order *o) {
 }
 
 /* The size of an index, which is the same in all operands, but that a 1 stretches. */
-static bool find_sizes(einsum *e) {
+static bool find_sizes(summation *e) {
     const char *at = e->equation;
     for (int32_t i = 0; i < INDICES; i++) e->size[i] = -1;
     for (int32_t i = 0; i < e->count; i++) {
@@ -134,7 +134,7 @@ static bool find_sizes(einsum *e) {
 }
 
 /* Without "->": the dimensions of "...", then the letters that stand once, in order. */
-static void implied_result(const einsum *e, order *out) {
+static void implied_result(const summation *e, order *out) {
     uint64_t once = 0, seen = 0;
     for (const char *at = e->equation; *at != '\0'; at++) {
         if (letter(*at) < 0) continue;
@@ -148,7 +148,7 @@ static void implied_result(const einsum *e, order *out) {
 }
 
 /* Behind the arrow. */
-static bool written_result(const einsum *e, const char *at, order *out) {
+static bool written_result(const summation *e, const char *at, order *out) {
     bool has_dots;
     const int32_t letters = count_letters(e, at, &has_dots);
     if (letters < 0) return false;
@@ -156,7 +156,7 @@ static bool written_result(const einsum *e, const char *at, order *out) {
     return *read_term(at, e->dots, out) == '\0' || refuse(e, WK_EINVAL, "there is one result");
 }
 
-static bool read_result(const einsum *e, order *out) {
+static bool read_result(const summation *e, order *out) {
     const char *arrow = e->equation;
     while (*arrow != '\0' && *arrow != '-') arrow++;
     if (*arrow == '\0') implied_result(e, out);
@@ -178,7 +178,7 @@ static void remove_index(order *o, int32_t d) {
 }
 
 /* The diagonal over the dimensions of an index that stands twice. */
-static bool take_diagonals(const einsum *e, term *t) {
+static bool take_diagonals(const summation *e, term *t) {
     for (int32_t d = 1; d < t->of.count; d++)
         for (int32_t before = 0; before < d; before++) {
             const uint8_t index = t->of.at[d];
@@ -197,7 +197,7 @@ static bool take_diagonals(const einsum *e, term *t) {
 }
 
 /* Sizes of 1 that stretch elsewhere say nothing of the term's elements. */
-static void drop_stretched(const einsum *e, term *t) {
+static void drop_stretched(const summation *e, term *t) {
     for (int32_t d = t->of.count - 1; d >= 0; d--) {
         if (wk_dim(t->x, d) != 1 || e->size[t->of.at[d]] == 1) continue;
         t->x = wk_select(t->x, d, 0);
@@ -242,21 +242,21 @@ static order selected(const order *o, uint64_t set) {
     return list;
 }
 
-static int64_t extent(const einsum *e, const order *o) {
+static int64_t extent(const summation *e, const order *o) {
     int64_t n = 1;
     for (int32_t d = 0; d < o->count; d++) n *= e->size[o->at[d]];
     return n;
 }
 
 /* x under the sizes of an order, 1 where an index is not in the set. */
-static wk_tensor *sized(const einsum *e, wk_tensor *x, const order *o, uint64_t set) {
+static wk_tensor *sized(const summation *e, wk_tensor *x, const order *o, uint64_t set) {
     int64_t dims[2 * WK_MAX_DIMS];
     for (int32_t d = 0; d < o->count; d++) dims[d] = set & bit(o->at[d]) ? e->size[o->at[d]] : 1;
     return wk_reshape(x, o->count, dims);
 }
 
 /* The two in one order, (batch, M, K) and (batch, K, N), as matrices or batches of them. */
-static wk_tensor *matrix_product(const einsum *e, const term *a, const term *b, uint64_t batch, uint64_t summed) {
+static wk_tensor *matrix_product(const summation *e, const term *a, const term *b, uint64_t batch, uint64_t summed) {
     const order both = selected(&a->of, batch), k = selected(&a->of, summed);
     const order m = selected(&a->of, ~(batch | summed)), n = selected(&b->of, ~(batch | summed));
     order of_a = both, of_b = both;
@@ -269,7 +269,7 @@ static wk_tensor *matrix_product(const einsum *e, const term *a, const term *b, 
 }
 
 /* a = a b, over the indices that are kept. False when something failed. */
-static bool multiply(const einsum *e, term *a, term *b, uint64_t keep) {
+static bool multiply(const summation *e, term *a, term *b, uint64_t keep) {
     sum_out(a, keep | set_of(&b->of));
     sum_out(b, keep | set_of(&a->of));
     const uint64_t in_a = set_of(&a->of), in_b = set_of(&b->of), summed = in_a & in_b & ~keep;
@@ -300,14 +300,14 @@ static uint64_t needed_from(const char *at) {
 }
 
 /* What a product is computed in: halves are rounded at the end, not on the way. */
-static wk_dtype computed_in(const einsum *e) {
+static wk_dtype computed_in(const summation *e) {
     const wk_dtype dtype = wk_dtype_of(e->operands[0]);
     bool wide = e->count > 1 && wk__dtype_category[dtype] == WK__HALF;
     for (int32_t i = 1; i < e->count; i++) wide &= wk_dtype_of(e->operands[i]) == dtype;
     return wide ? WK_F32 : dtype;
 }
 
-static wk_tensor *summed_product(const einsum *e, const order *out) {
+static wk_tensor *summed_product(const summation *e, const order *out) {
     const char *at = e->equation;
     const wk_dtype half = wk_dtype_of(e->operands[0]), computed = computed_in(e);
     const uint64_t result = set_of(out);
@@ -332,11 +332,11 @@ typedef struct einsum_attrs {
 
 static const wk_attr_field fields[] = {{"equation", 's', offsetof(einsum_attrs, equation), 0}};
 
-static bool understood(einsum *e, order *out) { return check_terms(e) && find_sizes(e) && read_result(e, out); }
+static bool understood(summation *e, order *out) { return check_terms(e) && find_sizes(e) && read_result(e, out); }
 
 static bool shape(wk_call *c) {
     einsum_attrs *a = c->attrs;
-    einsum e = {.ctx = c->ctx, .equation = a->equation, .operands = c->in, .count = c->in_count};
+    summation e = {.ctx = c->ctx, .equation = a->equation, .operands = c->in, .count = c->in_count};
     order out;
     a->count = c->in_count;
     if (a->equation == NULL || c->in_count < 1)
@@ -346,7 +346,7 @@ static bool shape(wk_call *c) {
 
 static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
     const einsum_attrs *a = attrs;
-    einsum e = {.ctx = wk__ctx(), .equation = a->equation, .operands = in, .count = (int32_t)a->count};
+    summation e = {.ctx = wk__ctx(), .equation = a->equation, .operands = in, .count = (int32_t)a->count};
     order of_result;
     if (understood(&e, &of_result)) out[0] = summed_product(&e, &of_result);
 }
