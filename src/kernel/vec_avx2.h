@@ -120,8 +120,6 @@ INLINE void vd_store_first(double *p, mask_d m, vecd x) { _mm256_maskstore_pd(p,
 
 INLINE vecd vd_add(vecd a, vecd b) { return _mm256_add_pd(a, b); }
 
-INLINE vecd vd_mul(vecd a, vecd b) { return _mm256_mul_pd(a, b); }
-
 INLINE vecd vd_fma(vecd a, vecd b, vecd c) { return _mm256_fmadd_pd(a, b, c); }
 
 /* ---- octets: eight lanes, one vector; where a vector has two, vec_avx512.h says how they are arranged ---- */

@@ -134,8 +134,6 @@ INLINE void vd_store_first(double *p, mask_d m, vecd x) { _mm512_mask_storeu_pd(
 
 INLINE vecd vd_add(vecd a, vecd b) { return _mm512_add_pd(a, b); }
 
-INLINE vecd vd_mul(vecd a, vecd b) { return _mm512_mul_pd(a, b); }
-
 INLINE vecd vd_fma(vecd a, vecd b, vecd c) { return _mm512_fmadd_pd(a, b, c); }
 
 /* ---- octets: eight lanes, of which a vector has two ---- */
