@@ -33,7 +33,9 @@ static inline int64_t at_index(int64_t index, int64_t size) {
 #if defined(WK_HAVE_X86) && defined(__GNUC__) && !defined(__clang__)
 #define PLAIN_LOOPS _Pragma("GCC push_options") _Pragma("GCC optimize(\"O2\", \"no-tree-loop-vectorize\")")
 #define LOOPS_AGAIN _Pragma("GCC pop_options")
+#define UNROLLED _Pragma("GCC unroll 8") /* at -O2, too */
 #else
+#define UNROLLED
 #define PLAIN_LOOPS
 #define LOOPS_AGAIN
 #endif
