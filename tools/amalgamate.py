@@ -175,6 +175,9 @@ PROLOGUE = '''/* wick.c -- wick {version}, define-by-run deep learning in C, as 
 #define WK_HAVE_X86
 #include <immintrin.h>
 #endif
+#ifdef WK_CBLAS
+#include <cblas.h>
+#endif
 /* What is rounded twice in the source is rounded twice in the program. */
 #if defined(__clang__)
 #pragma clang fp contract(off)
