@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """dynamic.py's task in PyTorch, eager and compiled, at its best settings on one thread.
 
-The spellings are torch_net.py's; its "ops" is called unrolled here: what the compiler sees whole, as it does not look
+The spellings are tutorial_torch.py's; its "ops" is called unrolled here: what the compiler sees whole, as it does not look
 into nn.RNN.
 """
 import dynamic
 import torch
 from torch import nn
-from torch_net import Net
+from tutorial_torch import Net
 
 torch.set_num_threads(1)
 

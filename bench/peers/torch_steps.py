@@ -8,7 +8,7 @@ import sys
 
 from torch_rows import heading, row
 import torch
-from torch_net import Net
+from tutorial_torch import Net
 from torch import nn
 
 FIRST_GRADIENT = """
