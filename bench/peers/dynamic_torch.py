@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """dynamic.py's task in PyTorch, eager and compiled, at its best settings on one thread.
 
-The spellings are tutorial_torch.py's; its "ops" is called unrolled here: what the compiler sees whole, as it does not look
-into nn.RNN.
+The spellings are tutorial_torch.py's; its "ops" is called unrolled here: what the compiler sees whole, as it does not
+look into nn.RNN.
 """
 import dynamic
 import torch
