@@ -51,10 +51,11 @@ def dynamic_table(values, task):
 def rates_table(values, kind):
     """Peers tell examples per second; bench/batch.c tells the time for one, in microseconds."""
     rates = {name: value for name, value in values.items() if f" {kind}: " in name}
-    for way in ("at_once", "batch", "by_hand"):
-        name = f"{kind.removesuffix('s')}_{way}"
-        if name in values:
-            rates[f"wick {kind}: {way.replace('_', ' ')}"] = 1e6 / values[name]
+    for cell, told in (("", ""), ("_cell", ", an LSTM cell as one call")):
+        for way in ("at_once", "batch", "by_hand"):
+            name = f"{kind.removesuffix('s')}{cell}_{way}"
+            if name in values:
+                rates[f"wick {kind}: {way.replace('_', ' ')}{told}"] = 1e6 / values[name]
     rows = sorted(((value, name) for name, value in rates.items()), reverse=True)
     return markdown([kind, "examples/s"], [[name, figure(round(value))] for value, name in rows])
 
