@@ -10,6 +10,10 @@
 
 #include "wick/base.h"
 
+/* So many bytes, written at once, do not stay in the caches until somebody reads them. `fill` goes past the caches
+ * then; `fill_far` always does, for those who write as much in parts. */
+enum { WK_FAR_NBYTES = 16 << 20 };
+
 /* Element-wise loops over n elements. A stride is in elements: 1 is contiguous, 0 repeats one element.
  * y may be the same memory as an input when both have the same stride; otherwise they do not overlap. Where y is
  * repeated, a loop that adds to y adds the whole sum to its one element; the others leave the last element there. */

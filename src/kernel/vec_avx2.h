@@ -44,6 +44,10 @@ INLINE void v_store(float *p, vec x) {
     _mm256_storeu_ps(p, x);
 }
 
+INLINE void v_store_far(float *p, vec x) { /* p is aligned */
+    _mm256_stream_ps(p, x);
+}
+
 INLINE void v_store_first(float *p, mask m, vec x) {
     _mm256_maskstore_ps(p, m, x);
 }

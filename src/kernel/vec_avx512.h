@@ -43,6 +43,10 @@ INLINE void v_store(float *p, vec x) {
     _mm512_storeu_ps(p, x);
 }
 
+INLINE void v_store_far(float *p, vec x) { /* p is aligned */
+    _mm512_stream_ps(p, x);
+}
+
 INLINE void v_store_first(float *p, mask m, vec x) {
     _mm512_mask_storeu_ps(p, m, x);
 }
