@@ -41,45 +41,47 @@ void wk__ragged_places_sorted(const wk_ragged *r, int32_t number, const wk_array
 }
 
 /* A (rows,F) matrix. */
-static wk_array matrix(void *data, wk_dtype dtype, int64_t rows, int64_t features, int64_t row, int64_t stride) {
+static wk_array matrix(void *data, const wk_places *p, int64_t rows, int64_t row, int64_t stride) {
     return (wk_array){.data = data,
-                      .numel = rows * features,
-                      .dtype = dtype,
+                      .numel = rows * p->features,
+                      .dtype = p->dtype,
                       .ndim = 2,
-                      .dims = {rows, features},
+                      .dims = {rows, p->features},
                       .strides = {row, stride}};
 }
 
-void wk__ragged_pack(const wk_ragged *r, const wk_places *p, bool late, void *packed) {
+/* The steps of a batch's only row. */
+static void pack_single(const wk_ragged *r, const wk_places *p, const wk_stretch *s, bool late, void *packed) {
+    const int64_t nbytes = wk__dtype_nbytes[p->dtype], skipped = late && s->from == 0, rows = s->rows - skipped;
+    char *const first = (char *)wk__first_row(r, p) + (s->first + skipped - late) * p->step * nbytes;
+    const wk_array to = matrix((char *)packed + skipped * p->features * nbytes, p, rows, p->features, 1);
+    const wk_array from = matrix(first, p, rows, p->step, p->stride);
+    if (rows > 0) wk__unary_rows(wk__kernels->copy[p->dtype], &to, &from);
+}
+
+void wk__ragged_pack(const wk_ragged *r, const wk_places *p, const wk_stretch *s, bool late, void *packed) {
     wk_unary_loop *copy = wk__kernels->copy[p->dtype];
-    const int64_t nbytes = wk__dtype_nbytes[p->dtype], skipped = late ? wk__ragged_alive(r, 0, 0) : 0;
-    int64_t apart;
-    char *to = (char *)packed + skipped * p->features * nbytes;
-    if (wk__ragged_is_even(r, p, &apart)) {
-        const int64_t rows = r->total - skipped;
-        const wk_array from = matrix(wk__first_row(r, p), p->dtype, rows, p->features, apart, p->stride);
-        const wk_array all = matrix(to, p->dtype, rows, p->features, p->features, 1);
-        if (apart == p->features && p->stride == 1)
-            copy(from.numel, to, 1, from.data, 1);
-        else
-            wk__unary_rows(copy, &all, &from);
+    const int64_t nbytes = wk__dtype_nbytes[p->dtype];
+    char *to = packed;
+    if (r->rows == 1) {
+        pack_single(r, p, s, late, packed);
         return;
     }
-    for (int64_t s = late, n = skipped; s < r->steps; s++) {
-        const char *from = wk__places_in(p, s - late);
-        n = wk__ragged_alive(r, s, n);
+    for (int64_t step = s->from, n = s->alive; step < s->to; step++) {
+        n = wk__ragged_alive(r, step, n);
+        const char *from = wk__places_in(p, step - late);
         for (int64_t i = 0; i < n; i++, to += p->features * nbytes)
-            copy(p->features, to, 1, from + wk__places_row(p, i) * nbytes, p->stride);
+            if (step >= late) copy(p->features, to, 1, from + wk__places_row(p, i) * nbytes, p->stride);
     }
 }
 
-void wk__ragged_unpack(const wk_ragged *r, const wk_places *p, const void *packed, bool add) {
+void wk__ragged_unpack(const wk_ragged *r, const wk_places *p, const wk_stretch *s, const void *packed, bool add) {
     wk_unary_loop *put = (add ? wk__kernels->accumulate : wk__kernels->copy)[p->dtype];
     const int64_t nbytes = wk__dtype_nbytes[p->dtype];
     const char *from = packed;
-    for (int64_t s = 0, n = r->rows; s < r->steps; s++) {
-        char *to = wk__places_in(p, s);
-        n = wk__ragged_alive(r, s, n);
+    for (int64_t step = s->from, n = s->alive; step < s->to; step++) {
+        char *to = wk__places_in(p, step);
+        n = wk__ragged_alive(r, step, n);
         for (int64_t i = 0; i < n; i++, from += p->features * nbytes)
             put(p->features, to + wk__places_row(p, i) * nbytes, p->stride, from, 1);
     }

@@ -43,6 +43,51 @@ static inline int64_t wk__ragged_alive(const wk_ragged *r, int64_t s, int64_t n)
     return n;
 }
 
+/* NOTE [Stretches]. What a walk does for many steps at once, it does for a stretch of them: so many that the stretch
+ * has `most` packed rows, or one step. Scratch memory is as large as a stretch, and what was written there is still
+ * near when it is read again. A walk forward begins with {0}, one backward with wk__stretch_end. */
+typedef struct wk_stretch {
+    int64_t from, to;    /* its steps */
+    int64_t first, rows; /* its packed rows */
+    int64_t alive;       /* rows in one of them, where to begin counting */
+} wk_stretch;
+
+static inline wk_stretch wk__stretch_end(const wk_ragged *r) {
+    return (wk_stretch){.from = r->steps, .to = r->steps, .first = r->total};
+}
+
+static inline void wk__stretch_after(const wk_ragged *r, int64_t most, wk_stretch *s) {
+    s->from = s->to;
+    s->first += s->rows;
+    s->rows = r->total - s->first;
+    if (s->rows <= most) {
+        s->to = r->steps;
+        return;
+    }
+    s->rows = 0;
+    for (; s->to < r->steps; s->to++) {
+        s->alive = wk__ragged_alive(r, s->to, s->alive);
+        if (s->rows > 0 && s->rows + s->alive > most) return;
+        s->rows += s->alive;
+    }
+}
+
+static inline void wk__stretch_before(const wk_ragged *r, int64_t most, wk_stretch *s) {
+    s->to = s->from;
+    s->rows = s->first;
+    if (s->rows <= most) {
+        s->from = s->first = 0;
+        return;
+    }
+    s->rows = 0;
+    for (; s->from > 0; s->from--) {
+        s->alive = wk__ragged_alive(r, s->from - 1, s->alive);
+        if (s->rows > 0 && s->rows + s->alive > most) return;
+        s->rows += s->alive;
+        s->first -= s->alive;
+    }
+}
+
 /* Where the rows of a (N,T,F) array lie: row i in step s at base + i*row + s*step elements, or, where there is at, at
  * base + at[i] + s*step. */
 enum { WK__MOST_PLACES = 4 };
@@ -93,10 +138,10 @@ static inline bool wk__ragged_is_even(const wk_ragged *r, const wk_places *p, in
     return r->is_full && (r->steps <= 1 || p->step == r->rows * p->row);
 }
 
-/* Packed rows (total,F) from the array; with `late`, each step's from the step before, and those of step 0 are left
- * alone. The array's rows from packed ones, set or added to. */
-void wk__ragged_pack(const wk_ragged *r, const wk_places *p, bool late, void *packed);
-void wk__ragged_unpack(const wk_ragged *r, const wk_places *p, const void *packed, bool add);
+/* Packed rows (rows,F) of a stretch from the array; with `late`, each step's from the step before, and those of step 0
+ * are left alone. The array's rows from packed ones, set or added to. */
+void wk__ragged_pack(const wk_ragged *r, const wk_places *p, const wk_stretch *s, bool late, void *packed);
+void wk__ragged_unpack(const wk_ragged *r, const wk_places *p, const wk_stretch *s, const void *packed, bool add);
 
 /* The packed rows' numbers in a (N T,F) matrix, and the same as a tensor, from lengths as a row takes them. */
 void wk__ragged_number_rows(const wk_ragged *r, int64_t T, int64_t *numbers);

@@ -15,11 +15,18 @@ typedef struct wk_recurrence {
     int64_t I, H;
     const wk_array *x, *lengths, *h0, *c0, *w_ih, *w_hh, *b_ih, *b_hh, *y; /* absent ones are NULL */
     wk_ragged batch;
+    int64_t most, room; /* packed rows of a stretch at best, and at most */
     wk_places at_x, at_y;
     wk_tensor *scratch[WK__MOST_SCRATCH];
     int32_t scratch_count;
-    bool is_chain; /* one row, few H: the steps are one kernel */
+    bool is_chain;
 } wk_recurrence;
+
+/* One row of f32 and few H, whose steps are one kernel, the same for any T. */
+static inline bool wk__recurrence_is_chain(const wk_recurrent *row, const wk_array *w_hh, const wk_array *y) {
+    return row->has_chain && y->dtype == WK_F32 && y->dims[0] == 1 && y->dims[1] > 0 &&
+           y->dims[2] <= wk__kernels_working()->rnn_chain_most && wk__array_is_contiguous(w_hh);
+}
 
 /* arrays: the inputs, in their order. False when memory is out (not recorded). */
 bool wk__recurrence_begin(wk_recurrence *run, wk_ctx *ctx, const wk_recurrent *row, const wk_recurrent_attrs *attrs,
@@ -63,20 +70,30 @@ static inline wk_mat wk__rows_from(const wk_array *w, int64_t from, int64_t rows
     return m;
 }
 
-/* x as one matrix of packed rows: as it lies, or copied to `room`, where it must be if it is not even. */
-static inline wk_mat wk__packed_x(const wk_recurrence *run, void *room) {
+static inline const void *wk__row_at(const wk_mat *m, int64_t i) {
+    return (const char *)m->data + i * m->row * wk__dtype_nbytes[m->dtype];
+}
+
+/* Packed rows from number i on of what lies evenly, `apart` elements from one to the next. */
+static inline wk_mat wk__even_rows(const wk_recurrence *run, const wk_places *p, int64_t i, int64_t rows,
+                                   int64_t apart) {
+    char *const data = (char *)wk__first_row(&run->batch, p) + i * apart * wk__dtype_nbytes[p->dtype];
+    return (wk_mat){data, p->dtype, rows, p->features, apart, p->stride};
+}
+
+/* x in a stretch as one matrix of packed rows: as it lies, or copied to `room`, where it must be if it is not even. */
+static inline wk_mat wk__packed_x(const wk_recurrence *run, const wk_stretch *s, void *room) {
     int64_t apart;
     if (wk__ragged_is_even(&run->batch, &run->at_x, &apart))
-        return (wk_mat){
-            wk__first_row(&run->batch, &run->at_x), run->dtype, run->batch.total, run->I, apart, run->at_x.stride};
-    wk__ragged_pack(&run->batch, &run->at_x, false, room);
-    return wk__rows_of(run, room, run->batch.total, run->I, run->I);
+        return wk__even_rows(run, &run->at_x, s->first, s->rows, apart);
+    wk__ragged_pack(&run->batch, &run->at_x, s, false, room);
+    return wk__rows_of(run, room, s->rows, run->I, run->I);
 }
 
 /* How many elements `room` needs. */
 static inline int64_t wk__packed_x_size(const wk_recurrence *run) {
     int64_t apart;
-    return wk__ragged_is_even(&run->batch, &run->at_x, &apart) ? 0 : run->batch.total * run->I;
+    return wk__ragged_is_even(&run->batch, &run->at_x, &apart) ? 0 : run->room * run->I;
 }
 
 #endif

@@ -1,105 +1,24 @@
-/* recurrent.c -- the shape rule of rnn, lstm and gru, and their walk forward (NOTE [Recurrent rows]). */
+/* recurrent.c -- the walk forward of rnn, lstm and gru (NOTE [Recurrent rows]). */
 #include "grad/apply.h"
 #include "op/elementwise.h"
-#include "op/indexing.h"
 #include "op/recurrence.h"
 #include "op/recurrent_noted.h"
 
-/* -------------------------------------------------------------------------------------------------------- shape --- */
-
-WK_NOINLINE static bool refuse_shape(wk_call *c, int32_t i, int32_t ndim, const int64_t *dims) {
-    wk_shape_text have, want;
-    char name[24];
-    return wk__refuse(c, WK_ESHAPE, "%s is %s and must be %s", wk__input_name(c->op, i, name, sizeof name),
-                      wk__dims_text(&have, c->in[i]), wk__shape_text(&want, ndim, dims));
-}
-
-/* Input i must have this shape, if it is there. */
-WK_INLINE bool expect_1(wk_call *c, int32_t i, int64_t n) {
-    const wk_tensor *t = c->in[i];
-    if (wk_likely(t == NULL || (t->a.ndim == 1 && t->a.dims[0] == n))) return true;
-    return refuse_shape(c, i, 1, (const int64_t[]){n});
-}
-
-WK_INLINE bool expect_2(wk_call *c, int32_t i, int64_t rows, int64_t cols) {
-    const wk_tensor *t = c->in[i];
-    if (wk_likely(t == NULL || (t->a.ndim == 2 && t->a.dims[0] == rows && t->a.dims[1] == cols))) return true;
-    return refuse_shape(c, i, 2, (const int64_t[]){rows, cols});
-}
-
-WK_INLINE bool expect_state(wk_call *c, int32_t i, int64_t n, int64_t h) {
-    const wk_tensor *t = c->in[i];
-    const int64_t *d = t != NULL ? t->a.dims : NULL;
-    if (wk_likely(t == NULL || (t->a.ndim == 3 && d[0] == 1 && d[1] == n && d[2] == h))) return true;
-    return refuse_shape(c, i, 3, (const int64_t[]){1, n, h});
-}
-
-/* H, from w_ih (G H,I), in which G is 1, 3 or 4; w_hh (G H,H) has it without a division. */
-static int64_t hidden_size(const wk_recurrent *r, const wk_array *w_ih, const wk_array *w_hh) {
-    const bool agree = w_hh->ndim == 2 && w_hh->dims[1] * r->gates == w_ih->dims[0];
-    return wk_likely(agree) ? w_hh->dims[1] : w_ih->dims[0] / r->gates;
-}
-
-WK_NOINLINE static bool refuse_weight(wk_call *c, const wk_recurrent *r, const wk_tensor *w) {
-    wk_shape_text text;
-    if (r->gates == 1) return wk__refuse(c, WK_ESHAPE, "w_ih is %s and must be (H,I)", wk__dims_text(&text, w));
-    return wk__refuse(c, WK_ESHAPE, "w_ih is %s and must be (%d H,I)", wk__dims_text(&text, w), (int)r->gates);
-}
-
-static bool declare_outputs(wk_call *c, const wk_recurrent *r, int64_t n, int64_t t, int64_t h) {
-    const wk_dtype dtype = c->in[0]->a.dtype;
-    const int64_t state[] = {1, n, h};
-    return wk__declare(c, 0, dtype, 3, (const int64_t[]){n, t, h}) && wk__declare(c, 1, dtype, 3, state) &&
-           (!r->has_c || wk__declare(c, 2, dtype, 3, state));
-}
-
-/* Types, and what else must hold before sizes can be compared. */
-static bool check_kinds(wk_call *c, const wk_recurrent *r, const wk_recurrent_inputs *at) {
-    const wk_tensor *x = c->in[at->x];
-    wk_shape_text text;
-    if (c->in[at->lengths] != NULL && !wk__check_index_type(c, at->lengths)) return false;
-    if (!(r->has_c ? wk__check_float_of(c, 8) : wk__check_float_of(c, 7))) return false;
-    if (x->a.ndim != 3) return wk__refuse(c, WK_ESHAPE, "x is %s and must be (N,T,I)", wk__dims_text(&text, x));
-    return true;
-}
-
-static bool check_pairs(wk_call *c, const wk_recurrent *r, const wk_recurrent_inputs *at) {
-    if ((c->in[at->b_ih] == NULL) != (c->in[at->b_hh] == NULL))
-        return wk__refuse(c, WK_EINVAL, "b_ih and b_hh come together or not at all");
-    if (r->has_c && (c->in[at->h0] == NULL) != (c->in[at->c0] == NULL))
-        return wk__refuse(c, WK_EINVAL, "h0 and c0 come together or not at all");
-    return true;
-}
-
-bool wk__recurrent_shape(wk_call *c, const wk_recurrent *r) {
-    const wk_recurrent_inputs *at = wk__recurrent_inputs(r);
-    if (!check_kinds(c, r, at)) return false;
-    const wk_array *x = &c->in[at->x]->a, *w = &c->in[at->w_ih]->a;
-    const int64_t n = x->dims[0], t = x->dims[1], in = x->dims[2], g = w->dims[0];
-    const int64_t h = hidden_size(r, w, &c->in[at->w_hh]->a);
-    if (w->ndim != 2 || g != h * r->gates) return refuse_weight(c, r, c->in[at->w_ih]);
-    return check_pairs(c, r, at) && expect_2(c, at->w_ih, g, in) && expect_2(c, at->w_hh, g, h) &&
-           expect_1(c, at->b_ih, g) && expect_1(c, at->b_hh, g) && expect_state(c, at->h0, n, h) &&
-           (!r->has_c || expect_state(c, at->c0, n, h)) && expect_1(c, at->lengths, n) &&
-           declare_outputs(c, r, n, t, h);
-}
-
-static bool check_lengths(const wk_recurrent_use *use) {
-    const wk_array *lengths = use->in[wk__recurrent_inputs(use->row)->lengths];
-    const int64_t steps = use->out[0]->dims[1];
-    for (int64_t i = 0; lengths != NULL && i < lengths->numel; i++) {
-        const int64_t length = *(const int64_t *)wk__array_at(lengths, i * lengths->strides[0]);
-        if (length < 0 || length > steps) {
-            wk__fail(use->ctx, WK_EINVAL, use->op->name,
-                     "lengths[%lld] is %lld and must be from 0 to %lld, the steps of x", (long long)i,
-                     (long long)length, (long long)steps);
-            return false;
-        }
-    }
-    return true;
-}
-
 /* --------------------------------------------------------------------------------------------------------- runs --- */
+
+/* A product goes over all of a weight, or of its gradient, for every WK_GEMM_DEPTH rows anyway. Where gates of so many
+ * rows are near, that is a stretch; else it has more of them, so that copying a weight is less than what is done with
+ * it. */
+enum { NEAR_NBYTES = 512 << 10, LONG_STRETCH = 16 * WK_GEMM_DEPTH };
+
+static void choose_stretch(wk_recurrence *run) {
+    const wk_ragged *batch = &run->batch;
+    const int64_t width_nbytes = run->row->columns * run->H * wk__dtype_nbytes[run->dtype];
+    run->most = width_nbytes <= NEAR_NBYTES / WK_GEMM_DEPTH ? WK_GEMM_DEPTH : LONG_STRETCH;
+    run->room = run->is_chain || batch->total < run->most ? batch->total : run->most;
+    if (run->is_chain) run->most = batch->total;
+    if (run->room < batch->rows) run->room = batch->rows;
+}
 
 /* Field by field, since what is left out would be set to zero only to be set again. */
 bool wk__recurrence_begin(wk_recurrence *run, wk_ctx *ctx, const wk_recurrent *row, const wk_recurrent_attrs *attrs,
@@ -124,8 +43,8 @@ bool wk__recurrence_begin(wk_recurrence *run, wk_ctx *ctx, const wk_recurrent *r
     if (!wk__ragged_begin(ctx, run->lengths, x->dims[0], x->dims[1], attrs->reverse, &run->batch)) return false;
     wk__ragged_places(&run->batch, 0, x, &run->at_x);
     wk__ragged_places(&run->batch, 1, y, &run->at_y);
-    run->is_chain = row->has_chain && run->dtype == WK_F32 && run->batch.rows == 1 && run->batch.steps > 0 &&
-                    run->H <= wk__kernels_working()->rnn_chain_most && wk__array_is_contiguous(run->w_hh);
+    run->is_chain = run->batch.steps > 0 && wk__recurrence_is_chain(row, run->w_hh, y);
+    choose_stretch(run);
     return true;
 }
 
@@ -161,8 +80,9 @@ typedef struct forward_run {
     wk_recurrence run;
     void *gates, *x, *h, *c, *c_kept, *bias, *recurrent, *work;
     wk_mat w_hh;     /* (H, G H) */
-    bool runs_chain; /* a single step is less work without */
-    bool copies_h;   /* the states at the beginning are read from `h`, not where they lie */
+    bool has_all_gates; /* of every stretch, not only of the one at hand */
+    bool runs_chain;    /* a single step is less work without */
+    bool copies_h;      /* the states at the beginning are read from `h`, not where they lie */
 } forward_run;
 
 /* Laid out anew, so that rows of it are contiguous; a single row of the batch reads it as it is. */
@@ -191,8 +111,8 @@ int64_t wk__recurrent_kept_size(const wk_recurrent *row, int64_t total, int64_t 
     return total * (row->columns * H + (row->has_c ? H : 0));
 }
 
-/* Gates of all steps go to `kept`, if there will be a gradient that reads them, and if not, to the output or to
- * scratch. call: the one to keep them, or NULL. */
+/* Gates of all steps go to `kept`, if there will be a gradient that reads them, and if not, to the output; or to
+ * scratch, where they stay for a stretch. call: the one to keep them, or NULL. */
 static bool make_kept(forward_run *f, const wk_recurrent_use *use, wk_call *call) {
     const wk_recurrence *r = &f->run;
     const int64_t size = wk__recurrent_kept_size(r->row, r->batch.total, r->H);
@@ -220,8 +140,9 @@ static bool make_room(forward_run *f, const wk_recurrent_use *use, wk_call *call
     wk__scratch_parts(r, parts, 3, &fine);
     f->x = wk__scratch(r, wk__packed_x_size(r), &fine);
     if (!fine || !make_kept(f, use, call)) return false;
-    if (f->gates == NULL)
-        f->gates = gates_fit_output(r) ? use->out[0]->data : wk__scratch(r, r->batch.total * width, &fine);
+    if (f->gates == NULL && gates_fit_output(r)) f->gates = use->out[0]->data;
+    f->has_all_gates = f->gates != NULL;
+    if (f->gates == NULL) f->gates = wk__scratch(r, r->room * width, &fine);
     return fine;
 }
 
@@ -244,22 +165,31 @@ static void add_biases(const forward_run *f) {
     }
 }
 
+/* Columns of the gates of a stretch, from its packed row number `row` on. */
+static wk_mat gates_of(const forward_run *f, const wk_stretch *s, int64_t row, int64_t n, int64_t to, int64_t cols) {
+    return wk__gate_columns(&f->run, f->gates, f->has_all_gates ? s->first + row : row, n, to, cols);
+}
+
 /* gates = x W_ih^T, and 0 where nothing comes from x. */
-static void project(const forward_run *f) {
+static void project(const forward_run *f, const wk_stretch *s) {
     const wk_recurrence *r = &f->run;
-    const int64_t total = r->batch.total, H = r->H;
+    const int64_t H = r->H;
     wk_gate_part part[2];
     const int32_t parts = wk__gate_parts(r->row, H, part);
-    const wk_mat x = wk__packed_x(r, f->x);
+    const wk_mat x = wk__packed_x(r, s, f->x);
     for (int32_t k = 0; k < parts; k++) {
         const wk_mat w = wk__rows_from(r->w_ih, part[k].from, part[k].rows), w_t = wk__transposed(&w);
-        const wk_mat to = wk__gate_columns(r, f->gates, 0, total, part[k].to, part[k].rows);
+        const wk_mat to = gates_of(f, s, 0, s->rows, part[k].to, part[k].rows);
         wk__gemm(r->ctx, &x, &w_t, &to, false);
     }
     if (!r->row->is_turned) return;
-    const wk_mat m = wk__gate_columns(r, f->gates, 0, total, 3 * H, H);
-    const wk_array rest = {
-        .data = m.data, .numel = total * H, .dtype = r->dtype, .ndim = 2, .dims = {total, H}, .strides = {m.row, 1}};
+    const wk_mat m = gates_of(f, s, 0, s->rows, 3 * H, H);
+    const wk_array rest = {.data = m.data,
+                           .numel = s->rows * H,
+                           .dtype = r->dtype,
+                           .ndim = 2,
+                           .dims = {s->rows, H},
+                           .strides = {m.row, 1}};
     wk__zero(&rest);
 }
 
@@ -297,28 +227,40 @@ static wk_mat states_before(const forward_run *f, int64_t s, int64_t n) {
     return in_place ? wk__rows_of(r, r->h0->data, n, r->H, r->h0->strides[1]) : wk__rows_of(r, f->h, n, r->H, r->H);
 }
 
-static void run_steps(forward_run *f) {
+static void run_steps(const forward_run *f, const wk_stretch *at) {
     const wk_recurrence *r = &f->run;
     const int64_t H = r->H, G = r->row->gates * H, nbytes = wk__dtype_nbytes[r->dtype];
     wk_step_kernel *step = r->row->step(r->dtype);
-    lay_out_weights(f);
-    for (int64_t s = 0, first = 0, n = r->batch.rows; s < r->batch.steps; s++, first += n) {
+    for (int64_t s = at->from, row = 0, n = at->alive; s < at->to; s++, row += n) {
         n = wk__ragged_alive(&r->batch, s, n);
         const wk_mat h = states_before(f, s, n);
-        const wk_mat gates = wk__gate_columns(r, f->gates, first, n, r->row->is_turned ? H : 0, G);
+        const wk_mat gates = gates_of(f, at, row, n, r->row->is_turned ? H : 0, G);
         if (s > 0 || r->h0 != NULL) wk__gemm(r->ctx, &h, &f->w_hh, &gates, true);
         step(&(wk_step_args){
             .n = n,
             .H = H,
-            .gates = wk__gate_columns(r, f->gates, first, n, 0, 0).data,
+            .gates = gates_of(f, at, row, n, 0, 0).data,
             .bias = f->bias,
             .h = f->h,
             .c = f->c,
-            .c_kept = f->c_kept != NULL ? (char *)f->c_kept + first * H * nbytes : NULL,
+            .c_kept = f->c_kept != NULL ? (char *)f->c_kept + (at->first + row) * H * nbytes : NULL,
             .out = wk__places_in(&r->at_y, s),
             .out_row = r->at_y.row,
             .out_at = r->at_y.at,
         });
+    }
+}
+
+static void run_stretches(forward_run *f) {
+    const wk_recurrence *r = &f->run;
+    if (!f->runs_chain) lay_out_weights(f);
+    for (wk_stretch s = {0}; s.to < r->batch.steps;) {
+        wk__stretch_after(&r->batch, r->most, &s);
+        project(f, &s);
+        if (f->runs_chain)
+            run_chain(f);
+        else
+            run_steps(f, &s);
     }
 }
 
@@ -332,15 +274,26 @@ static bool run_forward(forward_run *f, const wk_recurrent_use *use, wk_call *ca
     add_biases(f);
     if (f->copies_h) wk__ragged_sort(&r->batch, r->h0, f->h, r->H, r->dtype);
     if (has_c) wk__ragged_sort(&r->batch, r->c0, f->c, r->H, r->dtype);
-    project(f);
-    if (f->runs_chain)
-        run_chain(f);
-    else
-        run_steps(f);
+    run_stretches(f);
     if (r->batch.order == NULL) return true;
     wk__ragged_unsort(&r->batch, use->out[1], f->h, false);
     if (has_c) wk__ragged_unsort(&r->batch, use->out[2], f->c, false);
     wk__ragged_zero_ends(&r->batch, use->out[0]);
+    return true;
+}
+
+static bool check_lengths(const wk_recurrent_use *use) {
+    const wk_array *lengths = use->in[wk__recurrent_inputs(use->row)->lengths];
+    const int64_t steps = use->out[0]->dims[1];
+    for (int64_t i = 0; lengths != NULL && i < lengths->numel; i++) {
+        const int64_t length = *(const int64_t *)wk__array_at(lengths, i * lengths->strides[0]);
+        if (length < 0 || length > steps) {
+            wk__fail(use->ctx, WK_EINVAL, use->op->name,
+                     "lengths[%lld] is %lld and must be from 0 to %lld, the steps of x", (long long)i,
+                     (long long)length, (long long)steps);
+            return false;
+        }
+    }
     return true;
 }
 
@@ -373,8 +326,7 @@ void wk__recurrent_forward(wk_call *c, const wk_recurrent *row) {
     for (; i < c->in_count; i++) use.in[i] = c->in[i] != NULL ? &c->in[i]->a : NULL;
     for (; i < WK__MAX_FIXED_INPUTS; i++) use.in[i] = NULL;
     for (int32_t k = 0; k < WK__MAX_OUTPUTS; k++) use.out[k] = k < c->op->out_count ? &c->out[k]->a : NULL;
-    const bool is_noted = wk_unlikely(c->ctx->capture != NULL) && use.in[wk__recurrent_inputs(row)->lengths] != NULL;
-    if (wk_likely(!is_noted))
+    if (wk_likely(!wk__recurrent_is_noted(&use)))
         wk__recurrent_run(&use, c);
     else if (keep_for_plan(c, row, &use))
         wk__recurrent_note(&use);

@@ -2,13 +2,13 @@
  *
  * NOTE [Recurrent rows]. A row is a wk_recurrent, which says what one step is. The walk through time is one for all:
  *
- *     gates = x W_ih^T                for all steps at once, x packed step by step (ragged.h)
+ *     gates = x W_ih^T                for a stretch of steps at once, x packed step by step (ragged.h)
  *     for each step:                  gates += h W_hh^T for the rows still alive, then the step's kernel
  *
  * and backwards, with d for the gradient of `gates`:
  *
  *     for each step, from the last:   the kernel gives d;  dh = d W_hh
- *     gW_ih = d^T x    gW_hh = d^T h_before    gx = d W_ih          for all steps at once
+ *     gW_ih = d^T x    gW_hh = d^T h_before    gx = d W_ih          for a stretch at once
  *
  * So the work follows the sum of the lengths, and each row's numbers are those it would have alone. A row of `gates`
  * holds blocks of H (kernel.h draws them). In the gru's, what comes from x is turned by one block, because its first

@@ -11,14 +11,18 @@ typedef struct backward_run {
     wk_recurrent_inputs at;
     wk_places at_gy, at_gx;
     const void *gates, *c_kept;                                   /* of the run forward */
-    void *dgates, *before, *x, *gx, *dh, *dc, *c0, *dbias, *work; /* before: h_{t-1} of all packed rows */
+    void *dgates, *before, *x, *gx; /* of a stretch; before: h_{t-1} of its rows, unless they lie so */
+    void *dh, *dc, *c0, *dbias, *work;
 } backward_run;
 
 static bool wants(const backward_run *g, int32_t i) { return i >= 0 && g->slots[i].slot != NULL; }
 
 static const wk_array *slot_of(const backward_run *g, int32_t i) { return wk__packed_slot_array(&g->slots[i]); }
 
-static bool adds(const backward_run *g, int32_t i) { return wk__packed_slot_add(&g->slots[i]); }
+/* Does this stretch add to the slot? */
+static bool adds(const backward_run *g, const wk_stretch *s, int32_t i) {
+    return s->to < g->run.batch.steps || wk__packed_slot_add(&g->slots[i]);
+}
 
 /* Strides are no matter here. */
 static bool fine(const wk_array *x, int32_t i) { return (void)x, (void)i, true; }
@@ -31,15 +35,20 @@ static bool packs_gx(const backward_run *g) {
     return wants(g, g->at.x) && !wk__ragged_is_even(&g->run.batch, &g->at_gx, &apart);
 }
 
+/* Of a single row of the batch, the states before the steps lie in the output as they are, but for h0. */
+static bool copies_before(const backward_run *g, const wk_stretch *s) {
+    return g->run.batch.rows > 1 || (g->run.h0 != NULL && s->from == 0);
+}
+
 static bool make_room(backward_run *g) {
     wk_recurrence *r = &g->run;
-    const int64_t N = r->batch.rows, H = r->H, total = r->batch.total, width = r->row->columns * H;
+    const int64_t N = r->batch.rows, H = r->H, width = r->row->columns * H;
     const char *kept = g->use->kept;
     bool good = true;
-    g->dgates = wk__scratch(r, total * width, &good);
-    g->before = wk__scratch(r, (total > N ? total : N) * H, &good);
+    g->dgates = wk__scratch(r, r->room * width, &good);
+    g->before = wk__scratch(r, copies_before(g, &(wk_stretch){0}) ? r->room * H : 0, &good);
     g->x = wk__scratch(r, wants(g, g->at.w_ih) ? wk__packed_x_size(r) : 0, &good);
-    g->gx = wk__scratch(r, packs_gx(g) ? total * r->I : 0, &good);
+    g->gx = wk__scratch(r, packs_gx(g) ? r->room * r->I : 0, &good);
     const wk_scratch_part parts[] = {{&g->dh, N * H},
                                      {&g->dc, r->row->has_c ? N * H : 0},
                                      {&g->c0, r->c0 != NULL ? N * H : 0},
@@ -47,11 +56,11 @@ static bool make_room(backward_run *g) {
                                      {&g->work, r->is_chain ? wk__rnn_chain_work(H) : 0}};
     wk__scratch_parts(r, parts, 5, &good);
     g->gates = kept;
-    g->c_kept = kept != NULL && r->row->has_c ? kept + total * width * wk__dtype_nbytes[r->dtype] : NULL;
+    g->c_kept = kept != NULL && r->row->has_c ? kept + r->batch.total * width * wk__dtype_nbytes[r->dtype] : NULL;
     return good;
 }
 
-/* The gradients of the last states, the states at the beginning, and those before each step. */
+/* The gradients of the last states, and the cells at the beginning. */
 static void fill_room(backward_run *g) {
     static const double zero = 0;
     const wk_recurrence *r = &g->run;
@@ -59,9 +68,22 @@ static void fill_room(backward_run *g) {
     if (r->row->has_c) wk__ragged_sort(&r->batch, g->use->gy[2], g->dc, r->H, r->dtype);
     if (r->c0 != NULL) wk__ragged_sort(&r->batch, r->c0, g->c0, r->H, r->dtype);
     wk__kernels->fill[r->dtype](r->row->columns * r->H, g->dbias, 1, &zero);
-    wk__ragged_sort(&r->batch, r->h0, g->before, r->H,
-                    r->dtype); /* rows of step 0 come first, then perhaps empty ones */
-    wk__ragged_pack(&r->batch, &r->at_y, true, g->before);
+}
+
+/* Rows of step 0, before which there is nothing. */
+static int64_t rows_from_nothing(const backward_run *g, const wk_stretch *s) {
+    return g->run.h0 == NULL && s->from == 0 && s->to > 0 ? wk__ragged_alive(&g->run.batch, 0, 0) : 0;
+}
+
+/* The states before the steps of a stretch, for its rows from number rows_from_nothing on. */
+static wk_mat states_before(const backward_run *g, const wk_stretch *s) {
+    const wk_recurrence *r = &g->run;
+    const int64_t skipped = rows_from_nothing(g, s), rows = s->rows - skipped;
+    if (!copies_before(g, s))
+        return wk__even_rows(r, &r->at_y, rows > 0 ? s->first + skipped - 1 : 0, rows, r->at_y.step);
+    if (s->from == 0) wk__ragged_sort(&r->batch, r->h0, g->before, r->H, r->dtype); /* and perhaps empty rows' */
+    wk__ragged_pack(&r->batch, &r->at_y, s, true, g->before);
+    return wk__rows_of(r, (const char *)g->before + skipped * r->H * wk__dtype_nbytes[r->dtype], rows, r->H, r->H);
 }
 
 /* ---------------------------------------------------------------------------------------------------- the steps --- */
@@ -85,26 +107,27 @@ static void run_chain(const backward_run *g) {
     });
 }
 
-/* Rows first .. of a packed array of H columns. */
-static const void *packed_h(const backward_run *g, const void *packed, int64_t first) {
-    return packed != NULL ? (const char *)packed + first * g->run.H * wk__dtype_nbytes[g->run.dtype] : NULL;
+/* Rows first .. of packed states. */
+static const void *packed_c(const backward_run *g, int64_t first) {
+    return g->c_kept != NULL ? (const char *)g->c_kept + first * g->run.H * wk__dtype_nbytes[g->run.dtype] : NULL;
 }
 
-static void run_steps(const backward_run *g) {
+/* `before` is states_before of the stretch. */
+static void run_steps(const backward_run *g, const wk_stretch *at, const wk_mat *before) {
     const wk_recurrence *r = &g->run;
-    const int64_t H = r->H, G = r->row->gates * H;
+    const int64_t H = r->H, G = r->row->gates * H, skipped = rows_from_nothing(g, at);
     wk_step_grad_kernel *step = r->row->step_grad(r->dtype);
     const wk_mat w_hh = wk__matrix_of(r->w_hh);
-    for (int64_t s = r->batch.steps - 1, end = r->batch.total, n = 0; s >= 0; s--, end -= n) {
+    for (int64_t s = at->to - 1, end = at->rows, n = 0; s >= at->from; s--, end -= n) {
         n = wk__ragged_alive(&r->batch, s, n);
-        const int64_t first = end - n, before = first - wk__ragged_alive(&r->batch, s - 1, n);
+        const int64_t row = end - n, first = at->first + row;
         step(&(wk_step_grad_args){
             .n = n,
             .H = H,
             .gates = g->gates != NULL ? wk__gate_columns(r, g->gates, first, n, 0, 0).data : NULL,
-            .h_before = packed_h(g, g->before, first),
-            .c_before = s > 0 ? packed_h(g, g->c_kept, before) : g->c0,
-            .c = packed_h(g, g->c_kept, first),
+            .h_before = row >= skipped ? wk__row_at(before, row - skipped) : NULL,
+            .c_before = s > 0 ? packed_c(g, first - wk__ragged_alive(&r->batch, s - 1, n)) : g->c0,
+            .c = packed_c(g, first),
             .out = wk__places_in(&r->at_y, s),
             .gout = wk__places_in(&g->at_gy, s),
             .out_row = r->at_y.row,
@@ -113,70 +136,85 @@ static void run_steps(const backward_run *g) {
             .gout_at = g->at_gy.at,
             .dh = g->dh,
             .dc = g->dc,
-            .dgates = wk__gate_columns(r, g->dgates, first, n, 0, 0).data,
+            .dgates = wk__gate_columns(r, g->dgates, row, n, 0, 0).data,
             .dbias = g->dbias,
         });
-        const wk_mat d = wk__gate_columns(r, g->dgates, first, n, r->row->is_turned ? H : 0, G);
+        const wk_mat d = wk__gate_columns(r, g->dgates, row, n, r->row->is_turned ? H : 0, G);
         const wk_mat dh = wk__rows_of(r, g->dh, n, H, H);
         if (s > 0 || wants(g, g->at.h0)) wk__gemm(r->ctx, &d, &w_hh, &dh, r->row->carries);
     }
 }
 
-/* -------------------------------------------------------------------------------------------- all steps at once --- */
+/* ------------------------------------------------------------------------------- all steps of a stretch at once --- */
 
 /* gW_hh = d^T h_before. Without h0, the rows of step 0 are zeros. */
-static void recurrent_gradient(const backward_run *g) {
+static void recurrent_gradient(const backward_run *g, const wk_stretch *s, const wk_mat *before) {
     const wk_recurrence *r = &g->run;
-    const int64_t skipped = r->h0 == NULL && r->batch.total > 0 ? wk__ragged_alive(&r->batch, 0, 0) : 0;
-    const int64_t rows = r->batch.total - skipped;
-    const wk_mat d = wk__gate_columns(r, g->dgates, skipped, rows, r->row->is_turned ? r->H : 0, r->row->gates * r->H);
-    const wk_mat before = wk__rows_of(r, packed_h(g, g->before, skipped), rows, r->H, r->H), d_t = wk__transposed(&d);
-    const wk_mat gw = wk__matrix_of(slot_of(g, g->at.w_hh));
-    wk__gemm(r->ctx, &d_t, &before, &gw, adds(g, g->at.w_hh));
+    const wk_mat d = wk__gate_columns(r, g->dgates, s->rows - before->rows, before->rows, r->row->is_turned ? r->H : 0,
+                                      r->row->gates * r->H);
+    const wk_mat d_t = wk__transposed(&d), gw = wk__matrix_of(slot_of(g, g->at.w_hh));
+    wk__gemm(r->ctx, &d_t, before, &gw, adds(g, s, g->at.w_hh));
 }
 
 /* gW_ih = d^T x */
-static void input_weight_gradient(const backward_run *g) {
+static void input_weight_gradient(const backward_run *g, const wk_stretch *s) {
     const wk_recurrence *r = &g->run;
-    const wk_mat x = wk__packed_x(r, g->x);
+    const wk_mat x = wk__packed_x(r, s, g->x);
     wk_gate_part part[2];
     const int32_t parts = wk__gate_parts(r->row, r->H, part);
     for (int32_t k = 0; k < parts; k++) {
-        const wk_mat d = wk__gate_columns(r, g->dgates, 0, r->batch.total, part[k].to, part[k].rows);
+        const wk_mat d = wk__gate_columns(r, g->dgates, 0, s->rows, part[k].to, part[k].rows);
         const wk_mat d_t = wk__transposed(&d);
         const wk_mat gw = wk__rows_from(slot_of(g, g->at.w_ih), part[k].from, part[k].rows);
-        wk__gemm(r->ctx, &d_t, &x, &gw, adds(g, g->at.w_ih));
+        wk__gemm(r->ctx, &d_t, &x, &gw, adds(g, s, g->at.w_ih));
     }
 }
 
-/* gx = d W_ih */
-static void input_gradient(const backward_run *g) {
+/* gx = d W_ih; no two stretches have rows of it in common. */
+static void input_gradient(const backward_run *g, const wk_stretch *s) {
     const wk_recurrence *r = &g->run;
-    const bool add = adds(g, g->at.x), packs = packs_gx(g);
-    wk_mat gx = wk__rows_of(r, g->gx, r->batch.total, r->I, r->I);
+    const bool add = wk__packed_slot_add(&g->slots[g->at.x]), packs = packs_gx(g);
     wk_gate_part part[2];
     const int32_t parts = wk__gate_parts(r->row, r->H, part);
-    if (!packs) {
-        wk__ragged_is_even(&r->batch, &g->at_gx, &gx.row);
-        gx.data = wk__first_row(&r->batch, &g->at_gx);
-        gx.col = g->at_gx.stride;
-    }
+    int64_t apart;
+    wk__ragged_is_even(&r->batch, &g->at_gx, &apart);
+    const wk_mat gx =
+        packs ? wk__rows_of(r, g->gx, s->rows, r->I, r->I) : wk__even_rows(r, &g->at_gx, s->first, s->rows, apart);
     for (int32_t k = 0; k < parts; k++) {
-        const wk_mat d = wk__gate_columns(r, g->dgates, 0, r->batch.total, part[k].to, part[k].rows);
+        const wk_mat d = wk__gate_columns(r, g->dgates, 0, s->rows, part[k].to, part[k].rows);
         const wk_mat w = wk__rows_from(r->w_ih, part[k].from, part[k].rows);
         wk__gemm(r->ctx, &d, &w, &gx, k > 0 || (add && !packs));
     }
-    if (packs) wk__ragged_unpack(&r->batch, &g->at_gx, g->gx, add);
-    if (!add) wk__ragged_zero_ends(&r->batch, slot_of(g, g->at.x));
+    if (packs) wk__ragged_unpack(&r->batch, &g->at_gx, s, g->gx, add);
 }
 
 /* Blocks of the bias's gradient, in the order of the weights. */
 static void bias_gradient(const backward_run *g, int32_t i, const wk_gate_part *part, int32_t parts) {
     const wk_array *slot = slot_of(g, i);
-    wk_unary_loop *put = (adds(g, i) ? wk__kernels->accumulate : wk__kernels->copy)[slot->dtype];
+    wk_unary_loop *put = (wk__packed_slot_add(&g->slots[i]) ? wk__kernels->accumulate : wk__kernels->copy)[slot->dtype];
     for (int32_t k = 0; k < parts; k++)
         put(part[k].rows, wk__array_at(slot, part[k].from * slot->strides[0]), slot->strides[0],
             (const char *)g->dbias + part[k].to * wk__dtype_nbytes[slot->dtype], 1);
+}
+
+static void run_stretches(const backward_run *g) {
+    const wk_recurrence *r = &g->run;
+    wk_stretch s = wk__stretch_end(&r->batch);
+    do {
+        wk__stretch_before(&r->batch, r->most, &s);
+        const wk_mat before = states_before(g, &s);
+        if (r->is_chain)
+            run_chain(g);
+        else
+            run_steps(g, &s, &before);
+        if (wants(g, g->at.w_hh)) recurrent_gradient(g, &s, &before);
+        if (wants(g, g->at.w_ih)) input_weight_gradient(g, &s);
+        if (wants(g, g->at.x)) input_gradient(g, &s);
+    } while (s.from > 0);
+}
+
+static void unsort_to(const backward_run *g, int32_t i, const void *sorted) {
+    if (wants(g, i)) wk__ragged_unsort(&g->run.batch, slot_of(g, i), sorted, wk__packed_slot_add(&g->slots[i]));
 }
 
 static void gradients_at_end(const backward_run *g) {
@@ -184,13 +222,11 @@ static void gradients_at_end(const backward_run *g) {
     const wk_recurrent_inputs *at = &g->at;
     wk_gate_part part[2], whole = {0, r->row->gates * r->H, r->row->is_turned ? r->H : 0};
     const int32_t parts = wk__gate_parts(r->row, r->H, part);
-    if (wants(g, at->h0)) wk__ragged_unsort(&r->batch, slot_of(g, at->h0), g->dh, adds(g, at->h0));
-    if (wants(g, at->c0)) wk__ragged_unsort(&r->batch, slot_of(g, at->c0), g->dc, adds(g, at->c0));
-    if (wants(g, at->w_hh)) recurrent_gradient(g);
-    if (wants(g, at->w_ih)) input_weight_gradient(g);
+    unsort_to(g, at->h0, g->dh);
+    unsort_to(g, at->c0, g->dc);
     if (wants(g, at->b_ih)) bias_gradient(g, at->b_ih, part, parts);
     if (wants(g, at->b_hh)) bias_gradient(g, at->b_hh, &whole, 1);
-    if (wants(g, at->x)) input_gradient(g);
+    if (wants(g, at->x) && !wk__packed_slot_add(&g->slots[at->x])) wk__ragged_zero_ends(&r->batch, slot_of(g, at->x));
 }
 
 /* ------------------------------------------------------------------------------------------------------ the row --- */
@@ -210,10 +246,7 @@ void wk__recurrent_run_grad(const wk_recurrent_use *use) {
     backward_run g;
     if (begin(&g, use)) {
         fill_room(&g);
-        if (g.run.is_chain)
-            run_chain(&g);
-        else
-            run_steps(&g);
+        run_stretches(&g);
         gradients_at_end(&g);
     } else {
         wk__fail(use->ctx, WK_ENOMEM, use->op->name, "out of memory");
@@ -245,7 +278,7 @@ bool wk__recurrent_grad(wk_backprop *b, const wk_recurrent *row) {
     use_of(b, row, &use);
     use.slots = slots;
     for (; begun < b->node->in_count && good; begun++) good = wk__packed_slot_begin(b, begun, slots, fine);
-    if (good && !wk__recurrent_note_grad(&use)) wk__recurrent_run_grad(&use);
+    if (good) (wk__recurrent_is_noted(&use) ? wk__recurrent_note_grad : wk__recurrent_run_grad)(&use);
     for (int32_t i = 0; i < begun; i++) wk__packed_slot_end(&slots[i]);
     return true;
 }

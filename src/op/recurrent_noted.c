@@ -5,6 +5,7 @@
 #include "op/recurrent_noted.h"
 
 #include "kernel/record.h"
+#include "op/recurrence.h"
 #include "tensor/words.h"
 
 enum { INPUTS = WK__MAX_FIXED_INPUTS, OUTPUTS = WK__MAX_OUTPUTS, HEAD = 5 };
@@ -19,10 +20,6 @@ enum { GRAD_WORDS = FORWARD_WORDS + (OUTPUTS + INPUTS) * WK__ARRAY_WORDS + INPUT
         WK__EIGHT(WK__NOTED_WRITE) "nnnnnnnn"
 _Static_assert(sizeof WK__RECURRENT_LETTERS == FORWARD_WORDS + 1, "see above");
 _Static_assert(sizeof WK__RECURRENT_GRAD_LETTERS == GRAD_WORDS + 1, "see above");
-
-static bool reads_lengths(const wk_recurrent_use *use) {
-    return use->in[wk__recurrent_inputs(use->row)->lengths] != NULL;
-}
 
 static wk_word *put_arrays(wk_word *to, const wk_array *const *arrays, int32_t count) {
     for (int32_t i = 0; i < count; i++) to = wk__words_of_array(to, arrays[i]);
@@ -71,19 +68,22 @@ static void call_grad(wk_any_function *f, const wk_word *words) {
     wk__recurrent_run_grad(&use);
 }
 
-bool wk__recurrent_note(const wk_recurrent_use *use) {
+bool wk__recurrent_is_whole(const wk_recurrent_use *use) {
+    const wk_recurrent_inputs *at = wk__recurrent_inputs(use->row);
+    return use->in[at->lengths] != NULL || !wk__recurrence_is_chain(use->row, use->in[at->w_hh], use->out[0]);
+}
+
+void wk__recurrent_note(const wk_recurrent_use *use) {
     static const wk_signature signature = {WK__RECURRENT_LETTERS, call_forward, NULL};
-    if (use->ctx->capture == NULL || !reads_lengths(use)) return false;
     const wk_noted noted = {
         .signature = &signature, .name = use->op->name, .dtype = use->out[0]->dtype, .may_fail = true};
     wk_word words[FORWARD_WORDS];
     put_use(words, use);
-    return wk__note(use->ctx, &noted, words);
+    wk__note(use->ctx, &noted, words);
 }
 
-bool wk__recurrent_note_grad(const wk_recurrent_use *use) {
+void wk__recurrent_note_grad(const wk_recurrent_use *use) {
     static const wk_signature signature = {WK__RECURRENT_GRAD_LETTERS, call_grad, NULL};
-    if (use->ctx->capture == NULL || !reads_lengths(use)) return false;
     const wk_noted noted = {
         .signature = &signature, .name = use->op->name, .dtype = use->out[0]->dtype, .may_fail = true};
     wk_word words[GRAD_WORDS];
@@ -93,5 +93,5 @@ bool wk__recurrent_note_grad(const wk_recurrent_use *use) {
         if (use->slots[i].slot != NULL) slots[i] = wk__packed_slot_array(&use->slots[i]);
     wk_word *w = put_arrays(put_arrays(put_use(words, use), use->gy, OUTPUTS), slots, INPUTS);
     for (int32_t i = 0; i < INPUTS; i++) w[i].i = i < count && wk__packed_slot_add(&use->slots[i]);
-    return wk__note(use->ctx, &noted, words);
+    wk__note(use->ctx, &noted, words);
 }

@@ -1,6 +1,6 @@
-/* recurrent_noted.h -- recurrent rows over rows of several lengths in a plan. The lengths are data: they decide how
- * many rows are alive in a step, so a plan does not hold the row's kernels, but calls the row again as a whole, which
- * looks at the lengths that there are then. */
+/* recurrent_noted.h -- recurrent rows in a plan, which calls them again as a whole: lengths are data that decide how
+ * many rows are alive in a step, and stretches (ragged.h) begin where the sizes say. Only of a chain, whose kernels are
+ * the same for any T, does a plan hold the kernels. */
 #ifndef WK_OP_RECURRENT_NOTED_H
 #define WK_OP_RECURRENT_NOTED_H
 
@@ -19,9 +19,13 @@ typedef struct wk_recurrent_use {
     wk_packed_slot *slots; /* of the gradient */
 } wk_recurrent_use;
 
-/* Notes the use if something is captured and the row reads lengths. False: the caller does the work. */
-bool wk__recurrent_note(const wk_recurrent_use *use);
-bool wk__recurrent_note_grad(const wk_recurrent_use *use);
+/* Is something captured in which the use is a whole? Else the caller does the work. */
+bool wk__recurrent_is_whole(const wk_recurrent_use *use);
+static inline bool wk__recurrent_is_noted(const wk_recurrent_use *use) {
+    return wk_unlikely(use->ctx->capture != NULL) && wk__recurrent_is_whole(use);
+}
+void wk__recurrent_note(const wk_recurrent_use *use);
+void wk__recurrent_note_grad(const wk_recurrent_use *use);
 
 /* recurrent.c, recurrent_grad.c: the work, with failures recorded. */
 void wk__recurrent_run(const wk_recurrent_use *use, wk_call *call);
