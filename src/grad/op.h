@@ -126,6 +126,7 @@ struct wk_op {
     uint32_t types;              /* what it computes in beside f32 and f64 (NOTE [Types]) */
     const char *in_names;        /* "a b": for messages */
     uint32_t reads[WK__MAX_FIXED_INPUTS]; /* all zero in variadic rows */
+    const void *variant;                  /* for functions that several rows share: what is this row's own */
 
     bool (*shape)(wk_call *c);
     void (*forward)(wk_call *c);

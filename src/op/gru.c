@@ -29,22 +29,19 @@ static const wk_recurrent kind = {
     .compose = of_gates,
 };
 
-static bool shape(wk_call *c) { return wk__recurrent_shape(c, &kind); }
-static void forward(wk_call *c) { wk__recurrent_forward(c, &kind); }
-static bool grad(wk_backprop *b) { return wk__recurrent_grad(b, &kind); }
-
 static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    wk__recurrent_compose(&kind, attrs, in, out);
+    wk__recurrent_compose(&wk__op_gru, attrs, in, out);
 }
 
 static void batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
-    wk__recurrent_batched(&wk__op_gru, &kind, attrs, count, in, out);
+    wk__recurrent_batched(&wk__op_gru, attrs, count, in, out);
 }
 
 static const wk_attr_field fields[] = {{"reverse", 'i', offsetof(wk_recurrent_attrs, reverse), 0}};
 
 const wk_op wk__op_gru = {
     WK_ROW(gru),
+    .variant = &kind,
     .in_count = 7,
     .out_count = 2,
     .optional = 1 << 1 | 1 << 2 | 1 << 5 | 1 << 6,
@@ -54,9 +51,9 @@ const wk_op wk__op_gru = {
     .batch = WK__BATCH_ROWS,
     .batch_shared = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6,
     .batched = batched,
-    .shape = shape,
-    .forward = forward,
-    .grad = grad,
+    .shape = wk__recurrent_shape,
+    .forward = wk__recurrent_forward,
+    .grad = wk__recurrent_grad,
     .compose = compose,
     .steps = wk__recurrent_steps,
     WK_ATTRS(wk_recurrent_attrs, fields),
@@ -73,30 +70,28 @@ wk_tensor *wk_gru(wk_tensor *x, wk_tensor *lengths, wk_tensor *h0, wk_tensor *w_
 
 /* --------------------------------------------------------------------------------------------------------- cell --- */
 
-static bool cell_shape(wk_call *c) { return (void)c, true; }
-static bool cell_outputs(wk_call *c) { return wk__cell_outputs(c, &kind); }
-
 static void cell_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
     (void)attrs;
-    wk__cell_compose(&wk__op_gru, &kind, in, out);
+    wk__cell_compose(&wk__op_gru, in, out);
 }
 
 static void cell_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
     (void)attrs, (void)count;
-    wk__cell_batched(&wk__op_gru, &kind, in, out);
+    wk__cell_batched(&wk__op_gru, in, out);
 }
 
 static const wk_op cell_op = {
     WK_INNER_ROW(gru_cell),
+    .variant = &kind,
     .in_count = 6,
     .out_count = 1,
     .optional = 1 << 1 | 1 << 4 | 1 << 5,
     .in_names = "x h w_ih w_hh b_ih b_hh",
     .batch = WK__BATCH_ROWS,
     .batch_shared = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5,
-    .outputs = cell_outputs,
+    .outputs = wk__cell_outputs,
     .batched = cell_batched,
-    .shape = cell_shape,
+    .shape = wk__cell_shape,
     .compose = cell_compose,
 };
 

@@ -305,21 +305,21 @@ void wk__recurrent_run(const wk_recurrent_use *use, wk_call *call) {
 }
 
 /* For a plan, which has to have room for rows of any length. False when memory is out, recorded. */
-static bool keep_for_plan(wk_call *c, const wk_recurrent *row, wk_recurrent_use *use) {
+static bool keep_for_plan(wk_call *c, wk_recurrent_use *use) {
     const wk_array *y = &c->out[0]->a;
-    const int64_t size = wk__recurrent_kept_size(row, y->dims[0] * y->dims[1], y->dims[2]);
-    if (!row->keeps_gates || !wk__call_records(c)) return true;
+    const int64_t size = wk__recurrent_kept_size(use->row, y->dims[0] * y->dims[1], y->dims[2]);
+    if (!use->row->keeps_gates || !wk__call_records(c)) return true;
     c->kept = wk__tensor_make(c->ctx, y->dtype, 1, &size);
     if (c->kept == NULL) return wk__refuse(c, WK_ENOMEM, "out of memory");
     use->kept = c->kept->a.data;
     return true;
 }
 
-void wk__recurrent_forward(wk_call *c, const wk_recurrent *row) {
+void wk__recurrent_forward(wk_call *c) {
     wk_recurrent_use use;
     use.ctx = c->ctx;
     use.op = c->op;
-    use.row = row;
+    use.row = wk__recurrent_of(c->op, c->attrs);
     use.attrs = *(const wk_recurrent_attrs *)c->attrs;
     use.kept = NULL;
     int32_t i = 0;
@@ -328,7 +328,7 @@ void wk__recurrent_forward(wk_call *c, const wk_recurrent *row) {
     for (int32_t k = 0; k < WK__MAX_OUTPUTS; k++) use.out[k] = k < c->op->out_count ? &c->out[k]->a : NULL;
     if (wk_likely(!wk__recurrent_is_noted(&use)))
         wk__recurrent_run(&use, c);
-    else if (keep_for_plan(c, row, &use))
+    else if (keep_for_plan(c, &use))
         wk__recurrent_note(&use);
 }
 

@@ -72,28 +72,34 @@ static inline int32_t wk__gate_parts(const wk_recurrent *r, int64_t H, wk_gate_p
     return 2;
 }
 
-bool wk__recurrent_shape(wk_call *c, const wk_recurrent *r);
-void wk__recurrent_forward(wk_call *c, const wk_recurrent *r);
-bool wk__recurrent_grad(wk_backprop *b, const wk_recurrent *r);
-void wk__recurrent_compose(const wk_recurrent *r, const void *attrs, wk_tensor *const *in, wk_tensor **out);
+/* The variant of a row (wk_op.variant); an rnn has two, with tanh and with relu. */
+static inline const wk_recurrent *wk__recurrent_of(const wk_op *op, const void *attrs) {
+    return (const wk_recurrent *)op->variant + (((const wk_recurrent_attrs *)attrs)->relu != 0);
+}
+
+/* The functions of such a row; compose and batched need to be told which it is. */
+bool wk__recurrent_shape(wk_call *c);
+void wk__recurrent_forward(wk_call *c);
+bool wk__recurrent_grad(wk_backprop *b);
 int64_t wk__recurrent_steps(const wk_node *node);
+void wk__recurrent_compose(const wk_op *op, const void *attrs, wk_tensor *const *in, wk_tensor **out);
+
+/* The sequences of all calls are the rows of one. */
+void wk__recurrent_batched(const wk_op *op, const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out);
 
 /* NOTE [Cells]. A cell is the row on sequences of one step. In a batch it is a row of its own, so that a step is one
  * call that is put off: x (N,I), h (N,H), of an lstm c (N,H), and the weights -> the next h and c. */
 void wk__cell(const wk_op *cell, wk_tensor *const *in, wk_tensor **out);
 
-/* What such a row has, `op` being the one on sequences: compose, outputs and batched. */
-void wk__cell_compose(const wk_op *op, const wk_recurrent *r, wk_tensor *const *in, wk_tensor **out);
-bool wk__cell_outputs(wk_call *c, const wk_recurrent *r);
-void wk__cell_batched(const wk_op *op, const wk_recurrent *r, wk_tensor *const *in, wk_tensor **out);
+/* The functions of a cell, `op` being the row on sequences. */
+bool wk__cell_shape(wk_call *c);
+bool wk__cell_outputs(wk_call *c);
+void wk__cell_compose(const wk_op *op, wk_tensor *const *in, wk_tensor **out);
+void wk__cell_batched(const wk_op *op, wk_tensor *const *in, wk_tensor **out);
 
 /* The cells of lstm.c and gru.c. */
 void wk__lstm_cell(wk_tensor *const *in, wk_tensor **out);
 void wk__gru_cell(wk_tensor *const *in, wk_tensor **out);
-
-/* For wk_op.batched, of the row `op`: the sequences of all calls are the rows of one. */
-void wk__recurrent_batched(const wk_op *op, const wk_recurrent *r, const void *attrs, int64_t count,
-                           wk_tensor *const *in, wk_tensor **out);
 
 /* For compositions: gate k of `count` that lie side by side, gates (N, count H). */
 static inline wk_tensor *wk__gate(wk_tensor *gates, int64_t count, int64_t k) {

@@ -80,8 +80,9 @@ static void run(const composition *c, wk_tensor **out) {
 
 #define WK__OF_LENGTHS "lengths decide which calls are made; give it rows of one length, without lengths"
 
-void wk__recurrent_compose(const wk_recurrent *row, const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+void wk__recurrent_compose(const wk_op *op, const void *attrs, wk_tensor *const *in, wk_tensor **out) {
     wk_ctx *ctx = wk__ctx();
+    const wk_recurrent *row = wk__recurrent_of(op, attrs);
     composition c = {.row = row, .in = in, .at = *wk__recurrent_inputs(row)};
     const wk_tensor *x = in[c.at.x], *lengths = in[c.at.lengths];
     const wk_array *a = lengths != NULL ? &lengths->a : NULL;
@@ -97,8 +98,8 @@ void wk__recurrent_compose(const wk_recurrent *row, const void *attrs, wk_tensor
 /* ------------------------------------------------------------------------------------------------------ batches --- */
 
 /* x (B,N,T,I) -> (B N,T,I), lengths (B,N) -> (B N), states (B,1,N,H) -> (1,B N,H), and what comes out back. */
-void wk__recurrent_batched(const wk_op *op, const wk_recurrent *r, const void *attrs, int64_t count,
-                           wk_tensor *const *in, wk_tensor **out) {
+void wk__recurrent_batched(const wk_op *op, const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
+    const wk_recurrent *r = wk__recurrent_of(op, attrs);
     const wk_recurrent_inputs *at = wk__recurrent_inputs(r);
     const int64_t n = wk_dim(in[at->x], 1), t = wk_dim(in[at->x], 2), h = wk_dim(in[at->w_hh], 1), rows = count * n;
     wk_recurrent_attrs a = *(const wk_recurrent_attrs *)attrs;
@@ -125,8 +126,8 @@ void wk__cell(const wk_op *cell, wk_tensor *const *in, wk_tensor **out) {
 }
 
 /* The row on one step. in: x h [c] w_ih w_hh b_ih b_hh, of which x and the states are given apart. */
-static void one_step(const wk_op *op, const wk_recurrent *r, wk_tensor *const *in, wk_tensor *x, const wk_states *first,
-                     wk_states *last) {
+static void one_step(const wk_op *op, wk_tensor *const *in, wk_tensor *x, const wk_states *first, wk_states *last) {
+    const wk_recurrent *r = op->variant;
     const wk_recurrent_inputs *at = wk__recurrent_inputs(r);
     wk_recurrent_attrs attrs = {0};
     wk_tensor *all[WK__MAX_FIXED_INPUTS] = {NULL}, *outs[WK__MAX_OUTPUTS] = {NULL};
@@ -138,22 +139,24 @@ static void one_step(const wk_op *op, const wk_recurrent *r, wk_tensor *const *i
     *last = (wk_states){outs[1], outs[2]};
 }
 
-void wk__cell_compose(const wk_op *op, const wk_recurrent *r, wk_tensor *const *in, wk_tensor **out) {
+void wk__cell_compose(const wk_op *op, wk_tensor *const *in, wk_tensor **out) {
+    const wk_recurrent *r = op->variant;
     wk_states first = {NULL, NULL}, last;
     if (in[1] != NULL) first.h = wk_unsqueeze(in[1], 0);
     if (r->has_c && in[2] != NULL) first.c = wk_unsqueeze(in[2], 0);
-    one_step(op, r, in, wk_unsqueeze(in[0], 1), &first, &last);
+    one_step(op, in, wk_unsqueeze(in[0], 1), &first, &last);
     out[0] = wk_select(last.h, 0, 0);
     if (r->has_c) out[1] = wk_select(last.c, 0, 0);
 }
 
 /* x (B,N,I) and states (B,N,H): B N sequences. */
-void wk__cell_batched(const wk_op *op, const wk_recurrent *r, wk_tensor *const *in, wk_tensor **out) {
+void wk__cell_batched(const wk_op *op, wk_tensor *const *in, wk_tensor **out) {
+    const wk_recurrent *r = op->variant;
     const int64_t count = wk_dim(in[0], 0), n = wk_dim(in[0], 1), h = wk_dim(in[r->has_c ? 4 : 3], 1), rows = count * n;
     wk_states first = {NULL, NULL}, last;
     if (in[1] != NULL) first.h = wk_reshape(in[1], WK_SHAPE(1, rows, h));
     if (r->has_c && in[2] != NULL) first.c = wk_reshape(in[2], WK_SHAPE(1, rows, h));
-    one_step(op, r, in, wk_reshape(in[0], WK_SHAPE(rows, 1, wk_dim(in[0], 2))), &first, &last);
+    one_step(op, in, wk_reshape(in[0], WK_SHAPE(rows, 1, wk_dim(in[0], 2))), &first, &last);
     out[0] = wk_reshape(last.h, WK_SHAPE(count, n, h));
     if (r->has_c) out[1] = wk_reshape(last.c, WK_SHAPE(count, n, h));
 }
@@ -166,8 +169,12 @@ static bool is_bias(const wk_tensor *t, wk_dtype dtype, int64_t n) {
     return t == NULL || (t->a.dtype == dtype && t->a.ndim == 1 && t->a.dims[0] == n);
 }
 
+/* The row on sequences checks. */
+bool wk__cell_shape(wk_call *c) { return (void)c, true; }
+
 /* What is not as it should be, or of several types, is for the row itself. */
-bool wk__cell_outputs(wk_call *c, const wk_recurrent *r) {
+bool wk__cell_outputs(wk_call *c) {
+    const wk_recurrent *r = c->op->variant;
     wk_tensor *const *in = c->in, *const *w = in + (r->has_c ? 3 : 2);
     const wk_array *x = &in[0]->a, *w_hh = &w[1]->a;
     const wk_dtype dtype = x->dtype;

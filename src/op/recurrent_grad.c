@@ -254,11 +254,11 @@ void wk__recurrent_run_grad(const wk_recurrent_use *use) {
     wk__recurrence_end(&g.run);
 }
 
-static void use_of(const wk_backprop *b, const wk_recurrent *row, wk_recurrent_use *use) {
+static void use_of(const wk_backprop *b, wk_recurrent_use *use) {
     const wk_node *node = b->node;
     use->ctx = b->ctx;
     use->op = node->op;
-    use->row = row;
+    use->row = wk__recurrent_of(node->op, node->attrs);
     use->attrs = *(const wk_recurrent_attrs *)node->attrs;
     use->kept = node->saves & WK__SAVES_KEPT ? (*wk__node_kept(node))->a.data : NULL;
     for (int32_t i = 0; i < WK__MAX_FIXED_INPUTS; i++)
@@ -270,12 +270,12 @@ static void use_of(const wk_backprop *b, const wk_recurrent *row, wk_recurrent_u
     use->out[0] = wk__saved_out(b, 0);
 }
 
-bool wk__recurrent_grad(wk_backprop *b, const wk_recurrent *row) {
+bool wk__recurrent_grad(wk_backprop *b) {
     wk_recurrent_use use;
     wk_packed_slot slots[WK__MAX_FIXED_INPUTS];
     int32_t begun = 0;
     bool good = true;
-    use_of(b, row, &use);
+    use_of(b, &use);
     use.slots = slots;
     for (; begun < b->node->in_count && good; begun++) good = wk__packed_slot_begin(b, begun, slots, fine);
     if (good) (wk__recurrent_is_noted(&use) ? wk__recurrent_note_grad : wk__recurrent_run_grad)(&use);

@@ -67,7 +67,8 @@ static bool check_pairs(wk_call *c, const wk_recurrent *r, const wk_recurrent_in
     return true;
 }
 
-bool wk__recurrent_shape(wk_call *c, const wk_recurrent *r) {
+bool wk__recurrent_shape(wk_call *c) {
+    const wk_recurrent *r = wk__recurrent_of(c->op, c->attrs);
     const wk_recurrent_inputs *at = wk__recurrent_inputs(r);
     if (!check_kinds(c, r, at)) return false;
     const wk_array *x = &c->in[at->x]->a, *w = &c->in[at->w_ih]->a;

@@ -37,18 +37,12 @@ static const wk_recurrent kinds[] = {
      .is_relu = true},
 };
 
-static const wk_recurrent *kind_of(const void *attrs) { return &kinds[((const wk_recurrent_attrs *)attrs)->relu != 0]; }
-
-static bool shape(wk_call *c) { return wk__recurrent_shape(c, kind_of(c->attrs)); }
-static void forward(wk_call *c) { wk__recurrent_forward(c, kind_of(c->attrs)); }
-static bool grad(wk_backprop *b) { return wk__recurrent_grad(b, kind_of(b->node->attrs)); }
-
 static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    wk__recurrent_compose(kind_of(attrs), attrs, in, out);
+    wk__recurrent_compose(&wk__op_rnn, attrs, in, out);
 }
 
 static void batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
-    wk__recurrent_batched(&wk__op_rnn, kind_of(attrs), attrs, count, in, out);
+    wk__recurrent_batched(&wk__op_rnn, attrs, count, in, out);
 }
 
 static const wk_attr_field fields[] = {{"relu", 'i', offsetof(wk_recurrent_attrs, relu), 0},
@@ -56,6 +50,7 @@ static const wk_attr_field fields[] = {{"relu", 'i', offsetof(wk_recurrent_attrs
 
 const wk_op wk__op_rnn = {
     WK_ROW(rnn),
+    .variant = kinds,
     .in_count = 7,
     .out_count = 2,
     .optional = 1 << 1 | 1 << 2 | 1 << 5 | 1 << 6,
@@ -65,9 +60,9 @@ const wk_op wk__op_rnn = {
     .batch = WK__BATCH_ROWS,
     .batch_shared = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6,
     .batched = batched,
-    .shape = shape,
-    .forward = forward,
-    .grad = grad,
+    .shape = wk__recurrent_shape,
+    .forward = wk__recurrent_forward,
+    .grad = wk__recurrent_grad,
     .compose = compose,
     .steps = wk__recurrent_steps,
     WK_ATTRS(wk_recurrent_attrs, fields),
