@@ -143,6 +143,26 @@ static bool step_rnn(void *user, wk_tensor *const *in, wk_tensor **out) {
     return true;
 }
 
+static void build_gru(model *m) {
+    wk_rnn_options o = WK_RNN_OPTIONS;
+    o.batch_first = 1;
+    m->layers[0] = wk_gru_new(m->root, "gru", m->in, m->hidden, &o);
+    m->layers[1] = wk_lstm_new(m->root, "lstm", m->hidden, m->hidden, &o);
+    m->layers[2] = wk_linear_new(m->root, "out", m->hidden, m->out, NULL);
+    m->optim = wk_sgd_new(m->root, 0.1, NULL);
+}
+
+/* Layers that go by stretches, of which long sequences have several. */
+static bool step_gru(void *user, wk_tensor *const *in, wk_tensor **out) {
+    model *m = user;
+    wk_tensor *h0 = wk_unsqueeze(in[2], 0), *r = wk_gru_forward(m->layers[0], in[0], h0, NULL);
+    r = wk_lstm_forward(m->layers[1], r, NULL, NULL, NULL, NULL);
+    out[0] = wk_mse_loss(layer(m, 2, r), in[1]);
+    finish(m, out[0]);
+    out[1] = wk_detach(wk_select(r, 1, 0));
+    return true;
+}
+
 /* No gradients: a running average of the outputs, in a buffer of the network. */
 static bool step_inference(void *user, wk_tensor *const *in, wk_tensor **out) {
     WK_NO_GRAD;
@@ -240,10 +260,10 @@ static wk_plan_stats train(const kind *k, int steps, int64_t batch, int64_t in, 
 }
 
 static const kind kinds[] = {
-    {"mlp", build_mlp, step_mlp, false},         {"dropout", build_dropout, step_dropout, false},
-    {"cell", build_cell, step_cell, false},      {"lstm", build_cell, step_lstm, false},
-    {"rnn", build_rnn, step_rnn, false},         {"inference", build_cell, step_inference, false},
-    {"penalty", build_mlp, step_penalty, false},
+    {"mlp", build_mlp, step_mlp, false},    {"dropout", build_dropout, step_dropout, false},
+    {"cell", build_cell, step_cell, false}, {"lstm", build_cell, step_lstm, false},
+    {"rnn", build_rnn, step_rnn, false},    {"inference", build_cell, step_inference, false},
+    {"gru", build_gru, step_gru, false},    {"penalty", build_mlp, step_penalty, false},
 };
 
 static void every_shape(void **state) {
@@ -258,11 +278,11 @@ static void every_shape(void **state) {
 /* One recording: no other T costs another. */
 static void every_length(void **state) {
     (void)state;
-    static const size_t which[] = {1, 2, 3, 4, 5};
+    static const size_t which[] = {1, 2, 3, 4, 5, 6};
     for (size_t i = 0; i < sizeof which / sizeof *which; i++) {
         kind k = kinds[which[i]];
         k.trips = true;
-        for (int64_t batch = 1; batch <= 3; batch += 2) {
+        for (int64_t batch = 1; batch <= 5; batch += 2) {
             const wk_plan_stats s = train(&k, 60, batch, batch, 12, batch);
             if (s.captures != 1 || s.unfolded != 0)
                 fail_msg("%s, batch %d: %d captures, %d unfolded", k.name, (int)batch, (int)s.captures,

@@ -101,6 +101,22 @@ static void gradients_agree(void **state) {
     }
 }
 
+/* Many rows of wide gates, whose stretches are longer: the gradient by kernels and by small operations. */
+static void wide_and_long(void **state) {
+    (void)state;
+    enum { ROWS = 1500, STEPS = 3, WIDE = 65 };
+    WK_SCOPE;
+    wk_tensor *x = wk_requires_grad_(wk_randn(WK_SHAPE(ROWS, STEPS, 1), WK_F64), true), *a[3], *c[3], *hn, *cn;
+    wk_tensor *w_ih = wk_requires_grad_(wk_uniform(-0.1, 0.1, WK_SHAPE(4 * WIDE, 1), WK_F64), true);
+    wk_tensor *w_hh = wk_requires_grad_(wk_uniform(-0.1, 0.1, WK_SHAPE(4 * WIDE, WIDE), WK_F64), true);
+    wk_tensor *y = wk_lstm(x, NULL, NULL, NULL, w_ih, w_hh, NULL, NULL, false, &hn, &cn), *of[] = {x, w_ih, w_hh};
+    wk_tensor *loss = wk_add(wk_mean(wk_square(y)), wk_mean(cn));
+    wk_grad(loss, of, 3, a, WK_RETAIN_GRAPH);
+    wk_grad(loss, of, 3, c, WK_CREATE_GRAPH);
+    for (int i = 0; i < 3; i++) assert_same(a[i], c[i], 1e-14, "small operations");
+    assert_ok();
+}
+
 static void nothing_to_do(void **state) {
     (void)state;
     static const int64_t none[N] = {0};
@@ -245,6 +261,7 @@ static void printed_as_pytorch_prints_them(void **state) {
 }
 
 WK_TEST_MAIN("recurrent", cmocka_unit_test(each_row_as_if_alone), cmocka_unit_test(gradients_agree),
-             cmocka_unit_test(nothing_to_do), cmocka_unit_test(halves), cmocka_unit_test(what_is_refused),
-             cmocka_unit_test(what_modules_refuse), cmocka_unit_test(lengths_that_change),
-             cmocka_unit_test(first_weights), cmocka_unit_test(printed_as_pytorch_prints_them))
+             cmocka_unit_test(wide_and_long), cmocka_unit_test(nothing_to_do), cmocka_unit_test(halves),
+             cmocka_unit_test(what_is_refused), cmocka_unit_test(what_modules_refuse),
+             cmocka_unit_test(lengths_that_change), cmocka_unit_test(first_weights),
+             cmocka_unit_test(printed_as_pytorch_prints_them))

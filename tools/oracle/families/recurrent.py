@@ -56,6 +56,14 @@ def cases():
             (2, 4, 3, 2, True, True, True, 0, 1), (1, 5, 1, 3, False, False, True, 1, 1),
             (1, 4, 9, 33, True, True, False, 0, 1), (3, 1, 2, 17, True, True, False, 1, 1)):
         yield case_of(rnn, 1, sizes, None, state, bias, ("y", "hn"), second, relu=relu, reverse=reverse)
+    # Long enough that layers go by several stretches of steps.
+    long = (50, 43, 1, 50, 47, 29, 50, 31, 8, 44)
+    for sizes, lengths, state, reverse in (
+            ((2, 140, 1, 2), None, True, 0), ((10, 50, 1, 2), long, False, 1), ((1, 300, 1, 1), None, False, 0),
+            ((1, 280, 1, 2), None, True, 1)):
+        yield case_of(rnn, 1, sizes, lengths, state, True, ("y", "hn"), False, relu=0, reverse=reverse)
+        yield case_of(lstm, 4, sizes, lengths, state, True, ("y", "hn", "cn"), False, reverse=reverse)
+        yield case_of(gru, 3, sizes, lengths, state, True, ("y", "hn"), False, reverse=reverse)
     # N, T, I, H, lengths, h0?, biases?, second order?, reverse
     for *sizes, lengths, state, bias, second, reverse in (
             (1, 1, 1, 1, None, True, True, True, 0), (2, 3, 2, 3, None, True, True, True, 0),
