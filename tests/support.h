@@ -90,6 +90,14 @@ static inline void wk_assert_status(wk_status status, const char *message, const
     _fail(file, line);
 }
 
+/* m is printed so. Frees it. */
+static inline void assert_module_text(wk_module *m, const char *expected) {
+    char text[400];
+    wk_module_to_text(m, text, sizeof(text));
+    assert_string_equal(text, expected);
+    wk_module_free(m);
+}
+
 /* For tests of many random programs: PROGRAM [FOLDER FIRST_SEED COUNT] runs others than those that the test has. */
 static inline void wk_read_seeds(int argc, char **argv, uint64_t *first_seed, uint64_t *seed_count) {
     if (argc > 1) wk_test_data = argv[1];

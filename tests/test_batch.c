@@ -1,18 +1,7 @@
 /* test_batch.c -- batches: what is put off, when it runs, what is refused. That values and gradients are the same as
  * without one is test_batch_fuzz's. */
-#include "base/context.h"
-#include "support.h"
-
-static wk_tensor *numbers(int64_t rows, int64_t cols, double first) {
-    wk_tensor *t = wk_empty(WK_SHAPE(rows, cols), WK_F64);
-    double *data = wk_data_mut(t);
-    for (int64_t i = 0; data != NULL && i < rows * cols; i++) data[i] = first + 0.25 * (double)i;
-    return t;
-}
-
-static wk_tensor *leaf(int64_t rows, int64_t cols, double first) {
-    return wk_requires_grad_(numbers(rows, cols, first), true);
-}
+#include "injection.h"
+#include "tensors.h"
 
 static double at(wk_tensor *t, int64_t row, int64_t col) { return wk_get_f64(t, (const int64_t[]){row, col}); }
 
@@ -21,7 +10,7 @@ static double at(wk_tensor *t, int64_t row, int64_t col) { return wk_get_f64(t, 
 static void shape_and_type_come_at_once(void **state) {
     (void)state;
     WK_BATCH;
-    wk_tensor *y = wk_transpose(wk_linear(numbers(2, 3, 0), numbers(4, 3, 1), NULL), 0, 1);
+    wk_tensor *y = wk_transpose(wk_linear(matrix(2, 3, 0), matrix(4, 3, 1), NULL), 0, 1);
     assert_int_equal(wk_ndim(y), 2);
     assert_int_equal(wk_dim(y, 0), 4);
     assert_int_equal(wk_dim(y, 1), 2);
@@ -34,10 +23,10 @@ static void shape_and_type_come_at_once(void **state) {
 static void calls_run_together(void **state) {
     (void)state;
     WK_SCOPE;
-    wk_tensor *w = leaf(3, 3, -1), *y[5];
+    wk_tensor *w = matrix_leaf(3, 3, -1), *y[5];
     {
         WK_BATCH;
-        for (int i = 0; i < 5; i++) y[i] = wk_tanh(wk_linear(numbers(1, 3, i), w, NULL));
+        for (int i = 0; i < 5; i++) y[i] = wk_tanh(wk_linear(matrix(1, 3, i), w, NULL));
         wk_item(wk_sum(y[0]));
         assert_int_equal(wk_graph_size(), 4); /* linear, tanh, a row of it, its sum */
     }
@@ -46,10 +35,10 @@ static void calls_run_together(void **state) {
 
 static int64_t recorded_by(bool batched) {
     const wk_scope scope = batched ? wk_batch_open() : wk_scope_open();
-    wk_tensor *w = leaf(4, 4, -1), *sum = wk_zeros(WK_SCALAR, WK_F64);
+    wk_tensor *w = matrix_leaf(4, 4, -1), *sum = wk_zeros(WK_SCALAR, WK_F64);
     wk_list *rows = wk_list_new();
     for (int i = 0; i < 8; i++) {
-        wk_tensor *h = wk_linear(numbers(1, 4, i), w, NULL);
+        wk_tensor *h = wk_linear(matrix(1, 4, i), w, NULL);
         for (int layer = 0; layer < 3; layer++) h = wk_sigmoid(wk_linear(h, w, NULL));
         wk_list_push(rows, wk_sum(h));
     }
@@ -72,14 +61,14 @@ static void a_batch_records_what_it_runs(void **state) {
 static wk_tensor *handed_up(wk_tensor *w, wk_tensor **other) {
     WK_BATCH;
     wk_tensor *a = wk_square(w), *b = wk_square(wk_mul_scalar(w, 2)), *c = wk_mul(a, b);
-    *other = wk_yield(wk_square(numbers(2, 2, 3)));
+    *other = wk_yield(wk_square(matrix(2, 2, 3)));
     return wk_yield(wk_sum(c));
 }
 
 static void what_is_handed_up_has_its_history(void **state) {
     (void)state;
     WK_SCOPE;
-    wk_tensor *w = leaf(2, 2, 1), *other;
+    wk_tensor *w = matrix_leaf(2, 2, 1), *other;
     wk_tensor *y = handed_up(w, &other); /* sum of 4 w^4 */
     assert_close(at(other, 1, 1), 3.75 * 3.75, 0, "squared once");
     wk_backward(y);
@@ -90,7 +79,7 @@ static void what_is_handed_up_has_its_history(void **state) {
 static void gradients_of_what_was_computed_in_a_batch(void **state) {
     (void)state;
     WK_SCOPE;
-    wk_tensor *w = leaf(1, 2, 1), *loss, *h[2], *g[2];
+    wk_tensor *w = matrix_leaf(1, 2, 1), *loss, *h[2], *g[2];
     {
         WK_BATCH;
         for (int i = 0; i < 2; i++) h[i] = wk_yield(wk_mul_scalar(w, 3));
@@ -106,7 +95,7 @@ static void gradients_of_what_was_computed_in_a_batch(void **state) {
 static void reading_in_an_inner_scope_keeps_history(void **state) {
     (void)state;
     WK_BATCH;
-    wk_tensor *w = leaf(2, 2, 1), *y = wk_sum(wk_square(w));
+    wk_tensor *w = matrix_leaf(2, 2, 1), *y = wk_sum(wk_square(w));
     {
         WK_SCOPE;
         assert_close(wk_item(y), 1 + 1.5625 + 2.25 + 3.0625, 1e-12, "read inside");
@@ -121,7 +110,7 @@ static void kept_values_stay(void **state) {
     wk_tensor *slot = NULL;
     for (int i = 0; i < 3; i++) {
         WK_BATCH;
-        wk_tensor *h = slot != NULL ? wk_add_scalar(slot, 1) : numbers(1, 2, 5);
+        wk_tensor *h = slot != NULL ? wk_add_scalar(slot, 1) : matrix(1, 2, 5);
         wk_keep(&slot, wk_detach(wk_mul_scalar(h, 2)));
     }
     assert_close(at(slot, 0, 0), ((5 * 2 + 1) * 2 + 1) * 2, 0, "three rounds");
@@ -138,11 +127,11 @@ static void operands_computed_in_a_batch(void **state) {
     double gradient[2][4];
     for (int batched = 0; batched < 2; batched++) {
         const wk_scope scope = batched ? wk_batch_open() : wk_scope_open();
-        wk_tensor *u = leaf(2, 2, 0.3), *loss = wk_zeros(WK_SCALAR, WK_F64);
+        wk_tensor *u = matrix_leaf(2, 2, 0.3), *loss = wk_zeros(WK_SCALAR, WK_F64);
         for (int s = 0; s < 2; s++) {
-            wk_tensor *memory = wk_add(u, numbers(2, 2, s));
+            wk_tensor *memory = wk_add(u, matrix(2, 2, s));
             for (int q = 0; q < 2; q++)
-                loss = wk_add(loss, wk_sum(wk_square(wk_linear(numbers(1, 2, q - s), memory, NULL))));
+                loss = wk_add(loss, wk_sum(wk_square(wk_linear(matrix(1, 2, q - s), memory, NULL))));
         }
         wk_backward(loss);
         wk_read(wk_grad_of(u), gradient[batched], sizeof gradient[batched]);
@@ -157,14 +146,14 @@ static void operands_computed_in_a_batch(void **state) {
 static void shape_errors_come_at_the_call(void **state) {
     (void)state;
     WK_BATCH;
-    assert_null(wk_linear(wk_tanh(numbers(1, 3, 0)), numbers(2, 2, 0), NULL));
+    assert_null(wk_linear(wk_tanh(matrix(1, 3, 0)), matrix(2, 2, 0), NULL));
     assert_fails(WK_ESHAPE, "linear: x (1,3) and w (2,2): x has 3 features, w takes 2");
 }
 
 static void errors_in_values_come_when_it_runs(void **state) {
     (void)state;
     WK_BATCH;
-    wk_tensor *table = numbers(3, 2, 0), *fine = wk_tanh(numbers(1, 2, 0));
+    wk_tensor *table = matrix(3, 2, 0), *fine = wk_tanh(matrix(1, 2, 0));
     wk_tensor *bad = wk_embedding(wk_full(WK_SHAPE(1), 3, WK_I64), table, -1), *after = wk_tanh(bad);
     assert_ok();
     assert_true(isnan(wk_get_f64(after, (const int64_t[]){0, 0})));
@@ -173,14 +162,14 @@ static void errors_in_values_come_when_it_runs(void **state) {
     assert_true(isnan(at(after, 0, 0)));
     assert_fails(WK_ESTATE, "get_f64: t was to be computed in a batch that failed");
     (void)fine;
-    assert_close(at(wk_tanh(numbers(1, 2, 0)), 0, 1), tanh(0.25), 1e-15, "the batch goes on");
+    assert_close(at(wk_tanh(matrix(1, 2, 0)), 0, 1), tanh(0.25), 1e-15, "the batch goes on");
     assert_ok();
 }
 
 static void what_is_computed_cannot_be_written(void **state) {
     (void)state;
     WK_BATCH;
-    wk_tensor *y = wk_tanh(numbers(2, 2, 0));
+    wk_tensor *y = wk_tanh(matrix(2, 2, 0));
     wk_add_scalar_(y, 1);
     assert_fails(WK_ESTATE, "add_scalar_: x was computed in a batch, together with others: change a wk_clone of it");
     assert_null(wk_data_mut(wk_neg(y)));
@@ -193,7 +182,7 @@ static void what_is_computed_cannot_be_written(void **state) {
 static void writes_wait_for_readers(void **state) {
     (void)state;
     WK_BATCH;
-    wk_tensor *x = numbers(1, 2, 1), *before = wk_mul_scalar(x, 10);
+    wk_tensor *x = matrix(1, 2, 1), *before = wk_mul_scalar(x, 10);
     wk_add_scalar_(x, 1);
     wk_tensor *between = wk_mul_scalar(x, 10);
     *(double *)wk_data_mut(x) = 7;
@@ -208,7 +197,7 @@ static wk_tensor *same(void *user, wk_tensor *g) { return (void)user, g; }
 static void hooks_are_refused(void **state) {
     (void)state;
     WK_BATCH;
-    wk_tensor *w = leaf(1, 2, 0), *y = wk_tanh(w);
+    wk_tensor *w = matrix_leaf(1, 2, 0), *y = wk_tanh(w);
     assert_int_equal(wk_register_hook(y, same, NULL), 0);
     assert_fails(WK_ESTATE, "register_hook: t was computed in a batch, together with others: hook a wk_clone of it");
 }
@@ -221,8 +210,8 @@ static void random_numbers_come_in_program_order(void **state) {
     for (int batched = 0; batched < 2; batched++) {
         const wk_scope scope = batched ? wk_batch_open() : wk_scope_open();
         wk_manual_seed(7);
-        wk_tensor *a = wk_dropout(wk_tanh(numbers(4, 4, 1)), 0.5, true), *noise = wk_randn(WK_SHAPE(4, 4), WK_F64);
-        wk_tensor *b = wk_dropout(wk_tanh(numbers(4, 4, 2)), 0.5, true);
+        wk_tensor *a = wk_dropout(wk_tanh(matrix(4, 4, 1)), 0.5, true), *noise = wk_randn(WK_SHAPE(4, 4), WK_F64);
+        wk_tensor *b = wk_dropout(wk_tanh(matrix(4, 4, 2)), 0.5, true);
         values[batched][0] = wk_item(wk_sum(wk_mul(a, noise)));
         values[batched][1] = wk_item(wk_sum(wk_mul(b, noise)));
         wk_scope_close(scope);
@@ -235,7 +224,7 @@ static void random_numbers_come_in_program_order(void **state) {
 static void nothing_is_recorded_without_gradients(void **state) {
     (void)state;
     WK_BATCH;
-    wk_tensor *w = leaf(2, 2, 1), *free_of, *tied = wk_square(w);
+    wk_tensor *w = matrix_leaf(2, 2, 1), *free_of, *tied = wk_square(w);
     {
         WK_NO_GRAD;
         free_of = wk_square(w);
@@ -254,7 +243,7 @@ static wk_tensor *inner_batch(wk_tensor *x) {
 static void a_batch_in_a_batch_is_a_scope(void **state) {
     (void)state;
     WK_BATCH;
-    wk_tensor *w = leaf(2, 2, 1), *a = inner_batch(wk_neg(w)), *b = inner_batch(wk_neg(numbers(2, 2, 1)));
+    wk_tensor *w = matrix_leaf(2, 2, 1), *a = inner_batch(wk_neg(w)), *b = inner_batch(wk_neg(matrix(2, 2, 1)));
     assert_close(at(wk_sub(a, b), 1, 0), 0, 0, "tanh of one and the same");
     assert_int_equal(wk_backward(wk_sum(a)), WK_OK);
     assert_ok();
@@ -266,7 +255,7 @@ static void an_empty_batch(void **state) {
     wk_memory_stats(&before);
     for (int i = 0; i < 3; i++) {
         WK_BATCH;
-        if (i == 1) wk_tanh(wk_tanh(numbers(1, 1, 0))); /* nobody asks for it */
+        if (i == 1) wk_tanh(wk_tanh(matrix(1, 1, 0))); /* nobody asks for it */
         if (i == 2) wk_linear(NULL, NULL, NULL);
     }
     assert_fails(WK_EINVAL, "linear: x is NULL");
@@ -274,33 +263,18 @@ static void an_empty_batch(void **state) {
     assert_int_equal(after.nbytes, before.nbytes);
 }
 
-/* Every block of the heap is refused in turn: one clean failure, everything given back. */
-static void no_memory(void **state) {
+static void handed_up_and_grad(int unused) {
+    (void)unused;
+    WK_SCOPE;
+    wk_tensor *w = matrix_leaf(4, 4, 0.1), *other = NULL, *y = handed_up(w, &other), *g = NULL;
+    WK_BATCH;
+    wk_tensor *z = wk_sum(wk_linear(wk_tanh(wk_square(w)), w, NULL));
+    wk_grad(wk_add(y, z), &w, 1, &g, 0);
+}
+
+static void memory_runs_out(void **state) {
     (void)state;
-#ifdef WK_POISON
-    wk_tensor *w = leaf(4, 4, 0.1), *other = NULL;
-    wk_status status = WK_ENOMEM;
-    wk_backward(wk_sum(w)); /* room for the gradient */
-    for (int64_t n = 0; status != WK_OK; n++) {
-        wk_memory before, after;
-        wk_memory_stats(&before);
-        wk__ctx()->heap.fail_after = n;
-        {
-            WK_SCOPE;
-            wk_tensor *y = handed_up(w, &other), *g = NULL;
-            WK_BATCH;
-            wk_tensor *z = wk_sum(wk_linear(wk_tanh(wk_square(w)), w, NULL));
-            wk_grad(wk_add(y, z), &w, 1, &g, 0);
-        }
-        wk__ctx()->heap.fail_after = -1;
-        status = wk_check(NULL);
-        assert_true(status == WK_OK || status == WK_ENOMEM);
-        wk_memory_stats(&after);
-        assert_int_equal(after.nbytes, before.nbytes);
-    }
-#else
-    skip_test("blocks are refused in builds with WK_POISON only");
-#endif
+    run_out(handed_up_and_grad, 0, "a batch");
 }
 
 WK_TEST_MAIN("batch", cmocka_unit_test(shape_and_type_come_at_once), cmocka_unit_test(calls_run_together),
@@ -312,4 +286,4 @@ WK_TEST_MAIN("batch", cmocka_unit_test(shape_and_type_come_at_once), cmocka_unit
              cmocka_unit_test(writes_wait_for_readers), cmocka_unit_test(hooks_are_refused),
              cmocka_unit_test(random_numbers_come_in_program_order),
              cmocka_unit_test(nothing_is_recorded_without_gradients), cmocka_unit_test(a_batch_in_a_batch_is_a_scope),
-             cmocka_unit_test(an_empty_batch), cmocka_unit_test(no_memory))
+             cmocka_unit_test(an_empty_batch), cmocka_unit_test(memory_runs_out))

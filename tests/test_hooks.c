@@ -1,11 +1,6 @@
 /* test_hooks.c -- functions that see gradients, functions that see ops, and anomaly mode. */
 #include "injection.h"
-
-static wk_tensor *leaf(double value, const char *name) {
-    wk_tensor *t = wk_requires_grad_(wk_scalar(value, WK_F64), true);
-    wk_set_name(t, name);
-    return t;
-}
+#include "tensors.h"
 
 /* What a hook saw, and what it is to do. */
 typedef struct seen {

@@ -288,43 +288,36 @@ static void first_weights_of_an_embedding(void **state) {
     assert_ok();
 }
 
-static void assert_text(wk_module *m, const char *expected) {
-    char text[400];
-    wk_module_to_text(m, text, sizeof text);
-    assert_string_equal(text, expected);
-    wk_module_free(m);
-}
-
 static void printed_as_pytorch_prints_them(void **state) {
     (void)state;
     wk_rnn_options o = WK_RNN_OPTIONS;
     wk_embedding_options e = WK_EMBEDDING_OPTIONS;
     o.nonlinearity = WK_RNN_RELU;
-    assert_text(wk_rnn_cell_new(NULL, NULL, 2, 3, &o), "RNNCell(2, 3, nonlinearity=relu)");
+    assert_module_text(wk_rnn_cell_new(NULL, NULL, 2, 3, &o), "RNNCell(2, 3, nonlinearity=relu)");
     o.num_layers = 2;
     o.bidirectional = 1;
     o.bias = 0;
     o.batch_first = 1;
     o.dropout = 0.25;
-    assert_text(wk_rnn_new(NULL, NULL, 2, 3, &o),
-                "RNN(2, 3, num_layers=2, bias=False, batch_first=True, dropout=0.25, bidirectional=True)");
-    assert_text(wk_embedding_new(NULL, NULL, 5, 3, NULL), "Embedding(5, 3)");
-    assert_text(wk_layer_norm_new(NULL, NULL, WK_SHAPE(3), NULL),
-                "LayerNorm((3,), eps=1e-05, elementwise_affine=True)");
-    assert_text(wk_layer_norm_new(NULL, NULL, WK_SHAPE(3, 5), NULL),
-                "LayerNorm((3, 5), eps=1e-05, elementwise_affine=True)");
+    assert_module_text(wk_rnn_new(NULL, NULL, 2, 3, &o),
+                       "RNN(2, 3, num_layers=2, bias=False, batch_first=True, dropout=0.25, bidirectional=True)");
+    assert_module_text(wk_embedding_new(NULL, NULL, 5, 3, NULL), "Embedding(5, 3)");
+    assert_module_text(wk_layer_norm_new(NULL, NULL, WK_SHAPE(3), NULL),
+                       "LayerNorm((3,), eps=1e-05, elementwise_affine=True)");
+    assert_module_text(wk_layer_norm_new(NULL, NULL, WK_SHAPE(3, 5), NULL),
+                       "LayerNorm((3, 5), eps=1e-05, elementwise_affine=True)");
     e.padding_idx = 4;
-    assert_text(wk_embedding_new(NULL, NULL, 5, 3, &e), "Embedding(5, 3, padding_idx=4)");
-    assert_text(wk_dropout_new(NULL, NULL, 0.5), "Dropout(p=0.5, inplace=False)");
-    assert_text(wk_dropout_new(NULL, NULL, 0.1 + 0.2), "Dropout(p=0.30000000000000004, inplace=False)");
-    assert_text(wk_elu_new(NULL, NULL, 1e20), "ELU(alpha=1e+20)");
-    assert_text(wk_elu_new(NULL, NULL, 123456789), "ELU(alpha=123456789.0)");
-    assert_text(wk_elu_new(NULL, NULL, 0.0001), "ELU(alpha=0.0001)");
-    assert_text(wk_elu_new(NULL, NULL, 0), "ELU(alpha=0.0)");
-    assert_text(wk_relu_new(NULL, NULL), "ReLU()");
-    assert_text(wk_leaky_relu_new(NULL, NULL, 0.25), "LeakyReLU(negative_slope=0.25)");
-    assert_text(wk_elu_new(NULL, NULL, 1), "ELU(alpha=1.0)");
-    assert_text(wk_gelu_new(NULL, NULL, true), "GELU(approximate='tanh')");
+    assert_module_text(wk_embedding_new(NULL, NULL, 5, 3, &e), "Embedding(5, 3, padding_idx=4)");
+    assert_module_text(wk_dropout_new(NULL, NULL, 0.5), "Dropout(p=0.5, inplace=False)");
+    assert_module_text(wk_dropout_new(NULL, NULL, 0.1 + 0.2), "Dropout(p=0.30000000000000004, inplace=False)");
+    assert_module_text(wk_elu_new(NULL, NULL, 1e20), "ELU(alpha=1e+20)");
+    assert_module_text(wk_elu_new(NULL, NULL, 123456789), "ELU(alpha=123456789.0)");
+    assert_module_text(wk_elu_new(NULL, NULL, 0.0001), "ELU(alpha=0.0001)");
+    assert_module_text(wk_elu_new(NULL, NULL, 0), "ELU(alpha=0.0)");
+    assert_module_text(wk_relu_new(NULL, NULL), "ReLU()");
+    assert_module_text(wk_leaky_relu_new(NULL, NULL, 0.25), "LeakyReLU(negative_slope=0.25)");
+    assert_module_text(wk_elu_new(NULL, NULL, 1), "ELU(alpha=1.0)");
+    assert_module_text(wk_gelu_new(NULL, NULL, true), "GELU(approximate='tanh')");
     assert_ok();
 }
 

@@ -56,25 +56,25 @@ static void is_refused(const two *n) {
     assert_non_null(strstr(e.message, "a module was put into another mode, or a parameter frozen or thawed, since"));
 }
 
-static void training_and_evaluation(void **state) {
-    const two *n = *state;
+/* What a function such as wk_module_train switches off and on again. */
+static void is_refused_while_off(const two *n, void (*turn)(wk_module *m, bool on), wk_module *m) {
     WK_SCOPE;
     runs(n);
-    wk_module_train(n->net, false);
+    turn(m, false);
     is_refused(n);
     is_refused(n);
-    wk_module_train(n->net, true);
+    turn(m, true);
     runs(n);
+}
+
+static void training_and_evaluation(void **state) {
+    const two *n = *state;
+    is_refused_while_off(n, wk_module_train, n->net);
 }
 
 static void frozen_and_thawed(void **state) {
     const two *n = *state;
-    WK_SCOPE;
-    runs(n);
-    wk_module_requires_grad_(n->below, false);
-    is_refused(n);
-    wk_module_requires_grad_(n->below, true);
-    runs(n);
+    is_refused_while_off(n, wk_module_requires_grad_, n->below);
 }
 
 /* Looked at once more, and not recorded anew. */

@@ -240,23 +240,16 @@ static void first_weights(void **state) {
     assert_ok();
 }
 
-static void assert_text(wk_module *m, const char *expected) {
-    char text[200];
-    wk_module_to_text(m, text, sizeof text);
-    assert_string_equal(text, expected);
-    wk_module_free(m);
-}
-
 static void printed_as_pytorch_prints_them(void **state) {
     (void)state;
     wk_rnn_options o = WK_RNN_OPTIONS;
-    assert_text(wk_lstm_cell_new(NULL, NULL, 2, 3, NULL), "LSTMCell(2, 3)");
+    assert_module_text(wk_lstm_cell_new(NULL, NULL, 2, 3, NULL), "LSTMCell(2, 3)");
     o.bias = 0;
-    assert_text(wk_gru_cell_new(NULL, NULL, 2, 3, &o), "GRUCell(2, 3, bias=False)");
+    assert_module_text(wk_gru_cell_new(NULL, NULL, 2, 3, &o), "GRUCell(2, 3, bias=False)");
     o.num_layers = 2;
     o.bidirectional = 1;
-    assert_text(wk_lstm_new(NULL, NULL, 2, 3, &o), "LSTM(2, 3, num_layers=2, bias=False, bidirectional=True)");
-    assert_text(wk_gru_new(NULL, NULL, 2, 3, NULL), "GRU(2, 3)");
+    assert_module_text(wk_lstm_new(NULL, NULL, 2, 3, &o), "LSTM(2, 3, num_layers=2, bias=False, bidirectional=True)");
+    assert_module_text(wk_gru_new(NULL, NULL, 2, 3, NULL), "GRU(2, 3)");
     assert_ok();
 }
 

@@ -3,15 +3,7 @@
  * one tensor. The gradients are worked out by hand, or are PyTorch's. More of the kind is in
  * test_scopes, test_failures, test_training and test_threads; test_rules_deferred has batches and plans, and
  * errors/programs.def wrong programs. */
-#include "support.h"
-
-static wk_tensor *leaf(double value, const char *name) {
-    wk_tensor *t = wk_requires_grad_(wk_scalar(value, WK_F64), true);
-    wk_set_name(t, name);
-    return t;
-}
-
-static double grad(const wk_tensor *t) { return wk_grad_of(t) != NULL ? wk_item(wk_grad_of(t)) : (double)NAN; }
+#include "tensors.h"
 
 /* ------------------------------------------------------------------------------------- sums over several scopes --- */
 

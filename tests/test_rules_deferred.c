@@ -4,19 +4,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "tensors.h"
 
 static wk_tensor *numbers(double first) {
     return wk_from_data((const double[]){first, first + 1, first + 2, first + 3}, WK_SHAPE(2, 2), WK_F64);
 }
 
-static wk_tensor *leaf(double value, const char *name) {
-    wk_tensor *t = wk_requires_grad_(wk_scalar(value, WK_F64), true);
-    wk_set_name(t, name);
-    return t;
-}
-
-static double grad(const wk_tensor *t) { return wk_grad_of(t) != NULL ? wk_item(wk_grad_of(t)) : (double)NAN; }
 static double first_of(const wk_tensor *t) { return wk_get_f64(t, (const int64_t[]){0, 0}); }
 
 /* ------------------------------------------------------------------------ who writes, waits for those who read --- */

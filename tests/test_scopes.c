@@ -1,14 +1,6 @@
 /* test_scopes.c -- who owns values and how long history lasts: scopes, yields, lists, slots, and programs that would
  * break a simpler design, each with its exact gradient or its exact message. */
-#include "support.h"
-
-static wk_tensor *leaf(double value, const char *name) {
-    wk_tensor *t = wk_requires_grad_(wk_scalar(value, WK_F64), true);
-    wk_set_name(t, name);
-    return t;
-}
-
-static double grad(const wk_tensor *t) { return wk_grad_of(t) != NULL ? wk_item(wk_grad_of(t)) : NAN; }
+#include "tensors.h"
 
 static int64_t bytes_now(void) {
     wk_memory m;
