@@ -63,6 +63,15 @@ def binary():
                     yield op.__name__, words(x), words(y), "=", result(op, x, y)
 
 
+def in_place():
+    for op in ("add_", "mul_", "div_"):
+        for a in TYPES:
+            for b in TYPES:
+                for ndims in ((1, 1), (1, 0), (0, 0)):
+                    x, y = tensor(a, ndims[0]), tensor(b, ndims[1])
+                    yield op, words(x), words(y), "=", result(getattr(x.clone(), op), y)
+
+
 ONE = (torch.neg, torch.abs, torch.sign, torch.round, torch.floor, torch.ceil, torch.trunc, torch.square, torch.relu,
        torch.exp, torch.log, torch.sqrt, torch.rsqrt, torch.reciprocal, torch.sin, torch.atan, torch.erf, torch.tanh,
        torch.sigmoid, torch.sum, torch.mean, torch.prod, torch.max, torch.min, torch.argmax, torch.argmin, torch.isnan,
@@ -113,7 +122,7 @@ def main():
     count = 0
     with open(sys.argv[1], "w") as file:
         print(f"# made by tools/torch_types.py, which tells the format, with PyTorch {torch.__version__}", file=file)
-        for family in (binary, unary, casts):
+        for family in (binary, in_place, unary, casts):
             for line in family():
                 print(*line, file=file)
                 count += 1

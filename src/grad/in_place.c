@@ -84,35 +84,46 @@ static bool write_recorded(wk_call *c, wk_tensor *base) {
 /* NOTE [In place]. A row that is also there in place (WK_ROW_AND_IN_PLACE) is the same row with a flag: its shape rule
  * declares a result, which must be of y's shape and type, and its forward writes y instead. Another input may be y
  * itself, element for element, but not see y's memory in another way: it would change while it is read. A gradient
- * that reads the output reads y as written; one that reads y as it was finds it changed, and says so. */
-static bool check_fits(wk_call *c) {
-    wk_tensor *y = c->in[0], *declared = c->out[0];
-    if (declared == NULL) return true; /* a row that exists in place only */
-    wk_shape_text ty, td;
-    const bool fits = wk__same_dims(&declared->a, &y->a) && declared->a.dtype == y->a.dtype;
-    if (declared->a.dtype != y->a.dtype)
-        wk__refuse(c, WK_EDTYPE, "the result is %s and does not fit into %s, in place",
-                   wk_dtype_name(declared->a.dtype), wk_dtype_name(y->a.dtype));
-    else if (!fits)
-        wk__refuse(c, WK_ESHAPE, "the result %s does not fit into %s, in place", wk__dims_text(&td, declared),
-                   wk__dims_text(&ty, y));
-    wk__unref(declared);
-    c->out[0] = NULL;
-    for (int32_t i = 1; fits && i < c->in_count; i++) {
+ * that reads the output reads y as written; one that reads y as it was finds it changed, and says so.
+ *
+ * Where the row has no kernels for y's type, or inputs are of several, the result is computed apart, in the types in
+ * which the row would have it, and copied: of halves it is rounded once. */
+static bool fits(wk_call *c, const wk_tensor *result) {
+    const wk_tensor *y = c->in[0];
+    wk_shape_text ty, tr;
+    if (!wk__dtype_holds(y->a.dtype, result->a.dtype))
+        return wk__refuse(c, WK_EDTYPE, "the result is %s and does not fit into %s, in place: wk_cast that first",
+                          wk_dtype_name(result->a.dtype), wk_dtype_name(y->a.dtype));
+    if (!wk__same_dims(&result->a, &y->a))
+        return wk__refuse(c, WK_ESHAPE, "the result %s does not fit into %s, in place", wk__dims_text(&tr, result),
+                          wk__dims_text(&ty, y));
+    for (int32_t i = 1; i < c->in_count; i++) {
         const wk_array *x = c->in[i] != NULL && c->in[i]->storage == y->storage ? &c->in[i]->a : NULL;
         if (x == NULL || (x->data == y->a.data && wk__same_dims(x, &y->a) && wk__same_strides(x, &y->a))) continue;
         char name[24];
         return wk__refuse(c, WK_EINVAL, "%s shares memory with what is written: copy it first",
                           wk__input_name(c->op, i, name, sizeof name));
     }
-    return fits;
+    return true;
 }
 
-/* The shape rule, which here may not have its inputs cast: the result has to have y's type. */
+/* The shape rule. What it declares is only looked at; false also when the result is to be computed apart. */
 static bool check_shape(wk_call *c) {
-    if (c->op->shape(c)) return check_fits(c);
-    wk__call_abandon(c); /* a rule may refuse what it has declared */
-    return c->retype && wk__refuse(c, WK_EDTYPE, "in place all types must be that of the result: wk_cast the others");
+    const bool right = c->op->shape(c);
+    wk_tensor *declared = c->out[0]; /* of a row that exists in place only, none */
+    c->retype |= right && declared != NULL && declared->a.dtype != c->in[0]->a.dtype;
+    const bool fit = right && !c->retype && (declared == NULL || fits(c, declared));
+    wk__call_abandon(c);
+    return fit;
+}
+
+WK_NOINLINE static wk_tensor *write_from_apart(wk_call *c) {
+    wk_tensor *const y = c->in[0];
+    WK_SCOPE;
+    wk_tensor *result = wk__apply(c->op->apart, c->in, c->in_count, c->attrs, NULL);
+    if (result == NULL || !fits(c, result) || wk__copy_into(y, wk__cast(result, y->a.dtype)) == NULL) return NULL;
+    y->storage->writer = c->op;
+    return y;
 }
 
 WK_NOINLINE static wk_tensor *refuse_to_write(wk_call *c) {
@@ -129,7 +140,8 @@ wk_tensor *wk__apply_in_place(wk_call *c) {
     if (!wk__array_is_injective(&y->a))
         return wk__refuse(c, WK_EINVAL, "elements of the tensor overlap and cannot be written in place: wk_clone it"),
                NULL;
-    if ((record && !check_recorded(c, base)) || !check_shape(c)) return NULL;
+    if (record && !check_recorded(c, base)) return NULL;
+    if (!check_shape(c)) return c->retype ? write_from_apart(c) : NULL;
     c->out[0] = y;
     if (!record) c->op->forward(c);
     else if (!write_recorded(c, base)) return NULL;

@@ -23,7 +23,8 @@
  * it declares anything. When that finds inputs of other types, or of several, the call starts again with inputs that
  * were cast (types.c), by recorded casts, so that gradients find their way back: with WK__OP_PROMOTE to their common
  * type; whole numbers that the row does not take to f32 or i64, where its flags say so; halves to f32, and then the
- * result back to the half. Anything else is EDTYPE. */
+ * result back to the half. Anything else is EDTYPE. A row in place computes such a call elsewhere, by the row `apart`,
+ * and copies the result, cast to the type of what is written (NOTE [In place] in in_place.c). */
 #ifndef WK_GRAD_OP_H
 #define WK_GRAD_OP_H
 
@@ -86,6 +87,9 @@ wk_tensor *wk__sum_of_gradients(wk_tensor *a, wk_tensor *b);
 /* And x as another type, recorded; x itself when it is of that type. */
 wk_tensor *wk__cast(wk_tensor *x, wk_dtype dtype);
 
+/* And y <- x, of one type, recorded as a write; y, or NULL. */
+wk_tensor *wk__copy_into(wk_tensor *y, wk_tensor *x);
+
 /* Frees what a user registered, and returns what was registered before it. The op layer defines it. */
 void *wk__registered_free(void *registered);
 
@@ -145,6 +149,7 @@ struct wk_op {
     size_t attrs_nbytes; /* whole words of 8 bytes */
     const wk_attr_field *fields;
     int32_t field_count;
+    const struct wk_op *apart; /* of a row in place: the row that makes a tensor of its own of the same */
     const char *instead; /* for messages: what takes a tensor, which may change, in place of the attribute */
     int64_t (*steps)(const struct wk_node *node); /* fused sequence ops: how many cells, for pictures */
 };
@@ -165,6 +170,9 @@ wk_tensor *wk__compose(const wk_op *op, wk_tensor *const *in, int32_t in_count, 
 wk_tensor *wk__apply1(const wk_op *op, wk_tensor *x, void *attrs);
 wk_tensor *wk__apply2(const wk_op *op, wk_tensor *a, wk_tensor *b, void *attrs);
 wk_tensor *wk__apply3(const wk_op *op, wk_tensor *a, wk_tensor *b, wk_tensor *c, void *attrs);
+
+/* May numbers of a type be written as another? Floating ones not as whole ones, and neither as bools. */
+bool wk__dtype_holds(wk_dtype to, wk_dtype from);
 
 /* Records a failure of this call; returns false, so that shape rules can `return wk__refuse(...)`. */
 bool wk__refuse(wk_call *c, wk_status status, const char *format, ...) WK_PRINTF(3, 4);

@@ -17,6 +17,8 @@ static wk_dtype promoted(wk_dtype a, wk_dtype b) {
     return wk__dtype_nbytes[a] > wk__dtype_nbytes[b] ? a : b;
 }
 
+bool wk__dtype_holds(wk_dtype to, wk_dtype from) { return rank_of(from) <= rank_of(to); }
+
 static bool is_index(wk_dtype dtype) { return dtype == WK_I64 || dtype == WK_I32 || dtype == WK_U8; }
 
 /* Does input i, if it is there, have a say in the type? One that may hold indices has none when it does. */
@@ -48,7 +50,7 @@ static bool of_one_type(const wk_call *c, wk_dtype dtype) {
 /* The type that inputs of the common one are to be cast to, or -1. */
 static wk_dtype computed_in(const wk_call *c, wk_dtype common) {
     const wk_op *op = c->op;
-    if ((op->flags & WK__OP_IN_PLACE) || c->in_count > WK__MAX_FIXED_INPUTS) return -1;
+    if (((op->flags & WK__OP_IN_PLACE) && op->apart == NULL) || c->in_count > WK__MAX_FIXED_INPUTS) return -1;
     if (!(op->flags & WK__OP_PROMOTE) && !of_one_type(c, common)) return -1;
     if (wk__takes(op, common)) return common;
     if (wk__dtype_is_floating(common)) return WK_F32;

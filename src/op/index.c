@@ -1,4 +1,4 @@
-/* index.c -- index_select, index_add, embedding, index, index_put: whole slices by index.
+/* index.c -- index_select, index_add, embedding, and index and index_put of one index: whole slices by index.
  *
  *     y = index_select x, embedding, index     y[.., i, ..] = x[.., index[i], ..]     gx = 0, gx[index[i]] += g[i]
  *     y = index_add x                          y = x, y[index[i]] += source[i]        gx += g;  gsource += g[index]
@@ -211,7 +211,9 @@ wk_tensor *wk_embedding(wk_tensor *input, wk_tensor *weight, int64_t padding_idx
     return wk__apply2(&wk__op_embedding, input, weight, &(embedding_attrs){padding_idx});
 }
 
-/* --------------------------------------------------------------------------------------------- index, index_put --- */
+/* ---------------------------------------------------------------------------- index and index_put of one index --- */
+
+/* Rows outside ops.def: those in index_list.c are made of them. */
 
 static bool check_first_dim(wk_call *c) {
     return wk__check_index_type(c, INDEX) &&
@@ -228,12 +230,14 @@ static void index_vjp(const wk_backprop *b, wk_tensor **gx) {
     gx[X] = sum_of_slices(b, X, b->node->in[INDEX].saved);
 }
 
-const wk_op wk__op_index = {
-    WK_ROW(index), WK_INDICES(INDEX), .in_count = 2, .out_count = 1, .in_names = "x index",
-    .reads = {WK_READS_IN(INDEX)}, .shape = index_shape, .forward = index_forward, .grad = index_grad, .vjp = index_vjp,
+static const wk_op index_op = {
+    WK_INNER_ROW(index),  WK_INDICES(INDEX),        .in_count = 2,
+    .out_count = 1,       .in_names = "x index",    .reads = {WK_READS_IN(INDEX)},
+    .shape = index_shape, .forward = index_forward, .grad = index_grad,
+    .vjp = index_vjp,
 };
 
-wk_tensor *wk__read_slices(wk_tensor *x, wk_tensor *index) { return wk__apply2(&wk__op_index, x, index, NULL); }
+wk_tensor *wk__read_slices(wk_tensor *x, wk_tensor *index) { return wk__apply2(&index_op, x, index, NULL); }
 
 typedef struct put_attrs { int64_t accumulate; } put_attrs;
 
@@ -276,13 +280,20 @@ static void put_vjp(const wk_backprop *b, wk_tensor **gx) {
     gx[VALUES] = wk_sum_to_size(wk__read_slices(g, index), ndim, dims);
 }
 
-const wk_op wk__op_index_put = {
-    WK_ROW(index_put), WK_INDICES(INDEX), .in_count = 3, .out_count = 1, .in_names = "x index values",
-    WK_ATTRS(put_attrs, put_fields), .reads = {[X] = WK_READS_IN(INDEX), [VALUES] = WK_READS_IN(INDEX)},
-    .shape = put_shape, .forward = put_forward, .vjp = put_vjp,
+static const wk_op index_put_op = {
+    WK_INNER_ROW(index_put),
+    WK_INDICES(INDEX),
+    .in_count = 3,
+    .out_count = 1,
+    .in_names = "x index values",
+    WK_ATTRS(put_attrs, put_fields),
+    .reads = {[X] = WK_READS_IN(INDEX), [VALUES] = WK_READS_IN(INDEX)},
+    .shape = put_shape,
+    .forward = put_forward,
+    .vjp = put_vjp,
 };
 
 wk_tensor *wk__put_slices(wk_tensor *x, wk_tensor *index, wk_tensor *values, bool accumulate) {
     wk_tensor *const in[] = {x, index, values};
-    return wk__apply(&wk__op_index_put, in, 3, &(put_attrs){accumulate}, NULL);
+    return wk__apply(&index_put_op, in, 3, &(put_attrs){accumulate}, NULL);
 }

@@ -91,33 +91,85 @@ static bool add_index(const wk_op *flat, wk_tensor *x, wk_tensor *index, wk_tens
     return true;
 }
 
-/* One index for the first *count dimensions of x. NULL, recorded, when there is none. */
-static wk_tensor *flat_index(const wk_op *flat, wk_tensor *x, const wk_list *indices, int32_t *count) {
-    wk_ctx *ctx = wk__ctx();
-    wk_tensor *in[WK_MAX_DIMS + 1] = {x};
+/* One index for the first *count dimensions of x = in[0], from the indices that follow. NULL, recorded, when there is
+ * none. */
+static wk_tensor *flat_index(const wk_op *flat, wk_tensor *const *in, int64_t indices, int32_t *count) {
+    wk_tensor *x = in[0], *of_dims[WK_MAX_DIMS + 1] = {x};
     wk_shape_text text;
     *count = 0;
-    if (!wk__ready(ctx) || !wk__usable(ctx, x, flat->name, "x") ||
-        !wk__list_usable(ctx, indices, flat->name, "indices"))
-        return NULL;
-    for (int64_t i = 0; i < wk_list_length(indices); i++)
-        if (!add_index(flat, x, wk__list_items(indices)[i], in, count)) return NULL;
+    for (int64_t i = 1; i <= indices; i++)
+        if (!add_index(flat, x, in[i], of_dims, count)) return NULL;
     if (*count == 0)
-        return wk__fail(ctx, WK_EINDEX, flat->name, "no indices for x %s", wk__dims_text(&text, x)), NULL;
-    return *count == 1 ? in[1] : wk__apply(flat, in, *count + 1, NULL, NULL);
+        return wk__fail(x->ctx, WK_EINDEX, flat->name, "no indices for x %s", wk__dims_text(&text, x)), NULL;
+    return *count == 1 ? of_dims[1] : wk__apply(flat, of_dims, *count + 1, NULL, NULL);
+}
+
+/* x with the dimensions that are indexed as one. */
+static wk_tensor *flat_of(wk_tensor *x, int32_t count) { return count > 1 ? wk_flatten(x, 0, count - 1) : x; }
+
+/* ----------------------------------------------------------------------------------------------------- the rows --- */
+
+typedef struct index_attrs {
+    int64_t accumulate, in_count; /* in_count is for compose */
+} index_attrs;
+
+static const wk_attr_field fields[] = {{"accumulate", 'i', offsetof(index_attrs, accumulate), 0}};
+
+/* All else is found out on the way. */
+static bool shape(wk_call *c) {
+    const int32_t fewest = c->op == &wk__op_index ? 1 : 2;
+    ((index_attrs *)c->attrs)->in_count = c->in_count;
+    return c->in_count >= fewest ||
+           wk__refuse(c, WK_EINVAL, "it takes %d inputs at least (%s)", (int)fewest, c->op->in_names);
+}
+
+static void index_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    int32_t count;
+    wk_tensor *index = flat_index(&flat_for_index, in, ((const index_attrs *)attrs)->in_count - 1, &count);
+    if (index != NULL) out[0] = wk__read_slices(flat_of(in[0], count), index);
+}
+
+static void put_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+    const index_attrs *a = attrs;
+    int32_t count;
+    wk_tensor *index = flat_index(&flat_for_put, in, a->in_count - 2, &count), *values = in[a->in_count - 1];
+    if (index == NULL) return;
+    wk_tensor *y = wk__put_slices(flat_of(in[0], count), index, values, a->accumulate != 0);
+    out[0] = count > 1 ? wk_reshape(y, wk_ndim(in[0]), wk_dims(in[0])) : y;
+}
+
+const wk_op wk__op_index = {
+    WK_ROW(index),           .in_count = WK__ANY_NUMBER,          .out_count = 1, .in_names = "x indices",
+    .types = WK__EVERY_TYPE, .attrs_nbytes = sizeof(index_attrs), .shape = shape, .compose = index_compose,
+};
+
+const wk_op wk__op_index_put = {
+    WK_ROW(index_put),       .in_count = WK__ANY_NUMBER,    .out_count = 1, .in_names = "x indices values",
+    .types = WK__EVERY_TYPE, WK_ATTRS(index_attrs, fields), .shape = shape, .compose = put_compose,
+};
+
+/* The row on x, the tensors of a list, and values, where there are any. */
+static wk_tensor *indexed(const wk_op *op, wk_tensor *x, const wk_list *indices, wk_tensor *const *values,
+                          index_attrs *attrs) {
+    wk_ctx *ctx = wk__ctx();
+    wk_tensor *in[WK_MAX_DIMS + 2] = {x};
+    wk_shape_text text;
+    if (!wk__ready(ctx) || !wk__usable(ctx, x, op->name, "x") || !wk__list_usable(ctx, indices, op->name, "indices"))
+        return NULL;
+    const int32_t count = (int32_t)wk_list_length(indices);
+    if (wk_list_length(indices) > WK_MAX_DIMS)
+        return wk__fail(ctx, WK_EINDEX, op->name, "%lld indices are too many for x %s",
+                        (long long)wk_list_length(indices), wk__dims_text(&text, x)),
+               NULL;
+    for (int32_t i = 0; i < count; i++) in[1 + i] = wk__list_items(indices)[i];
+    if (values != NULL) in[1 + count] = *values;
+    return wk__compose(op, in, 1 + count + (values != NULL), attrs, NULL);
 }
 
 wk_tensor *wk_index(wk_tensor *x, const wk_list *indices) {
-    int32_t count;
-    wk_tensor *index = flat_index(&flat_for_index, x, indices, &count);
-    if (index == NULL) return NULL;
-    return wk__read_slices(count > 1 ? wk_flatten(x, 0, count - 1) : x, index);
+    return indexed(&wk__op_index, x, indices, NULL, &(index_attrs){0});
 }
 
 wk_tensor *wk_index_put(wk_tensor *x, const wk_list *indices, wk_tensor *values, bool accumulate) {
-    int32_t count;
-    wk_tensor *index = flat_index(&flat_for_put, x, indices, &count);
-    if (index == NULL) return NULL;
-    wk_tensor *y = wk__put_slices(count > 1 ? wk_flatten(x, 0, count - 1) : x, index, values, accumulate);
-    return count > 1 ? wk_reshape(y, wk_ndim(x), wk_dims(x)) : y;
+    return indexed(&wk__op_index_put, x, indices, &values, &(index_attrs){.accumulate = accumulate});
 }

@@ -23,9 +23,10 @@ enum {
 #define WK_ROW(op) .size = sizeof(wk_op), .name = #op, .row = WK__ROW_##op
 
 /* A row, and the same in place under the name op_: its first input is written (NOTE [In place] in grad/in_place.c). */
-#define WK_ROW_AND_IN_PLACE(op, flags_, ...)                               \
-    const wk_op wk__op_##op = {WK_ROW(op), .flags = (flags_), __VA_ARGS__};\
-    const wk_op wk__op_##op##_ = {WK_ROW(op##_), .flags = (flags_) | WK__OP_IN_PLACE, __VA_ARGS__}
+#define WK_ROW_AND_IN_PLACE(op, flags_, ...)                                                                 \
+    const wk_op wk__op_##op = {WK_ROW(op), .flags = (flags_), __VA_ARGS__};                                  \
+    const wk_op wk__op_##op##_ = {WK_ROW(op##_), .flags = (flags_) | WK__OP_IN_PLACE, .apart = &wk__op_##op, \
+                                  __VA_ARGS__}
 
 /* What an element-wise row takes beside floating numbers: flags and types, handed through macros as one word. */
 #define WK_TAKES_FLOATING 0, 0                                  /* nothing */

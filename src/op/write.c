@@ -52,4 +52,6 @@ const wk_op wk__op_copy_ = {
     .shape = shape, .forward = forward, .grad = grad, .vjp = vjp,
 };
 
+wk_tensor *wk__copy_into(wk_tensor *y, wk_tensor *x) { return wk_copy_(y, x); }
+
 wk_tensor *wk_copy_(wk_tensor *y, wk_tensor *x) { return wk__apply2(&wk__op_copy_, y, x, NULL); }

@@ -20,10 +20,6 @@ REFUSED = (
     ("transpose", lambda call: any(x.dim() == 0 for x in call.inputs.values()), "a 0-d tensor has no dimension 0"),
     ("gather", lambda call: call.inputs["x"].dim() != call.inputs["index"].dim(),
      "x and index have one number of dimensions, also where x is 0-d"),
-    ("index", lambda call: call.inputs["index"].dtype == torch.bool,
-     "by name an index holds numbers; wk_index takes masks"),
-    ("index_put", lambda call: call.inputs["index"].dtype == torch.bool,
-     "by name an index holds numbers; wk_index_put takes masks"),
     ("as_strided", region_overlaps, "no two elements of a region are the same element of x"),
 )
 

@@ -124,6 +124,13 @@ def attribute_value(value, kind):
     return int(value) if isinstance(value, bool) else value
 
 
+def indices_of(value):
+    """Tensors of indices that are written as lists: one, or, by NumPy's old rule, a list of several."""
+    if value and all(type(x) is int for x in value):
+        return [torch.tensor(value)]
+    return [torch.tensor(x) if isinstance(x, list) and all(type(i) is int for i in x) else x for x in value]
+
+
 class Call:
     """A sample as a call of a row: inputs by name, None where absent, and attributes."""
 
@@ -155,8 +162,10 @@ class Call:
             if value is not None:
                 self.attributes[name] = attribute_value(value, self.row.attributes[name])
             return
-        if isinstance(value, tuple) and len(value) == 1:
-            value = value[0]  # by name there is one index
+        if self.row.is_list and isinstance(value, list):
+            value = indices_of(value)
+        if isinstance(value, tuple) and len(value) == 1 and not self.row.is_list:
+            value = value[0]
         tensors = value if isinstance(value, (list, tuple)) and self.row.is_list else [value]
         if any(not isinstance(x, (torch.Tensor, type(None))) for x in tensors):
             raise LeftOut(f"{torch_name} is no tensor, and no attribute")
