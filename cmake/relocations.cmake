@@ -1,0 +1,15 @@
+# The tables of rows and kernels hold thousands of addresses. A list of them takes 24 bytes for each, and packed (RELR)
+# a bit; glibc reads that since 2.36, and one that does not refuses the program that is tried here.
+include(CheckCSourceRuns)
+set(packed -Wl,-z,pack-relative-relocs)
+set(CMAKE_REQUIRED_FLAGS -fPIE)
+set(CMAKE_REQUIRED_LINK_OPTIONS -pie ${packed})
+if(NOT CMAKE_CROSSCOMPILING)
+    check_c_source_runs("static int zero; int *volatile address = &zero; int main(void) { return *address; }"
+        WK_PACKS_RELOCATIONS)
+endif()
+unset(CMAKE_REQUIRED_FLAGS)
+unset(CMAKE_REQUIRED_LINK_OPTIONS)
+if(WK_PACKS_RELOCATIONS)
+    target_link_options(wick PRIVATE ${packed})
+endif()
