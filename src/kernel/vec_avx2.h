@@ -7,6 +7,8 @@
 enum { W = 8 };
 #define TILE_ROWS 6 /* of a product's tile in registers: TILE_ROWS x TILE_VECS sums, a row and a factor */
 #define TILE_VECS 2
+#define PARTS_TILE_ROWS 3 /* of one whose sums are of several parts, two of them at a time */
+#define PARTS_TILE_VECS 2
 #define SPREADS 0
 #define LOOKS_UP 0
 

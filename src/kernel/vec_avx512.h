@@ -7,6 +7,8 @@
 enum { W = 16 };
 #define TILE_ROWS 14 /* of a product's tile in registers: TILE_ROWS x TILE_VECS sums, a row and a factor */
 #define TILE_VECS 2
+#define PARTS_TILE_ROWS 6 /* of one whose sums are of several parts, four of them at a time */
+#define PARTS_TILE_VECS 1
 #define SPREADS 1   /* there is v_spread */
 #define LOOKS_UP 1  /* there is v_by_low_bits */
 
