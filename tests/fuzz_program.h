@@ -17,6 +17,8 @@ typedef struct machine {
     bool scoped;    /* nested scopes, drops; else everything is made in one scope */
     bool reads;     /* looks at elements now and then, and makes some things without recording */
     bool detaches;  /* may detach: then differences tell another gradient */
+    wk_tensor *(*more)(struct machine *); /* further operations, if not NULL: then what is refused is passed over */
+    bool was_in_a_plan;                   /* and something was refused for that */
     int32_t live_count;
     wk_tensor *leaf[LEAVES], *live[MAX_LIVE]; /* live: what the program can still reach, the newest last */
     wk_tensor *buffer;                        /* of the outermost scope, written by all */
@@ -38,15 +40,13 @@ static wk_tensor *pick_of(machine *m, int32_t ndim) {
     return m->leaf[of_ndim[ndim]];
 }
 
+/* From -1 to 1, exact in f32, and made by rows, so that the step of a plan may do it. */
 static wk_tensor *constant(machine *m, int32_t ndim, const int64_t *dims) {
-    wk_tensor *t = wk_empty(ndim, dims, m->dtype);
-    void *data = wk_data_mut(t);
-    for (int64_t i = 0; i < wk_numel(t); i++) {
-        const double value = (double)below(m, 257) / 128 - 1; /* exact in f32 */
-        if (m->dtype == WK_F32) ((float *)data)[i] = (float)value;
-        else ((double *)data)[i] = value;
-    }
-    return t;
+    int64_t numel = 1;
+    for (int32_t d = 0; d < ndim; d++) numel *= dims[d];
+    const double first = (double)below(m, 257), step = (double)(1 + below(m, 256));
+    wk_tensor *places = wk_add_scalar(wk_mul_scalar(wk_arange(0, (double)numel, 1, m->dtype), step), first);
+    return wk_reshape(wk_add_scalar(wk_mul_scalar(wk_remainder_scalar(places, 257), 1.0 / 128), -1), ndim, dims);
 }
 
 /* ------------------------------------------------------------------------------------------ random operations --- */
@@ -180,10 +180,8 @@ static wk_tensor *random_linear(machine *m) {
 }
 
 static wk_tensor *random_lengths(machine *m, const wk_tensor *x) {
-    wk_tensor *lengths = wk_zeros(WK_SHAPE(wk_dim(x, 0)), WK_I64);
-    for (int64_t b = 0; b < wk_dim(x, 0); b++)
-        wk_put_f64(lengths, (const int64_t[]){b}, (double)below(m, wk_dim(x, 1) + 1));
-    return lengths;
+    const double first = (double)below(m, 5), step = (double)(1 + below(m, 7)), rows = (double)wk_dim(x, 0);
+    return wk_remainder_scalar(wk_arange(first, first + rows * step, step, WK_I64), (double)(wk_dim(x, 1) + 1));
 }
 
 static wk_tensor *random_recurrent(machine *m) {
@@ -267,6 +265,7 @@ static wk_tensor *random_op(machine *m) {
         random_linear, random_recurrent,  random_stack,       random_product, random_write, random_loss,
         random_shared, random_buffer_use, random_buffer_part, random_part,    random_part,  random_cat,
     };
+    if (m->more != NULL && chance(m, 60)) return m->more(m);
     return kinds[below(m, (int64_t)(sizeof kinds / sizeof *kinds))](m);
 }
 
@@ -322,6 +321,7 @@ static void random_block(machine *m, int depth) {
         else make_live(m, random_op(m));
         if (chance(m, 15)) drop_newest(m, before);
         if (m->reads) look_around(m);
+        if (m->more != NULL) m->was_in_a_plan |= wk_check(NULL) == WK_ESTATE;
     }
 }
 
@@ -333,7 +333,7 @@ static const struct { int32_t ndim; int64_t dims[3]; } shapes[LEAVES] = {
 enum { OF_LEAVES = LEAVES * MAX_LEAF, NUMBERS = OF_LEAVES + MAX_NUMEL };
 typedef struct numbers { double of[NUMBERS]; } numbers;
 
-static wk_tensor *leaf_of(int i, wk_dtype dtype, const numbers *values) {
+static inline wk_tensor *leaf_of(int i, wk_dtype dtype, const numbers *values) {
     float narrow[MAX_LEAF];
     for (int k = 0; k < MAX_LEAF; k++) narrow[k] = (float)values->of[i * MAX_LEAF + k];
     const void *data = dtype == WK_F32 ? (const void *)narrow : values->of + i * MAX_LEAF;

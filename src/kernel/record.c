@@ -236,9 +236,18 @@ typedef struct recorded_kernel {
             WK_##NAME                                                                                               \
     }
 
+/* Fibres of no elements are not read, and may lie anywhere. */
+static const wk_word *without_elements(const wk_word *words, wk_fibres *copy) {
+    memcpy(copy, words, sizeof *copy);
+    copy->x = NULL;
+    copy->x_next = 0;
+    return (const wk_word *)(const void *)copy;
+}
+
 /* Notes the call, or makes it. An element that is given by its address becomes the word itself. */
 static void note_or_call(const recorded_kernel *k, const wk_word *words) {
     wk_word with_element[4];
+    wk_fibres none;
     const wk_noted noted = {
         .signature = &k->signature,
         .name = k->name,
@@ -251,6 +260,7 @@ static void note_or_call(const recorded_kernel *k, const wk_word *words) {
         memcpy(&with_element[3], words[3].p, wk_dtype_nbytes(k->dtype));
         words = with_element;
     }
+    if (k->signature.call == call_wk_fibre_kernel && words[1].i == 0) words = without_elements(words, &none);
     if (!wk__note(capturing(), &noted, words)) k->signature.call(noted.function, words);
 }
 

@@ -11,6 +11,7 @@
 #define pick(c, a, b) ((c) ? (a) : (b))
 #define sign(x) ((scalar)((x) > 0) - (scalar)((x) < 0))
 #define power(a, b) pow(a, b)
+#define plus(a, b) ((a) + (b))
 #define modulo(a, b) KERNEL(modulo)(a, b)
 #define quotient(a, b) KERNEL(quotient)(a, b)
 #define bounded(x, low, high) smaller_of(pick(less(x, low), low, x), high)

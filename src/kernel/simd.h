@@ -25,6 +25,10 @@
 #define UNROLL _Pragma("GCC unroll 32")
 #endif
 
+/* NOTE [Two NaNs]. Of two NaNs the processor gives the first, with its sign. Compilers exchange the operands of sums
+ * and products as it suits their registers, so that a function could give one of them alone, and the other in a fused
+ * kernel. Where a formula of fused.def meets two inputs, the instruction is written out. */
+
 static inline int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
 }

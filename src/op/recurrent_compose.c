@@ -12,7 +12,16 @@ typedef struct composition {
     wk_tensor *places, *order, *inverse; /* i64: of packed rows in x (N T,I); sorted rows of the batch, and back */
 } composition;
 
-/* Numbers that say where rows go. */
+/* Numbers that say where rows go, where all are of T steps: by operations, which a plan records. */
+static bool make_even_indices(composition *c, int64_t T) {
+    const int64_t N = c->batch.rows, steps[] = {1};
+    wk_tensor *of_steps = wk_reshape(wk_arange(0, (double)(N * T), 1, WK_I64), WK_SHAPE(N, T));
+    if (c->batch.reverse) of_steps = wk_flip(of_steps, 1, steps);
+    c->places = wk_reshape(wk_transpose(of_steps, 0, 1), WK_SHAPE(N * T));
+    c->order = c->inverse = wk_arange(0, (double)N, 1, WK_I64);
+    return wk_ok();
+}
+
 static bool make_indices(composition *c, wk_ctx *ctx, int64_t T) {
     const wk_ragged *b = &c->batch;
     c->places = wk_empty(WK_SHAPE(b->total), WK_I64);
@@ -90,7 +99,7 @@ void wk__recurrent_compose(const wk_op *op, const void *attrs, wk_tensor *const 
     if (a != NULL && wk__capture_refuses(ctx, "gradients of gradients of a recurrent network", WK__OF_LENGTHS)) return;
     if (!wk__ragged_begin(ctx, a, x->a.dims[0], T, ((const wk_recurrent_attrs *)attrs)->reverse, &c.batch))
         wk__fail(ctx, WK_ENOMEM, "a recurrent network in small operations", "out of memory");
-    else if (make_indices(&c, ctx, T))
+    else if (lengths == NULL ? make_even_indices(&c, T) : make_indices(&c, ctx, T))
         run(&c, out);
     wk__ragged_end(&c.batch);
 }

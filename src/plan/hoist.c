@@ -2,8 +2,10 @@
  * contiguous, masks, positions.
  *
  * A call is constant when all that it reads was there before, or is constant itself, and what it writes nobody else
- * writes. What was there before stays what it is as long as nothing in the program writes it: so programs that train
- * have no constants. When somebody else has changed it, which its version tells, the constants are computed anew. */
+ * writes. Of a buffer that constant calls write several times the last state is kept; so one that a call of the runs
+ * reads before that is not constant. What was there before stays what it is as long as nothing in the program writes
+ * it: so programs that train have no constants. When somebody else has changed it, which its version tells, the
+ * constants are computed anew. */
 #include "plan/program.h"
 
 static const wk_formula *formulas_of(const wk_program *p, const wk_recorded_call *call) {
@@ -40,12 +42,27 @@ static bool is_constant(const wk_program *p, const wk_plan_loop *loop, const wk_
     return constant;
 }
 
-/* What a call writes that is not constant is not either. True when that was news. */
-static bool spoil(const wk_program *p, const wk_recorded_call *call) {
+static void find_last_writes(wk_program *p) {
+    for (int64_t c = 0; c < p->calls.count; c++) {
+        const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
+        for (int32_t w = 0; w < call->word_count; w++) {
+            const wk_formula *f = &formulas_of(p, call)[w];
+            if (call->noted.signature->letters[w] != 'w' || f->space != WK__LOCAL) continue;
+            family_of(p, f)->last_write = (int32_t)c;
+        }
+    }
+}
+
+/* What call c writes, which is not constant, is not either; nor is what it reads, if that is written later. True when
+ * that was news. */
+static bool spoil(const wk_program *p, int32_t c) {
+    const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
     bool news = false;
     for (int32_t w = 0; w < call->word_count; w++) {
         const wk_formula *f = &formulas_of(p, call)[w];
-        if (call->noted.signature->letters[w] != 'w' || f->space != WK__LOCAL || !family_of(p, f)->constant) continue;
+        const char letter = call->noted.signature->letters[w];
+        if (f->space != WK__LOCAL || !family_of(p, f)->constant) continue;
+        if (letter != 'w' && !(letter == 'r' && family_of(p, f)->last_write > c)) continue;
         family_of(p, f)->constant = false;
         news = true;
     }
@@ -59,7 +76,7 @@ static bool spoil_all(wk_program *p) {
         for (int32_t c = loop->first; c < loop->first + loop->count; c++) {
             wk_recorded_call *call = &WK_ITEMS(wk_recorded_call, p->calls)[c];
             call->hoisted = is_constant(p, loop, call);
-            if (!call->hoisted) news |= spoil(p, call);
+            if (!call->hoisted) news |= spoil(p, c);
         }
     }
     return news;
@@ -78,6 +95,7 @@ void wk__program_hoist(wk_program *p, const wk_recording *r) {
         wk_plan_family *family = &WK_ITEMS(wk_plan_family, p->families)[k];
         family->constant = fixed && wk__is_number(family->members, 1);
     }
+    find_last_writes(p);
     while (fixed && spoil_all(p)) {
     }
     for (int64_t c = 0; c < p->calls.count; c++) p->hoisted += WK_ITEMS(wk_recorded_call, p->calls)[c].hoisted;

@@ -64,6 +64,7 @@ typedef struct wk_plan_family {
     wk_polynomial each[WK__DEPTH]; /* members that a trip of the loop of this depth makes */
     int32_t home[WK__DEPTH];       /* the loops that all its calls are in, or -1 */
     int32_t from, to;              /* calls */
+    int32_t last_write;            /* the call, or -1 */
     bool constant;    /* computed before the runs, and kept */
     int32_t slot;     /* families that are never alive at once share one */
     int32_t block;    /* a temporary of a chain: its block; else -1 */

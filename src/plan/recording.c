@@ -22,7 +22,7 @@ static void out_of_memory(const wk_recording *r) { wk__fail(r->ctx, WK_ENOMEM, "
  * makes the two differ. Only small tensors are read so. */
 enum { FILLED_NBYTES = 4096 };
 
-static void fill(const wk_recording *r, void *memory, size_t nbytes) {
+void wk__recording_fill(const wk_recording *r, void *memory, size_t nbytes) {
     const float pattern = r->number % 2 ? 0.75F : -2.5F;
     const size_t count = (nbytes < FILLED_NBYTES ? nbytes : FILLED_NBYTES) / sizeof pattern;
     for (size_t i = 0; i < count; i++) memcpy((char *)memory + i * sizeof pattern, &pattern, sizeof pattern);
@@ -36,7 +36,7 @@ static void took(wk_heap_capture *heap, void *block, size_t nbytes) {
         return;
     }
     *b = (wk_buffer_block){block, block, (int64_t)nbytes, -1, -1};
-    fill(r, block, nbytes);
+    wk__recording_fill(r, block, nbytes);
 }
 
 /* Blocks of tensors are known by their own storage; views and other blocks do not look like it. */
@@ -64,7 +64,7 @@ static void extent(const wk_array *a, char **begin, char **end) {
 }
 
 /* Notes the storage of t, unless the step itself, or the plan for it, made that. */
-static void note_external(wk_recording *r, wk_tensor *t) {
+void wk__recording_note_external(wk_recording *r, wk_tensor *t) {
     const wk_tensor *home = wk__storage_home(t->storage);
     int64_t known = wk__known_find(&r->known, home);
     if (known == WK__KNOWN_LOCAL) return;
@@ -92,6 +92,12 @@ static bool is_local(const wk_recording *r, const wk_tensor *t) {
     return wk__known_find(&r->known, wk__storage_home(t->storage)) == WK__KNOWN_LOCAL;
 }
 
+/* Has it a history that began before the step? A view that the step made of a parameter has not. */
+static bool was_computed_before(const wk_recording *r, const wk_tensor *t) {
+    return t->way.kind >= WK__TO_NODE && t->way.kind != WK__TO_LEAF && !is_local(r, t) &&
+           wk__known_find(&r->known, t) != WK__KNOWN_LOCAL;
+}
+
 static void note_row(wk_recording *r, const wk_call *c) {
     const wk_op *op = c->op;
     wk_recorded_row *row = WK_PUSH(wk_recorded_row, r->rows);
@@ -116,14 +122,14 @@ static void on_row(wk_capture *capture, const wk_call *c) {
     for (int32_t i = 0; i < c->in_count; i++) {
         wk_tensor *x = c->in[i];
         if (x == NULL) continue;
-        if (wk_unlikely(x->way.kind >= WK__TO_NODE && !is_local(r, x) && x->way.kind != WK__TO_LEAF)) {
+        if (wk_unlikely(was_computed_before(r, x))) {
             char name[24];
             wk__fail(r->ctx, WK_ESTATE, c->op->name,
                      "not inside a plan's step: %s was computed before it, and has a history: wk_detach it",
                      wk__input_name(c->op, i, name, sizeof name));
             return;
         }
-        note_external(r, x);
+        wk__recording_note_external(r, x);
     }
 }
 
@@ -153,7 +159,7 @@ static wk_plan_leaf *leaf_of(wk_recording *r, wk_tensor *t) {
         return NULL;
     }
     *leaf = (wk_plan_leaf){.tensor = wk__retain(t), .had = t->meta->has_grad, .was_invalid = t->meta->grad_invalid};
-    note_external(r, t->meta->grad);
+    wk__recording_note_external(r, t->meta->grad);
     return leaf;
 }
 
@@ -252,64 +258,21 @@ static void on_host(wk_capture *capture, const wk_host_call *call) {
         (const wk_word[]){{.p = call->object}});
 }
 
-/* ---------------------------------------------------------------------------------------------- inputs, outputs --- */
-
-static bool make_inputs(wk_recording *r, const wk_plan_argument *arguments) {
-    for (int32_t i = 0; i < r->in_count; i++) {
-        const wk_plan_argument *a = &arguments[i];
-        if (!a->present) continue;
-        wk_tensor *t = r->inputs[i] = wk__tensor_make(r->ctx, a->dtype, a->ndim, a->dims);
-        if (t == NULL || !wk__known_add(&r->known, t, WK__KNOWN_LOCAL)) return false;
-        fill(r, t->a.data, (size_t)t->a.numel * wk__dtype_nbytes[a->dtype]);
-    }
-    return true;
-}
-
-/* The buffer whose elements, all of them and in order, are those of t; -1: it is none, or that of another output. */
-static int64_t whole_buffer(const wk_recording *r, const wk_tensor *t) {
-    const wk_tensor *home = wk__storage_home(t->storage);
-    if (!(t->flags & WK__CONTIGUOUS) || t->a.data != t->storage->data || t->a.numel != home->a.numel) return -1;
-    for (int64_t i = r->blocks.count; i-- > 0;) {
-        const wk_buffer_block *b = &WK_ITEMS(wk_buffer_block, r->blocks)[i];
-        if (b->block == (const char *)home) return b->output < 0 ? i : -1;
-    }
-    return -1;
-}
-
-/* An output is a buffer of its own; what is not is copied into one. */
-static void take_output(wk_recording *r, int32_t k, wk_tensor *t) {
-    int64_t block = whole_buffer(r, t);
-    if (block < 0) {
-        wk_tensor *copy = wk__tensor_make(r->ctx, t->a.dtype, t->a.ndim, t->a.dims);
-        if (copy == NULL) {
-            out_of_memory(r);
-            return;
-        }
-        note_external(r, t);
-        wk__unary_rows(wk__kernels->copy[t->a.dtype], &copy->a, &t->a);
-        block = whole_buffer(r, copy);
-        r->outputs[k] = copy->a;
-        wk__unref(copy);
-    } else {
-        r->outputs[k] = t->a;
-    }
-    WK_ITEMS(wk_buffer_block, r->blocks)[block].output = k;
-}
-
 /* ------------------------------------------------------------------------------------------------------ the run --- */
 
 static void call_step(wk_recording *r, const wk_plan_step *step) {
     wk_tensor **out = calloc((size_t)step->out_count + 1, sizeof *out);
     const wk_scope scope = wk_scope_open();
+    const bool listed = wk__recording_list_inputs(r);
     const wk_guest guest = wk__guest_begins(r->ctx);
-    if (out == NULL)
+    if (out == NULL || !listed)
         out_of_memory(r);
     else if (!step->function(step->user, r->inputs, out) && wk_ok())
         wk__fail(r->ctx, WK_EINVAL, "plan", "the step returned false");
     wk__guest_ends(r->ctx, guest, "plan");
     r->row = NULL;
     for (int32_t k = 0; k < step->out_count && wk_ok(); k++)
-        if (wk__usable(r->ctx, out[k], "plan", "an output of the step")) take_output(r, k, out[k]);
+        if (wk__usable(r->ctx, out[k], "plan", "an output of the step")) wk__recording_take_output(r, k, out[k]);
     tell_presence(r);
     wk_scope_close(scope);
     free(out);
@@ -370,7 +333,7 @@ bool wk__plan_record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, con
     r->inputs = calloc((size_t)step->in_count + 1, sizeof *r->inputs);
     r->input_writes = calloc((size_t)step->in_count + 1, sizeof *r->input_writes);
     r->outputs = calloc((size_t)step->out_count + 1, sizeof *r->outputs);
-    if (r->inputs == NULL || r->input_writes == NULL || r->outputs == NULL || !make_inputs(r, arguments))
+    if (r->inputs == NULL || r->input_writes == NULL || r->outputs == NULL || !wk__recording_make_inputs(r, arguments))
         out_of_memory(r);
     else
         run_dry(r, step, apart);

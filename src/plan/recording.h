@@ -112,6 +112,16 @@ bool wk__plan_record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, con
                      int32_t number, bool apart);
 void wk__recording_free(wk_recording *r);
 
+/* Fills fresh memory with numbers that another recording does not have. */
+void wk__recording_fill(const wk_recording *r, void *memory, size_t nbytes);
+/* Notes the storage of t, unless the step itself, or the plan for it, made that. */
+void wk__recording_note_external(wk_recording *r, wk_tensor *t);
+
+/* arguments.c. False when memory is out. */
+bool wk__recording_make_inputs(wk_recording *r, const wk_plan_argument *arguments);
+bool wk__recording_list_inputs(const wk_recording *r);
+void wk__recording_take_output(wk_recording *r, int32_t k, wk_tensor *t);
+
 /* resolve.c: turns addresses into places. */
 bool wk__plan_resolve(wk_recording *r);
 

@@ -20,9 +20,9 @@ static bool within(const char *address, const char *begin, int64_t n, bool at_en
     return address >= begin && address < begin + n + at_end;
 }
 
-/* The block that holds an address, or NULL. */
-static wk_buffer_block *block_at(const resolver *s, const char *address, bool at_end) {
-    int64_t low = 0, high = s->r->blocks.count; /* those before low begin at or below the address */
+/* How many blocks begin at or below an address. */
+static int64_t begun_at(const resolver *s, const char *address) {
+    int64_t low = 0, high = s->r->blocks.count; /* those before low are among them */
     while (low < high) {
         const int64_t middle = (low + high) / 2;
         if (s->sorted[middle]->data <= address)
@@ -30,8 +30,16 @@ static wk_buffer_block *block_at(const resolver *s, const char *address, bool at
         else
             high = middle;
     }
-    wk_buffer_block *b = low > 0 ? s->sorted[low - 1] : NULL;
-    return b != NULL && within(address, b->data, b->nbytes, at_end) ? b : NULL;
+    return low;
+}
+
+/* The block that ends at an address, or NULL: an empty tensor's does, where the next one may begin already. */
+static wk_buffer_block *block_ending_at(const resolver *s, const char *address) {
+    enum { NEAR = 3 }; /* one that begins there, empty ones, and one before */
+    const int64_t begun = begun_at(s, address);
+    for (int64_t i = begun; i-- > 0 && begun - i <= NEAR;)
+        if (s->sorted[i]->data + s->sorted[i]->nbytes == address) return s->sorted[i];
+    return NULL;
 }
 
 /* The argument that holds an address, or -1. */
@@ -57,14 +65,27 @@ static bool is_external(resolver *s, const char *address, bool at_end) {
     return false;
 }
 
+/* The block that holds an address, or NULL. What only reads there, before anything has written, looks at the empty
+ * tensor that ends there, if there is one. */
+static wk_buffer_block *block_at(resolver *s, char letter, const char *address, bool at_end) {
+    if (at_end) return block_ending_at(s, address);
+    const int64_t begun = begun_at(s, address);
+    wk_buffer_block *b = begun > 0 ? s->sorted[begun - 1] : NULL;
+    if (b == NULL || !within(address, b->data, b->nbytes, false)) return NULL;
+    if (letter == 'w' || b->id >= 0 || address != b->data) return b;
+    const bool reads_nothing =
+        block_ending_at(s, address) != NULL || input_at(s->r, address, true) >= 0 || is_external(s, address, true);
+    return reads_nothing ? NULL : b;
+}
+
 static bool refuse(const resolver *s, const wk_recorded_call *call, const char *what) {
     wk__fail(s->r->ctx, WK_ESTATE, call->row != NULL ? call->row->name : "plan", "a plan cannot hold it: %s%s %s",
              call->of_gradient ? "in its gradient, " : "", call->noted.name, what);
     return false;
 }
 
-/* Numbers a buffer at its first use, which has to write it. Outputs have numbers of their own. */
-static bool first_use(resolver *s, const wk_recorded_call *call, wk_buffer_block *b, char letter) {
+/* Numbers a buffer at its first use, which has to write it, or read nothing. Outputs have numbers of their own. */
+static bool first_use(resolver *s, const wk_recorded_call *call, wk_buffer_block *b, bool is_fine) {
     b->id = 0;
     if (b->output < 0) {
         int64_t *size = WK_PUSH(int64_t, s->r->sizes);
@@ -72,16 +93,16 @@ static bool first_use(resolver *s, const wk_recorded_call *call, wk_buffer_block
         *size = b->nbytes;
         b->id = (int32_t)(s->r->sizes.count - 1);
     }
-    return letter == 'w' || b->nbytes == 0 || refuse(s, call, "reads elements that no kernel wrote");
+    return is_fine || refuse(s, call, "reads elements that no kernel wrote");
 }
 
 /* Finds the place of an address; WK__NUMBER: it is in nothing that is known. */
 static bool find_place(resolver *s, const wk_recorded_call *call, char letter, char *address, bool at_end,
                        wk_symbol *symbol) {
-    wk_buffer_block *b = block_at(s, address, at_end);
+    wk_buffer_block *b = block_at(s, letter, address, at_end);
     int32_t input;
     if (b != NULL) {
-        if (b->id < 0 && !first_use(s, call, b, letter)) return false;
+        if (b->id < 0 && !first_use(s, call, b, letter == 'w' || at_end)) return false;
         const bool output = b->output >= 0;
         *symbol = (wk_symbol){output ? WK__OUTPUT : WK__LOCAL, output ? b->output : b->id, address - b->data};
     } else if ((input = input_at(s->r, address, at_end)) >= 0) {
