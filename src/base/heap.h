@@ -3,11 +3,15 @@
  * A training step asks for the same sizes again and again, so a block that is given back waits in the list of its class
  * for the next step, and a steady loop never asks the system for anything.
  *
- *     class      0    1    2        15    16    17    18    19    20    21    22
- *     bytes     64  128  192 ...  1024  1152  1280  1536  1792  2048  2304  2816 ...
+ *     class      0      1    2    3        16    17    18    19    20    21    22    23
+ *     bytes    (256)   64  128  192 ...  1024  1152  1280  1536  1792  2048  2304  2816 ...
  *
  * Above 1 KB they are the 256 bytes of a handle and elements, of whose sizes there are four to a doubling: 896, 1024,
  * 1280, 1536, 1792, 2048, 2560 ... So a tensor with a power of two of elements fills its block.
+ *
+ * Class 0 is for the handles of promises (tensor/tensor.h) alone, which a batch makes in thousands and lets go of all
+ * at once. By themselves they stay in the order of their addresses, which the processor's prefetching keeps up with;
+ * among views that come and go they would soon be in no order at all, and each would wait for memory.
  *
  * Every block is 64-byte aligned: a cache line, and the widest vector.
  *
@@ -28,9 +32,10 @@
 
 enum {
     WK__LINE = 64,
-    WK__HANDLE_NBYTES = 256,            /* of a tensor, before its elements */
-    WK__SMALL_CLASSES = 16,             /* 64 bytes apart, up to 1 KB */
-    WK__HEAP_CLASSES = 16 + 1 + 4 * 38, /* up to 2^48 bytes */
+    WK__HANDLE_NBYTES = 256, /* of a tensor, before its elements */
+    WK__PROMISE_CLASS = 0,
+    WK__SMALL_CLASSES = 16,                 /* 64 bytes apart, up to 1 KB */
+    WK__HEAP_CLASSES = 1 + 16 + 1 + 4 * 38, /* up to 2^48 bytes */
 };
 
 typedef struct wk_free_block {
@@ -81,10 +86,10 @@ void wk__heap_capture_resume(wk_heap *heap, wk_heap_capture *capture);
 void wk__heap_hold(wk_heap *heap, void *block, int32_t size_class);
 
 static inline int32_t wk__heap_class(size_t nbytes) {
-    if (wk_likely(nbytes <= 1024)) return nbytes == 0 ? 0 : (int32_t)((nbytes - 1) / WK__LINE);
+    if (wk_likely(nbytes <= 1024)) return nbytes == 0 ? 1 : 1 + (int32_t)((nbytes - 1) / WK__LINE);
     const size_t most = nbytes - WK__HANDLE_NBYTES - 1;
     const int32_t log2 = 63 - __builtin_clzll(most); /* 2^log2 <= most < 2^(log2+1) */
-    return WK__SMALL_CLASSES + 2 + 4 * (log2 - 10) + (int32_t)((most >> (log2 - 2)) & 3);
+    return WK__SMALL_CLASSES + 3 + 4 * (log2 - 10) + (int32_t)((most >> (log2 - 2)) & 3);
 }
 
 static inline size_t wk__heap_class_nbytes(int32_t size_class) { return wk__class_nbytes[size_class]; }

@@ -65,7 +65,7 @@ enum { WK__MODEL_NBYTES = 2 * WK__LINE, WK__MODEL_DIMS = 5 }; /* a handle's own 
 typedef struct wk_kind {
     const wk_op *op;
     const void *raw; /* attributes as they were given */
-    char *models;    /* a promise for each output, of which others are copies (NOTE [Models] in defer.c) */
+    char *models;    /* a promise for each output, of which others are copies (NOTE [Models] in usual.c) */
     uint32_t shared; /* bit i: operand i is the same in all calls */
     int32_t in_count, out_count;
     bool needs_grad, records, may_record;

@@ -75,6 +75,11 @@ wk_group *wk__group_new(wk_batch *b, wk_kind *kind, int32_t level);
 /* Room in a column for another run; false when memory is out. */
 bool wk__column_grow(wk_batch *b, wk_column *column);
 
+/* Is row `row` of this source the one that makes the last run longer by one; where the column is shared, the row? */
+static inline bool wk__column_goes_on(const wk_column *column, wk_source source, int32_t row) {
+    return column->source == source && column->next == row;
+}
+
 /* The last run is complete. */
 static inline void wk__column_settle(wk_column *column) {
     wk_run *last = &column->runs[column->count - 1];
@@ -90,5 +95,40 @@ static inline void wk__source_retain(wk_source s) {
     else if (s != 0)
         wk__retain((wk_tensor *)s);
 }
+
+/* Behind the others, whose last run it goes on, or begins another, for which there is room. */
+static inline void wk__column_push(wk_column *column, wk_source source, int32_t row) {
+    if (wk__column_goes_on(column, source, row)) {
+        column->next++;
+        return;
+    }
+    if (column->count > 0) wk__column_settle(column);
+    column->runs[column->count++] = (wk_run){source, row, 1};
+    column->source = source;
+    column->next = row + 1;
+    wk__source_retain(source);
+}
+
+/* Is x like the tensors that are in this column? */
+static inline bool wk__is_like(const wk_column *column, const wk_tensor *x) {
+    const wk_tensor *y = (const wk_tensor *)column->source;
+    if (y == NULL || wk__source_group(column->source) != NULL) return false;
+    return x->way.kind == y->way.kind && x->a.dtype == y->a.dtype && wk__same_dims(&x->a, &y->a) && !wk__is_callers(x);
+}
+
+/* After the last call came one of g. */
+static inline void wk__group_comes_next(wk_batch *b, wk_group *g) {
+    if (b->last != NULL && b->last->after[0] != g) {
+        b->last->after[1] = b->last->after[0];
+        b->last->after[0] = g;
+    }
+    b->last = g;
+}
+
+/* ------------------------------------------------------------------------------------------------------ usual.c --- */
+
+/* The call becomes one more of a group that came next before, if that is what it is. True also when it has failed
+ * (recorded, no outputs). */
+bool wk__batch_takes_usual(wk_batch *b, wk_call *c);
 
 #endif

@@ -154,6 +154,22 @@ static void leave_handles(const wk_ctx *ctx) {
 
 void wk__promise_gone(wk_tensor *t) { wk__group_release(wk__member_of(t).group); }
 
+enum { FAR = 8 }; /* handles ahead, which come from beyond the nearest caches */
+
+/* Newest first, as in any scope. */
+void wk__batch_closes(wk_ctx *ctx) {
+    const int64_t first = ctx->frames[ctx->depth].first_handle;
+    if (ctx->batch->pending > 0 || ctx->batch->groups == NULL) return;
+    for (int64_t i = ctx->handle_count; i-- > first;) {
+        wk_tensor *t = ctx->handles[i];
+        if (i - first >= FAR) wk_prefetch(ctx->handles[i - FAR]);
+        if (t == NULL || t->live != WK__PROMISED || t->refs > 1 || t->meta != NULL) continue;
+        if (!(t->flags & WK__OWNED) || t->depth < ctx->depth) continue;
+        ctx->handles[i] = NULL;
+        wk__promise_destroy(t);
+    }
+}
+
 void wk__batch_close(wk_ctx *ctx) {
     wk_batch *b = ctx->batch;
     if (b->pending > 0 && wk__current == ctx) wk__batch_wave(b);

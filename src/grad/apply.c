@@ -36,7 +36,8 @@ WK_NOINLINE static bool declare_view_later(wk_call *c, wk_tensor *y, bool *decla
 
 /* The view function writes straight into the new handle. */
 bool wk__declare_view(wk_call *c, bool *declared) {
-    wk_tensor *x = c->in[0], *y = wk__view_new(c->ctx);
+    wk_tensor *x = c->in[0],
+              *y = wk_likely(!c->later) ? wk__view_new(c->ctx) : wk__handle_new(c->ctx, WK__PROMISE_CLASS);
     if (wk_unlikely(y == NULL)) return out_of_memory(c);
     if (wk_unlikely(c->later)) return declare_view_later(c, y, declared);
     *declared = c->op->view(c->attrs, &x->a, &y->a);

@@ -112,6 +112,7 @@ static void settle_survivors(wk_ctx *ctx, const wk_scope_frame *frame) {
 void wk__scope_close_innermost(wk_ctx *ctx) {
     const wk_scope_frame *frame = innermost(ctx);
     close_lists(ctx, frame);
+    if (wk_unlikely(frame->is_batch)) wk__batch_closes(ctx);
     release_handles(ctx, frame);
     if (wk_unlikely(frame->is_batch)) {
         wk__batch_close(ctx);

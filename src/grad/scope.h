@@ -38,8 +38,10 @@ wk_tensor *const *wk__list_items(const wk_list *list);
 /* The public edge of functions that take a list, as wk__usable for tensors. */
 bool wk__list_usable(wk_ctx *ctx, const wk_list *list, const char *op, const char *argument);
 
-/* batch/open.c: the batch that the innermost scope is closes; the scope has let go of its handles, not of its part of
- * the tape. */
+/* batch/open.c: the batch that the innermost scope is closes. First, where nothing is pending, its promises go, which
+ * nobody can ask for any more; then the scope lets go of its other handles; then the batch goes, before the scope's
+ * part of the tape does. */
+void wk__batch_closes(wk_ctx *ctx);
 void wk__batch_close(wk_ctx *ctx);
 
 /* Hands t to the scope at `depth`, which lies outside the innermost one. */

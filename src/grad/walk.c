@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/capture.h"
+#include "grad/apply.h"
 #include "grad/scope.h"
 #include "grad/watch.h"
 
@@ -337,9 +338,12 @@ bool wk__walk(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *con
     walk->outer = ctx->walking;
     const bool interrupts = walk->outer != NULL && !walk->inner;
     if (interrupts && !wk__walk_interrupt(walk->outer)) return false;
+    const uint8_t in_batch = ctx->watch & WK__WATCH_BATCH; /* in a walk nothing is put off */
+    ctx->watch &= (uint8_t)~WK__WATCH_BATCH;
     ctx->walking = walk;
     bool fine = walk_down(walk, count, ys, gys);
     ctx->walking = walk->outer;
+    if (wk_unlikely(in_batch != 0)) wk__batch_goes_on(ctx);
     if (interrupts) wk__walk_resume(walk->outer);
     return fine && ctx->failure.status == WK_OK;
 }

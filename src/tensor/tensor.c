@@ -7,7 +7,7 @@
 #include "kernel/kernel.h"
 
 wk_tensor *wk__tensor_promise(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
-    wk_tensor *t = wk__view_new(ctx);
+    wk_tensor *t = wk__handle_new(ctx, WK__PROMISE_CLASS);
     if (t == NULL) return NULL;
     t->a.data = NULL;
     t->a.dtype = dtype;
@@ -76,12 +76,6 @@ WK_NOINLINE static void meta_destroy(wk_tensor *t) {
     wk__heap_free(&t->ctx->heap, t->meta, wk__heap_class(sizeof *t->meta));
 }
 
-/* It has no storage. */
-static void promise_destroy(wk_tensor *t) {
-    t->live = 0;
-    wk__heap_free(&t->ctx->heap, t, t->size_class);
-}
-
 void wk__tensor_destroy_in_parts(wk_tensor *t) {
     wk_storage *storage = t->storage;
     const uint8_t flags = t->flags;
@@ -89,7 +83,7 @@ void wk__tensor_destroy_in_parts(wk_tensor *t) {
     if (t->handle != WK__NO_HANDLE) t->ctx->handles[t->handle] = NULL;
     if (wk_unlikely(t->meta != NULL)) meta_destroy(t);
     if (wk_unlikely(t->live == WK__PROMISED)) {
-        promise_destroy(t);
+        wk__promise_destroy(t);
         return;
     }
     t->live = 0;

@@ -26,10 +26,10 @@
  * shared too, though their handles belong to the context that took them.
  *
  * NOTE [Promises]. A promised tensor has shape and type, but no elements and no strides yet: its block is that of a
- * view, it has no storage (but perhaps an entry of a batch in its place), and its live word is another. Whoever looks
- * at a tensor's elements asks first whether it is usable (wk__usable, or the check of a call), which compares the live
- * word; so a promise is found on the road of refusals, and the usual road does not pay for it. There its elements are
- * asked for (wk__promise_kept). */
+ * handle alone, it has no storage (but perhaps an entry of a batch in its place), and its live word is another. Whoever
+ * looks at a tensor's elements asks first whether it is usable (wk__usable, or the check of a call), which compares the
+ * live word; so a promise is found on the road of refusals, and the usual road does not pay for it. There its elements
+ * are asked for (wk__promise_kept). */
 #ifndef WK_TENSOR_TENSOR_H
 #define WK_TENSOR_TENSOR_H
 
@@ -213,6 +213,12 @@ static inline wk_tensor *wk__tensor_like(wk_ctx *ctx, const wk_tensor *x) {
 
 /* The same without elements (NOTE [Promises]). */
 wk_tensor *wk__tensor_promise(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims);
+
+/* Nobody holds this promise any more. It has no storage, and no meta. */
+static inline void wk__promise_destroy(wk_tensor *t) {
+    t->live = 0;
+    wk__heap_free(&t->ctx->heap, t, t->size_class);
+}
 
 /* Is t there, with elements or without? */
 static inline bool wk__is_there(const wk_tensor *t) { return t->live == WK__LIVE || t->live == WK__PROMISED; }
