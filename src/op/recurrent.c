@@ -183,14 +183,9 @@ static void project(const forward_run *f, const wk_stretch *s) {
         wk__gemm(r->ctx, &x, &w_t, &to, false);
     }
     if (!r->row->is_turned) return;
+    const wk_mat no_x = wk__rows_of(r, x.data, s->rows, 0, 0), no_w = wk__rows_of(r, r->w_ih->data, 0, H, H);
     const wk_mat m = gates_of(f, s, 0, s->rows, 3 * H, H);
-    const wk_array rest = {.data = m.data,
-                           .numel = s->rows * H,
-                           .dtype = r->dtype,
-                           .ndim = 2,
-                           .dims = {s->rows, H},
-                           .strides = {m.row, 1}};
-    wk__zero(&rest);
+    wk__gemm(r->ctx, &no_x, &no_w, &m, false); /* a product of no terms */
 }
 
 static void lay_out_weights(forward_run *f) {
