@@ -169,6 +169,8 @@ INLINE vec v_sum_octets(const vec x[8]) {
     return v_add(_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31));
 }
 
+INLINE vec v_sum_each(const vec octet[W]) { return v_sum_octets(octet); }
+
 /* ---- choosing lanes: by the sign bits of a vector ---- */
 
 typedef __m256 lanes;

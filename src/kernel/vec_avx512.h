@@ -193,6 +193,14 @@ INLINE vec v_sum_octets(const vec x[8]) {
     return v_add(_mm512_shuffle_f32x4(quads[0], quads[1], 0x88), _mm512_shuffle_f32x4(quads[0], quads[1], 0xdd));
 }
 
+/* The sum of each octet, where they are apart. */
+INLINE vec v_sum_each(const __m256 octet[W]) {
+    vec x[8];
+    UNROLL for (int i = 0; i < 8; i++) x[i] =
+        _mm512_insertf32x8(_mm512_castps256_ps512(octet[v_octet_row(i)]), octet[v_octet_row(i) + 4], 1);
+    return v_sum_octets(x);
+}
+
 /* ---- choosing lanes: by a mask register ---- */
 
 typedef __mmask16 lanes;
