@@ -156,6 +156,18 @@ static void dropout(void **state) {
     assert_ok();
 }
 
+/* A probability that is as wrong as can be is driven out, as hard as PyTorch does it: (x - t) / max(x (1 - x), 1e-12). */
+static void wrong_certainty(void **state) {
+    (void)state;
+    WK_SCOPE;
+    const double x[] = {0, 1, 0.5}, t[] = {1, 0, 1}, g[] = {-1e12, 1e12, -2};
+    wk_tensor *leaf = wk_requires_grad_(wk_from_data(x, WK_SHAPE(3), WK_F64), true);
+    wk_backward(wk_mul_scalar(wk_binary_cross_entropy(leaf, wk_from_data(t, WK_SHAPE(3), WK_F64)), 3));
+    for (int64_t i = 0; i < 3; i++) assert_close(wk_get_f64(wk_grad_of(leaf), &i), g[i], 1e-9 * fabs(g[i]), "gradient");
+    assert_ok();
+}
+
 WK_TEST_MAIN("reductions", cmocka_unit_test(of_nothing), cmocka_unit_test(wrong_arguments),
              cmocka_unit_test(wrong_targets), cmocka_unit_test(options), cmocka_unit_test(losses_of_other_versions),
-             cmocka_unit_test(nan_wins), cmocka_unit_test(long_sums), cmocka_unit_test(dropout))
+             cmocka_unit_test(nan_wins), cmocka_unit_test(long_sums), cmocka_unit_test(dropout),
+             cmocka_unit_test(wrong_certainty))

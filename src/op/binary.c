@@ -1,7 +1,7 @@
 /* binary.c -- div, pow, maximum, minimum and their gradients, summed where broadcasting stretched an input.
  *
  *     y = a / b         ga += g / b               gb -= g y / b
- *     y = a^b           ga += g b a^(b-1)         gb += g y log a        0 where b = 0, and where a = 0
+ *     y = a^b           ga += g b a^(b-1)         gb += g y log a        0 where b = 0, where a = 0 <= b
  *     y = max(a, b)     ga += g where a > b, gb += g where a < b, half of it each where they are equal */
 #include "op/binary.h"
 
@@ -13,16 +13,18 @@
 
 WK_BINARY(div, AS_FLOAT, wk__binary_forward, B, wk_div(g, b), B | Y, wk_neg(wk_div(wk_mul(g, y), b)))
 
-/* 1 where x = 0, else 0 */
-static wk_tensor *is_zero(wk_tensor *x) { return wk_cast(wk_eq_scalar(x, 0), x->a.dtype); }
+/* log a, but 0 where a = 0 and a^b is finite: 0 where b is 0 or more, which takes away from what is 0 */
+static wk_tensor *pow_log(wk_tensor *a, wk_tensor *y) {
+    wk_tensor *flat = wk_logical_and(wk_eq_scalar(a, 0), wk_le_scalar(y, 1));
+    return wk_log(wk_where(flat, wk_scalar(1, wk_dtype_of(a)), a));
+}
 
 /* b a^(b-1), but a^b where b is 0: then 0^0, not 1/0, meets the factor b */
 static wk_tensor *pow_slope(wk_tensor *a, wk_tensor *b) {
     return wk_mul(b, wk_pow(a, wk_sub(b, wk_abs(wk_sign(b)))));
 }
 
-WK_BINARY(pow, WHOLE, wk__binary_forward, A | B, wk_mul(g, pow_slope(a, b)), A | Y,
-          wk_mul(g, wk_mul(y, wk_log(wk_add(a, is_zero(a))))))
+WK_BINARY(pow, WHOLE, wk__binary_forward, A | B, wk_mul(g, pow_slope(a, b)), A | Y, wk_mul(g, wk_mul(y, pow_log(a, y))))
 
 /* ------------------------------------------------------------------------------------------ maximum and minimum --- */
 

@@ -184,10 +184,10 @@ static wk_tensor *class_losses(wk_tensor *x, wk_tensor *target, wk_tensor *weigh
         weights = wk_expand(over_classes(weight, x), wk_ndim(x), wk_dims(x));
         share = wk_mul(counted, of_targets(weights, index, dim));
     }
-    wk_tensor *losses = wk_neg(wk_mul(of_targets(x, index, dim), share));
+    wk_tensor *losses = wk_neg(wk__weigh(of_targets(x, index, dim), share));
     if (smoothing > 0)
         losses = wk_add(wk_mul_scalar(losses, 1 - smoothing),
-                        wk_mul_scalar(wk_mul(shared_loss(x, weights), counted), smoothing));
+                        wk_mul_scalar(wk__weigh(shared_loss(x, weights), counted), smoothing));
     *shares = share;
     return losses;
 }
@@ -195,7 +195,7 @@ static wk_tensor *class_losses(wk_tensor *x, wk_tensor *target, wk_tensor *weigh
 static wk_tensor *nll(wk_tensor *x, wk_tensor *target, wk_tensor *weight, const loss_attrs *a, bool softmax) {
     wk_tensor *shares = NULL, *losses = class_losses(x, target, weight, a, softmax, &shares);
     if (a->reduction != WK_REDUCTION_MEAN) return reduced(losses, a->reduction);
-    return wk_div(wk_sum(losses), wk_sum(shares)); /* NaN when all are ignored */
+    return wk__per_share(wk_sum(losses), wk_sum(shares));
 }
 
 /* The sums of `count` equal parts. */
@@ -212,7 +212,7 @@ static wk_tensor *nll_batched(wk_tensor *const *in, const loss_attrs *a, int64_t
     if (losses == NULL) return NULL;
     if (a->reduction == WK_REDUCTION_NONE) return wk_reshape(losses, wk_ndim(in[1]), wk_dims(in[1]));
     wk_tensor *sums = sum_of_each(losses, count);
-    return a->reduction == WK_REDUCTION_SUM ? sums : wk_div(sums, sum_of_each(shares, count));
+    return a->reduction == WK_REDUCTION_SUM ? sums : wk__per_share(sums, sum_of_each(shares, count));
 }
 
 /* Targets t that are chances, in x's shape: a target for each class, counted so often. */

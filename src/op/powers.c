@@ -5,6 +5,8 @@
  *     y = max(log x, -100)   gx += g / x, 0 where x is 0 */
 #include "op/powers.h"
 
+#include <math.h>
+
 #include "op/elementwise.h"
 
 /* ------------------------------------------------------------------------------------------------------- powers --- */
@@ -59,8 +61,30 @@ static void log_clamped_forward(wk_call *c) {
     wk__unary_rows(wk__kernels->log_clamped[c->in[0]->a.dtype], &c->out[0]->a, &c->in[0]->a);
 }
 
+/* 1 / x, but no more than PyTorch has for binary_cross_entropy: a probability of 0 that should be 1 is driven out. */
 static void log_clamped_vjp(const wk_backprop *b, wk_tensor **gx) {
-    gx[0] = wk_mul(b->gy[0], wk__signed_power(b->node->in[0].saved, -1));
+    gx[0] = wk_div(b->gy[0], wk_clamp(b->node->in[0].saved, 1e-12, INFINITY));
+}
+
+static void weigh_forward(wk_call *c) {
+    wk__binary_rows(wk__kernels->weigh[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a, &c->in[1]->a);
+}
+
+static void weigh_vjp(const wk_backprop *b, wk_tensor **gx) {
+    if (wk__wants(b, 0)) gx[0] = wk_mul(b->gy[0], b->node->in[1].saved);
+    if (wk__wants(b, 1)) gx[1] = wk_mul(b->gy[0], b->node->in[0].saved);
+}
+
+static void per_share_forward(wk_call *c) {
+    wk__binary_rows(wk__kernels->div[c->out[0]->a.dtype], &c->out[0]->a, &c->in[0]->a, &c->in[1]->a);
+}
+
+/* The shares that are none count as 1: losses that do not count take the gradient times 0. */
+static void per_share_vjp(const wk_backprop *b, wk_tensor **gx) {
+    wk_tensor *shares = b->node->in[1].saved, *zero = wk_scalar(0, wk_dtype_of(shares));
+    wk_tensor *g = wk_div(b->gy[0], wk_add(shares, wk__equal(shares, zero)));
+    if (wk__wants(b, 0)) gx[0] = g;
+    if (wk__wants(b, 1)) gx[1] = wk_neg(wk_mul(g, b->node->out[0].saved));
 }
 
 static void equal_forward(wk_call *c) {
@@ -69,7 +93,12 @@ static void equal_forward(wk_call *c) {
 }
 
 INNER_ROW(log_clamped, 1, "x", wk__unary_shape, .reads = {WK_READS_IN(0)}, .vjp = log_clamped_vjp)
+INNER_ROW(weigh, 2, "a share", wk__binary_shape, .reads = {WK_READS_IN(1), WK_READS_IN(0)}, .vjp = weigh_vjp)
+INNER_ROW(per_share, 2, "sum shares", wk__binary_shape, .reads = {WK_READS_IN(1), WK_READS_IN(1) | WK_READS_OUT(0)},
+          .vjp = per_share_vjp)
 INNER_ROW(equal, 2, "a b", wk__binary_shape, .flags = WK__OP_NO_GRAD)
 
 wk_tensor *wk__log_clamped(wk_tensor *x) { return wk__apply1(&log_clamped_op, x, NULL); }
+wk_tensor *wk__weigh(wk_tensor *a, wk_tensor *share) { return wk__apply2(&weigh_op, a, share, NULL); }
+wk_tensor *wk__per_share(wk_tensor *sum, wk_tensor *shares) { return wk__apply2(&per_share_op, sum, shares, NULL); }
 wk_tensor *wk__equal(wk_tensor *a, wk_tensor *b) { return wk__apply2(&equal_op, a, b, NULL); }

@@ -119,7 +119,8 @@ static const wk_attr_field var_fields[] = {WK_DIMS_FIELDS, {"correction", 'i', o
 
 static double freedom(double count, const wk_reduction *r) { return fmax(count - (double)r->number, 0); }
 
-/* Two passes: the mean, then the squares of what differs from it. */
+/* The mean, corrected by that of what differs from it, then the squares of what differs: equal elements have a variance
+ * of 0, also where their sum is rounded. y is room for the correction. */
 static void var_forward(wk_call *c) {
     const wk_reduction *r = c->attrs;
     const wk_array *x = &c->in[0]->a, *y = &c->out[0]->a;
@@ -131,6 +132,9 @@ static void var_forward(wk_call *c) {
     const double count = (double)wk__reduced_count(x, r->reduced);
     wk__fibres(wk__kernels->fold_sum[x->dtype], &mean->a, x, NULL, r->reduced, 0, false);
     scale_all(&mean->a, 1 / count);
+    wk__fibres(wk__kernels->fold_diff[x->dtype], y, x, &mean->a, r->reduced, 0, false);
+    scale_all(y, 1 / count);
+    wk__set_or_add(&mean->a, y, true);
     wk__fibres(wk__kernels->fold_square_diff[x->dtype], y, x, &mean->a, r->reduced, 0, false);
     scale_all(y, 1 / freedom(count, r));
     wk__unref(mean);
@@ -141,11 +145,16 @@ static void std_forward(wk_call *c) {
     if (c->ctx->failure.status == WK_OK) power_all(&c->out[0]->a, 0.5);
 }
 
-/* s (x - mean), whose product with g is the gradient. */
+/* x less its mean along the dimensions that the shape does not have. */
+static wk_tensor *less_mean(const wk_backprop *b, wk_tensor *x, const wk_tensor *shape) {
+    wk_tensor *mean = wk_mul_scalar(wk_sum_to_size(x, wk_ndim(shape), wk_dims(shape)), 1 / count_of(b));
+    return wk_sub(x, mean);
+}
+
+/* s (x - mean), whose product with g is the gradient; less the mean twice, as forward corrects it. */
 static wk_tensor *deviations(const wk_backprop *b, double s) {
     wk_tensor *x = b->node->in[0].saved, *shape = wk__kept(b, b->gy[0]);
-    wk_tensor *mean = wk_mul_scalar(wk_sum_to_size(x, wk_ndim(shape), wk_dims(shape)), 1 / count_of(b));
-    return wk_mul_scalar(wk_sub(x, mean), s / freedom(count_of(b), b->node->attrs));
+    return wk_mul_scalar(less_mean(b, less_mean(b, x, shape), shape), s / freedom(count_of(b), b->node->attrs));
 }
 
 static void var_vjp(const wk_backprop *b, wk_tensor **gx) {
