@@ -11,7 +11,10 @@ static bool masks(void *user, wk_tensor *const *in, wk_tensor **out) {
     (void)user;
     wk_tensor *a = wk_dropout(in[0], 0.5, true), *other = wk_dropout(wk_ones(WK_SHAPE(NUMBERS), WK_F64), 0.5, true);
     out[0] = wk_add(a, wk_mul_scalar(wk_dropout(in[0], 0.5, true), 10));
+    wk_tensor *p = wk_exponential(2, WK_SHAPE(3, 6), WK_F64);
+    wk_tensor *drawn = wk_add(wk_multinomial(p, 4, false), wk_mul_scalar(wk_multinomial(p, 4, true), 10));
     out[1] = wk_mul(wk_reshape(other, WK_SHAPE(3, 4)), wk_rand(WK_SHAPE(3, 4), WK_F64));
+    out[1] = wk_add(out[1], drawn);
     return true;
 }
 
@@ -69,6 +72,36 @@ static void every_way_draws_the_same_numbers(void **state) {
     }
 }
 
+static void assert_draws(wk_tensor *y, const int64_t *expected) {
+    for (int64_t i = 0; i < wk_numel(y); i++)
+        assert_int_equal(wk_get_f64(wk_reshape(y, WK_SHAPE(-1)), &i), expected[i]);
+}
+
+/* torch.manual_seed(4); torch.multinomial(p, ...); an index with no chance does not come. */
+static void multinomial_as_pytorch(void **state) {
+    (void)state;
+    WK_SCOPE;
+    const float chances[] = {.1f, 0, .4f, .2f, .3f, 5, 1, 1, 1, 2};
+    wk_tensor *p = wk_from_data(chances, WK_SHAPE(2, 5), WK_F32);
+    wk_manual_seed(4);
+    assert_draws(wk_multinomial(p, 1, false), (const int64_t[]){2, 3});
+    wk_manual_seed(4);
+    assert_draws(wk_multinomial(p, 3, false), (const int64_t[]){2, 0, 4, 3, 0, 4});
+    wk_manual_seed(4);
+    assert_draws(wk_multinomial(p, 6, true), (const int64_t[]){2, 4, 0, 4, 4, 3, 0, 3, 0, 0, 0, 4});
+    assert_ok();
+    wk_multinomial(wk_select(p, 0, 0), 5, false);
+    assert_fails(WK_EINVAL, "multinomial: a row of p has 4 positive elements, and 5 are to be drawn");
+    wk_multinomial(wk_neg(p), 1, false);
+    assert_fails(WK_EINVAL, "multinomial: p has -0.1, element 0 of a row: no chance");
+    wk_multinomial(p, 6, false);
+    assert_fails(WK_EINVAL, "multinomial: 6 samples cannot be drawn of 5 without replacement");
+    wk_multinomial(wk_zeros(WK_SHAPE(2, 0), WK_F32), 1, true);
+    assert_fails(WK_ESHAPE, "multinomial: p is (2,0) and must be (V) or (N,V)");
+    wk_exponential(0, WK_SHAPE(2), WK_F32);
+    assert_fails(WK_EINVAL, "exponential: rate is 0, not above 0");
+}
+
 /* Contexts that were given no seed draw different numbers. */
 static void no_two_streams_are_alike(void **state) {
     (void)state;
@@ -85,4 +118,5 @@ static void no_two_streams_are_alike(void **state) {
     assert_ok();
 }
 
-WK_TEST_MAIN("draws", cmocka_unit_test(every_way_draws_the_same_numbers), cmocka_unit_test(no_two_streams_are_alike))
+WK_TEST_MAIN("draws", cmocka_unit_test(every_way_draws_the_same_numbers), cmocka_unit_test(multinomial_as_pytorch),
+             cmocka_unit_test(no_two_streams_are_alike))

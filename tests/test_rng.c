@@ -54,6 +54,14 @@ static void normal_f64(wk_rng *rng, int64_t n, values *y, arguments x) {
     wk__rng_normal_f64(rng, n, y->f64, real(x.a), real(x.b), wk__kernels->box_muller[WK_F64]);
 }
 
+static void exponential_f32(wk_rng *rng, int64_t n, values *y, arguments x) {
+    wk__rng_exponential_f32(rng, n, y->f32, real(x.a));
+}
+
+static void exponential_f64(wk_rng *rng, int64_t n, values *y, arguments x) {
+    wk__rng_exponential_f64(rng, n, y->f64, real(x.a));
+}
+
 static void randint(wk_rng *rng, int64_t n, values *y, arguments x) {
     wk__rng_randint(rng, n, y->i64, whole(x.a), whole(x.b));
 }
@@ -74,18 +82,24 @@ static void bernoulli_each(wk_rng *rng, int64_t n, values *y, arguments x) {
     wk__rng_bernoulli_each_f32(rng, n, y->f32, p);
 }
 
-/* Double normals pass through the C library's log, sin and cos, each of which may be an ulp off: of six standard
- * deviations, 4 ulp are 6e-15. All else must agree to the last bit. */
+/* Doubles pass through the C library's log, sin and cos, each of which may be an ulp off: of six standard deviations, 4
+ * ulp are 6e-15, and numbers of a rate of 2.5 are below 20. All else must agree to the last bit. */
 static const struct draw {
     const char *kind;
     void (*make)(wk_rng *rng, int64_t n, values *y, arguments x);
     value_type type;
     double tolerance;
 } draws[] = {
-    {"uniform_f32", uniform_f32, F32, 0}, {"uniform_f64", uniform_f64, F64, 0},
-    {"normal_f32", normal_f32, F32, 0},   {"normal_f64", normal_f64, F64, 6e-15},
-    {"randint", randint, I64, 0},         {"randperm", randperm, I64, 0},
-    {"bernoulli", bernoulli, F32, 0},     {"bernoulli_each", bernoulli_each, F32, 0},
+    {"uniform_f32", uniform_f32, F32, 0},
+    {"uniform_f64", uniform_f64, F64, 0},
+    {"normal_f32", normal_f32, F32, 0},
+    {"normal_f64", normal_f64, F64, 6e-15},
+    {"exponential_f32", exponential_f32, F32, 0},
+    {"exponential_f64", exponential_f64, F64, 6e-15},
+    {"randint", randint, I64, 0},
+    {"randperm", randperm, I64, 0},
+    {"bernoulli", bernoulli, F32, 0},
+    {"bernoulli_each", bernoulli_each, F32, 0},
 };
 
 static const struct draw *find_draw(const char *kind) {

@@ -16,13 +16,15 @@ random.txt, a program of draws, one to a line; every draw goes on where the one 
     uniform_f64     from  to     the same in float64
     normal_f32      mean  std    torch.empty(N).normal_(mean, std); with 0 1 torch.randn(N)
     normal_f64      mean  std    the same in float64
+    exponential_f32 rate  0      torch.empty(N).exponential_(rate)
+    exponential_f64 rate  0      the same in float64
     randint         from  to     torch.randint(from, to, (N,))
     randperm        0     0      torch.randperm(N)
     bernoulli       p     0      torch.empty(N).bernoulli_(p)
     bernoulli_each  0     0      torch.bernoulli(p), p[i] = (i % 17) / 16 in float32
 
 CHECKSUM is FNV-1a over the values as 64-bit words (a float's or double's bits, an integer itself); `-` where the values
-hang on libm's last bit (normal_f64). Floats are hexadecimal and exact.
+hang on libm's last bit (normal_f64, exponential_f64). Floats are hexadecimal and exact.
 
 init.txt, the weights that modules start with:
 
@@ -43,6 +45,7 @@ from torch import nn
 
 SEEDS = (0, 1, 4, 12345, 2**32 + 4, 2**63 - 1)
 INT64 = 2**63
+OF_LIBM = "normal_f64", "exponential_f64"     # to its last bit
 
 
 def bernoulli_each(n):
@@ -55,6 +58,8 @@ DRAWS = {  # kind: (function of n, a, b; choices of (a, b))
     "uniform_f64": (lambda n, a, b: torch.empty(n, dtype=torch.float64).uniform_(a, b), [(0.0, 1.0), (-0.1, 0.7)]),
     "normal_f32": (lambda n, a, b: torch.empty(n).normal_(a, b), [(0.0, 1.0), (0.3, 1.7)]),
     "normal_f64": (lambda n, a, b: torch.empty(n, dtype=torch.float64).normal_(a, b), [(0.0, 1.0), (0.3, 1.7)]),
+    "exponential_f32": (lambda n, a, b: torch.empty(n).exponential_(a), [(1.0, 0), (0.3, 0)]),
+    "exponential_f64": (lambda n, a, b: torch.empty(n, dtype=torch.float64).exponential_(a), [(1.0, 0), (2.5, 0)]),
     "randint": (lambda n, a, b: torch.randint(a, b, (n,)),
                 [(1, 4), (-7, 1000003), (0, 2**32 - 1), (0, 2**32), (-5, 2**40), (-INT64, INT64 - 1)]),
     "randperm": (lambda n, a, b: torch.randperm(n), [(0, 0)]),
@@ -82,9 +87,9 @@ def draw(kind, n, a, b):
     head = [kind, n, text(a), text(b)]
     if n <= 12:
         return [*head, "all", *map(text, values.tolist())]
-    several = 12 if kind == "normal_f64" else 4
+    several = 12 if kind in OF_LIBM else 4
     places = sorted({0, n - 1, n - 16, *(i * n // several for i in range(several))} & set(range(n)))
-    total = "-" if kind == "normal_f64" else checksum(values)
+    total = "-" if kind in OF_LIBM else checksum(values)
     return [*head, "some", total, len(places), *(word for i in places for word in (i, text(values.tolist()[i])))]
 
 

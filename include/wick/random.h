@@ -1,8 +1,8 @@
 /* wick/random.h -- random numbers: the stream of PyTorch's CPU generator (mt19937), number for number.
  *
  * Each context has one generator. Numbers are drawn in the order of the calls, whatever runs later. Tensors of random
- * numbers (wk_rand, wk_randn, wk_uniform, wk_bernoulli, wk_randint_tensor, wk_randperm) are ops: see the end of
- * ops.def. */
+ * numbers (wk_rand, wk_randn, wk_uniform, wk_bernoulli, wk_exponential, wk_randint_tensor, wk_randperm, wk_multinomial)
+ * are ops: see the end of ops.def. */
 #ifndef WICK_RANDOM_H
 #define WICK_RANDOM_H
 

@@ -157,3 +157,15 @@ void wk__rng_bernoulli_each_f32(wk_rng *rng, int64_t n, float *y, const float *p
         for (int64_t i = 0; i < run; i++) y[done + i] = (float)(fraction24(words[i]) < p[done + i]);
     }
 }
+
+/* ---- exponential ---- */
+
+static double exponential(wk_rng *rng, double rate) { return -1 / rate * log(1 - fraction53(wk__rng_next64(rng))); }
+
+void wk__rng_exponential_f32(wk_rng *rng, int64_t n, float *y, double rate) {
+    for (int64_t i = 0; i < n; i++) y[i] = (float)exponential(rng, rate);
+}
+
+void wk__rng_exponential_f64(wk_rng *rng, int64_t n, double *y, double rate) {
+    for (int64_t i = 0; i < n; i++) y[i] = exponential(rng, rate);
+}

@@ -13,6 +13,7 @@
  *     randperm                1, n - 1 in all        exchange i with i + word % (n - i)
  *     bernoulli               2                      u53 < p
  *     bernoulli_each          1                      u24 < p[i]
+ *     exponential             2                      -log(1 - u53) / rate in double
  *     normal, n < 16          4 for each two         Box-Muller in double, the second number kept as a spare
  *     normal, n >= 16         f32: 1, f64: 2         Box-Muller on groups of 16, in place
  *
@@ -59,6 +60,10 @@ void wk__rng_randperm(wk_rng *rng, int64_t n, int64_t *y);
 void wk__rng_bernoulli_f32(wk_rng *rng, int64_t n, float *y, double p);
 void wk__rng_bernoulli_f64(wk_rng *rng, int64_t n, double *y, double p); /* the same numbers */
 void wk__rng_bernoulli_each_f32(wk_rng *rng, int64_t n, float *y, const float *p);
+
+/* Exponential with this rate, 1 / mean; rate > 0. */
+void wk__rng_exponential_f32(wk_rng *rng, int64_t n, float *y, double rate);
+void wk__rng_exponential_f64(wk_rng *rng, int64_t n, double *y, double rate);
 
 /* n groups of 16 uniforms, a stride apart, made standard normal numbers; x and y may be the same. Either of float or of
  * double: the kernel box_muller. */

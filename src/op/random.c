@@ -58,7 +58,7 @@ int64_t wk_randint(int64_t low, int64_t high) {
 
 /* ----------------------------------------------------------------------------------------------------- the rows --- */
 
-/* low and high: bounds; for bernoulli low is p. */
+/* low and high: bounds; for bernoulli low is p, for exponential the rate. */
 typedef struct draw_attrs {
     double low, high;
     int64_t from, to, dtype;
@@ -91,6 +91,11 @@ static bool uniform_shape(wk_call *c) {
 static bool bernoulli_shape(wk_call *c) {
     const double p = ((const draw_attrs *)c->attrs)->low;
     return p >= 0 && p <= 1 ? float_shape(c) : wk__refuse(c, WK_EINVAL, "p is %g, not a probability from 0 to 1", p);
+}
+
+static bool exponential_shape(wk_call *c) {
+    const double rate = ((const draw_attrs *)c->attrs)->low;
+    return rate > 0 && isfinite(rate) ? float_shape(c) : wk__refuse(c, WK_EINVAL, "rate is %g, not above 0", rate);
 }
 
 static bool randint_shape(wk_call *c) {
@@ -128,6 +133,14 @@ static void bernoulli_f32(wk_rng *rng, int64_t n, void *y, double p, double high
 static void bernoulli_f64(wk_rng *rng, int64_t n, void *y, double p, double high) {
     (void)high;
     wk__rng_bernoulli_f64(rng, n, y, p);
+}
+static void exponential_f32(wk_rng *rng, int64_t n, void *y, double rate, double high) {
+    (void)high;
+    wk__rng_exponential_f32(rng, n, y, rate);
+}
+static void exponential_f64(wk_rng *rng, int64_t n, void *y, double rate, double high) {
+    (void)high;
+    wk__rng_exponential_f64(rng, n, y, rate);
 }
 static void whole(wk_rng *rng, int64_t n, void *y, int64_t from, int64_t to) { wk__rng_randint(rng, n, y, from, to); }
 static void permutation(wk_rng *rng, int64_t n, void *y, int64_t from, int64_t to) {
@@ -172,6 +185,7 @@ static void run_whole(wk_call *c, draw_whole_loop *f) {
 static void uniform_forward(wk_call *c) { run(c, uniform_f32, uniform_f64); }
 static void randn_forward(wk_call *c) { run(c, normal_f32, normal_f64); }
 static void bernoulli_forward(wk_call *c) { run(c, bernoulli_f32, bernoulli_f64); }
+static void exponential_forward(wk_call *c) { run(c, exponential_f32, exponential_f64); }
 static void randint_forward(wk_call *c) { run_whole(c, whole); }
 static void randperm_forward(wk_call *c) { run_whole(c, permutation); }
 
@@ -185,6 +199,11 @@ static const wk_attr_field bernoulli_fields[] = {
     {"dims", 'd', offsetof(draw_attrs, dims), 0},
     {"dtype", 'i', offsetof(draw_attrs, dtype), WK_F32},
     {"p", 'f', offsetof(draw_attrs, low), 0.5},
+};
+static const wk_attr_field exponential_fields[] = {
+    {"dims", 'd', offsetof(draw_attrs, dims), 0},
+    {"dtype", 'i', offsetof(draw_attrs, dtype), WK_F32},
+    {"rate", 'f', offsetof(draw_attrs, low), 1},
 };
 static const wk_attr_field randint_fields[] = {
     {"dims", 'd', offsetof(draw_attrs, dims), 0},
@@ -202,6 +221,7 @@ RANDOM_ROW(rand, fields, uniform_shape, uniform_forward)
 RANDOM_ROW(uniform, fields, uniform_shape, uniform_forward)
 RANDOM_ROW(randn, fields, float_shape, randn_forward)
 RANDOM_ROW(bernoulli, bernoulli_fields, bernoulli_shape, bernoulli_forward)
+RANDOM_ROW(exponential, exponential_fields, exponential_shape, exponential_forward)
 RANDOM_ROW(randint_tensor, randint_fields, randint_shape, randint_forward)
 RANDOM_ROW(randperm, randperm_fields, randperm_shape, randperm_forward)
 
@@ -223,6 +243,10 @@ wk_tensor *wk_randn(int32_t ndim, const int64_t *dims, wk_dtype dtype) {
 
 wk_tensor *wk_bernoulli(double p, int32_t ndim, const int64_t *dims, wk_dtype dtype) {
     return draw(&wk__op_bernoulli, &(draw_attrs){.low = p, .dtype = dtype}, ndim, dims);
+}
+
+wk_tensor *wk_exponential(double rate, int32_t ndim, const int64_t *dims, wk_dtype dtype) {
+    return draw(&wk__op_exponential, &(draw_attrs){.low = rate, .dtype = dtype}, ndim, dims);
 }
 
 wk_tensor *wk_randint_tensor(int64_t low, int64_t high, int32_t ndim, const int64_t *dims) {
