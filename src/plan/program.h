@@ -118,6 +118,7 @@ typedef struct wk_plan_structure {
     wk_growing loops;     /* wk_found_loop: but for those inside others, they cover the calls one after another */
     wk_growing positions; /* wk_plan_position of each word, with families */
     wk_growing families;  /* wk_found_family */
+    wk_growing next_alike; /* int64_t for each call: the next one of the same kernel and row */
 } wk_plan_structure;
 
 typedef struct wk_found_family {

@@ -4,15 +4,21 @@
 
 #include "plan/recording.h"
 
+enum { MET = 4 };
 typedef struct resolver {
     wk_recording *r;
-    wk_buffer_block **sorted; /* by where their elements begin */
+    struct sorted_block {
+        char *data; /* where its elements begin */
+        wk_buffer_block *block;
+    } * sorted;                /* by that */
+    wk_buffer_block *met[MET]; /* in turn, where a new address is looked for first */
+    uint32_t met_count;
     int64_t last_external;
 } resolver;
 
 static int by_address(const void *a, const void *b) {
-    const wk_buffer_block *const *x = a, *const *y = b;
-    return ((*x)->data > (*y)->data) - ((*x)->data < (*y)->data);
+    const struct sorted_block *x = a, *y = b;
+    return (x->data > y->data) - (x->data < y->data);
 }
 
 /* Does an address lie within n bytes, or, where `at_end` allows it, behind the last (of an empty array)? */
@@ -22,15 +28,12 @@ static bool within(const char *address, const char *begin, int64_t n, bool at_en
 
 /* How many blocks begin at or below an address. */
 static int64_t begun_at(const resolver *s, const char *address) {
-    int64_t low = 0, high = s->r->blocks.count; /* those before low are among them */
-    while (low < high) {
-        const int64_t middle = (low + high) / 2;
-        if (s->sorted[middle]->data <= address)
-            low = middle + 1;
-        else
-            high = middle;
+    const struct sorted_block *at = s->sorted; /* those before it are among them */
+    for (int64_t left = s->r->blocks.count, half; left > 0; left -= half) {
+        half = (left + 1) / 2;
+        at += at[half - 1].data <= address ? half : 0;
     }
-    return low;
+    return at - s->sorted;
 }
 
 /* The block that ends at an address, or NULL: an empty tensor's does, where the next one may begin already. */
@@ -38,7 +41,7 @@ static wk_buffer_block *block_ending_at(const resolver *s, const char *address) 
     enum { NEAR = 3 }; /* one that begins there, empty ones, and one before */
     const int64_t begun = begun_at(s, address);
     for (int64_t i = begun; i-- > 0 && begun - i <= NEAR;)
-        if (s->sorted[i]->data + s->sorted[i]->nbytes == address) return s->sorted[i];
+        if (s->sorted[i].data + s->sorted[i].block->nbytes == address) return s->sorted[i].block;
     return NULL;
 }
 
@@ -69,8 +72,10 @@ static bool is_external(resolver *s, const char *address, bool at_end) {
  * tensor that ends there, if there is one. */
 static wk_buffer_block *block_at(resolver *s, char letter, const char *address, bool at_end) {
     if (at_end) return block_ending_at(s, address);
+    for (int32_t i = 0; i < MET; i++)
+        if (s->met[i] != NULL && within(address, s->met[i]->data, s->met[i]->nbytes, false)) return s->met[i];
     const int64_t begun = begun_at(s, address);
-    wk_buffer_block *b = begun > 0 ? s->sorted[begun - 1] : NULL;
+    wk_buffer_block *b = begun > 0 ? s->sorted[begun - 1].block : NULL;
     if (b == NULL || !within(address, b->data, b->nbytes, false)) return NULL;
     if (letter == 'w' || b->id >= 0 || address != b->data) return b;
     const bool reads_nothing =
@@ -103,6 +108,7 @@ static bool find_place(resolver *s, const wk_recorded_call *call, char letter, c
     int32_t input;
     if (b != NULL) {
         if (b->id < 0 && !first_use(s, call, b, letter == 'w' || at_end)) return false;
+        s->met[s->met_count++ % MET] = b;
         const bool output = b->output >= 0;
         *symbol = (wk_symbol){output ? WK__OUTPUT : WK__LOCAL, output ? b->output : b->id, address - b->data};
     } else if ((input = input_at(s->r, address, at_end)) >= 0) {
@@ -148,10 +154,13 @@ static bool resolve_call(resolver *s, const wk_recorded_call *call) {
 
 static bool resolve_calls(resolver *s) {
     wk_recording *r = s->r;
-    s->sorted = malloc(((size_t)r->blocks.count + 1) * sizeof(wk_buffer_block *));
+    s->sorted = malloc(((size_t)r->blocks.count + 1) * sizeof *s->sorted);
     if (s->sorted == NULL || wk__growing_add(&r->symbols, r->words.count, sizeof(wk_symbol)) == NULL)
         return wk__fail(r->ctx, WK_ENOMEM, "plan", "out of memory"), false;
-    for (int64_t i = 0; i < r->blocks.count; i++) s->sorted[i] = &WK_ITEMS(wk_buffer_block, r->blocks)[i];
+    for (int64_t i = 0; i < r->blocks.count; i++) {
+        wk_buffer_block *b = &WK_ITEMS(wk_buffer_block, r->blocks)[i];
+        s->sorted[i] = (struct sorted_block){b->data, b};
+    }
     qsort(s->sorted, (size_t)r->blocks.count, sizeof *s->sorted, by_address);
     bool fine = true;
     for (int64_t i = 0; fine && i < r->calls.count; i++) fine = resolve_call(s, wk__call_at(r, i));

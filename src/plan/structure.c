@@ -36,21 +36,30 @@ static bool same_step(const wk_plan_structure *s, const wk_recording *r, int64_t
     return true;
 }
 
-/* How often the p calls from i are repeated evenly before `end`. */
-static int64_t repeats(const wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t p, int64_t end) {
+/* Does trip u + 1 of the p calls from i go on as those before? */
+static bool goes_on(const wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t p, int64_t u) {
+    for (int64_t j = 0; j < p; j++)
+        if (!same_step(s, r, i + j, p, u)) return false;
+    return true;
+}
+
+/* How often the p calls from i are repeated evenly before `end`; 1 if that is no more than `most` calls, which the last
+ * trip that would be needed shows at once. */
+static int64_t repeats(const wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t p, int64_t end,
+                       int64_t most) {
+    const int64_t needed = most / p < FEWEST_TRIPS ? FEWEST_TRIPS : most / p + 1;
     int64_t trips = 1;
-    while (i + (trips + 1) * p <= end) {
-        for (int64_t j = 0; j < p; j++)
-            if (!same_step(s, r, i + j, p, trips - 1)) return trips;
-        trips++;
-    }
+    if (i + needed * p > end || !goes_on(s, r, i, p, needed - 2)) return 1;
+    while (i + (trips + 1) * p <= end && goes_on(s, r, i, p, trips - 1)) trips++;
     return trips;
 }
 
+/* A trip begins where the same call comes again. */
 static wk_found_loop loop_at(const wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t end) {
+    const int64_t *alike = WK_ITEMS(const int64_t, s->next_alike);
     wk_found_loop best = {i, 1, 1, 0};
-    for (int64_t p = 1; i + FEWEST_TRIPS * p <= end; p++) {
-        const int64_t trips = repeats(s, r, i, p, end);
+    for (int64_t p = alike[i] - i; i + FEWEST_TRIPS * p <= end; p = alike[i + p] - i) {
+        const int64_t trips = repeats(s, r, i, p, end, best.trips * best.period);
         if (trips >= FEWEST_TRIPS && trips * p > best.trips * best.period) best = (wk_found_loop){i, p, trips, 0};
     }
     return best;
@@ -84,6 +93,27 @@ static bool find_loops(wk_plan_structure *s, const wk_recording *r, int64_t firs
         i += loop->period * loop->trips;
         if (!find_inside(s, r, depth)) return false;
     }
+    return true;
+}
+
+/* Calls of one kind are chained by a table of where the last of each kind was met, from the end on. */
+static uint64_t kind_of(const wk_recorded_call *call) {
+    const uint64_t hash = (uint64_t)(uintptr_t)call->noted.function ^ (uint64_t)(uintptr_t)call->row >> 3;
+    return hash * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+}
+
+static bool chain_alike(wk_plan_structure *s, const wk_recording *r) {
+    enum { KINDS = 256 }; /* more of them share a chain */
+    int64_t next[KINDS];
+    int64_t *alike = wk__growing_add(&s->next_alike, r->calls.count + 1, sizeof *alike);
+    if (alike == NULL) return false;
+    for (int32_t k = 0; k < KINDS; k++) next[k] = r->calls.count;
+    for (int64_t i = r->calls.count; i-- > 0;) {
+        const uint64_t kind = kind_of(wk__call_at(r, i)) % KINDS;
+        alike[i] = next[kind];
+        next[kind] = i;
+    }
+    alike[r->calls.count] = INT64_MAX / 4;
     return true;
 }
 
@@ -207,7 +237,7 @@ bool wk__find_structure(wk_plan_structure *s, const wk_recording *r, bool repeat
     *s = (wk_plan_structure){0};
     wk_growing of = {0};
     bool fine = wk__growing_add(&of, r->sizes.count + 1, sizeof(membership)) != NULL && take_numbers(s, r) &&
-                (repeating ? find_loops(s, r, 0, r->calls.count, 0) : find_no_loops(s, r)) &&
+                chain_alike(s, r) && (repeating ? find_loops(s, r, 0, r->calls.count, 0) : find_no_loops(s, r)) &&
                 find_families(s, r, of.items);
     if (fine && repeating) {
         s->loops.count = 0;
@@ -221,4 +251,5 @@ void wk__structure_free(wk_plan_structure *s) {
     wk__growing_free(&s->loops);
     wk__growing_free(&s->positions);
     wk__growing_free(&s->families);
+    wk__growing_free(&s->next_alike);
 }

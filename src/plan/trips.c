@@ -58,9 +58,14 @@ bool wk__capture_single(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
 
 /* Numbers of trips that a program is made of (NOTE [Six points] in fit.c), and those that it is tried on: one of both
  * is far from all that it is made of. */
-enum { POINTS = 6, SMALL = 8, LARGE_T = 30, LARGE_S = 23, LARGER = 101 };
-enum { MANY_CALLS = 10000 }; /* of loops in loops: more trips would take long, and tell no more */
+enum { POINTS = 6, SMALL = 8, BOTH_SMALL = 4, LARGER = 101 };
 static const int64_t base_T[] = {9, 12, 16}, base_S[] = {10, 14, 11};
+
+/* Of loops in loops more trips would take long, and tell no more. */
+enum { MANY_CALLS = 10000, MANY_AT_FIRST = 1000 }; /* in all; in the recording that the program is made from */
+static wk_trips large(const wk_plan_entry *entry) {
+    return entry->program.base->calls.count > MANY_AT_FIRST ? (wk_trips){21, 19} : (wk_trips){30, 23};
+}
 
 /* Gradients apart are for loops that begin late and end early, and need more trips. */
 enum { MORE = 11 };
@@ -79,7 +84,7 @@ static bool is_right(wk_plan *plan, wk_plan_entry *entry, wk_trips t, int64_t *c
  * serve all of the other number. If the step cannot be captured so, that is known of this entry. False when memory is
  * out, or the call at hand fails. */
 static bool try_few(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool folds_T, bool folds_S) {
-    const wk_trips probe = {folds_T ? LARGE_T : t.T, folds_S ? LARGE_S : t.S};
+    const wk_trips probe = {folds_T ? large(entry).T : t.T, folds_S ? large(entry).S : t.S};
     int64_t calls;
     if (is_right(plan, entry, probe, &calls)) return true;
     wk_plan_entry *other = wk_ok() ? wk__entry_new(plan, &entry->others) : NULL;
@@ -96,7 +101,7 @@ static bool try_few(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool folds_
     return true;
 }
 
-/* Where T is small, and where S is; and where both are, but for what has an entry by now. */
+/* Where T is small, and where S is; and where both are, or are equal, but for what has an entry by now. */
 static bool try_few_of_both(wk_plan *plan, wk_plan_entry *entry) {
     bool own_T[SMALL + 1], own_S[SMALL + 1], fine = true;
     for (int64_t i = 1; fine && i <= SMALL; i++) {
@@ -109,7 +114,8 @@ static bool try_few_of_both(wk_plan *plan, wk_plan_entry *entry) {
     }
     for (int64_t i = 1; fine && i <= SMALL; i++)
         for (int64_t j = 1; fine && j <= SMALL; j++)
-            fine = own_T[i] || own_S[j] || try_few(plan, entry, (wk_trips){i, j}, false, false);
+            if (i == j || (i <= BOTH_SMALL && j <= BOTH_SMALL))
+                fine = own_T[i] || own_S[j] || try_few(plan, entry, (wk_trips){i, j}, false, false);
     return fine;
 }
 
@@ -123,9 +129,10 @@ static bool try_small(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
 static bool try_large(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
     int64_t calls;
     const bool both = entry->folds_T && entry->folds_S;
-    const wk_trips first = {entry->folds_T ? LARGE_T : t.T, entry->folds_S ? LARGE_S : t.S};
-    const wk_trips second = {entry->folds_T ? LARGER : t.T, both ? LARGE_S : entry->folds_S ? LARGER : t.S};
-    const wk_trips third = {LARGE_T, LARGER};
+    const wk_trips far = large(entry);
+    const wk_trips first = {entry->folds_T ? far.T : t.T, entry->folds_S ? far.S : t.S};
+    const wk_trips second = {entry->folds_T ? LARGER : t.T, both ? far.S : entry->folds_S ? LARGER : t.S};
+    const wk_trips third = {far.T, LARGER};
     return is_right(plan, entry, first, &calls) && (calls > MANY_CALLS || is_right(plan, entry, second, &calls)) &&
            (!both || calls > MANY_CALLS || is_right(plan, entry, third, &calls));
 }

@@ -49,10 +49,11 @@ static bool pair(pairing *b, const wk_program *p, wk_trips t, const wk_recording
     return b->of_buffer[buffer] == number && b->of_member[number] == buffer;
 }
 
-/* A number in trip u of the loops around. */
-static int64_t moved(wk_polynomial value, const wk_polynomial *step, wk_trips t, const int64_t *u) {
-    int64_t sum = wk__value_at(value, t);
-    for (int32_t d = 0; d < WK__DEPTH; d++) sum += u[d] * wk__value_at(step[d], t);
+/* A number in trip u of the loops around; most of them do not move on. */
+static int64_t moved(const wk_polynomial *value, const wk_polynomial *step, wk_trips t, const int64_t *u) {
+    int64_t sum = wk__value_at(*value, t);
+    for (int32_t d = 0; d < WK__DEPTH; d++)
+        if (u[d] != 0 && !wk__is_number(step[d], 0)) sum += u[d] * wk__value_at(step[d], t);
     return sum;
 }
 
@@ -60,9 +61,9 @@ static bool same_word(pairing *b, const wk_program *p, wk_trips t, const int64_t
                       const wk_formula *formula, const wk_symbol *symbol) {
     if (formula->space != symbol->space) return false;
     if (formula->space == WK__REAL) return wk__real_at(formula, t) == symbol->value;
-    if (moved(formula->value, formula->step, t, u) != symbol->value) return false;
+    if (moved(&formula->value, formula->step, t, u) != symbol->value) return false;
     if (formula->space != WK__LOCAL) return formula->id == symbol->id;
-    return pair(b, p, t, r, formula, moved(formula->member, formula->member_step, t, u), symbol->id);
+    return pair(b, p, t, r, formula, moved(&formula->member, formula->member_step, t, u), symbol->id);
 }
 
 static bool same_call(pairing *b, const wk_program *p, wk_trips t, const int64_t *u, const wk_recorded_call *call,
