@@ -112,7 +112,7 @@ struct wk_ctx {
 
     struct wk_rng *rng; /* made at the first draw */
 
-    uint32_t modes; /* counts modules and parameters that were put into another mode */
+    uint32_t modes; /* counts modules and parameters that were put into another mode, or shared */
 
     struct wk_capture *capture; /* what records the program; usually NULL */
     double cell;                /* room for one element, for rows that need it between two kernels */

@@ -37,7 +37,9 @@ wk_tensor *wk_requires_grad_(wk_tensor *t, bool requires_grad) {
                  wk_dtype_name(t->a.dtype));
         return NULL;
     }
-    if (t->storage->bytes_of == WK__OF_SLAB && (t->way.kind == WK__TO_LEAF) != requires_grad) ctx->modes++;
+    /* A plan that holds it looks at its step once more. */
+    const bool may_be_held = t->storage->bytes_of == WK__OF_SLAB || t->refs > 1;
+    if (may_be_held && (t->way.kind == WK__TO_LEAF) != requires_grad) ctx->modes++;
     t->way.kind = requires_grad ? WK__TO_LEAF : WK__TO_NONE;
     return t;
 }
