@@ -87,8 +87,7 @@ static void is_refused(pair *p, wk_status status, const char *words) {
     wk_error e;
     wk_plan_run(p->plan, &x, &y);
     wk_check(&e);
-    if (e.status != status || strstr(e.message, words) == NULL)
-        fail_msg("%s: %s", wk_status_name(e.status), e.message);
+    if (e.status != status || strstr(e.message, words) == NULL) fail_msg("%s: %s", wk_status_name(e.status), e.message);
 }
 
 static void each_twin(pair *p, void (*change)(net *n)) {
@@ -219,8 +218,10 @@ static void a_leaf_of_ones_own(void **state) {
     wk_error e;
     wk_plan_run(plan, &x, out);
     wk_check(&e);
-    if (e.status == WK_OK) assert_null(wk_grad_of(leaf));
-    else if (strstr(e.message, "a parameter frozen or thawed") == NULL) fail_msg("%s", e.message);
+    if (e.status == WK_OK)
+        assert_null(wk_grad_of(leaf));
+    else if (strstr(e.message, "a parameter frozen or thawed") == NULL)
+        fail_msg("%s", e.message);
     wk_plan_free(plan);
     wk_release(&leaf);
 }
@@ -343,7 +344,9 @@ static void the_least_recently_used_goes(void **state) {
     wk_plan_options o = WK_PLAN_OPTIONS;
     o.capacity = 3;
     p.plan = wk_plan_new(infer, &p.planned, 1, 1, &o);
-    static const struct { int64_t rows, hits, captures, evictions, entries; } runs[] = {
+    static const struct {
+        int64_t rows, hits, captures, evictions, entries;
+    } runs[] = {
         {1, 0, 1, 0, 1}, {2, 0, 2, 0, 2}, {3, 0, 3, 0, 3}, {1, 1, 3, 0, 3}, /* 2 is the oldest now */
         {4, 1, 4, 1, 3}, {1, 2, 4, 1, 3}, {3, 3, 4, 1, 3}, {2, 3, 5, 2, 3}, /* 4 went */
         {3, 4, 5, 2, 3}, {1, 5, 5, 2, 3}, {4, 5, 6, 3, 3},

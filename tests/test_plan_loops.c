@@ -144,12 +144,34 @@ static bool step_self_attention(void *user, wk_tensor *const *in, wk_tensor **ou
     return true;
 }
 
+/* A number that is another one in each step, from a tensor; and sums over the steps so far, as rows of a triangle. */
+static bool step_weights(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    const int64_t T = wk_dim(in[0], 1);
+    wk_tensor *falling = wk_rdiv_scalar(wk_arange(1, (double)(T + 1), 1, WK_F32), 1); /* 1 / (t + 1) */
+    wk_tensor *h = wk_zeros(WK_SHAPE(BATCH, HIDDEN), WK_F32);
+    wk_list *states = wk_list_new(), *ys = wk_list_new();
+    for (int64_t t = 0; t < T; t++) {
+        wk_tensor *next = wk_tanh(wk_add(layer(m, 0, wk_select(in[0], 1, t)), layer(m, 1, h)));
+        h = wk_add(h, wk_mul(wk_select(falling, 0, t), wk_sub(next, h)));
+        wk_list_push(states, h);
+    }
+    wk_tensor *so_far = wk_tril(wk_full(WK_SHAPE(T, T), 1, WK_F32), 0);
+    wk_tensor *sums = wk_matmul(so_far, wk_stack(states, 1));
+    for (int64_t t = 0; t < T; t++) wk_list_push(ys, layer(m, 4, wk_select(sums, 1, t)));
+    out[0] = wk_mse_loss(wk_stack(ys, 1), in[0]);
+    finish(m, out[0]);
+    out[1] = wk_detach(h);
+    return true;
+}
+
 static void one_plan_for_all(void **state) {
     static const kind kinds[] = {
         {"stack", build_stack, step_stack, false},
         {"attention", build_stack, step_attention, false},
         {"self-attention", build_stack, step_self_attention, false},
         {"delays", build_stack, step_delays, false},
+        {"weights", build_stack, step_weights, false},
         {"translate", build_stack, step_translate, true},
         {"translate attentively", build_stack, step_translate_attentively, true},
         {"cross-attention", build_stack, step_cross_attention, true},

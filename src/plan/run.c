@@ -66,12 +66,34 @@ static bool run_body(const wk_bound *b, const wk_ctx *ctx, const wk_bound_loop *
     return call_all(WK_ITEMS(const wk_bound_step, b->steps) + loop->first, loop->count, ctx);
 }
 
+/* A row of steps so many times over: most of the time of a loop over single elements is spent here, so that what does
+ * not change is in registers. Returns how many trips there were. */
+static int64_t run_trips(const wk_bound_step *steps, int32_t count, const wk_bump *bumps, int64_t bump_count,
+                         int64_t trips, const wk_ctx *ctx) {
+    const wk_bump *const end = bumps + bump_count;
+    for (int64_t u = 0; u < trips; u++) {
+        if (wk_unlikely(!call_all(steps, count, ctx))) return u;
+        for (const wk_bump *bump = bumps; bump < end; bump++) bump->word->i += bump->by;
+    }
+    return trips;
+}
+
+/* The same for loops in a loop. */
+static int64_t run_trips_of_loops(const wk_bound *b, const wk_ctx *ctx, const wk_bound_loop *loop,
+                                  const wk_bump *bumps) {
+    for (int64_t u = 0; u < loop->trips; u++) {
+        if (!run_body(b, ctx, loop)) return u;
+        for (int64_t i = 0; i < loop->bump_count; i++) bumps[i].word->i += bumps[i].by;
+    }
+    return loop->trips;
+}
+
 /* Afterwards the words are again what they were before. */
 static bool run_loop(const wk_bound *b, const wk_ctx *ctx, const wk_bound_loop *loop) {
     const wk_bump *bumps = WK_ITEMS(const wk_bump, b->bumps) + loop->first_bump;
-    int64_t u = 0;
-    for (; u < loop->trips && run_body(b, ctx, loop); u++)
-        for (int64_t i = 0; i < loop->bump_count; i++) bumps[i].word->i += bumps[i].by;
+    const wk_bound_step *steps = WK_ITEMS(const wk_bound_step, b->steps) + loop->first;
+    const int64_t u = loop->inside > 0 ? run_trips_of_loops(b, ctx, loop, bumps)
+                                       : run_trips(steps, loop->count, bumps, loop->bump_count, loop->trips, ctx);
     for (int64_t i = 0; i < loop->bump_count; i++) bumps[i].word->i -= bumps[i].by * u;
     return u >= loop->trips;
 }
