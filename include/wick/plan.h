@@ -77,9 +77,9 @@
  * One recording for every length. With `trips`, a plan looks for loops over time in the step, loops after and in one
  * another, to a depth of 3, and sizes that grow with T or T^2; with `second_trips` also for loops over S, and sizes of
  * T times S. wk_plan_stats.unfolded counts where it found them not to be the same for all T, and recorded for one size.
- * That is so with a number of C that is another one in each trip, such as 1 / (t + 1), and with an inner loop as long as
- * the outer one has come. Both can be had from tensors: select the number of step t from one that wk_arange made, and
- * let the inner loop run over all steps, with weights of 0 (wk_tril) for those that are not meant.
+ * That is so with a number of C that is another one in each trip, such as 1 / (t + 1), and with an inner loop as long
+ * as the outer one has come. Both can be had from tensors: select the number of step t from one that wk_arange made,
+ * and let the inner loop run over all steps, with weights of 0 (wk_tril) for those that are not meant.
  *
  * What else the function does to the program's variables happens while it is recorded and never again. */
 #ifndef WICK_PLAN_H
