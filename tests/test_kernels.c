@@ -64,6 +64,8 @@ static void test_table(const char *data) {
     test_map_gradients();
     test_map_layouts();
     test_pairs();
+    test_powers();
+    test_smooth_l1();
     test_fused();
     test_reductions();
     test_reduction_of_nan();
@@ -80,6 +82,7 @@ static void test_table(const char *data) {
     test_adam();
     test_sgd();
     test_whole_arithmetic();
+    test_folds_of_columns();
     test_halves();
     test_truths();
     test_rmsprop();

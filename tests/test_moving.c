@@ -199,6 +199,21 @@ static void every_type(void **state) {
     assert_holds(wk_argsort(WHOLE(-1, 3, INT64_MIN), 0, false), 2, 0, 1);
 }
 
+/* Copies of transposes, of matrices in a stack too, with sizes that fill no block. */
+static void transposes_are_copied(void **state) {
+    (void)state;
+    for (wk_dtype dtype = 0; dtype < WK_DTYPE_COUNT; dtype++) {
+        WK_SCOPE;
+        wk_tensor *x = wk_cast(wk_reshape(wk_remainder_scalar(wk_arange(0, 3 * 19 * 21, 1, WK_I64), 101),
+                                          WK_SHAPE(3, 19, 21)), dtype);
+        wk_tensor *y = wk_contiguous(wk_transpose(x, 1, 2));
+        assert_true(wk_is_contiguous(y));
+        assert_true(wk_equal(wk_transpose(y, 1, 2), x));
+        for (int64_t i = 0; i < 21; i++) assert_true(wk_equal(wk_select(y, 1, i), wk_select(x, 2, i)));
+        assert_true(wk_equal(wk_contiguous(wk_permute(x, WK_SHAPE(2, 1, 0))), wk_permute(x, WK_SHAPE(2, 1, 0))));
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------------- views --- */
 
 static void windows_overlap(void **state) {
@@ -341,6 +356,7 @@ static void indices_refuse(void **state) {
 }
 
 WK_TEST_MAIN("moving", cmocka_unit_test(parts_of_a_tensor), cmocka_unit_test(masks), cmocka_unit_test(sorting),
+             cmocka_unit_test(transposes_are_copied),
              cmocka_unit_test(several_indices), cmocka_unit_test(masks_as_indices),
              cmocka_unit_test(narrow_indices), cmocka_unit_test(along_a_dimension), cmocka_unit_test(every_type),
              cmocka_unit_test(windows_overlap), cmocka_unit_test(shapes_that_stay_views),

@@ -46,10 +46,10 @@ typedef void wk_reduce2_loop(int64_t n, void *y, const void *a, int64_t sa, cons
 typedef void wk_index_loop(int64_t n, void *y, int64_t sy, const void *x, int64_t sx, const int64_t *index, int64_t si,
                            int64_t step, int64_t size);
 
-/* index[i si] = the place in x of what comes i-th in order. Equal elements keep their order; NaN is above all numbers.
- * work: scratch of wk__argsort_work(n, element size) bytes, 64-byte aligned. */
-typedef void wk_argsort_kernel(int64_t n, int64_t *index, int64_t si, const void *x, int64_t sx, bool descending,
-                               void *work);
+/* index[i si] = the place in x of what comes i-th in order, for i < count <= n. Equal elements keep their order; NaN is
+ * above all numbers. work: scratch of wk__argsort_work(n, element size) bytes, 64-byte aligned. */
+typedef void wk_argsort_kernel(int64_t n, int64_t count, int64_t *index, int64_t si, const void *x, int64_t sx,
+                               bool descending, void *work);
 static inline int64_t wk__argsort_work(int64_t n, int64_t element_nbytes) {
     return 2 * n * ((int64_t)sizeof(int64_t) + element_nbytes);
 }

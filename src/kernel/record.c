@@ -115,11 +115,12 @@ static void call_wk_index_loop(wk_any_function *f, const wk_word *w) {
 }
 
 #define TYPE_wk_argsort_kernel(...)                                                                                  \
-    RECORD_SCRATCH(argsort_scratch, __VA_ARGS__, "nwnrn1k",                                                          \
-                   (int64_t n, int64_t * index, int64_t si, const void *x, int64_t sx, bool descending, void *work), \
-                   (INT(n), PTR(index), INT(si), PTR(x), INT(sx), INT(descending), PTR(work)))
+    RECORD_SCRATCH(argsort_scratch, __VA_ARGS__, "nnwnrn1k",                                                         \
+                   (int64_t n, int64_t count, int64_t * index, int64_t si, const void *x, int64_t sx,                \
+                    bool descending, void *work),                                                                    \
+                   (INT(n), INT(count), PTR(index), INT(si), PTR(x), INT(sx), INT(descending), PTR(work)))
 static void call_wk_argsort_kernel(wk_any_function *f, const wk_word *w) {
-    ((wk_argsort_kernel *)f)(w[0].i, w[1].p, w[2].i, w[3].p, w[4].i, w[5].i != 0, w[6].p);
+    ((wk_argsort_kernel *)f)(w[0].i, w[1].i, w[2].p, w[3].i, w[4].p, w[5].i, w[6].i != 0, w[7].p);
 }
 
 #define TYPE_wk_transpose_kernel(...)                                                                   \

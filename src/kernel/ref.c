@@ -26,6 +26,8 @@ static inline int64_t at_index(int64_t index, int64_t size) {
     return index < 0 ? index + size : index;
 }
 
+enum { BESIDE = 16 }; /* columns that go down together */
+
 /* ----------------------------------------------------------------------------------------------- floating types --- */
 
 /* For floats, x86 has tables of vector kernels, and halves are computed one by one: of the plain loops over them, one

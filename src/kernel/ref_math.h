@@ -4,13 +4,15 @@
 
 #include <math.h>
 
+#include "kernel/power.h"
+
 #define C(v) ((scalar)(v))
 #define less(a, b) ((a) < (b))
 #define at_most(a, b) ((a) <= (b))
 #define equal(a, b) ((a) == (b))
 #define pick(c, a, b) ((c) ? (a) : (b))
 #define sign(x) ((scalar)((x) > 0) - (scalar)((x) < 0))
-#define power(a, b) pow(a, b)
+#define power(a, b) _Generic((a), float: wk__power_f32, double: wk__power_f64)(a, b)
 #define plus(a, b) ((a) + (b))
 #define modulo(a, b) KERNEL(modulo)(a, b)
 #define quotient(a, b) KERNEL(quotient)(a, b)

@@ -18,10 +18,16 @@
 #define at_most(a, b) ((int64_t)(a) <= (int64_t)(b))
 #define sign(x) ((number)less(C(0), x) - (number)less(x, C(0)))
 #define power(a, b) ref_whole_power(a, b)
-#define fabs(x) pick(less(x, C(0)), -(x), x)
+#define fabs(x) ref_whole_abs(x)
 #define fmod(a, b) ((a) - (b)*ref_whole_divide(a, b))
 #define modulo(a, b) ((a) - (b)*ref_whole_quotient(a, b))
 #define quotient(a, b) ref_whole_quotient(a, b)
+
+/* Without a branch on what nobody can guess. */
+static inline uint64_t ref_whole_abs(uint64_t a) {
+    const uint64_t all_if_negative = (uint64_t)((int64_t)a >> 63);
+    return (a ^ all_if_negative) - all_if_negative;
+}
 
 /* a^b by squaring. With b below 0 that is a fraction, of which 0 remains, but for 1 and -1. */
 static inline uint64_t ref_whole_power(uint64_t a, uint64_t b) {

@@ -11,6 +11,7 @@
 #include "kernel/gemm_work.h"
 #include "kernel/math_table.h"
 #include "kernel/normal.h"
+#include "kernel/power.h"
 #include "kernel/ref.h"
 #include "kernel/tanh_table.h"
 

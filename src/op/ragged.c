@@ -11,7 +11,7 @@ enum { ALWAYS = 2 + WK__MOST_PLACES, SORTING = 5 };
 static void sort_rows(wk_ragged *r, const wk_array *lengths) {
     int64_t *const copy = r->lengths + r->rows * (1 + WK__MOST_PLACES), *const work = copy + r->rows;
     wk__kernels->copy[WK_I64](r->rows, copy, 1, lengths->data, lengths->strides[0]);
-    wk__kernels->argsort[WK_I64](r->rows, r->order, 1, copy, 1, true, work);
+    wk__kernels->argsort[WK_I64](r->rows, r->rows, r->order, 1, copy, 1, true, work);
     for (int64_t i = 0; i < r->rows; i++) {
         r->lengths[i] = copy[r->order[i]];
         r->total += r->lengths[i];

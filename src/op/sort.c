@@ -6,7 +6,10 @@
 #include "op/rows.h"
 #include "tensor/iterate.h"
 
-typedef struct sort_attrs { int64_t dim, descending; } sort_attrs;
+typedef struct sort_attrs {
+    int64_t dim, descending;
+    int64_t count; /* how many first ones; 0: all */
+} sort_attrs;
 
 static const wk_attr_field fields[] = {
     {"dim", 'i', offsetof(sort_attrs, dim), -1},
@@ -26,14 +29,14 @@ static wk_array beginnings(const wk_array *x, int64_t dim) {
 }
 
 static void sort_lines(const sort_attrs *s, const wk_array *x, const wk_array *y, void *work) {
-    const int64_t n = x->ndim > 0 ? x->dims[s->dim] : 1;
+    const int64_t n = x->ndim > 0 ? x->dims[s->dim] : 1, count = y->ndim > 0 ? y->dims[s->dim] : 1;
     const int64_t sx = x->ndim > 0 ? x->strides[s->dim] : 1, sy = y->ndim > 0 ? y->strides[s->dim] : 1;
     const wk_array x_lines = beginnings(x, s->dim), y_lines = beginnings(y, s->dim);
     const wk_array *const arrays[] = {&y_lines, &x_lines};
     wk_rows r;
     for (bool more = wk__rows_begin(&r, 2, arrays); more; more = wk__rows_next(&r))
         for (int64_t i = 0; i < r.n; i++)
-            wk__kernels->argsort[x->dtype](n, (int64_t *)r.data[0] + i * r.stride[0], sy,
+            wk__kernels->argsort[x->dtype](n, count, (int64_t *)r.data[0] + i * r.stride[0], sy,
                                            (const char *)r.data[1] + i * r.stride[1] * r.nbytes[1], sx,
                                            s->descending != 0, work);
 }
@@ -55,8 +58,28 @@ const wk_op wk__op_argsort = {
 };
 
 wk_tensor *wk_argsort(wk_tensor *x, int32_t dim, bool descending) {
-    return wk__apply1(&wk__op_argsort, x, &(sort_attrs){dim, descending});
+    return wk__apply1(&wk__op_argsort, x, &(sort_attrs){dim, descending, 0});
 }
+
+/* The first of them alone: a row outside ops.def. */
+static const wk_attr_field first_fields[] = {
+    {"dim", 'i', offsetof(sort_attrs, dim), -1},
+    {"descending", 'i', offsetof(sort_attrs, descending), 0},
+    {"count", 'i', offsetof(sort_attrs, count), 0},
+};
+
+static bool first_shape(wk_call *c) {
+    const sort_attrs *s = c->attrs;
+    const wk_array *x = &c->in[0]->a;
+    int64_t dims[WK_MAX_DIMS];
+    for (int32_t d = 0; d < x->ndim; d++) dims[d] = d == s->dim ? s->count : x->dims[d];
+    return wk__declare(c, 0, WK_I64, x->ndim, dims);
+}
+
+static const wk_op argsort_first_op = {
+    WK_INNER_ROW(argsort_first), .in_count = 1, .out_count = 1, .in_names = "x", .flags = WK__OP_NO_GRAD,
+    WK_ATTRS(sort_attrs, first_fields), .shape = first_shape, .forward = forward,
+};
 
 /* --------------------------------------------------------------------------------------------------- sort, topk --- */
 
@@ -85,7 +108,7 @@ const wk_op wk__op_sort = {
 };
 
 wk_tensor *wk_sort(wk_tensor *x, int32_t dim, bool descending, wk_tensor **indices) {
-    return both(&wk__op_sort, x, &(sort_attrs){dim, descending}, indices);
+    return both(&wk__op_sort, x, &(sort_attrs){dim, descending, 0}, indices);
 }
 
 typedef struct topk_attrs {
@@ -111,10 +134,8 @@ static bool topk_shape(wk_call *c) {
 
 static void topk_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
     const topk_attrs *t = attrs;
-    const int32_t dim = (int32_t)t->dim;
-    wk_tensor *order = wk_argsort(in[0], dim, t->largest);
-    out[1] = wk_ndim(in[0]) > 0 ? wk_contiguous(wk_narrow(order, dim, 0, t->k)) : order;
-    out[0] = wk_gather(in[0], dim, out[1]);
+    out[1] = wk__apply1(&argsort_first_op, in[0], &(sort_attrs){t->dim, t->largest, t->k});
+    out[0] = wk_gather(in[0], (int32_t)t->dim, out[1]);
 }
 
 const wk_op wk__op_topk = {

@@ -79,11 +79,29 @@ bool wk__rows_next(wk_rows *rows) {
     return false;
 }
 
+/* Is what is copied, but for dimensions around, the transpose of a matrix? */
+static bool is_transpose(const wk_rows *r, wk_unary_loop *kernel, wk_dtype dtype) {
+    if (kernel != wk__kernels->copy[dtype] || wk__kernels->transpose[dtype] == NULL || r->ndim < 1) return false;
+    const int32_t rows = r->ndim - 1;
+    return r->stride[0] == 1 && r->strides[0][rows] == r->n && r->strides[1][rows] == 1 && r->stride[1] > 1;
+}
+
+static void copy_transposes(wk_rows *r, wk_dtype dtype) {
+    const int64_t cols = r->dims[--r->ndim]; /* what is left is the dimensions around */
+    do wk__kernels->transpose[dtype](r->n, cols, r->data[1], r->stride[1], r->data[0]);
+    while (wk__rows_next(r));
+}
+
 WK_NOINLINE static void unary_walk(wk_unary_loop *kernel, const wk_array *y, const wk_array *x) {
     wk_rows rows;
     const wk_array *const arrays[] = {y, x};
-    for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows))
-        kernel(rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1]);
+    if (!wk__rows_begin(&rows, 2, arrays)) return;
+    if (x->dtype == y->dtype && is_transpose(&rows, kernel, x->dtype)) {
+        copy_transposes(&rows, x->dtype);
+        return;
+    }
+    do kernel(rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1]);
+    while (wk__rows_next(&rows));
 }
 
 void wk__unary_rows(wk_unary_loop *kernel, const wk_array *y, const wk_array *x) {
