@@ -11,8 +11,8 @@
 #ifdef WK_CBLAS
 
 /* Multiplications that a product must take: up to there, wick's kernels are about as fast (OpenBLAS 0.3.21 on Zen 4 has
- * 0.73 to 1.07 of their rate in f32 from 32^3 up, 0.7 to 1.3 in f64, and 1.05 to 1.4 from there on, since those in f64
- * do not block for the caches). WK_CBLAS_FROM stands for both. */
+ * 0.73 to 1.07 of their rate in f32 from 32^3 up, 0.7 to 1.3 in f64, and 1.05 to 1.4 from there on where those in f64
+ * read A where it lies, as they do up to 2^26). WK_CBLAS_FROM stands for both. */
 static inline double wk__blas_from(wk_dtype dtype) {
 #ifdef WK_CBLAS_FROM
     return (void)dtype, WK_CBLAS_FROM;

@@ -93,8 +93,8 @@ typedef struct wk_matrix {
 typedef void wk_gemm_kernel(int64_t m, int64_t n, int64_t k, const wk_matrix *a, const wk_matrix *b, double beta,
                             void *c, int64_t c_row, int64_t c_col);
 
-/* The same for large matrices, to the bit and faster. work: scratch of wk__gemm_work(m, n, k) elements, which are more
- * than 0 (gemm_work.h), 64-byte aligned, of any content. */
+/* The same for large matrices, to the bit and faster. work: scratch of wk__gemm_work(dtype, m, n, k) elements, which
+ * are more than 0 (gemm_work.h), 64-byte aligned, of any content. */
 typedef void wk_gemm_packed_kernel(int64_t m, int64_t n, int64_t k, const wk_matrix *a, const wk_matrix *b,
                                    double beta, void *c, int64_t c_row, int64_t c_col, void *work);
 

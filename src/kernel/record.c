@@ -163,7 +163,7 @@ static void call_wk_gemm_kernel(wk_any_function *f, const wk_word *w) {
 /* Scratch memory of types that have some, in bytes. */
 static int64_t element_nbytes(const wk_noted *noted) { return noted->dtype == WK_F32 ? 4 : 8; }
 static int64_t gemm_scratch(const wk_noted *noted, const wk_word *w) {
-    return wk__gemm_work(w[0].i, w[1].i, w[2].i) * element_nbytes(noted);
+    return wk__gemm_work(noted->dtype, w[0].i, w[1].i, w[2].i) * element_nbytes(noted);
 }
 static int64_t argsort_scratch(const wk_noted *noted, const wk_word *w) {
     return wk__argsort_work(w[0].i, (int64_t)wk_dtype_nbytes(noted->dtype));

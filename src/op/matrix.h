@@ -27,7 +27,7 @@ bool wk__gemm_packed(wk_ctx *ctx, const wk_mat *a, const wk_mat *b, const wk_mat
 
 /* c (+)= a b */
 static inline void wk__gemm(wk_ctx *ctx, const wk_mat *a, const wk_mat *b, const wk_mat *c, bool add) {
-    const int64_t work = wk__gemm_work(c->rows, c->cols, a->cols);
+    const int64_t work = wk__gemm_work(c->dtype, c->rows, c->cols, a->cols);
     if (wk_unlikely(work > 0) && wk__gemm_packed(ctx, a, b, c, add, work)) return;
     const wk_matrix ka = {a->data, a->row, a->col}, kb = {b->data, b->row, b->col};
     wk__kernels->gemm[c->dtype](c->rows, c->cols, a->cols, &ka, &kb, add ? 1 : 0, c->data, c->row, c->col);
