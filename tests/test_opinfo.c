@@ -220,7 +220,7 @@ static void all_cases(wk_dtype dtype) {
     const int count = ops_each_case(wk_test_data, "opinfo", run_case, &dtype);
     print_message("# %d samples\n", count);
     assert_int_equal(complaints, 0);
-    assert_true(count >= 2850);
+    assert_true(count >= 3400);
 }
 
 WITH_EACH_TABLE(all_cases)

@@ -7,6 +7,11 @@ def has_nan(call):
     return torch.isnan(call.inputs["x"]).any()
 
 
+def held_by_no_whole_type(call):
+    x = call.inputs["x"]
+    return call.attributes["dtype"] in (2, 3, 4) and not (x.abs() < 2**31).all()
+
+
 def region_overlaps(call):
     places = torch.zeros(())
     for size, stride in zip(call.attributes["dims"], call.attributes["strides"]):
@@ -21,6 +26,7 @@ REFUSED = (
     ("gather", lambda call: call.inputs["x"].dim() != call.inputs["index"].dim(),
      "x and index have one number of dimensions, also where x is 0-d"),
     ("as_strided", region_overlaps, "no two elements of a region are the same element of x"),
+    ("as_strided_scatter", region_overlaps, "no two elements of a region are the same element of x"),
 )
 
 # What torch refuses and wick takes.
@@ -47,6 +53,7 @@ WHOLE_OTHERWISE = (
 
 # Where torch's own number is worse than wick's: row, which calls, why.
 WORSE = (
+    ("cast", held_by_no_whole_type, "what a whole type makes of a number that it does not hold is undefined in C"),
     ("norm", lambda call: float(np.float32(call.attributes.get("p", 2))) != call.attributes.get("p", 2),
      "torch rounds the exponent of a norm to float32"),
     ("elu", has_nan, "at NaN torch's gradient depends on where in the row the element lies"),

@@ -25,6 +25,7 @@ import torch
 
 from oracle.case import gradient_of
 from oracle.differences import REFUSED, TAKEN, WORSE, reason
+from oracle.families.views import as_strided_scatter
 from oracle.text import NAMES, named, opening_lines, tensor_lines
 
 # What torch.testing wants of a module that Debian does not pack with it.
@@ -193,7 +194,7 @@ class Call:
         cotangents = {name: torch.from_numpy(np.array((2 * numbers.integers(-32, 32, tuple(y.shape)) + 1) / 32))
                       for name, y in outputs.items() if y.requires_grad}
         for name, y in outputs.items():
-            yield from tensor_lines("output", name, y)
+            yield from tensor_lines("output", name, y, always_type=self.name == "cast")
         yield from named("cotangent", cotangents)
         if cotangents:
             loss = sum((cotangents[name] * outputs[name]).sum() for name in cotangents)
@@ -208,12 +209,31 @@ def written(sample):
     sample.op, sample.input, sample.arguments = (lambda y, x: y.clone().copy_(x)), y, [sample.input]
 
 
+def scaled(sample):
+    """index_add without alpha: the source is multiplied by it."""
+    *before, source = sample.arguments
+    source = (sample.keywords.pop("alpha", 1) * source.detach()).float().double().requires_grad_(source.requires_grad)
+    sample.arguments = [*before, source]
+
+
+def scattered(sample):
+    """as_strided_scatter by a function whose gradient is right."""
+    def op(x, src, size, stride, storage_offset=0):
+        return as_strided_scatter(x, src, size, stride, storage_offset)
+    sample.op = op
+
+
+ADAPTED = {"copy_": written, "index_add": scaled, "as_strided_scatter": scattered}
+
+
 def lines_of(name, row, label, op, raw, words):
     """The lines of a sample; LeftOut where there can be none."""
     sample = Sample(op, raw, label)
-    if name == "copy_":
-        written(sample)
+    if name in ADAPTED:
+        ADAPTED[name](sample)
     call = Call(name, row, sample, words)
+    if name == "cast":  # torch has a function for each type
+        call.attributes["dtype"] = list(NAMES).index(sample.run().dtype)
     if reason(WORSE, call):
         raise LeftOut(reason(WORSE, call))
     try:

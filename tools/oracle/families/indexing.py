@@ -8,6 +8,7 @@ from oracle.text import label_word
 
 SAMPLES = """
     index_select gather scatter scatter_add  =    x dim index src
+    index_add                                =    x dim index source alpha*
     take_along_dim                           =    x index dim!
     index             __getitem__                 x indices
     index_put                                =    x indices values accumulate

@@ -16,11 +16,28 @@ SAMPLES = """
     gelu                                       nn.  x approximate=none
     softplus                                   nn.  x beta threshold
     hardtanh                                   nn.  x min_val max_val
+    clamp_tensor                               clamp      x min max
+    clamp_tensor                               clamp_min  x min
+    clamp_tensor                               clamp_max  x max:2
+    cast                                       float      x memory_format*
+    cast                                       double     x memory_format*
+    cast                                       half       x memory_format*
+    cast                                       bfloat16   x memory_format*
+    cast                                       long       x memory_format*
+    cast                                       int        x memory_format*
+    cast                                       byte       x memory_format*
+    cast                                       bool       x memory_format*
 """
 
 
 def gelu(x, tanh):
     return F.gelu(x, approximate="tanh" if tanh else "none")
+
+
+def clamp(x, low, high):
+    """torch.clamp, which in 1.13 has no gradient of an x that the bounds stretch."""
+    shape = torch.broadcast_shapes(*(t.shape for t in (x, low, high) if t is not None))
+    return torch.clamp(x.expand(shape), low, high)
 
 
 # Where they have derivatives that are not too large, and values for the corners.
@@ -59,6 +76,11 @@ def cases():
             yield Case(name, function, {"x": (37,)}, **attributes).moved(**move)
             if domain != positive or values[0] > 1:
                 yield Case(name, function, {"x": corners}, label="corners_" + "_".join(map(str, values)), **attributes)
+    for x, low, high in (((2, 3), (2, 3), (2, 3)), ((2, 3), (3,), None), ((3, 1), None, (1, 4)), ((), (2,), ()),
+                         ((0, 3), (3,), (1,)), ((37,), (), (37,))):
+        yield Case("clamp_tensor", clamp, {"x": x, "min": low, "max": high}, second=True)
+    bounds = {"x": floats(0, 1, 2, 1, 1, INF), "min": floats(0, 1, 0, 2, 0, -INF), "max": floats(1, 1, 1, 0, 1, INF)}
+    yield Case("clamp_tensor", clamp, bounds, label="edges_bounds")
     for shape, scale in (((), 1.0), ((2, 3), 0.3), ((70,), 4.0), ((0,), 1.0)):
         yield Case("tanh", torch.tanh, {"x": shape}, second=True, scale=scale)
     extremes = floats(0.0, -0.0, 1e-30, -1e-6, 9.0, -20.0, 100.0)

@@ -20,6 +20,7 @@ SAMPLES = """
     unflatten               =        x dim sizes
     as_strided              =        x size:dims stride:strides storage_offset:offset
     copy_                   expand   y x
+    as_strided_scatter      =        x src size:dims stride:strides storage_offset:offset
 """
 
 
