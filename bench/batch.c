@@ -4,7 +4,6 @@
  *     tree    child-sum Tree-LSTM over binary trees of 20 leaves, 16 to a step: H 128, a vocabulary of 1000, 5 classes
  *     tagger  bidirectional LSTM over sentences of 5 to 40 words, 16 to a step: E 64, H 64 each way, 10 tags
  *             (tagger_cell: with the library's cell in place of one spelled out in small operations)
- *     chain   what has nothing to merge: a network of T steps, one example
  *
  * A step is forward, loss, backward, SGD. */
 #include <string.h>
@@ -324,43 +323,6 @@ static double examples_block(void *user) {
     return (seconds(CLOCK_MONOTONIC) - before) / (4 * STEP);
 }
 
-/* ------------------------------------------------------------------------------------------------------- chains --- */
-
-typedef struct chain {
-    bool batched;
-    int steps;
-    wk_tensor *x, *w, *u;
-} chain;
-
-static double chain_block(void *user) {
-    const chain *s = user;
-    const int rounds = 4000 / s->steps;
-    const double before = seconds(CLOCK_MONOTONIC);
-    for (int i = 0; i < rounds; i++) {
-        const wk_scope scope = s->batched ? wk_batch_open() : wk_scope_open();
-        wk_tensor *h = s->x;
-        for (int t = 0; t < s->steps; t++) h = wk_tanh(wk_add(wk_linear(s->x, s->w, NULL), wk_linear(h, s->u, NULL)));
-        wk_zero_grad(s->w), wk_zero_grad(s->u);
-        wk_backward(wk_sum(h));
-        wk_scope_close(scope);
-    }
-    return (seconds(CLOCK_MONOTONIC) - before) / rounds;
-}
-
-static void measure_chain(FILE *csv, int width, int steps) {
-    wk_module *m = wk_module_new(NULL, "chain");
-    chain s = {.steps = steps, .w = weight(m, "w", width, width), .u = weight(m, "u", width, width)};
-    wk_keep(&s.x, wk_ones(WK_SHAPE(1, width), WK_F32));
-    for (int batched = 0; batched < 2; batched++) {
-        char name[64];
-        s.batched = batched;
-        snprintf(name, sizeof name, "chain_h%d_t%d_%s", width, steps, batched ? "batch" : "at_once");
-        report(csv, name, measure(chain_block, &s), 1e6, "us", batched ? "goal: at most 1.1 of at_once" : "");
-    }
-    wk_release(&s.x);
-    wk_module_free(m);
-}
-
 /* --------------------------------------------------------------------------------------------------------- rows --- */
 
 static void measure_examples(FILE *csv, const char *what, setup s, const char *goal) {
@@ -387,9 +349,6 @@ int main(int argc, char **argv) {
     measure_examples(csv, "tree", (setup){.trees = &tn}, "goal 143: 7000 a second");
     measure_examples(csv, "tagger", (setup){.tagger = &gn}, "goal 125: 8000 a second");
     measure_examples(csv, "tagger_cell", (setup){.tagger = &cn}, "goal 125: 8000 a second");
-    measure_chain(csv, 8, 27);
-    measure_chain(csv, 128, 27);
-    measure_chain(csv, 128, 1);
     wk_optim_free(tn.sgd), wk_module_free(tn.m);
     wk_optim_free(gn.sgd), wk_module_free(gn.m);
     wk_optim_free(cn.sgd), wk_module_free(cn.m);

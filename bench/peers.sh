@@ -45,7 +45,7 @@ compiled() {
 }
 sed -n 's/^model name[^:]*: */machine: /p' /proc/cpuinfo 2>/dev/null | head -n 1
 echo "wick $(pkg-config --modversion wick), $(${CC:-cc} --version | head -n 1)"
-for program in dynamic batch recurrent plan; do
+for program in dynamic batch chains recurrent plan; do
     if [ -f "bench/$program.c" ] && compiled "$program"; then one "$peers/$program" "$rows"; fi
 done
 ${CC:-cc} -std=c11 -D_GNU_SOURCE -O3 -march=native bench/floor.c -o "$peers/floor" -lm

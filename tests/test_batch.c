@@ -118,6 +118,59 @@ static void kept_values_stay(void **state) {
     assert_ok();
 }
 
+/* Handles that outlive their batch lie between others that do not, were dropped, or went with inner scopes. `reads`:
+ * all has run when the batch closes. w: its gradient by what was handed up. */
+static wk_tensor *sum_of_survivors(bool batched, bool reads, wk_tensor *w) {
+    wk_list *survivors = wk_list_new();
+    const wk_scope scope = batched ? wk_batch_open() : wk_scope_open();
+    wk_tensor *y = NULL;
+    for (int i = 0; i < 60; i++) {
+        const wk_scope inner = i % 5 == 0 ? wk_scope_open() : 0;
+        y = wk_tanh(wk_linear(matrix(1, 3, 0.1 * i), w, NULL));
+        if (i % 3 == 0) wk_list_push(survivors, y);
+        if (i % 3 == 1) wk_drop(y);
+        wk_scope_close(inner);
+    }
+    if (reads) wk_item(wk_sum(y));
+    wk_scope_close(scope);
+    return wk_sum(wk_stack(survivors, 0));
+}
+
+static void what_outlives_its_batch_in_any_order(void **state) {
+    (void)state;
+    for (int reads = 0; reads < 2; reads++) {
+        double sums[2], grads[2];
+        for (int batched = 0; batched < 2; batched++) {
+            WK_SCOPE;
+            wk_tensor *w = matrix_leaf(3, 3, -1), *loss = sum_of_survivors(batched, reads, w);
+            assert_int_equal(wk_backward(loss), WK_OK);
+            sums[batched] = wk_item(loss), grads[batched] = at(wk_grad_of(w), 2, 1);
+        }
+        assert_close(sums[1], sums[0], 1e-12, "sum");
+        assert_close(grads[1], grads[0], 1e-12, "gradient");
+    }
+    assert_ok();
+}
+
+/* The same call, but one in the middle is not to be recorded. */
+static void recording_stops_between_calls(void **state) {
+    (void)state;
+    WK_BATCH;
+    wk_tensor *w = matrix_leaf(3, 3, -1), *y[4];
+    for (int i = 0; i < 4; i++) {
+        wk_set_grad_enabled(i != 2);
+        y[i] = wk_linear(matrix(1, 3, i), w, NULL);
+    }
+    assert_false(wk_requires_grad(y[2]));
+    assert_true(wk_requires_grad(y[3]));
+    wk_list *all = wk_list_new();
+    for (int i = 0; i < 4; i++) wk_list_push(all, y[i]);
+    assert_int_equal(wk_backward(wk_sum(wk_stack(all, 0))), WK_OK);
+    const double x = at(matrix(1, 3, 0), 0, 0) + at(matrix(1, 3, 1), 0, 0) + at(matrix(1, 3, 3), 0, 0);
+    assert_close(at(wk_grad_of(w), 0, 0), x, 1e-12, "the inputs of three calls");
+    assert_ok();
+}
+
 /* ------------------------------------------------------------------------------------- an operand of the batch --- */
 
 /* DyNet's autobatching gives the gradient of the whole batch to an operand that all share but that was itself computed
@@ -282,8 +335,9 @@ WK_TEST_MAIN("batch", cmocka_unit_test(shape_and_type_come_at_once), cmocka_unit
              cmocka_unit_test(gradients_of_what_was_computed_in_a_batch),
              cmocka_unit_test(reading_in_an_inner_scope_keeps_history), cmocka_unit_test(kept_values_stay),
              cmocka_unit_test(operands_computed_in_a_batch), cmocka_unit_test(shape_errors_come_at_the_call),
-             cmocka_unit_test(errors_in_values_come_when_it_runs), cmocka_unit_test(what_is_computed_cannot_be_written),
-             cmocka_unit_test(writes_wait_for_readers), cmocka_unit_test(hooks_are_refused),
-             cmocka_unit_test(random_numbers_come_in_program_order),
+             cmocka_unit_test(errors_in_values_come_when_it_runs),
+             cmocka_unit_test(what_outlives_its_batch_in_any_order), cmocka_unit_test(recording_stops_between_calls),
+             cmocka_unit_test(what_is_computed_cannot_be_written), cmocka_unit_test(writes_wait_for_readers),
+             cmocka_unit_test(hooks_are_refused), cmocka_unit_test(random_numbers_come_in_program_order),
              cmocka_unit_test(nothing_is_recorded_without_gradients), cmocka_unit_test(a_batch_in_a_batch_is_a_scope),
              cmocka_unit_test(an_empty_batch), cmocka_unit_test(memory_runs_out))

@@ -37,7 +37,7 @@ struct wk_group;
 typedef uintptr_t wk_source;
 
 /* Operands one after the other: rows `row` to `row + count - 1` of a group's output; a tensor, for which row is 0 and
- * count is 1; source 0: none. */
+ * count is 1; source 0, row -1: none. */
 typedef struct wk_run {
     wk_source source;
     int32_t row, count;

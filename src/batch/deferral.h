@@ -19,11 +19,11 @@ typedef struct wk_deferral {
     wk_source sources[WK__FEW_OPERANDS];
 } wk_deferral;
 
-/* Where input i comes from. */
+/* Where input i comes from. One that is absent has source 0 and row -1, which no promise has. */
 static inline wk_source wk__operand(const wk_deferral *d, int32_t i, int32_t *row) {
     const wk_tensor *x = d->c->in[i];
     if (x != NULL && wk__is_batched(x)) return wk__source_of(x, row);
-    *row = 0;
+    *row = x != NULL ? 0 : -1;
     return (wk_source)x;
 }
 

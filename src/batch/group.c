@@ -36,7 +36,7 @@ wk_group *wk__group_new(wk_batch *b, wk_kind *kind, int32_t level) {
     *g = (wk_group){.kind = kind, .level = level, .is_open = true, .first_use = INT32_MAX, .place = -1};
     for (int32_t i = 0; i < kind->in_count; i++) {
         g->columns[i].source = 0;
-        g->columns[i].next = -1;
+        g->columns[i].next = -2; /* no row, and not that of an absent operand */
         g->columns[i].count = 0;
         g->columns[i].capacity = 1;
         g->columns[i].runs = &g->columns[i].first;

@@ -8,40 +8,52 @@
 #include "batch/deferral.h"
 #include "grad/apply.h"
 
-/* Is x from where this column's operands are from, and is there room for it? The sources of an open group have been
- * looked at. */
-static inline bool fits(const wk_column *column, bool is_shared, const wk_tensor *x, const wk_ctx *ctx) {
-    const bool has_room = !is_shared && column->count < column->capacity;
-    if (wk_unlikely(x == NULL || column->source == 0)) return x == NULL && column->source == 0;
-    if (x->live == WK__PROMISED)
-        return (wk_source)x->storage == column->source && ((int32_t)x->epoch == column->next || has_room);
+/* Is x, which is no promise, from where this column's operands are from? */
+static inline bool fits_live(const wk_column *column, bool has_room, const wk_tensor *x, const wk_ctx *ctx) {
+    if (x == NULL || column->source == 0) return x == NULL && column->source == 0;
     if (wk_unlikely(x->live != WK__LIVE || wk__is_batched(x))) return false;
-    if ((wk_source)x == column->source) return is_shared || has_room;
+    if ((wk_source)x == column->source) return has_room || column->next == 0;
     return has_room && x->ctx == ctx && wk__is_like(column, x);
 }
 
-/* Is c one more call of g? */
-static bool is_one_more(const wk_group *g, const wk_call *c) {
+/* Is c one more call of g? The sources of an open group have been looked at, so it is enough that the operands come
+ * from them, and that there is room. A promise that its batch could not keep has no source, and no row of the column
+ * of an input that is absent. */
+WK_INLINE bool is_one_more(const wk_group *g, const wk_call *c) {
     const wk_kind *kind = g->kind;
+    const wk_column *column = g->columns;
     bool needs_grad = false;
     if (kind->op != c->op || kind->in_count != c->in_count || !g->is_open || !kind->has_models) return false;
-    for (int32_t i = 0; i < kind->in_count; i++) {
+    if (!wk__same_attrs(kind, c)) return false;
+    for (int32_t i = 0; i < kind->in_count; i++, column++) {
         const wk_tensor *x = c->in[i];
-        if (!fits(&g->columns[i], wk__is_shared_operand(kind->shared, i), x, c->ctx)) return false;
+        const bool has_room = column->count < column->capacity && !wk__is_shared_operand(kind->shared, i);
+        if (wk_likely(x != NULL && x->live == WK__PROMISED)) {
+            if ((wk_source)x->storage != column->source) return false;
+            if (wk_unlikely((int32_t)x->epoch != column->next) && !has_room) return false;
+        } else if (!fits_live(column, has_room, x, c->ctx)) {
+            return false;
+        }
         needs_grad |= x != NULL && wk__needs_grad(x);
     }
-    return kind->needs_grad == needs_grad &&
-           kind->records == (needs_grad && kind->may_record && c->ctx->grad_enabled) && wk__same_attrs(kind, c);
+    return kind->needs_grad == needs_grad && kind->records == (needs_grad && kind->may_record && c->ctx->grad_enabled);
 }
+
+WK_APART bool is_one_more_apart(const wk_group *g, const wk_call *c) { return is_one_more(g, c); }
+
+/* An operand that begins another run. */
+WK_APART void push_apart(wk_column *column, wk_source source, int32_t row) { wk__column_push(column, source, row); }
 
 static inline void push_operands(const wk_group *g, const wk_call *c, wk_column *columns) {
     for (int32_t i = 0; i < g->kind->in_count; i++) {
         const wk_tensor *x = c->in[i];
         if (wk__is_shared_operand(g->kind->shared, i)) continue;
-        if (x->live == WK__PROMISED)
-            wk__column_push(&columns[i], (wk_source)x->storage, (int32_t)x->epoch);
+        if (wk_likely(x->live == WK__PROMISED && (int32_t)x->epoch == columns[i].next))
+            columns[i].next++;
+        else if (x->live == WK__PROMISED)
+            push_apart(&columns[i], (wk_source)x->storage, (int32_t)x->epoch);
         else
-            wk__column_push(&columns[i], (wk_source)x, 0);
+            push_apart(&columns[i], (wk_source)x, 0);
     }
 }
 
@@ -84,17 +96,21 @@ static wk_group *by_path(const wk_call *c) {
     if (x == NULL || x->live != WK__PROMISED || x->storage == NULL) return NULL;
     const wk_path *path = wk__source_group((wk_source)x->storage)->paths;
     for (int looked_at = 0; path != NULL && looked_at < FEW_PATHS; path = path->next, looked_at++)
-        if (is_one_more(path->to, c)) return path->to;
+        if (is_one_more_apart(path->to, c)) return path->to;
     return NULL;
 }
 
-/* Where the call before this one led the last times comes first. */
+/* The call after the last one, where that does not lead to the same as the last time. */
+WK_APART bool take_otherwise(wk_batch *b, wk_call *c) {
+    wk_group *g = by_path(c), *after = b->last->after[1];
+    if (g == NULL && after != NULL && is_one_more_apart(after, c)) g = after;
+    return g != NULL && take(b, g, c);
+}
+
 bool wk__batch_takes_usual(wk_batch *b, wk_call *c) {
     const bool has_room = b->ctx->handle_capacity - b->ctx->handle_count >= WK__MAX_OUTPUTS;
     if (wk_unlikely(b->last == NULL || !has_room || c->in_count == 0)) return false;
-    wk_group *const *after = b->last->after, *g;
-    if (after[0] != NULL && is_one_more(after[0], c)) return take(b, after[0], c);
-    if (after[1] != NULL && is_one_more(after[1], c)) return take(b, after[1], c);
-    g = by_path(c);
-    return g != NULL && take(b, g, c);
+    wk_group *g = b->last->after[0];
+    if (wk_unlikely(g == NULL || !is_one_more(g, c))) return take_otherwise(b, c);
+    return take(b, g, c);
 }
