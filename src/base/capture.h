@@ -72,6 +72,7 @@ typedef struct wk_capture {
     void (*host)(struct wk_capture *capture, const wk_host_call *call);
     void (*hold)(struct wk_capture *capture, const wk_host_call *call); /* the object alone: nothing is called */
     int64_t draws;                                                      /* calls of the generator so far */
+    bool any_size;                                                      /* the calls are to serve other sizes too */
     const char *within; /* the operation of one's own whose forward is running, or NULL */
     wk_heap_capture heap;
 } wk_capture;

@@ -22,6 +22,15 @@ typedef struct wk_recurrence {
     bool is_chain;
 } wk_recurrence;
 
+/* How many packed rows a stretch is to have. A product goes over all of a weight, or of its gradient, for every
+ * WK_GEMM_DEPTH rows anyway. Where gates of so many rows are near, that is a stretch; else it has more of them, so that
+ * copying a weight is less than what is done with it. */
+static inline int64_t wk__recurrence_most(const wk_recurrent *row, const wk_array *y) {
+    enum { NEAR_NBYTES = 512 << 10, LONG_STRETCH = 16 * WK_GEMM_DEPTH };
+    const int64_t width_nbytes = row->columns * y->dims[2] * wk__dtype_nbytes[y->dtype];
+    return width_nbytes <= NEAR_NBYTES / WK_GEMM_DEPTH ? WK_GEMM_DEPTH : LONG_STRETCH;
+}
+
 /* One row of f32 and few H, whose steps are one kernel, the same for any T. */
 static inline bool wk__recurrence_is_chain(const wk_recurrent *row, const wk_array *w_hh, const wk_array *y) {
     return row->has_chain && y->dtype == WK_F32 && y->dims[0] == 1 && y->dims[1] > 0 &&

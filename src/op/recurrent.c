@@ -6,17 +6,10 @@
 
 /* --------------------------------------------------------------------------------------------------------- runs --- */
 
-/* A product goes over all of a weight, or of its gradient, for every WK_GEMM_DEPTH rows anyway. Where gates of so many
- * rows are near, that is a stretch; else it has more of them, so that copying a weight is less than what is done with
- * it. */
-enum { NEAR_NBYTES = 512 << 10, LONG_STRETCH = 16 * WK_GEMM_DEPTH };
-
 static void choose_stretch(wk_recurrence *run) {
     const wk_ragged *batch = &run->batch;
-    const int64_t width_nbytes = run->row->columns * run->H * wk__dtype_nbytes[run->dtype];
-    run->most = width_nbytes <= NEAR_NBYTES / WK_GEMM_DEPTH ? WK_GEMM_DEPTH : LONG_STRETCH;
-    run->room = run->is_chain || batch->total < run->most ? batch->total : run->most;
-    if (run->is_chain) run->most = batch->total;
+    run->most = run->is_chain ? batch->total : wk__recurrence_most(run->row, run->y);
+    run->room = batch->total < run->most ? batch->total : run->most;
     if (run->room < batch->rows) run->room = batch->rows;
 }
 

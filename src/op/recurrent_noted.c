@@ -70,7 +70,10 @@ static void call_grad(wk_any_function *f, const wk_word *words) {
 
 bool wk__recurrent_is_whole(const wk_recurrent_use *use) {
     const wk_recurrent_inputs *at = wk__recurrent_inputs(use->row);
-    return use->in[at->lengths] != NULL || !wk__recurrence_is_chain(use->row, use->in[at->w_hh], use->out[0]);
+    const wk_array *y = use->out[0];
+    if (use->in[at->lengths] != NULL) return true;
+    if (wk__recurrence_is_chain(use->row, use->in[at->w_hh], y)) return false;
+    return use->ctx->capture->any_size || y->dims[0] * y->dims[1] > wk__recurrence_most(use->row, y);
 }
 
 void wk__recurrent_note(const wk_recurrent_use *use) {

@@ -1,6 +1,6 @@
-/* recurrent_noted.h -- recurrent rows in a plan, which calls them again as a whole: lengths are data that decide how
- * many rows are alive in a step, and stretches (ragged.h) begin where the sizes say. Only of a chain, whose kernels are
- * the same for any T, does a plan hold the kernels. */
+/* recurrent_noted.h -- recurrent rows in a plan. Lengths are data that decide how many rows are alive in a step, and
+ * stretches (ragged.h) begin where the sizes say: there a plan calls the row again as a whole. It holds the kernels
+ * of a chain, which are the same for any T, and those of a single stretch, if they need not serve other sizes. */
 #ifndef WK_OP_RECURRENT_NOTED_H
 #define WK_OP_RECURRENT_NOTED_H
 

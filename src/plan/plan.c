@@ -57,7 +57,8 @@ wk_plan *wk_plan_new(wk_function *f, void *user, int32_t in_count, int32_t out_c
     if (!wk__options(&o, &(wk_plan_options)WK_PLAN_OPTIONS, options, sizeof o, "plan_new")) return NULL;
     if (f == NULL) return wk__fail(ctx, WK_EINVAL, "plan_new", "f is NULL"), NULL;
     if (!check_options(&o, in_count, out_count)) return NULL;
-    wk_plan *plan = plan_make(ctx, &(wk_plan_step){f, user, in_count, out_count}, &o);
+    wk_plan *plan =
+        plan_make(ctx, &(wk_plan_step){f, user, in_count, out_count, o.trip_count + o.second_trip_count > 0}, &o);
     if (plan == NULL) wk__fail(ctx, WK_ENOMEM, "plan_new", "out of memory");
     return plan;
 }

@@ -323,6 +323,7 @@ static void run_dry(wk_recording *r, const wk_plan_step *step, bool apart) {
 bool wk__plan_record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, const wk_plan_argument *arguments,
                      int32_t number, bool apart) {
     *r = (wk_recording){.ctx = ctx, .number = number, .in_count = step->in_count, .out_count = step->out_count};
+    r->capture.any_size = step->any_size;
     r->capture.kernel = on_kernel;
     r->capture.row = on_row;
     r->capture.grad = on_grad;

@@ -91,6 +91,7 @@ typedef struct wk_plan_step {
     wk_function *function;
     void *user;
     int32_t in_count, out_count;
+    bool any_size; /* there are trips: one recording is to serve all their numbers */
 } wk_plan_step;
 
 /* Numbers of trips. S is 1 where there is but one such number. */
