@@ -13,16 +13,16 @@ static inline bool wk__power_is_by_hand(double b) {
 }
 
 /* Unlike roots, powers of -0 and -infinity are neither -0 nor NaN. */
-#define WK_POWER(name, type, root, other)                                                     \
-    static type name##_by_hand(type a, type b) {                                  \
-        if (b == 2 || b == 3) return b == 2 ? a * a : a * a * a;                              \
-        if (b == 1 || b == -1) return b == 1 ? a : 1 / a;                                     \
-        if (b == -2) return 1 / a * (1 / a);                                                  \
-        const type y = a == -INFINITY ? INFINITY : (root)(a) + 0;                             \
-        return b > 0 ? y : 1 / y;                                                             \
-    }                                                                                         \
-    static inline type name(type a, type b) {                                                 \
-        return wk__power_is_by_hand(b) ? name##_by_hand(a, b) : other(a, b);     \
+#define WK_POWER(name, type, root, other)                                    \
+    static type name##_by_hand(type a, type b) {                             \
+        if (b == 2 || b == 3) return b == 2 ? a * a : a * a * a;             \
+        if (b == 1 || b == -1) return b == 1 ? a : 1 / a;                    \
+        if (b == -2) return 1 / a * (1 / a);                                 \
+        const type y = a == -INFINITY ? INFINITY : (root)(a) + 0;            \
+        return b > 0 ? y : 1 / y;                                            \
+    }                                                                        \
+    static inline type name(type a, type b) {                                \
+        return wk__power_is_by_hand(b) ? name##_by_hand(a, b) : other(a, b); \
     }
 WK_POWER(wk__power_f32, float, sqrtf, powf)
 WK_POWER(wk__power_f64, double, sqrt, (pow))

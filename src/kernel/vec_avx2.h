@@ -211,6 +211,10 @@ INLINE vec v_swapped(vec x, int size) {
            : size == 2 ? _mm256_permute_ps(x, 0x4e) : _mm256_permute_ps(x, 0xb1);
 }
 
+INLINE vec v_backwards(vec x) {
+    return _mm256_permutevar8x32_ps(x, _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0));
+}
+
 /* ---- magnitude and sign, whole numbers ---- */
 
 INLINE vec v_abs(vec x) {

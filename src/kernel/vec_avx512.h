@@ -242,6 +242,10 @@ INLINE vec v_swapped(vec x, int size) {
                        : size == 2 ? _mm512_permute_ps(x, 0x4e) : _mm512_permute_ps(x, 0xb1);
 }
 
+INLINE vec v_backwards(vec x) {
+    return _mm512_permutexvar_ps(_mm512_setr_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), x);
+}
+
 /* ---- magnitude and sign, whole numbers ---- */
 
 INLINE vec v_abs(vec x) {
