@@ -147,6 +147,10 @@ static void leave_batch(wk_tensor *t) {
     if (t->live == WK__PROMISED) t->storage = NULL;
 }
 
+/* All outputs of the batch that are left stand in its part of the list of handles, each at its place `handle`: nothing
+ * leaves the list while it is an entry, whoever holds it, and where inner scopes close, what is handed up moves down,
+ * but never below the beginning of the scope that closes. One that were missed here would look for its group in an
+ * arena that has gone, when the tape lets go of it. */
 static void leave_handles(const wk_ctx *ctx) {
     for (int64_t i = ctx->frames[ctx->depth].first_handle; i < ctx->handle_count; i++)
         if (ctx->handles[i] != NULL && wk__is_batched(ctx->handles[i])) leave_batch(ctx->handles[i]);
