@@ -21,11 +21,15 @@ set_source_files_properties(${engine} PROPERTIES COMPILE_OPTIONS
 get_target_property(kernels wick_objects SOURCES)
 list(FILTER kernels INCLUDE REGEX "^kernel/")
 set_property(SOURCE ${kernels} APPEND PROPERTY COMPILE_OPTIONS -fno-asynchronous-unwind-tables)
-# The plain kernels exist for every type; a loop of its own for each way a condition can go takes room there too.
-set_property(SOURCE kernel/ref.c APPEND PROPERTY COMPILE_OPTIONS $<$<C_COMPILER_ID:GNU>:-fno-unswitch-loops>)
+# The plain kernels exist for every type: loops for neighbours become vectors, and nothing else that takes room.
+set_property(SOURCE kernel/ref.c APPEND PROPERTY COMPILE_OPTIONS
+    "$<$<C_COMPILER_ID:GNU>:-O2;-ftree-loop-vectorize;-fvect-cost-model=dynamic;-fversion-loops-for-strides>")
 
-# What runs once for a module, a file, a picture or a plan, and not in each step, is compiled to be small.
-get_target_property(seldom wick_objects SOURCES)
-list(FILTER seldom INCLUDE REGEX "^(nn|io|viz|plan)/|^kernel/record.c")
-list(FILTER seldom EXCLUDE REGEX "^plan/(run|chain|entry)")
-set_property(SOURCE ${seldom} APPEND PROPERTY COMPILE_OPTIONS -O2)
+# What runs once for a module, a file, a picture or a plan, and not in each step, is compiled to be small; so are rows
+# that are not called many times in a step.
+get_target_property(small wick_objects SOURCES)
+list(FILTER small INCLUDE REGEX "^(nn|io|viz|plan|op)/|^kernel/record.c")
+list(FILTER small EXCLUDE REGEX "^plan/(run|chain|entry)")
+list(FILTER small EXCLUDE REGEX
+    "^op/(activation|arithmetic|binary|elementwise|linear|matmul|matrix|mse_loss|recurrent|reduce|stack|tanh|unary|view)")
+set_property(SOURCE ${small} APPEND PROPERTY COMPILE_OPTIONS -O2)

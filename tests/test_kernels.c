@@ -29,6 +29,7 @@
 #include "kernels/fused.inc"
 #include "kernels/gemm.inc"
 #include "kernels/f64.inc"
+#include "kernels/f64_math.inc"
 #include "kernels/recurrent.inc"
 #include "kernels/layer_norm.inc"
 #include "kernels/optim.inc"
@@ -77,6 +78,7 @@ static void test_table(const char *data) {
     test_gemm_packed();
     test_f64_products();
     test_f64_sums();
+    test_f64_functions();
     test_recurrent();
     test_layer_norm();
     test_adam();

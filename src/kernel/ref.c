@@ -84,15 +84,17 @@ LOOPS_AGAIN
 #include "kernel/ref_arithmetic.inc"
 #include "kernel/ref_index.inc"
 #include "kernel/truths.inc"
-#include "kernel/ref_loops.inc"
 #include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
+#include "kernel/ref_folds.inc"
+PLAIN_LOOPS /* of these the tables have their own (f64_loops.inc) */
+#include "kernel/ref_loops.inc"
 #include "kernel/ref_recurrent.inc"
 #include "kernel/ref_layer_norm.inc"
 #include "kernel/ref_optim.inc"
-#include "kernel/ref_folds.inc"
 #include "kernel/ref_fibres.inc"
 #include "kernel/ref_losses.inc"
+LOOPS_AGAIN
 #undef KERNEL
 #undef number
 #undef scalar

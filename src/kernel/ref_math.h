@@ -1,4 +1,5 @@
-/* ref_math.h -- what the formulas of maps.def mean in plain C, beside the functions of <tgmath.h>. */
+/* ref_math.h -- what the formulas of maps.def mean in plain C, beside the functions of <tgmath.h>, or those that who
+ * includes this has put in their place. */
 #ifndef WK_KERNEL_REF_MATH_H
 #define WK_KERNEL_REF_MATH_H
 
@@ -30,26 +31,27 @@
 
 /* x p, and 0 where p is 0, though x may be infinite */
 static inline double ref_gated(double x, double p) {
-    return p == 0 ? (copysign)(0, x) : x * p;
+    return p == 0 ? copysign(0, x) : x * p;
 }
 
 /* 1 / (1 + e^-x) */
 static inline double ref_logistic(double x) {
-    return x < 0 ? (exp)(x) / (1 + (exp)(x)) : 1 / (1 + (exp)(-x));
+    const double e = exp(-fabs(x));
+    return (x < 0 ? e : 1) / (1 + e);
 }
 
 /* log(1 + e^x) */
 static inline double ref_softplus(double x) {
-    return (x > 0 ? x : 0) + (log1p)((exp)(-(fabs)(x)));
+    return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));
 }
 
 /* P(X <= x) for a normal X, and its density */
 static inline double ref_normal(double x) {
-    return 0.5 * (erfc)(-0.70710678118654752440 * x);
+    return 0.5 * erfc(-0.70710678118654752440 * x);
 }
 
 static inline double ref_normal_density(double x) {
-    return 0.39894228040143267794 * (exp)(-0.5 * x * x);
+    return 0.39894228040143267794 * exp(-0.5 * x * x);
 }
 
 static inline double ref_gelu_slope(double x) {

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdalign.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "kernel/blas.h"
 #include "kernel/gemm_work.h"
