@@ -1,4 +1,6 @@
 /* test_modules.c -- buffers, sharing, freezing, snapshots, Sequential, modules as text. */
+#include <pthread.h>
+
 #include "support.h"
 
 static void set(wk_tensor *t, double value) {
@@ -301,7 +303,29 @@ static void parts_of_null(void **state) {
     assert_ok();
 }
 
-WK_TEST_MAIN("modules", cmocka_unit_test(buffers_are_not_trained), cmocka_unit_test(a_shared_parameter_counts_once),
+static wk_error refusal;
+
+static void *add_elsewhere(void *net) {
+    wk_module_new(net, "child");
+    wk_check(&refusal);
+    return NULL;
+}
+
+static void a_tree_stays_in_its_context(void **state) {
+    (void)state;
+    wk_module *net = wk_module_new(NULL, "net");
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, add_elsewhere, net), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(refusal.status, WK_ECONTEXT);
+    assert_string_equal(refusal.message, "module_new: parent belongs to another context");
+    assert_int_equal(wk_module_child_count(net), 0);
+    wk_module_free(net);
+    assert_ok();
+}
+
+WK_TEST_MAIN("modules", cmocka_unit_test(a_tree_stays_in_its_context),
+             cmocka_unit_test(buffers_are_not_trained), cmocka_unit_test(a_shared_parameter_counts_once),
              cmocka_unit_test(what_cannot_be_shared), cmocka_unit_test(frozen_parameters_stay),
              cmocka_unit_test(modes_reach_all_below), cmocka_unit_test(snapshots_keep_and_exchange),
              cmocka_unit_test(restoring_counts_as_a_change), cmocka_unit_test(sequential_counts_and_runs),

@@ -67,8 +67,10 @@ WK_BEGIN_DECLS
 typedef struct wk_module wk_module;
 
 /* A module with no computation of its own, to hold others. parent NULL makes a root, which the caller frees.
- * NULL on failure: EINVAL (a name with a dot, empty under a parent, or taken by a sibling). Under a Sequential the name
- * NULL stands for the number of the child. */
+ * NULL on failure: EINVAL (a name with a dot, empty under a parent, or taken by a sibling; a tree of more than
+ * WK_MAX_MODULE_DEPTH levels, which are walked on the stack), ECONTEXT. Under a Sequential the name NULL stands for the
+ * number of the child. */
+#define WK_MAX_MODULE_DEPTH 100
 WK_API wk_module *wk_module_new(wk_module *parent, const char *name);
 
 /* Frees a root with all below it. Optimisers and snapshots hold a reference: memory goes when the last of them does.

@@ -73,6 +73,18 @@ static wk_module *module_alloc(const char *name, const wk_module_class *cls) {
     return NULL;
 }
 
+static bool check_parent(wk_ctx *ctx, const wk_module *parent, const char *name) {
+    if (parent == NULL) return true;
+    if (parent->root->ctx != ctx)
+        wk__fail(ctx, WK_ECONTEXT, "module_new", "parent belongs to another context");
+    else if (parent->depth + 1 == WK_MAX_MODULE_DEPTH)
+        wk__fail(ctx, WK_EINVAL, "module_new", "Module \"%s\" is at level %d, and none may be below that",
+                 parent->name, WK_MAX_MODULE_DEPTH);
+    else
+        return wk__module_check_name(ctx, parent, name, "module_new");
+    return false;
+}
+
 wk_module *wk_module_new_of(wk_module *parent, const char *name, const wk_module_class *cls) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return NULL;
@@ -85,7 +97,7 @@ wk_module *wk_module_new_of(wk_module *parent, const char *name, const wk_module
         snprintf(number, sizeof number, "%d", parent->child_count);
         name = number;
     }
-    if (parent != NULL && !wk__module_check_name(ctx, parent, name, "module_new")) return NULL;
+    if (!check_parent(ctx, parent, name)) return NULL;
     wk_module *m = module_alloc(name, cls);
     if (m == NULL ||
         (parent != NULL && !wk__grow((void **)&parent->children, parent->child_count, sizeof *parent->children))) {
@@ -97,6 +109,7 @@ wk_module *wk_module_new_of(wk_module *parent, const char *name, const wk_module
     if (parent == NULL) return m;
     m->parent = parent;
     m->root = parent->root;
+    m->depth = parent->depth + 1;
     return parent->children[parent->child_count++] = m;
 }
 

@@ -34,6 +34,7 @@ struct wk_module {
     const wk_module_class *cls;
     char *name;
     wk_module *parent, *root;
+    int32_t depth; /* of a root 0 */
     wk_module **children;
     int32_t child_count;
     wk_parameter *parameters;
