@@ -106,4 +106,13 @@ static inline void wk_read_seeds(int argc, char **argv, uint64_t *first_seed, ui
     *seed_count = strtoull(argv[3], NULL, 10);
 }
 
+/* Runs the program of each of these seeds, which give back all memory that they take. */
+static inline void wk_run_seeds(void (*program)(uint64_t seed), uint64_t first_seed, uint64_t seed_count) {
+    wk_memory before, after;
+    wk_memory_stats(&before);
+    for (uint64_t i = 0; i < seed_count; i++) program(first_seed + i);
+    wk_memory_stats(&after);
+    assert_int_equal(after.nbytes, before.nbytes);
+}
+
 #endif

@@ -183,11 +183,7 @@ static uint64_t first_seed = 1, seed_count = 1500;
 
 static void random_programs(void **state) {
     (void)state;
-    wk_memory before, after;
-    wk_memory_stats(&before);
-    for (uint64_t i = 0; i < seed_count; i++) one_program(first_seed + i);
-    wk_memory_stats(&after);
-    assert_int_equal(after.nbytes, before.nbytes);
+    wk_run_seeds(one_program, first_seed, seed_count);
 }
 
 int main(int argc, char **argv) {
