@@ -9,6 +9,9 @@
 static const char *kind_name(char kind) {
     switch (kind) {
     case WK_ATTR_INT: return "int";
+    case WK_ATTR_BOOL: return "bool";
+    case WK_ATTR_DTYPE: return "dtype";
+    case WK_ATTR_REDUCTION: return "reduction";
     case WK_ATTR_FLOAT: return "float";
     case WK_ATTR_DIMS: return "dims";
     default: return "string";

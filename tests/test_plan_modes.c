@@ -124,7 +124,28 @@ static void what_changes_later(void **state) {
     assert_int_equal(first_refusal(0, 100), 101);
 }
 
+/* A number that stands for something else is told as what it stands for. */
+static bool loses(void *user, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = wk_mse_loss_options(in[0], in[1], user);
+    return true;
+}
+
+static void a_change_is_told_in_words(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_loss_options o = WK_LOSS_OPTIONS;
+    wk_plan *plan = wk_plan_new(loses, &o, 2, 1, NULL);
+    wk_tensor *in[] = {wk_ones(WK_SHAPE(3), WK_F32), wk_zeros(WK_SHAPE(3), WK_F32)}, *y;
+    wk_plan_run(plan, in, &y);
+    o.reduction = WK_REDUCTION_SUM;
+    wk_plan_run(plan, in, &y);
+    assert_fails(WK_ESTATE, "mse_loss: reduction was mean, then sum: a plan would go on with the first; have a plan for "
+                            "each");
+    wk_plan_free(plan);
+}
+
 WK_TEST_MAIN("plans and modes", cmocka_unit_test_setup_teardown(training_and_evaluation, setup, teardown),
              cmocka_unit_test_setup_teardown(frozen_and_thawed, setup, teardown),
              cmocka_unit_test_setup_teardown(a_mode_that_does_not_matter, setup, teardown),
-             cmocka_unit_test(what_changes_later))
+             cmocka_unit_test(what_changes_later),
+             cmocka_unit_test(a_change_is_told_in_words))

@@ -71,10 +71,19 @@ WK_API const wk_op *wk_op_at(int32_t index);
 WK_API const char *wk_op_name(const wk_op *op);
 WK_API const char *wk_op_formula(const wk_op *op);
 
-/* Kinds of attributes. */
-enum { WK_ATTR_INT = 'i', WK_ATTR_FLOAT = 'f', WK_ATTR_DIMS = 'd', WK_ATTR_STRING = 's' };
+/* Kinds of attributes. The first four are whole numbers, of which three stand for something else: 0 or 1, a wk_dtype,
+ * a WK_REDUCTION_. */
+enum {
+    WK_ATTR_INT = 'i',
+    WK_ATTR_BOOL = 'b',
+    WK_ATTR_DTYPE = 't',
+    WK_ATTR_REDUCTION = 'r',
+    WK_ATTR_FLOAT = 'f',
+    WK_ATTR_DIMS = 'd',
+    WK_ATTR_STRING = 's',
+};
 
-/* An attribute: WK_ATTR_INT (i), WK_ATTR_FLOAT (f), WK_ATTR_DIMS (n numbers at dims), WK_ATTR_STRING (s). */
+/* An attribute: a whole number (i), WK_ATTR_FLOAT (f), WK_ATTR_DIMS (n numbers at dims), WK_ATTR_STRING (s). */
 typedef struct wk_attr {
     const char *name;
     int64_t i;
@@ -92,7 +101,7 @@ WK_API int32_t wk_op_attr_count(const wk_op *op);
 /* The names of the inputs, "x w b", as its manual has them; "" when there are none. */
 WK_API const char *wk_op_input_names(const wk_op *op);
 
-/* Name and kind ('i', 'f', 'd' or 's' as above) of an attribute; NULL and 0 outside. */
+/* Name and kind (WK_ATTR_INT ...) of an attribute; NULL and 0 outside. */
 WK_API const char *wk_op_attr_name(const wk_op *op, int32_t index, char *kind);
 
 /* Calls a row. An absent optional input is NULL; attributes may come in any order; missing ones take the row's default,

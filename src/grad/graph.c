@@ -82,20 +82,12 @@ void wk_graph_free(wk_graph *graph) {
 
 /* "dim=1, index=3" */
 static void describe(const wk_node *node, char *text, size_t nbytes) {
-    size_t used = 0;
-    text[0] = '\0';
-    for (int32_t f = 0; f < node->op->field_count && used < nbytes; f++) {
+    wk_writer w = wk__writer(text, nbytes);
+    for (int32_t f = 0; f < node->op->field_count; f++) {
         const wk_attr_field *field = &node->op->fields[f];
-        const char *at = (const char *)node->attrs + field->offset;
-        const char *comma = used > 0 ? ", " : "";
-        int written = 0;
-        if (field->kind == 'i')
-            written = snprintf(text + used, nbytes - used, "%s%s=%" PRId64, comma, field->name,
-                               *(const int64_t *)(const void *)at);
-        if (field->kind == 'f')
-            written =
-                snprintf(text + used, nbytes - used, "%s%s=%g", comma, field->name, *(const double *)(const void *)at);
-        used += written > 0 ? (size_t)written : 0;
+        if (!wk__is_whole(field->kind) && field->kind != WK_ATTR_FLOAT) continue;
+        wk__write(&w, w.used > 0 ? ", %s=" : "%s=", field->name);
+        wk__write_attr(&w, field, node->attrs);
     }
 }
 

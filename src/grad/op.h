@@ -28,7 +28,9 @@
 #ifndef WK_GRAD_OP_H
 #define WK_GRAD_OP_H
 
+#include "base/writer.h"
 #include "tensor/tensor.h"
+#include "wick/ops.h"
 
 enum {
     WK__MAX_OUTPUTS = 3,
@@ -64,14 +66,21 @@ enum {
     WK__FLAT = 2,      /* and all are contiguous */
 };
 
-/* An attribute in the row's plain struct: where, what kind ('i' int64_t, 'f' double, 'd' wk_dims, 's' const char *),
- * and its default. A string is the caller's: it is for rows that are not recorded themselves, being only composed. */
+/* An attribute in the row's plain struct: where, what kind (WK_ATTR_INT ... in wick/ops.h: a whole number is an
+ * int64_t, 'f' a double, 'd' a wk_dims_attr, 's' a const char *), and its default. A string is the caller's: it is for
+ * rows that are not recorded themselves, being only composed. */
 typedef struct wk_attr_field {
     const char *name;
     char kind;
     uint16_t offset;
     double fallback;
 } wk_attr_field;
+
+/* Is an attribute of this kind an int64_t? */
+bool wk__is_whole(char kind);
+
+/* The value that a row has accepted, as a reader knows it: 3, 0.5, true, f32, mean; nothing of dims and strings. */
+void wk__write_attr(wk_writer *w, const wk_attr_field *field, const void *attrs);
 
 typedef struct wk_dims_attr {
     int32_t ndim;

@@ -79,7 +79,7 @@ static void gelu_vjp(const wk_backprop *b, wk_tensor **gx) {
     gx[0] = approximated(b->node->attrs) ? gelu_tanh_vjp(g, x) : gelu_exact_vjp(g, x);
 }
 
-static const wk_attr_field gelu_fields[] = {{"tanh", 'i', offsetof(gelu_attrs, tanh), 0}};
+static const wk_attr_field gelu_fields[] = {{"tanh", 'b', offsetof(gelu_attrs, tanh), 0}};
 
 WK_ROW_AND_IN_PLACE(gelu, 0, .in_count = 1, .out_count = 1, .in_names = "x", .reads = {X},
                     WK_ATTRS(gelu_attrs, gelu_fields), .batch = WK__BATCH_ELEMENTS, .shape = wk__unary_shape,

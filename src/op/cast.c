@@ -5,7 +5,7 @@
 
 typedef struct cast_attrs { int64_t dtype; } cast_attrs;
 
-static const wk_attr_field fields[] = {{"dtype", 'i', offsetof(cast_attrs, dtype), WK_F32}};
+static const wk_attr_field fields[] = {{"dtype", 't', offsetof(cast_attrs, dtype), WK_F32}};
 
 /* Whole numbers have no gradient, so between them and floating ones history ends. */
 static bool shape(wk_call *c) {

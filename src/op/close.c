@@ -11,7 +11,7 @@ typedef struct close_attrs {
 static const wk_attr_field fields[] = {
     {"rtol", 'f', offsetof(close_attrs, rtol), 1e-5},
     {"atol", 'f', offsetof(close_attrs, atol), 1e-8},
-    {"equal_nan", 'i', offsetof(close_attrs, equal_nan), 0},
+    {"equal_nan", 'b', offsetof(close_attrs, equal_nan), 0},
 };
 
 static bool shape(wk_call *c) {

@@ -8,7 +8,7 @@ typedef struct dropout_attrs {
 
 static const wk_attr_field fields[] = {
     {"p", 'f', offsetof(dropout_attrs, p), 0.5},
-    {"training", 'i', offsetof(dropout_attrs, training), 1},
+    {"training", 'b', offsetof(dropout_attrs, training), 1},
 };
 
 static bool shape(wk_call *c) {

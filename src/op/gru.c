@@ -37,7 +37,7 @@ static void batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_t
     wk__recurrent_batched(&wk__op_gru, attrs, count, in, out);
 }
 
-static const wk_attr_field fields[] = {{"reverse", 'i', offsetof(wk_recurrent_attrs, reverse), 0}};
+static const wk_attr_field fields[] = {{"reverse", 'b', offsetof(wk_recurrent_attrs, reverse), 0}};
 
 const wk_op wk__op_gru = {
     WK_ROW(gru),

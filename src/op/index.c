@@ -241,7 +241,7 @@ wk_tensor *wk__read_slices(wk_tensor *x, wk_tensor *index) { return wk__apply2(&
 
 typedef struct put_attrs { int64_t accumulate; } put_attrs;
 
-static const wk_attr_field put_fields[] = {{"accumulate", 'i', offsetof(put_attrs, accumulate), 0}};
+static const wk_attr_field put_fields[] = {{"accumulate", 'b', offsetof(put_attrs, accumulate), 0}};
 
 /* The values stretched over the slices that they are put into; false when they do not broadcast to them. */
 static bool stretch_values(const wk_call *c, wk_dims_attr *to, wk_array *values) {

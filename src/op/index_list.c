@@ -113,7 +113,7 @@ typedef struct index_attrs {
     int64_t accumulate, in_count; /* in_count is for compose */
 } index_attrs;
 
-static const wk_attr_field fields[] = {{"accumulate", 'i', offsetof(index_attrs, accumulate), 0}};
+static const wk_attr_field fields[] = {{"accumulate", 'b', offsetof(index_attrs, accumulate), 0}};
 
 /* All else is found out on the way. */
 static bool shape(wk_call *c) {

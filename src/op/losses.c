@@ -352,7 +352,7 @@ static void cross_entropy_batched(const void *attrs, int64_t count, wk_tensor *c
 }
 
 static const wk_attr_field fields[] = {
-    {"reduction", 'i', offsetof(loss_attrs, reduction), WK_REDUCTION_MEAN},
+    {"reduction", 'r', offsetof(loss_attrs, reduction), WK_REDUCTION_MEAN},
     {"ignore_index", 'i', offsetof(loss_attrs, ignore_index), -100},
     {"beta", 'f', offsetof(loss_attrs, beta), 1},
     {"label_smoothing", 'f', offsetof(loss_attrs, label_smoothing), 0},

@@ -8,7 +8,7 @@ typedef struct mse_attrs {
     int64_t reduction;
 } mse_attrs;
 
-static const wk_attr_field fields[] = {{"reduction", 'i', offsetof(mse_attrs, reduction), WK_REDUCTION_MEAN}};
+static const wk_attr_field fields[] = {{"reduction", 'r', offsetof(mse_attrs, reduction), WK_REDUCTION_MEAN}};
 
 static int64_t reduction_of(const void *attrs) { return ((const mse_attrs *)attrs)->reduction; }
 

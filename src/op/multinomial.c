@@ -178,7 +178,7 @@ static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
 
 static const wk_attr_field fields[] = {
     {"num_samples", 'i', offsetof(multinomial_attrs, num_samples), 1},
-    {"replacement", 'i', offsetof(multinomial_attrs, replacement), 0},
+    {"replacement", 'b', offsetof(multinomial_attrs, replacement), 0},
 };
 
 const wk_op wk__op_multinomial = {

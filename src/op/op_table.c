@@ -65,14 +65,14 @@ typedef union attr_room {
 
 static void set_default(char *room, const wk_attr_field *field) {
     const int64_t as_int = (int64_t)field->fallback;
-    if (field->kind == 'i') memcpy(room + field->offset, &as_int, sizeof as_int);
+    if (wk__is_whole(field->kind)) memcpy(room + field->offset, &as_int, sizeof as_int);
     if (field->kind == 'f') memcpy(room + field->offset, &field->fallback, sizeof field->fallback);
     if (field->kind == 'd') memset(room + field->offset, 0, sizeof(wk_dims_attr));
     if (field->kind == 's') memset(room + field->offset, 0, sizeof(const char *));
 }
 
 static bool set_value(char *room, const wk_attr_field *field, const wk_attr *attr, const char *op) {
-    if (field->kind == 'i') memcpy(room + field->offset, &attr->i, sizeof attr->i);
+    if (wk__is_whole(field->kind)) memcpy(room + field->offset, &attr->i, sizeof attr->i);
     if (field->kind == 'f') memcpy(room + field->offset, &attr->f, sizeof attr->f);
     if (field->kind == 's') memcpy(room + field->offset, &attr->s, sizeof attr->s);
     return field->kind != 'd' ||

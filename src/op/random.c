@@ -191,18 +191,18 @@ static void randperm_forward(wk_call *c) { run_whole(c, permutation); }
 
 static const wk_attr_field fields[] = {
     {"dims", 'd', offsetof(draw_attrs, dims), 0},
-    {"dtype", 'i', offsetof(draw_attrs, dtype), WK_F32},
+    {"dtype", 't', offsetof(draw_attrs, dtype), WK_F32},
     {"low", 'f', offsetof(draw_attrs, low), 0},
     {"high", 'f', offsetof(draw_attrs, high), 1},
 };
 static const wk_attr_field bernoulli_fields[] = {
     {"dims", 'd', offsetof(draw_attrs, dims), 0},
-    {"dtype", 'i', offsetof(draw_attrs, dtype), WK_F32},
+    {"dtype", 't', offsetof(draw_attrs, dtype), WK_F32},
     {"p", 'f', offsetof(draw_attrs, low), 0.5},
 };
 static const wk_attr_field exponential_fields[] = {
     {"dims", 'd', offsetof(draw_attrs, dims), 0},
-    {"dtype", 'i', offsetof(draw_attrs, dtype), WK_F32},
+    {"dtype", 't', offsetof(draw_attrs, dtype), WK_F32},
     {"rate", 'f', offsetof(draw_attrs, low), 1},
 };
 static const wk_attr_field randint_fields[] = {

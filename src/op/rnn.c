@@ -45,8 +45,8 @@ static void batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_t
     wk__recurrent_batched(&wk__op_rnn, attrs, count, in, out);
 }
 
-static const wk_attr_field fields[] = {{"relu", 'i', offsetof(wk_recurrent_attrs, relu), 0},
-                                       {"reverse", 'i', offsetof(wk_recurrent_attrs, reverse), 0}};
+static const wk_attr_field fields[] = {{"relu", 'b', offsetof(wk_recurrent_attrs, relu), 0},
+                                       {"reverse", 'b', offsetof(wk_recurrent_attrs, reverse), 0}};
 
 const wk_op wk__op_rnn = {
     WK_ROW(rnn),

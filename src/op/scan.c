@@ -15,7 +15,7 @@
 /* s: what enters a shift. `number`: 1 when the fibres are walked from their ends. */
 static const wk_attr_field inner_fields[] = {
     {"dim", 'i', offsetof(wk_reduction, dim), 0},
-    {"reverse", 'i', offsetof(wk_reduction, number), 0},
+    {"reverse", 'b', offsetof(wk_reduction, number), 0},
     {"first", 'f', offsetof(wk_reduction, s), 0},
 };
 

@@ -13,7 +13,7 @@ typedef struct sort_attrs {
 
 static const wk_attr_field fields[] = {
     {"dim", 'i', offsetof(sort_attrs, dim), -1},
-    {"descending", 'i', offsetof(sort_attrs, descending), 0},
+    {"descending", 'b', offsetof(sort_attrs, descending), 0},
 };
 
 static bool shape(wk_call *c) {
@@ -64,7 +64,7 @@ wk_tensor *wk_argsort(wk_tensor *x, int32_t dim, bool descending) {
 /* The first of them alone: a row outside ops.def. */
 static const wk_attr_field first_fields[] = {
     {"dim", 'i', offsetof(sort_attrs, dim), -1},
-    {"descending", 'i', offsetof(sort_attrs, descending), 0},
+    {"descending", 'b', offsetof(sort_attrs, descending), 0},
     {"count", 'i', offsetof(sort_attrs, count), 0},
 };
 
@@ -118,7 +118,7 @@ typedef struct topk_attrs {
 static const wk_attr_field topk_fields[] = {
     {"k", 'i', offsetof(topk_attrs, k), 1},
     {"dim", 'i', offsetof(topk_attrs, dim), -1},
-    {"largest", 'i', offsetof(topk_attrs, largest), 1},
+    {"largest", 'b', offsetof(topk_attrs, largest), 1},
 };
 
 static bool topk_shape(wk_call *c) {

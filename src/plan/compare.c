@@ -13,22 +13,9 @@ static bool refuse(const wk_recording *r, const char *op, const char *format, co
     return false;
 }
 
-/* The attribute in which two calls of a row differ, as a number. */
-static bool attribute_differs(const wk_attr_field *field, const char *a, const char *b, double *x, double *y) {
-    a += field->offset, b += field->offset;
-    if (field->kind == 'd') return false; /* shapes show in the calls of kernels */
-    if (memcmp(a, b, sizeof(int64_t)) == 0) return false;
-    if (field->kind == 'f') {
-        memcpy(x, a, sizeof *x);
-        memcpy(y, b, sizeof *y);
-    } else {
-        int64_t i;
-        memcpy(&i, a, sizeof i);
-        *x = (double)i;
-        memcpy(&i, b, sizeof i);
-        *y = (double)i;
-    }
-    return true;
+/* Do two calls of a row differ in an attribute? Shapes show in the calls of kernels. */
+static bool attribute_differs(const wk_attr_field *field, const char *a, const char *b) {
+    return field->kind != WK_ATTR_DIMS && memcmp(a + field->offset, b + field->offset, sizeof(int64_t)) != 0;
 }
 
 static bool row_agrees(const wk_recording *a, const wk_recording *b, const wk_recorded_row *x,
@@ -41,10 +28,14 @@ static bool row_agrees(const wk_recording *a, const wk_recording *b, const wk_re
         return false;
     }
     for (int32_t i = 0; i < op->field_count; i++) {
-        double before, now;
-        if (!attribute_differs(&op->fields[i], of_x + x->first_byte, of_y + y->first_byte, &before, &now)) continue;
-        wk__fail(a->ctx, WK_ESTATE, op->name, "%s was %g, then %g: a plan would go on with the first; %s",
-                 op->fields[i].name, before, now, op->instead != NULL ? op->instead : "have a plan for each");
+        const wk_attr_field *field = &op->fields[i];
+        if (!attribute_differs(field, of_x + x->first_byte, of_y + y->first_byte)) continue;
+        char before[40], now[40];
+        wk_writer was = wk__writer(before, sizeof before), is = wk__writer(now, sizeof now);
+        wk__write_attr(&was, field, of_x + x->first_byte);
+        wk__write_attr(&is, field, of_y + y->first_byte);
+        wk__fail(a->ctx, WK_ESTATE, op->name, "%s was %s, then %s: a plan would go on with the first; %s", field->name,
+                 before, now, op->instead != NULL ? op->instead : "have a plan for each");
         return false;
     }
     return true;
