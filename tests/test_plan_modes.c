@@ -139,13 +139,13 @@ static void a_change_is_told_in_words(void **state) {
     wk_plan_run(plan, in, &y);
     o.reduction = WK_REDUCTION_SUM;
     wk_plan_run(plan, in, &y);
-    assert_fails(WK_ESTATE, "mse_loss: reduction was mean, then sum: a plan would go on with the first; have a plan for "
-                            "each");
+    assert_fails(WK_ESTATE,
+                 "mse_loss: reduction was mean, then sum: a plan would go on with the first; have a plan for "
+                 "each");
     wk_plan_free(plan);
 }
 
 WK_TEST_MAIN("plans and modes", cmocka_unit_test_setup_teardown(training_and_evaluation, setup, teardown),
              cmocka_unit_test_setup_teardown(frozen_and_thawed, setup, teardown),
              cmocka_unit_test_setup_teardown(a_mode_that_does_not_matter, setup, teardown),
-             cmocka_unit_test(what_changes_later),
-             cmocka_unit_test(a_change_is_told_in_words))
+             cmocka_unit_test(what_changes_later), cmocka_unit_test(a_change_is_told_in_words))

@@ -24,8 +24,10 @@ void wk__write_attr(wk_writer *w, const wk_attr_field *field, const void *attrs)
     if (wk__is_whole(field->kind)) {
         memcpy(&whole, at, sizeof whole);
         const char *word = word_for(field->kind, whole);
-        if (word != NULL) wk__write(w, "%s", word);
-        else wk__write(w, "%" PRId64, whole);
+        if (word != NULL)
+            wk__write(w, "%s", word);
+        else
+            wk__write(w, "%" PRId64, whole);
     } else if (field->kind == WK_ATTR_FLOAT) {
         memcpy(&real, at, sizeof real);
         wk__write(w, "%g", real);

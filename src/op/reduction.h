@@ -21,7 +21,8 @@ typedef struct wk_reduction {
     int64_t reduced;   /* bit d: dimension d goes */
 } wk_reduction;
 
-#define WK_KEEPDIM_FIELD {"keepdim", 'b', offsetof(wk_reduction, keepdim), 0}
+#define WK_KEEPDIM_FIELD \
+    { "keepdim", 'b', offsetof(wk_reduction, keepdim), 0 }
 #define WK_DIMS_FIELDS {"dims", 'd', offsetof(wk_reduction, dims), 0}, WK_KEEPDIM_FIELD
 #define WK_DIM_FIELDS {"dim", 'i', offsetof(wk_reduction, dim), 0}, WK_KEEPDIM_FIELD
 extern const wk_attr_field wk__reduce_dims_fields[2], wk__reduce_dim_fields[2], wk__along_fields[1];
