@@ -4,17 +4,14 @@
 
 #include "grad/op.h"
 
-bool wk__is_whole(char kind) {
-    return kind == WK_ATTR_INT || kind == WK_ATTR_BOOL || kind == WK_ATTR_DTYPE || kind == WK_ATTR_REDUCTION;
-}
+bool wk__is_whole(char kind) { return kind == 'i' || kind == 'b' || kind == 't' || kind == 'r'; }
 
 /* What a whole number stands for; NULL: itself. */
 static const char *word_for(char kind, int64_t value) {
-    static const char *const reductions[] = {
-        [WK_REDUCTION_NONE] = "none", [WK_REDUCTION_MEAN] = "mean", [WK_REDUCTION_SUM] = "sum"};
-    if (kind == WK_ATTR_BOOL) return value != 0 ? "true" : "false";
-    if (kind == WK_ATTR_DTYPE) return wk_dtype_name((wk_dtype)value);
-    return kind == WK_ATTR_REDUCTION ? reductions[value] : NULL;
+    static const char *const reductions[] = {"none", "mean", "sum"}; /* by WK_REDUCTION_ */
+    if (kind == 'b') return value != 0 ? "true" : "false";
+    if (kind == 't') return wk_dtype_name((wk_dtype)value);
+    return kind == 'r' ? reductions[value] : NULL;
 }
 
 void wk__write_attr(wk_writer *w, const wk_attr_field *field, const void *attrs) {
@@ -28,7 +25,7 @@ void wk__write_attr(wk_writer *w, const wk_attr_field *field, const void *attrs)
             wk__write(w, "%s", word);
         else
             wk__write(w, "%" PRId64, whole);
-    } else if (field->kind == WK_ATTR_FLOAT) {
+    } else if (field->kind == 'f') {
         memcpy(&real, at, sizeof real);
         wk__write(w, "%g", real);
     }

@@ -85,7 +85,7 @@ static void describe(const wk_node *node, char *text, size_t nbytes) {
     wk_writer w = wk__writer(text, nbytes);
     for (int32_t f = 0; f < node->op->field_count; f++) {
         const wk_attr_field *field = &node->op->fields[f];
-        if (!wk__is_whole(field->kind) && field->kind != WK_ATTR_FLOAT) continue;
+        if (!wk__is_whole(field->kind) && field->kind != 'f') continue;
         wk__write(&w, w.used > 0 ? ", %s=" : "%s=", field->name);
         wk__write_attr(&w, field, node->attrs);
     }

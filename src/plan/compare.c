@@ -15,7 +15,7 @@ static bool refuse(const wk_recording *r, const char *op, const char *format, co
 
 /* Do two calls of a row differ in an attribute? Shapes show in the calls of kernels. */
 static bool attribute_differs(const wk_attr_field *field, const char *a, const char *b) {
-    return field->kind != WK_ATTR_DIMS && memcmp(a + field->offset, b + field->offset, sizeof(int64_t)) != 0;
+    return field->kind != 'd' && memcmp(a + field->offset, b + field->offset, sizeof(int64_t)) != 0;
 }
 
 static bool row_agrees(const wk_recording *a, const wk_recording *b, const wk_recorded_row *x,
