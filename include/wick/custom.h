@@ -59,7 +59,8 @@ typedef struct wk_call wk_call;
 
 enum { WK_CUSTOM_MAX_INPUTS = 6, WK_CUSTOM_MAX_OUTPUTS = 2 };
 
-/* A number of the operation, named in calls: WK_ATTR_INT, WK_ATTR_FLOAT or WK_ATTR_DIMS, which have no default but (). */
+/* A number of the operation, named in calls: WK_ATTR_INT, WK_ATTR_FLOAT, or WK_ATTR_DIMS, which has no default but
+ * (). */
 typedef struct wk_custom_attr {
     const char *name;
     int32_t kind;

@@ -65,8 +65,8 @@ enum {
     WK__FLAT = 2,      /* and all are contiguous */
 };
 
-/* An attribute in the row's plain struct: where, what kind (the WK_ATTR_ of wick/ops.h: 'i', 'b', 't' and 'r'
- * are int64_t, 'f' a double, 'd' a wk_dims_attr, 's' a const char *), and its default. A string is the caller's: it is for
+/* An attribute in the row's plain struct: where, what kind (the WK_ATTR_ of wick/ops.h: 'i', 'b', 't' and 'r' are
+ * int64_t, 'f' a double, 'd' a wk_dims_attr, 's' a const char *), and its default. A string is the caller's: it is for
  * rows that are not recorded themselves, being only composed. */
 typedef struct wk_attr_field {
     const char *name;
