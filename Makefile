@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := all
-.PHONY: all run test test-quick asan bench bench-peers amalgamation format install uninstall clean help
+.PHONY: all run test test-quick asan bench bench-peers bench-docs amalgamation format install uninstall clean help
 
 all: ## build everything (this is what `make` does)
 	@test -f $(BUILD)/CMakeCache.txt || cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
@@ -27,9 +27,12 @@ bench: all ## measure, against an installed library; figures go to build/bench.c
 	@cmake --install $(BUILD) --prefix $(BUILD)/stage --component Unspecified > $(BUILD)/stage.log
 	@sh bench/run.sh $(BUILD)
 
-bench-peers: all ## measure wick beside PyTorch, JAX, TensorFlow and DyNet, which are installed into build/peers
+bench-peers: all ## the same beside PyTorch, JAX, TensorFlow and DyNet, which are installed into build/peers
 	@cmake --install $(BUILD) --prefix $(BUILD)/stage --component Unspecified > $(BUILD)/stage.log
 	@sh bench/peers.sh $(BUILD)
+
+bench-docs: ## put what these two measured last into the documents
+	@python3 bench/docs.py $(BUILD)
 
 amalgamation: all ## build/amalgamation/wick.c and wick.h: all of wick, to be compiled into a program (needs python3)
 	@python3 tools/amalgamate.py . $(BUILD) $(BUILD)/amalgamation

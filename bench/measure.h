@@ -46,7 +46,8 @@ static inline measurement measured_rate(measurement m, double work) {
     return (measurement){work / m.median, work / m.high, work / m.low, m.load};
 }
 
-/* Prints a row and appends it to the CSV file: name,value,unit. A row of more than one thread is void. */
+/* Prints a row and appends it to the CSV file: name,value,unit, none of which has a comma. A row of more than one
+ * thread is void. */
 static inline void report(FILE *csv, const char *name, measurement m, double scale, const char *unit,
                           const char *goal) {
     const int is_void = m.load > 1.05;

@@ -44,7 +44,7 @@ int main(int argc, char **argv) {
     printf("Memory at its peak, 100 layers\n");
     row(csv, "peak_inference", (double)(inference(net) - held) / ACTIVATION, "activations", "3");
     wk_memory_reset_peak();
-    row(csv, "peak_training", (double)training(net, sgd) / (2 * weights + saved), "of weights, gradients and saved",
+    row(csv, "peak_training", (double)training(net, sgd) / (2 * weights + saved), "of weights + gradients + saved",
         "1.05");
     wk_optim_free(sgd);
     wk_module_free(net);

@@ -101,16 +101,16 @@ int main(int argc, char **argv) {
     static const char goal[] = "goal 1/20 of PyTorch";
     static setup setups[] = {
         {"regression", goal, 100, 1, 10, 1, "sgd"},
-        {"regression (H 13, batch 77)", "", 77, 1, 13, 1, "sgd"},
+        {"regression (H 13; batch 77)", "", 77, 1, 13, 1, "sgd"},
         {"classification", goal, 200, 2, 10, 2, "sgd"},
-        {"classification (H 13, 3 classes)", "", 170, 2, 13, 3, "sgd"},
+        {"classification (H 13; 3 classes)", "", 170, 2, 13, 3, "sgd"},
         {"optimiser sgd", goal, 32, 1, 20, 1, "sgd"},
         {"optimiser momentum", goal, 32, 1, 20, 1, "momentum"},
         {"optimiser rmsprop", goal, 32, 1, 20, 1, "rmsprop"},
         {"optimiser adam", goal, 32, 1, 20, 1, "adam"},
-        {"optimiser adam (H 23, batch 29)", "", 29, 1, 23, 1, "adam"},
+        {"optimiser adam (H 23; batch 29)", "", 29, 1, 23, 1, "adam"},
         {"q_learning", goal, 32, 4, 50, 2, "adam"},
-        {"q_learning (H 47, 3 actions)", "", 33, 5, 47, 3, "adam"},
+        {"q_learning (H 47; 3 actions)", "", 33, 5, 47, 3, "adam"},
     };
     FILE *csv = argc > 1 ? fopen(argv[1], "a") : NULL;
     printf("One training step of a small network   (kernels: %s)\n", wk_isa());

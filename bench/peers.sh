@@ -1,10 +1,10 @@
 #!/bin/sh
-# peers.sh [BUILD] -- wick beside its peers on graphs that change: `make bench-peers`.
+# peers.sh [BUILD] -- all of bench/run.sh, and wick beside its peers on graphs that change: `make bench-peers`.
 #
 # Installs into BUILD/peers, with pip, what is not there yet: PyTorch (some 5 GB), JAX, TensorFlow, DyNet. A peer that
 # cannot be had is left out, which is said. DYNET=DIR adds DyNet's C++ library, built in DIR/build; libtorch is the one
 # that comes with PyTorch. All runs, compiling included, are bound to one processor, so that one thread is one thread.
-# Rows go to BUILD/peers/peers.csv, the tables made of them to BUILD/peers/peers.md, the picture beside it.
+# Rows go to BUILD/bench.csv (of what run.sh runs) and BUILD/peers/peers.csv; BUILD/peers/peers.md has the tables.
 set -eu
 build=$(cd "${1:-build}" && pwd)
 cd "$(dirname "$0")/.."
@@ -12,7 +12,6 @@ peers=$build/peers
 rows=$peers/peers.csv
 log=$peers/install.log
 python=$peers/python/bin/python
-export PKG_CONFIG_PATH="$build/stage/lib/pkgconfig"
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 mkdir -p "$peers"
@@ -35,23 +34,13 @@ has() {
     "$python" -m pip install --quiet "$2" >> "$log" 2>&1 || { echo "$2 cannot be had: $log says why"; return 1; }
 }
 
-# --- wick
+# --- wick, and what does in other libraries as its programs do
 
-flags=$(pkg-config --cflags --libs wick)
-library=$(pkg-config --variable=libdir wick)
-compiled() {
-    # shellcheck disable=SC2086 # $flags are several words
-    ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 "bench/$1.c" -o "$peers/$1" $flags "-Wl,-rpath,$library" -lm
-}
-sed -n 's/^model name[^:]*: */machine: /p' /proc/cpuinfo 2>/dev/null | head -n 1
-echo "wick $(pkg-config --modversion wick), $(${CC:-cc} --version | head -n 1)"
-for program in dynamic batch chains recurrent plan; do
-    if [ -f "bench/$program.c" ] && compiled "$program"; then one "$peers/$program" "$rows"; fi
-done
-${CC:-cc} -std=c11 -D_GNU_SOURCE -O3 -march=native bench/floor.c -o "$peers/floor" -lm
-one "$peers/floor" "$rows"
+has torch torch && torch=$python || torch=none
+# In ten minutes it does not finish, so not by `one`.
+PEER_PYTHON=$torch taskset -c "$last" sh bench/run.sh "$build" || echo "bench/run.sh: not all of it"
 
-# --- peers
+# --- the tasks of bench/peers
 
 # dynamic MODULE PACKAGE PROGRAM PEER...: each peer of a program at each task, in a process of its own.
 dynamic() {
@@ -68,29 +57,17 @@ dynamic jax jax dynamic_jax.py jax-scan jax-padded
 dynamic tensorflow tensorflow-cpu dynamic_tf.py tf-any-length tf-retraced
 dynamic _dynet dyNET38 dynamic_dynet.py dynet-python
 
-if has torch torch; then
+if [ "$torch" != none ]; then
     one "$python" bench/peers/structures_torch.py "$rows"
-    [ ! -f bench/peers/recurrent_torch.py ] || one "$python" bench/peers/recurrent_torch.py "$rows"
-    torch=$("$python" -c 'import torch, os; print(os.path.dirname(torch.__file__))')
-    if command -v c++ > /dev/null &&
-        c++ -std=c++20 -O2 -w "-I$torch/include" "-I$torch/include/torch/csrc/api/include" \
-            bench/peers/libtorch_steps.cpp -o "$peers/libtorch_steps" "-L$torch/lib" "-Wl,-rpath,$torch/lib" \
-            -ltorch -ltorch_cpu -lc10 >> "$log" 2>&1; then
-        one "$peers/libtorch_steps" "$rows"
-    else
-        echo "libtorch: does not build here: $log says why"
-    fi
+    one "$python" bench/peers/recurrent_torch.py "$rows"
 fi
 
 if [ -n "${DYNET:-}" ]; then
-    for program in dynet_steps dynet_structures; do
-        c++ -std=c++14 -O2 -w "-I$DYNET" -I/usr/include/eigen3 "bench/peers/$program.cpp" -o "$peers/$program" \
-            "-L$DYNET/build/dynet" -ldynet "-Wl,-rpath,$DYNET/build/dynet"
-    done
-    one "$peers/dynet_steps" "$rows" 2>> "$log"
+    c++ -std=c++14 -O2 -w "-I$DYNET" -I/usr/include/eigen3 bench/peers/dynet_structures.cpp \
+        -o "$peers/dynet_structures" "-L$DYNET/build/dynet" -ldynet "-Wl,-rpath,$DYNET/build/dynet"
     for strategy in 0 1 3; do
         one "$peers/dynet_structures" "$rows" --dynet-mem 512 --dynet-autobatch "$strategy" 2>> "$log"
     done
 fi
 
-python3 bench/peers/table.py "$rows" "$peers"
+python3 bench/tables.py "$build" | tee "$peers/peers.md"
