@@ -55,5 +55,3 @@ def draw(values, task="any"):
         out += [text(LEFT - 14, y + 4, peer, 13, INK if is_ours else FAINT, "end"),
                 line(at(steady), y, at(warm), y, "#c3c9d1", 3), dot(at(warm), y, WARM), dot(at(steady), y, STEADY)]
     return "\n".join(out + ["</svg>"]) + "\n"
-
-
