@@ -75,6 +75,15 @@ static wk_tensor *run_penalty(wk_module *net) {
     return wk_add(wk_mean(y), wk_sum(wk_square(g)));
 }
 
+/* Writes in place: through a view, of several types, and where a gradient reads what is overwritten. */
+static wk_tensor *run_written(wk_module *net) {
+    wk_tensor *y = wk_mul_scalar(child_forward(net, ones(2, 3)), 2);
+    wk_sin_(y);
+    wk_mul_(wk_select(y, 0, 1), wk_select(y, 0, 1));
+    wk_pow_(y, wk_full(WK_SHAPE(2), 3, WK_I64));
+    return wk_copy_(wk_zeros(WK_SHAPE(2, 2), WK_F32), y);
+}
+
 /* ----------------------------------------------------------------------------------------------------- programs --- */
 
 static wk_optim *adam(wk_module *net) { return wk_adam_new(net, 0.01, NULL); }
@@ -105,6 +114,7 @@ static const struct {
     {"LayerNorm, AdamW", build_layer_norm, run_linear, adamw},
     {"Sequential, RMSprop", build_sequential, run_classifier, rmsprop},
     {"gradient penalty, Adam", build_linear, run_penalty, adam},
+    {"writes in place, SGD", build_linear, run_written, sgd},
 };
 
 enum { PROGRAMS = sizeof programs / sizeof *programs };

@@ -3,6 +3,7 @@
 
 #include "grad/apply.h"
 #include "grad/scope.h"
+#include "wick/grad.h"
 
 /* NOTE [Stale views]. A recorded write in place gives the storage a new history. A view made before it still carries
  * the old one, or none, and a gradient through it would be silently wrong. */
@@ -62,12 +63,49 @@ typedef struct history {
 static history history_of(const wk_tensor *t) { return (history){t->node, t->way}; }
 static void history_put_back(wk_tensor *t, history h) { t->node = h.node, t->way = h.way; }
 
+/* NOTE [Before]. A gradient may read what is overwritten: that of sin_ reads its x. The node then has a copy of y from
+ * before the write, with the history that y had, in place of each input that is y. */
+static bool reads_before(const wk_call *c) { return (c->reads & WK_READS_IN(0)) != 0; }
+
+/* NULL, recorded, when memory is out. */
+static wk_tensor *copy_before(wk_call *c) {
+    WK_NO_GRAD;
+    wk_tensor *const y = c->in[0], *before = wk__tensor_make(c->ctx, y->a.dtype, y->a.ndim, y->a.dims);
+    if (before == NULL || wk__copy_into(before, y) == NULL) {
+        wk__refuse(c, WK_ENOMEM, "out of memory");
+        wk__unref(before);
+        return NULL;
+    }
+    history_put_back(before, history_of(y));
+    return before;
+}
+
+static void keep_before(wk_node *node, const wk_tensor *y, wk_tensor *before) {
+    for (int32_t i = 0; i < node->in_count; i++) {
+        wk_edge *edge = &node->in[i];
+        if (edge->saved == NULL || edge->saved->storage != y->storage) continue;
+        wk__unref(edge->saved);
+        edge->saved = wk__retain(before);
+        edge->version = before->storage->version;
+    }
+}
+
+/* The node of the write. */
+static bool record_write(wk_call *c) {
+    if (wk_likely(!reads_before(c))) return wk__tape_record(c);
+    wk_tensor *before = copy_before(c);
+    const bool recorded = before != NULL && wk__tape_record(c);
+    if (recorded) keep_before(c->ctx->tape.last, c->in[0], before);
+    wk__unref(before);
+    return recorded;
+}
+
 /* Writes y and records it, all or nothing. */
 static bool write_recorded(wk_call *c, wk_tensor *base) {
     wk_tensor *y = c->in[0];
     wk_node *const last = c->ctx->tape.last;
     const history of_y = history_of(y), of_base = history_of(base);
-    const bool recorded = wk__tape_record(c) && (base == y || record_base(c, base));
+    const bool recorded = record_write(c) && (base == y || record_base(c, base));
     if (recorded && wk__scope_follow(y) && wk__scope_follow(base)) c->op->forward(c);
     else wk__refuse(c, WK_ENOMEM, "out of memory");
     if (wk_likely(c->ctx->failure.status == WK_OK)) {
@@ -84,7 +122,7 @@ static bool write_recorded(wk_call *c, wk_tensor *base) {
 /* NOTE [In place]. A row that is also there in place (WK_ROW_AND_IN_PLACE) is the same row with a flag: its shape rule
  * declares a result, which must be of y's shape and type, and its forward writes y instead. Another input may be y
  * itself, element for element, but not see y's memory in another way: it would change while it is read. A gradient
- * that reads the output reads y as written; one that reads y as it was finds it changed, and says so.
+ * that reads the output reads y as written, one that reads y as it was a copy (NOTE [Before]).
  *
  * Where the row has no kernels for y's type, or inputs are of several, the result is computed apart, in the types in
  * which the row would have it, and copied: of halves it is rounded once. */
@@ -117,10 +155,19 @@ static bool check_shape(wk_call *c) {
     return fit;
 }
 
+/* The result, computed as the row that makes a tensor of its own. */
+static wk_tensor *computed_apart(wk_call *c) {
+    wk_tensor *const before = reads_before(c) && c->ctx->grad_enabled ? copy_before(c) : NULL;
+    wk_tensor *result = wk__apply(c->op->apart, c->in, c->in_count, c->attrs, NULL);
+    if (before != NULL && result != NULL && result->node != NULL) keep_before(result->node, c->in[0], before);
+    wk__unref(before);
+    return wk_ok() ? result : NULL;
+}
+
 WK_NOINLINE static wk_tensor *write_from_apart(wk_call *c) {
     wk_tensor *const y = c->in[0];
     WK_SCOPE;
-    wk_tensor *result = wk__apply(c->op->apart, c->in, c->in_count, c->attrs, NULL);
+    wk_tensor *result = computed_apart(c);
     if (result == NULL || !fits(c, result) || wk__copy_into(y, wk__cast(result, y->a.dtype)) == NULL) return NULL;
     y->storage->writer = c->op;
     return y;
