@@ -4,90 +4,150 @@
 
 typedef struct two {
     wk_module *net, *below, *dropout, *above;
-    wk_plan *plan;
 } two;
 
 static bool step(void *user, wk_tensor *const *in, wk_tensor **out) {
     const two *n = user;
     out[0] = wk_sum(wk_forward(n->above, wk_forward(n->dropout, wk_forward(n->below, in[0]))));
+    if (!wk_grad_enabled()) return true;
     wk_zero_grad(wk_module_parameter(n->below, "weight"));
     wk_zero_grad(wk_module_parameter(n->above, "weight"));
     wk_backward(out[0]);
     return true;
 }
 
-static int setup(void **state) {
-    static two n;
+/* A network, its twin, and a plan for the twin. */
+typedef struct pair {
+    two eager, planned;
+    wk_plan *plan;
+} pair;
+
+static two two_new(void) {
+    wk_manual_seed(2);
+    two n = {.net = wk_module_new(NULL, "net")};
     wk_linear_options o = WK_LINEAR_OPTIONS;
     o.bias = 0;
-    n.net = wk_module_new(NULL, "net");
     n.below = wk_linear_new(n.net, "below", 3, 3, &o);
     n.dropout = wk_dropout_new(n.net, "dropout", 0.5);
     n.above = wk_linear_new(n.net, "above", 3, 3, &o);
-    n.plan = wk_plan_new(step, &n, 1, 1, NULL);
-    *state = &n;
-    return 0;
+    return n;
 }
 
-static int teardown(void **state) {
-    two *n = *state;
-    wk_plan_free(n->plan);
-    wk_module_free(n->net);
-    return 0;
+static void pair_begin(pair *p, int32_t frozen) {
+    *p = (pair){two_new(), two_new(), NULL};
+    wk_plan_options o = WK_PLAN_OPTIONS;
+    o.frozen = frozen;
+    p->plan = wk_plan_new(step, &p->planned, 1, 1, &o);
 }
 
-static wk_tensor *run(const two *n) {
-    wk_tensor *x = wk_ones(WK_SHAPE(2, 3), WK_F32), *out;
-    wk_plan_run(n->plan, &x, &out);
-    return out;
-}
-
-static void runs(const two *n) {
-    for (int i = 0; i < 3; i++) assert_non_null(run(n));
+static void pair_end(pair *p) {
+    wk_plan_free(p->plan);
+    wk_module_free(p->eager.net);
+    wk_module_free(p->planned.net);
     assert_ok();
 }
 
+static void same(wk_tensor *a, wk_tensor *b) {
+    assert_ok();
+    assert_int_equal(a == NULL, b == NULL);
+    if (a != NULL) assert_memory_equal(wk_data(a), wk_data(b), (size_t)wk_numel(a) * sizeof(float));
+}
+
+/* Both a few times, with the same draws. */
+static void agree(const pair *p) {
+    for (uint64_t i = 0; i < 3; i++) {
+        WK_SCOPE;
+        wk_tensor *x = wk_ones(WK_SHAPE(2, 3), WK_F32), *of_eager = NULL, *of_plan = NULL;
+        wk_manual_seed(i);
+        step((void *)(uintptr_t)&p->eager, &x, &of_eager);
+        wk_manual_seed(i);
+        wk_plan_run(p->plan, &x, &of_plan);
+        same(wk_detach(of_eager), of_plan);
+        for (int64_t k = 0; k < 2; k++)
+            same(wk_grad_of(wk_module_parameter_at(p->eager.net, k)),
+                 wk_grad_of(wk_module_parameter_at(p->planned.net, k)));
+    }
+}
+
+static wk_plan_stats stats_of(const pair *p) {
+    wk_plan_stats s = WK_PLAN_STATS;
+    wk_plan_stats_of(p->plan, &s);
+    return s;
+}
+
+static void train(const two *n, bool on) { wk_module_train(n->net, on); }
+static void thaw(const two *n, bool on) { wk_module_requires_grad_(n->below, on); }
+static void record(const two *n, bool on) {
+    (void)n;
+    wk_set_grad_enabled(on);
+}
+
+typedef void turn_function(const two *n, bool on);
+static turn_function *const turns[] = {train, thaw, record};
+
+static void turn(const pair *p, turn_function *f, bool on) {
+    f(&p->eager, on);
+    f(&p->planned, on);
+}
+
+/* A recording for each mode, and none anew where the first comes back. */
+static void a_recording_for_each_mode(void **state) {
+    (void)state;
+    WK_SCOPE;
+    for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+        pair p;
+        pair_begin(&p, 0);
+        for (int round = 0; round < 4; round++) {
+            turn(&p, turns[i], round % 2 == 0);
+            agree(&p);
+        }
+        turn(&p, turns[i], true);
+        assert_int_equal(stats_of(&p).captures, 2);
+        assert_int_equal(stats_of(&p).hits, 10);
+        pair_end(&p);
+    }
+}
+
 /* Which call differs first, the message says in its own words. */
-static void is_refused(const two *n) {
+static void is_refused(const pair *p) {
+    WK_SCOPE;
     wk_error e;
-    assert_null(run(n));
+    wk_tensor *x = wk_ones(WK_SHAPE(2, 3), WK_F32), *y;
+    wk_plan_run(p->plan, &x, &y);
+    assert_null(y);
     assert_int_equal(wk_check(&e), WK_ESTATE);
     assert_non_null(strstr(e.message, "the step does not do the same each time"));
     assert_non_null(strstr(e.message, "a module was put into another mode, or a parameter frozen or thawed, since"));
 }
 
-/* What a function such as wk_module_train switches off and on again. */
-static void is_refused_while_off(const two *n, void (*turn)(wk_module *m, bool on), wk_module *m) {
+static void a_frozen_plan_has_one_mode(void **state) {
+    (void)state;
     WK_SCOPE;
-    runs(n);
-    turn(m, false);
-    is_refused(n);
-    is_refused(n);
-    turn(m, true);
-    runs(n);
-}
-
-static void training_and_evaluation(void **state) {
-    const two *n = *state;
-    is_refused_while_off(n, wk_module_train, n->net);
-}
-
-static void frozen_and_thawed(void **state) {
-    const two *n = *state;
-    is_refused_while_off(n, wk_module_requires_grad_, n->below);
+    for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+        pair p;
+        pair_begin(&p, 1);
+        agree(&p);
+        turn(&p, turns[i], false);
+        is_refused(&p);
+        is_refused(&p);
+        turn(&p, turns[i], true);
+        agree(&p);
+        pair_end(&p);
+    }
 }
 
 /* Looked at once more, and not recorded anew. */
 static void a_mode_that_does_not_matter(void **state) {
-    const two *n = *state;
+    (void)state;
     WK_SCOPE;
-    wk_plan_stats s = WK_PLAN_STATS;
-    runs(n);
-    wk_module_train(n->above, false);
-    runs(n);
-    wk_plan_stats_of(n->plan, &s);
-    assert_int_equal(s.captures, 1);
-    assert_int_equal(s.hits, 5);
+    pair p;
+    pair_begin(&p, 1);
+    agree(&p);
+    wk_module_train(p.planned.above, false);
+    agree(&p);
+    assert_int_equal(stats_of(&p).captures, 1);
+    assert_int_equal(stats_of(&p).hits, 5);
+    pair_end(&p);
 }
 
 /* A factor that is annealed from the fifth run on: the tenth looks again, and each one after it that was refused. */
@@ -145,7 +205,6 @@ static void a_change_is_told_in_words(void **state) {
     wk_plan_free(plan);
 }
 
-WK_TEST_MAIN("plans and modes", cmocka_unit_test_setup_teardown(training_and_evaluation, setup, teardown),
-             cmocka_unit_test_setup_teardown(frozen_and_thawed, setup, teardown),
-             cmocka_unit_test_setup_teardown(a_mode_that_does_not_matter, setup, teardown),
+WK_TEST_MAIN("plans and modes", cmocka_unit_test(a_recording_for_each_mode),
+             cmocka_unit_test(a_frozen_plan_has_one_mode), cmocka_unit_test(a_mode_that_does_not_matter),
              cmocka_unit_test(what_changes_later), cmocka_unit_test(a_change_is_told_in_words))

@@ -27,6 +27,12 @@ static bool makes_snapshot(void *user, wk_tensor *const *in, wk_tensor **out) {
     return true;
 }
 
+static bool prints(void *user, wk_tensor *const *in, wk_tensor **out) {
+    char text[64];
+    wk_to_text(out[0] = wk_neg(in[0]), text, sizeof text, user);
+    return true;
+}
+
 static void refused(wk_function *f, wk_module *m, const char *message) {
     WK_SCOPE;
     wk_plan *plan = wk_plan_new(f, m, 1, 1, NULL);
@@ -43,6 +49,7 @@ static void what_belongs_before_the_run(void **state) {
     refused(makes_module, NULL, "module_add_parameter: not inside a plan's step: make modules before the run");
     refused(makes_buffer, m, "module_add_buffer: not inside a plan's step: make modules before the run");
     refused(makes_optimiser, m, "adam_new: not inside a plan's step: make optimisers before the run");
+    refused(prints, NULL, "to_text: not inside a plan's step: elements have no values yet");
     refused(makes_snapshot, m, "snapshot_new: not inside a plan's step: make snapshots before the run");
     wk_module_free(m);
 }
@@ -147,6 +154,127 @@ static void memory_that_is_shared(void **state) {
     assert_ok();
 }
 
+/* Memory that other threads may read is not written, whoever would write it. */
+static void inputs_that_are_shared(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *t = wk_arange(0, 3, 1, WK_F32), *shared = wk_share(wk_arange(0, 3, 1, WK_F32)), *out;
+    wk_plan *plan = wk_plan_new(adds_to_first, NULL, 2, 1, NULL);
+    assert_int_equal(wk_plan_run(plan, (wk_tensor *[]){t, shared}, &out), WK_OK);
+    wk_plan_run(plan, (wk_tensor *[]){shared, t}, &out);
+    assert_fails(WK_ESTATE, "plan_run: input 0 is shared with other threads and cannot be changed: change a copy");
+    assert_close(wk_item(wk_sum(shared)), 3, 0, "unchanged");
+    wk_plan_free(plan);
+}
+
+static bool takes_log(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    out[0] = wk_log(in[0]);
+    return wk_numel(in[0]) > 0;
+}
+
+/* In anomaly mode the function is called as it stands. */
+static void anomalies(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_plan *plan = wk_plan_new(takes_log, NULL, 1, 1, NULL);
+    wk_tensor *x = wk_full(WK_SHAPE(3), -1, WK_F32), *out;
+    assert_int_equal(wk_plan_run(plan, &x, &out), WK_OK);
+    wk_set_anomaly(true);
+    wk_plan_run(plan, &x, &out);
+    assert_null(out);
+    assert_fails(WK_ENAN, "log: output (3) has NaN at [0]; x (3) is finite");
+    wk_tensor *one = wk_ones(WK_SHAPE(2), WK_F32), *none = wk_ones(WK_SHAPE(0), WK_F32);
+    assert_int_equal(wk_plan_run(plan, &one, &out), WK_OK);
+    assert_close(wk_get_f64(out, (const int64_t[]){1}), 0, 0, "log 1");
+    wk_plan_run(plan, &none, &out);
+    assert_fails(WK_EINVAL, "plan: the step returned false");
+    wk_set_anomaly(false);
+    wk_plan_free(plan);
+}
+
+static void reads_all(void *user, const wk_op_event *event) {
+    ++*(int *)user;
+    for (int32_t i = 0; i < event->output_count; i++) wk_item(event->outputs[i]);
+}
+
+/* A hook sees elements, which a recording has not: it is not called. */
+static void hooks_of_operations(void **state) {
+    (void)state;
+    WK_SCOPE;
+    int calls = 0;
+    wk_plan *plan = wk_plan_new(negates, NULL, 1, 1, NULL);
+    wk_tensor *x = wk_ones(WK_SHAPE(1), WK_F32), *out;
+    wk_set_op_hook(reads_all, &calls);
+    for (int i = 0; i < 3; i++) assert_int_equal(wk_plan_run(plan, &x, &out), WK_OK);
+    assert_int_equal(calls, 0);
+    wk_neg(x);
+    assert_int_equal(calls, 2);
+    wk_set_op_hook(NULL, NULL);
+    wk_plan_free(plan);
+    assert_ok();
+}
+
+/* What a step does is another thing from run to run: refused until it is what it was. */
+typedef struct whims {
+    int count, which;
+    double factor;
+    wk_optim *optim;
+} whims;
+
+static bool has_whims(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const whims *w = user;
+    out[0] = wk_mul_scalar(in[0], w->factor);
+    for (int i = 0; i < w->count; i++) out[0] = w->which == 0 ? wk_neg(out[0]) : wk_tanh(out[0]);
+    wk_optim_step(w->optim);
+    return true;
+}
+
+static void whims_are_refused(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *m = wk_linear_new(NULL, "m", 3, 3, NULL);
+    wk_optim *one = wk_adam_new(m, 0.1, NULL), *other = wk_adam_new(m, 0.1, NULL);
+    static const char same[] = "plan: the step does not do the same each time: ";
+    const struct {
+        whims changed;
+        const char *begin, *message;
+    } cases[] = {
+        {{2, 0, 0.5, one},
+         same,
+         "it made 2 calls, then 3, from neg on; what decides how many has to be the shape of "
+         "an input, or have a plan for each"},
+        {{1, 1, 0.5, one},
+         same,
+         "it called neg, then tanh in its place; what chooses has to be an input (wk_where), or "
+         "have a plan for each"},
+        {{1, 0, 0.1, one},
+         "mul_scalar: ",
+         "s was 0.5, then 0.1: a plan would go on with the first; pass a 0-d tensor "
+         "that is an input, to the row for two tensors"},
+        {{1, 0, 0.5, other}, "optim_step: ", "it was of one optimiser, then of another: have a plan for each"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char message[256];
+        whims w = {1, 0, 0.5, one};
+        wk_plan *plan = wk_plan_new(has_whims, &w, 1, 1, NULL);
+        wk_tensor *x = wk_ones(WK_SHAPE(3), WK_F32), *out;
+        assert_int_equal(wk_plan_run(plan, &x, &out), WK_OK);
+        snprintf(message, sizeof message, "%s%s", cases[i].begin, cases[i].message);
+        w = cases[i].changed;
+        for (int run = 0; run < 3; run++) {
+            wk_plan_run(plan, &x, &out);
+            assert_fails(WK_ESTATE, message);
+        }
+        w = (whims){1, 0, 0.5, one};
+        for (int run = 0; run < 3; run++) assert_int_equal(wk_plan_run(plan, &x, &out), WK_OK);
+        wk_plan_free(plan);
+    }
+    wk_optim_free(one);
+    wk_optim_free(other);
+    wk_module_free(m);
+}
+
 /* An operation that is pure, as far as the plan knows, and runs the plan that runs it. */
 static wk_plan *own;
 
@@ -178,4 +306,6 @@ static void a_plan_in_itself(void **state) {
 
 WK_TEST_MAIN("plans and refusals", cmocka_unit_test(what_belongs_before_the_run), cmocka_unit_test(nothing_to_tell),
              cmocka_unit_test(a_leaf_without_a_gradient), cmocka_unit_test(a_plan_in_itself),
-             cmocka_unit_test(steps_that_do_nothing), cmocka_unit_test(memory_that_is_shared))
+             cmocka_unit_test(steps_that_do_nothing), cmocka_unit_test(memory_that_is_shared),
+             cmocka_unit_test(inputs_that_are_shared), cmocka_unit_test(anomalies),
+             cmocka_unit_test(hooks_of_operations), cmocka_unit_test(whims_are_refused))

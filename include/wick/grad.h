@@ -82,7 +82,7 @@ typedef struct wk_op_event {
 } wk_op_event;
 
 /* Calls hook before and after every op of the current context, for profiling and tracing; NULL: no more. What the hook
- * itself calls is not reported. */
+ * itself calls is not reported, nor is what a plan records and runs. */
 typedef void wk_op_hook_fn(void *user, const wk_op_event *event);
 WK_API void wk_set_op_hook(wk_op_hook_fn *hook, void *user);
 

@@ -51,15 +51,16 @@
  * optimisers, clipping, writes in place and random numbers are all part of a plan; random numbers are drawn anew in
  * each run, in the order of the function. So are checkpoints: what they run again, a plan does, too. Lengths of rows
  * (wk_rnn_forward_ragged) are data, and looked at in each run. Operations of one's own are recorded by what their
- * forward calls, or, if they are pure (wk_custom_op), called as they are. Refused with a message that says what to do
- * instead (ESTATE):
+ * forward calls, or, if they are pure (wk_custom_op), called as they are. Where modules are in another mode, training or
+ * evaluation, parameters were frozen or thawed, or WK_NO_GRAD is around it, and the step then does something else, that
+ * is another recording, and the first is there when the modes are as they were. In anomaly mode (wk_set_anomaly) the
+ * function itself is called, so that the operation that gives a NaN can be named. Refused with a message that says what
+ * to do instead (ESTATE):
  *
- *   - reading elements: wk_item, wk_data, wk_get_f64, wk_read and their like, and operations whose shapes depend on
- *     them
+ *   - reading elements: wk_item, wk_data, wk_get_f64, wk_read, wk_to_text and their like, and operations whose shapes
+ *     depend on them
  *   - numbers that change: "mul_scalar: s was 0.5, then 0.25: ... pass a 0-d tensor that is an input"
  *   - tensors from outside that are other ones the next time: give them as inputs
- *   - modules in another mode, training or evaluation, and parameters frozen or thawed since, where the step then does
- *     something else: have a plan for each
  *   - inputs that share memory with what the step writes, other inputs or tensors from outside: give a wk_clone
  *   - wk_keep of what the step made: make it an output
  *   - making modules, optimisers and snapshots: make them before the run
@@ -70,8 +71,8 @@
  *
  * A number of C that changes from run to run is not seen by a plan, which goes on with the one it recorded. Therefore
  * each recording is compared with a second, with another in the next run (as often as wk_plan_options.checks says), and
- * with others in the 10th run, the 100th, the 1000th and so on; what has changed by then is refused by name. A
- * comparison takes as long as some ten steps; where none may be that much longer than the others, set checks to 0 once
+ * with others in the 10th run, the 100th, the 1000th and so on; what has changed by then is refused by name, in each run
+ * until it is as it was. A comparison takes as long as some ten steps; where none may be that much longer than the others, set checks to 0 once
  * the program is right.
  *
  * One recording for every length. With `trips`, a plan looks for loops over time in the step, loops after and in one
@@ -99,7 +100,7 @@ typedef struct wk_plan_dim {
 typedef struct wk_plan_options {
     size_t size;
     int32_t capacity;         /* recordings kept at once; beyond, the one unused for longest goes */
-    int32_t frozen;           /* not 0: the first run fixes the shapes for good */
+    int32_t frozen;           /* not 0: the first run fixes the shapes and the modes for good */
     int32_t checks;           /* later runs of a recording that record again and compare, at once; 0: never */
     const wk_plan_dim *trips; /* dimensions that are all one number, of which one recording shall serve every value */
     int32_t trip_count;
@@ -117,7 +118,8 @@ WK_API wk_plan *wk_plan_new(wk_function *f, void *user, int32_t in_count, int32_
 /* Runs it: f's outputs as new tensors of the innermost scope, without history. Inputs are contiguous, an absent one is
  * NULL. With shapes, types or absences that it has not met, or other gradients being there, it records first. Errors:
  *   ESHAPE    a frozen plan: "input 0 is (4,3), and the plan was made for (5,3)"; trips that are not all one number
- *   ESTATE    the function does what a plan cannot, see above; an input is not contiguous, or has a history
+ *   ESTATE    the function does what a plan cannot, see above; an input is not contiguous, or has a history; one that
+ *             the step writes is shared with other threads
  *   EINVAL    the function returned false
  * and what f itself fails with. */
 WK_API wk_status wk_plan_run(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **outputs);

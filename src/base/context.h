@@ -112,7 +112,7 @@ struct wk_ctx {
 
     struct wk_rng *rng; /* made at the first draw */
 
-    uint32_t modes; /* counts modules and parameters that were put into another mode, or shared */
+    uint64_t modes; /* a hash of the modes that modules and parameters are in: put back, they have the same */
 
     struct wk_capture *capture; /* what records the program; usually NULL */
     double cell;                /* room for one element, for rows that need it between two kernels */
@@ -146,6 +146,14 @@ static inline bool wk__ready(wk_ctx *ctx) {
     if (wk_likely(ctx->failure.status == WK_OK)) return true;
     ctx->failure.skipped++;
     return false;
+}
+
+/* The modes where one of them, known by an address, has changed, and is as before when it changes back. */
+static inline uint64_t wk__modes_but(uint64_t modes, const void *changed) {
+    uint64_t hash = (uint64_t)(uintptr_t)changed;
+    hash = (hash ^ hash >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    hash = (hash ^ hash >> 27) * UINT64_C(0x94d049bb133111eb);
+    return modes ^ hash ^ hash >> 31;
 }
 
 /* Inside a plan's step the call `op` is refused, because of `why`; false where nothing is captured. */

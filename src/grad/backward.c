@@ -37,9 +37,8 @@ wk_tensor *wk_requires_grad_(wk_tensor *t, bool requires_grad) {
                  wk_dtype_name(t->a.dtype));
         return NULL;
     }
-    /* A plan that holds it looks at its step once more. */
-    const bool may_be_held = t->storage->bytes_of == WK__OF_SLAB || t->refs > 1;
-    if (may_be_held && (t->way.kind == WK__TO_LEAF) != requires_grad) ctx->modes++;
+    const bool may_be_held = t->storage->bytes_of == WK__OF_SLAB || t->refs > 1; /* by a plan */
+    if (may_be_held && (t->way.kind == WK__TO_LEAF) != requires_grad) ctx->modes = wk__modes_but(ctx->modes, t);
     t->way.kind = requires_grad ? WK__TO_LEAF : WK__TO_NONE;
     return t;
 }

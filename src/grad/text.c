@@ -94,7 +94,7 @@ size_t wk_to_text(const wk_tensor *t, char *text, size_t nbytes, const wk_text_o
     if (ctx == NULL || !check_options(&o, options)) return 0;
     if (t == NULL)
         wk__write(&w, "None");
-    else if (wk__usable(ctx, t, "to_text", "t"))
+    else if (!wk__capture_refuses(ctx, "to_text", "elements have no values yet") && wk__usable(ctx, t, "to_text", "t"))
         write_tensor(&w, t, &o);
     return w.used;
 }

@@ -164,7 +164,7 @@ wk_module *wk_module_child_at(const wk_module *m, int32_t index) {
 /* -------------------------------------------------------------------------------------------------------- using --- */
 
 static void set_training(wk_module *m, bool training) {
-    if (m->training != training) wk__ctx()->modes++;
+    if (m->training != training) wk__ctx()->modes = wk__modes_but(wk__ctx()->modes, m);
     m->training = training;
     for (int32_t i = 0; i < m->child_count; i++) set_training(m->children[i], training);
 }

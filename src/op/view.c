@@ -34,14 +34,13 @@ static bool select_shape(wk_call *c) {
     return wk__view_shape(c);
 }
 
+#define AN_INDEX "wk_index_select takes an index that is an input"
+
 const wk_op wk__op_select = {
-    WK_ROW_OF_X(select),
-    WK_ATTRS(select_attrs, select_fields),
-    WK_BATCH_DIMS(1),
-    .shape = select_shape,
-    .view = select_view,
-    WK_VIEW_GRADIENT,
-    .instead = "wk_index_select takes an index that is an input",
+    WK_ROW_OF_X(select), WK_ATTRS(select_attrs, select_fields),
+    WK_BATCH_DIMS(1),    .shape = select_shape,
+    .view = select_view, WK_VIEW_GRADIENT,
+    .instead = AN_INDEX,
 };
 
 wk_tensor *wk_select(wk_tensor *x, int32_t dim, int64_t index) {
@@ -108,6 +107,7 @@ const wk_op wk__op_narrow = {
     WK_ROW_OF_X(narrow), WK_ATTRS(range_attrs, narrow_fields),
     WK_BATCH_DIMS(1),    .shape = narrow_shape,
     .view = range_view,  WK_VIEW_GRADIENT,
+    .instead = AN_INDEX,
 };
 const wk_op wk__op_slice = {
     WK_ROW_OF_X(slice), WK_ATTRS(range_attrs, slice_fields), WK_BATCH_DIMS(1), .shape = slice_shape, .view = range_view,

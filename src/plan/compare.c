@@ -1,4 +1,5 @@
 /* compare.c -- two recordings of one step at the same sizes must be the same; what differs is refused by name. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +25,9 @@ static bool row_agrees(const wk_recording *a, const wk_recording *b, const wk_re
     const char *of_x = WK_ITEMS(const char, a->attributes), *of_y = WK_ITEMS(const char, b->attributes);
     if (op != y->op) {
         wk__fail(a->ctx, WK_ESTATE, "plan",
-                 "the step does not do the same each time: it called %s, then %s in its place", op->name, y->op->name);
+                 "the step does not do the same each time: it called %s, then %s in its place; what chooses has to be "
+                 "an input (wk_where), or have a plan for each",
+                 op->name, y->op->name);
         return false;
     }
     for (int32_t i = 0; i < op->field_count; i++) {
@@ -48,8 +51,12 @@ static bool rows_agree(const wk_recording *a, const wk_recording *b) {
                         &WK_ITEMS(const wk_recorded_row, b->rows)[i]))
             return false;
     if (a->rows.count == b->rows.count) return true;
-    return refuse(a, "plan", "the step does not do the same each time: it called %s%g rows, then %g", "",
-                  (double)a->rows.count, (double)b->rows.count);
+    const wk_recording *longer = a->rows.count > b->rows.count ? a : b;
+    wk__fail(a->ctx, WK_ESTATE, "plan",
+             "the step does not do the same each time: it made %" PRId64 " calls, then %" PRId64
+             ", from %s on; what decides how many has to be the shape of an input, or have a plan for each",
+             a->rows.count, b->rows.count, WK_ITEMS(const wk_recorded_row, longer->rows)[count].op->name);
+    return false;
 }
 
 static double element(const wk_recorded_call *call, const wk_symbol *x) {
@@ -75,6 +82,10 @@ static bool refuse_word(const wk_recording *a, const wk_recorded_call *call, int
                       "%s got the number %g, then %g: what is read from elements, or changes from run to run, "
                       "a plan cannot hold",
                       call->noted.name, before, now);
+    }
+    if (call->noted.may_fail && call->noted.signature->letters[w] == 'g') {
+        wk__fail(a->ctx, WK_ESTATE, call->noted.name, "it was of one optimiser, then of another: have a plan for each");
+        return false;
     }
     if (x->space == WK__ABSOLUTE || y->space == WK__ABSOLUTE) {
         wk__fail(a->ctx, WK_ESTATE, row,

@@ -63,13 +63,24 @@ static wk_plan_entry *one_that_fits(const wk_plan *plan, wk_plan_entry *entry) {
     return entry;
 }
 
+/* The modes that the step would run in: modules in training or not, parameters frozen or not, and whether anything is
+ * recorded for backward. */
+static uint64_t modes_of(const wk_ctx *ctx) {
+    return ctx->grad_enabled ? ctx->modes : wk__modes_but(ctx->modes, &ctx->grad_enabled);
+}
+
+/* Is an entry that fits the one? */
+typedef bool takes_entry(wk_plan *plan, wk_plan_entry *entry);
+
+static bool has_these_modes(wk_plan *plan, wk_plan_entry *entry) { return entry->modes == modes_of(plan->ctx); }
+
 /* The one found becomes the first. *fails: there is one, and the step cannot be captured so. */
-static wk_plan_entry *find(wk_plan *plan, bool *fails) {
+static wk_plan_entry *find(wk_plan *plan, takes_entry *takes, bool *fails) {
     *fails = false;
-    for (wk_plan_entry **at = &plan->entries; *at != NULL; at = &(*at)->next) {
+    for (wk_plan_entry **at = &plan->entries; *at != NULL && wk_ok(); at = &(*at)->next) {
         wk_plan_entry *entry = *at, *found = one_that_fits(plan, entry);
         *fails |= found != NULL && found->fails;
-        if (found == NULL || found->fails) continue;
+        if (found == NULL || found->fails || !takes(plan, found)) continue;
         *at = entry->next;
         entry->next = plan->entries;
         plan->entries = entry;
@@ -93,7 +104,7 @@ wk_plan_entry *wk__entry_new(wk_plan *plan, wk_plan_entry **list) {
     }
     entry->checks_left = plan->options.checks;
     entry->next_check = plan->options.checks > 0 ? FIRST_CHECK : INT64_MAX;
-    entry->modes = plan->ctx->modes;
+    entry->modes = modes_of(plan->ctx);
     entry->next = *list;
     return *list = entry;
 }
@@ -178,33 +189,43 @@ static void blame_modes(wk_ctx *ctx) {
              e.message + strlen(e.op) + strlen(": "));
 }
 
-/* The next runs record once more; and so, ever more seldom, do later ones, which a number that is changed by and by
- * does not escape. */
-static bool is_due(const wk_plan *plan, const wk_plan_entry *entry) {
-    return entry->checks_left > 0 || entry->runs >= entry->next_check || entry->modes != plan->ctx->modes;
+/* Does the step do in these modes what it did in those of the entry? Where not, or where it fails, it will be recorded
+ * for these, too, unless the plan is frozen. */
+static bool does_the_same(wk_plan *plan, wk_plan_entry *entry) {
+    if (wk__step_agrees(plan, entry, entry->program.base, 3)) {
+        entry->modes = modes_of(plan->ctx);
+        return true;
+    }
+    if (plan->options.frozen)
+        blame_modes(plan->ctx);
+    else if (wk__status(plan->ctx) != WK_ENOMEM)
+        wk_check(NULL);
+    return false;
 }
 
-/* Looks, where it is time, or the first time in other modes, whether the program still does the same. */
+/* The next runs record once more; and so, ever more seldom, do later ones, which a number that is changed by and by
+ * does not escape. */
+static bool is_due(const wk_plan_entry *entry) { return entry->checks_left > 0 || entry->runs >= entry->next_check; }
+
+/* Looks, where it is time, whether the program still does the same; where not, the next run looks again. */
 static bool check(wk_plan *plan, wk_plan_entry *entry) {
     entry->runs++;
-    if (wk_likely(!is_due(plan, entry))) return true;
+    if (wk_likely(!is_due(entry))) return true;
+    if (!wk__step_agrees(plan, entry, entry->program.base, 3)) return false;
     if (entry->checks_left > 0) entry->checks_left--;
-    if (!wk__step_agrees(plan, entry, entry->program.base, 3)) {
-        if (entry->modes != plan->ctx->modes) blame_modes(plan->ctx);
-        return false;
-    }
     while (entry->next_check <= entry->runs) entry->next_check *= CHECKS_APART;
-    entry->modes = plan->ctx->modes;
     return true;
 }
 
 wk_plan_entry *wk__entry_for(wk_plan *plan) {
     bool alone;
-    wk_plan_entry *entry = find(plan, &alone);
+    wk_plan_entry *entry = find(plan, has_these_modes, &alone);
+    if (wk_unlikely(entry == NULL)) entry = find(plan, does_the_same, &alone);
     if (wk_likely(entry != NULL)) {
         plan->stats.hits++;
         return check(plan, entry) ? entry : NULL;
     }
+    if (!wk_ok()) return NULL;
     if (plan->options.frozen && plan->entries != NULL) return refuse_other(plan), NULL;
     if (!capture(plan, alone)) return NULL;
     evict(plan);

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/options.h"
+#include "grad/scope.h"
 #include "plan/plan.h"
+#include "wick/ops.h"
 
 /* ------------------------------------------------------------------------------------------- making and freeing --- */
 
@@ -183,6 +185,7 @@ static bool inputs_apart(const wk_plan *plan, const wk_recording *base, wk_tenso
     for (int32_t i = 0; i < base->in_count; i++) {
         if (base->input_writes[i] == 0) continue;
         snprintf(name, sizeof name, "input %" PRId32, i);
+        if (!wk__writable(plan->ctx, inputs[i], "plan_run", name)) return false;
         if (!lies_apart(plan, begin_of(inputs[i]), end_of(inputs[i]), name, i, inputs)) return false;
     }
     for (int64_t i = 0; i < base->externals.count; i++) {
@@ -219,6 +222,17 @@ static bool run_entry(wk_plan *plan, wk_plan_entry *entry, wk_tensor *const *inp
     return fine;
 }
 
+/* In anomaly mode the function itself runs: it has operations that can be named, and elements to look at. */
+static void call_function(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **outputs) {
+    const wk_scope scope = wk_scope_open();
+    const wk_guest guest = wk__guest_begins(plan->ctx);
+    const bool fine = plan->step.function(plan->step.user, inputs, outputs);
+    wk__guest_ends(plan->ctx, guest, "plan");
+    if (!fine && wk_ok()) wk__fail(plan->ctx, WK_EINVAL, "plan", "the step returned false");
+    for (int32_t k = 0; k < plan->step.out_count; k++) outputs[k] = wk_yield(wk_clone(wk_detach(outputs[k])));
+    wk_scope_close(scope);
+}
+
 wk_status wk_plan_run(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **outputs) {
     wk_ctx *ctx = wk__ctx();
     for (int32_t k = 0; plan != NULL && outputs != NULL && k < plan->step.out_count; k++) outputs[k] = NULL;
@@ -232,8 +246,11 @@ wk_status wk_plan_run(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **outpu
     wk__promises_keep(ctx); /* a recording would note them, a run could overwrite what they have to read */
     if (!wk_ok() || !take_arguments(plan, inputs)) return ctx->failure.status;
     plan->running = true;
-    wk_plan_entry *entry = wk__entry_for(plan);
-    if (entry != NULL) run_entry(plan, entry, inputs, outputs);
+    wk_plan_entry *entry = ctx->watch & WK__WATCH_ANOMALY ? NULL : wk__entry_for(plan);
+    if (entry != NULL)
+        run_entry(plan, entry, inputs, outputs);
+    else if (ctx->watch & WK__WATCH_ANOMALY)
+        call_function(plan, inputs, outputs);
     plan->running = false;
     return ctx->failure.status;
 }

@@ -15,7 +15,7 @@ typedef struct wk_plan_entry {
     struct wk_plan_entry *others; /* for numbers of trips that are not as all others */
     int32_t checks_left;
     int64_t runs, next_check; /* since it was recorded; the run that looks once more */
-    uint32_t modes; /* wk_ctx's, when the step was last recorded: training or evaluation, frozen or not, is in it */
+    uint64_t modes;           /* in which the step does this: training or evaluation, frozen or not, recorded or not */
     wk_bound bound;
 } wk_plan_entry;
 

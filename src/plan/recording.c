@@ -305,9 +305,9 @@ static void run_dry(wk_recording *r, const wk_plan_step *step, bool apart) {
     const bool enabled = ctx->grad_enabled;
     const uint8_t watch = ctx->watch;
     ctx->capture = &r->capture;
-    /* There are no numbers to look at, and what an open batch would put off is no business of the step's. */
+    /* There are no numbers to report, and what an open batch would put off is no business of the step's. */
     ctx->watch =
-        (uint8_t)((watch & ~(WK__WATCH_ANOMALY | WK__WATCH_BATCH)) | WK__WATCH_CAPTURE | (apart ? WK__WATCH_APART : 0));
+        (uint8_t)((watch & ~(WK__WATCH_OPS | WK__WATCH_BATCH)) | WK__WATCH_CAPTURE | (apart ? WK__WATCH_APART : 0));
     wk__kernels_record();
     wk__heap_capture_begin(&ctx->heap, &r->capture.heap);
     call_step(r, step);

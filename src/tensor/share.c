@@ -50,5 +50,5 @@ bool wk_is_shared(const wk_tensor *t) { return wk__is_shared(t); }
 void wk__share_forever(wk_tensor *t) {
     t->way = (wk_way){WK__TO_NONE, 0};
     t->flags |= WK__SHARED;
-    if (t->ctx != NULL) t->ctx->modes++; /* a plan that writes it looks at its step once more */
+    if (t->ctx != NULL) t->ctx->modes = wk__modes_but(t->ctx->modes, &t->flags); /* a plan may write it */
 }
