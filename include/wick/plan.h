@@ -51,11 +51,11 @@
  * optimisers, clipping, writes in place and random numbers are all part of a plan; random numbers are drawn anew in
  * each run, in the order of the function. So are checkpoints: what they run again, a plan does, too. Lengths of rows
  * (wk_rnn_forward_ragged) are data, and looked at in each run. Operations of one's own are recorded by what their
- * forward calls, or, if they are pure (wk_custom_op), called as they are. Where modules are in another mode, training or
- * evaluation, parameters were frozen or thawed, or WK_NO_GRAD is around it, and the step then does something else, that
- * is another recording, and the first is there when the modes are as they were. In anomaly mode (wk_set_anomaly) the
- * function itself is called, so that the operation that gives a NaN can be named. Refused with a message that says what
- * to do instead (ESTATE):
+ * forward calls, or, if they are pure (wk_custom_op), called as they are. Where modules are in another mode, training
+ * or evaluation, parameters were frozen or thawed, or WK_NO_GRAD is around it, and the step then does something else,
+ * that is another recording, and the first is there when the modes are as they were. In anomaly mode (wk_set_anomaly)
+ * the function itself is called, so that the operation that gives a NaN can be named. Refused with a message that
+ * says what to do instead (ESTATE):
  *
  *   - reading elements: wk_item, wk_data, wk_get_f64, wk_read, wk_to_text and their like, and operations whose shapes
  *     depend on them
@@ -70,10 +70,10 @@
  *     wk_optim_set_lr: a step of an optimiser takes the rate that it finds
  *
  * A number of C that changes from run to run is not seen by a plan, which goes on with the one it recorded. Therefore
- * each recording is compared with a second, with another in the next run (as often as wk_plan_options.checks says), and
- * with others in the 10th run, the 100th, the 1000th and so on; what has changed by then is refused by name, in each run
- * until it is as it was. A comparison takes as long as some ten steps; where none may be that much longer than the others, set checks to 0 once
- * the program is right.
+ * each recording is compared with a second, with another in the next run (as often as wk_plan_options.checks says),
+ * and with others in the 10th run, the 100th, the 1000th and so on; what has changed by then is refused by name, in
+ * each run until it is as it was. A comparison takes as long as some ten steps; where none may be that much longer
+ * than the others, set checks to 0 once the program is right.
  *
  * One recording for every length. With `trips`, a plan looks for loops over time in the step, loops after and in one
  * another, to a depth of 3, and sizes that grow with T or T^2; with `second_trips` also for loops over S, and sizes of
