@@ -60,8 +60,9 @@ static void check_result(const char *line, const char *op, wk_tensor *y, const c
         print_message("# %s: is %s\n", line, wk_dtype_name(wk_dtype_of(y)));
     assert_string_equal(wk_dtype_name(wk_dtype_of(y)), type);
     assert_int_equal(wk_ndim(y), atoi(strtok(NULL, " \n")));
-    for (int64_t i = 0; i < wk_numel(y); i++) {
-        const double actual = wk_get_f64(y, &i), expected = next_value();
+    wk_tensor *flat = wk_reshape(y, WK_SHAPE(-1));
+    for (int64_t i = 0; i < wk_numel(flat); i++) {
+        const double actual = wk_get_f64(flat, &i), expected = next_value();
         if (isnan(actual) && isnan(expected)) continue;
         if (isinf(expected) && actual == expected) continue;
         assert_close(actual, expected, tolerance(op, expected), line);
@@ -117,6 +118,46 @@ static void gradients_come_back(void **state) {
             assert_close(grad_at(a), 2, 0, "4 b, exact in every type");
             assert_close(grad_at(b), 8, 0, "4 a, exact in every type");
         }
+}
+
+/* A list of more tensors than other rows have inputs, of several types, joined in their common one. */
+static void lists_are_joined(void **state) {
+    (void)state;
+    WK_SCOPE;
+    const wk_dtype types[] = {WK_F32, WK_I64, WK_F16, WK_BOOL, WK_F64};
+    wk_list *list = wk_list_new();
+    for (int i = 0; i < 20; i++) {
+        wk_tensor *x = wk_full(WK_SHAPE(3), i, types[i % 5]);
+        wk_list_push(list, wk_dtype_of(x) == WK_I64 || wk_dtype_of(x) == WK_BOOL ? x : wk_requires_grad_(x, true));
+    }
+    for (int stacked = 0; stacked < 2; stacked++) {
+        wk_tensor *y = wk_reshape(stacked ? wk_stack(list, 0) : wk_cat(list, 0), WK_SHAPE(60));
+        assert_int_equal(wk_dtype_of(y), WK_F64);
+        assert_close(wk_get_f64(y, (const int64_t[]){3 * 7 + 2}), 7, 0, "a half");
+        assert_close(wk_get_f64(y, (const int64_t[]){3 * 8}), 1, 0, "a bool");
+        wk_backward(wk_sum(wk_mul(y, wk_arange(0, 60, 1, WK_F64))));
+    }
+    assert_ok();
+    assert_close(wk_get_f64(wk_grad_of(wk_list_at(list, 7)), (const int64_t[]){2}), 2 * 23, 0, "of the half, twice");
+    assert_int_equal(wk_dtype_of(wk_grad_of(wk_list_at(list, 7))), WK_F16);
+}
+
+/* Written as another type, through a view; the gradient comes back in x's. */
+static void written_as_another_type(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = wk_requires_grad_(wk_full(WK_SHAPE(2), 1 / 3.0, WK_F64), true),
+              *y = wk_zeros(WK_SHAPE(3, 2), WK_F32);
+    wk_copy_(wk_select(y, 0, 1), x);
+    wk_backward(wk_sum(wk_mul_scalar(y, 3)));
+    assert_close(wk_get_f64(y, (const int64_t[]){1, 1}), (double)(1 / 3.0f), 0, "rounded");
+    assert_int_equal(wk_dtype_of(wk_grad_of(x)), WK_F64);
+    assert_close(wk_item(wk_sum(wk_grad_of(x))), 6, 0, "3, of each");
+    wk_tensor *whole = wk_zeros(WK_SHAPE(2), WK_I32);
+    wk_copy_(whole, wk_mul_scalar(x, -7));
+    assert_close(wk_get_f64(whole, (const int64_t[]){0}), -2, 0, "without its fraction");
+    assert_false(wk_requires_grad(whole));
+    assert_ok();
 }
 
 /* Through a cast by recorded ops: d/dx (dy/dx)^2 of y = x^2 is 8 x. */
@@ -223,6 +264,7 @@ static void what_is_refused(void **state) {
 }
 
 WK_TEST_MAIN("types", cmocka_unit_test(as_pytorch), cmocka_unit_test(gradients_come_back),
+             cmocka_unit_test(lists_are_joined), cmocka_unit_test(written_as_another_type),
              cmocka_unit_test(gradients_of_gradients), cmocka_unit_test(halves_by_way_of_f32),
              cmocka_unit_test(halves_in_and_out), cmocka_unit_test(cast_keeps_or_ends),
              cmocka_unit_test(what_is_refused))

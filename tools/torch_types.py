@@ -5,7 +5,8 @@ Usage: torch_types.py FILE        needs python3-torch; made with 1.13.1
 
 Each line is a call and its result. TENSOR is: TYPE NDIM VALUE*(1 or 3), values in exact hexadecimal.
 
-    add TENSOR TENSOR = TENSOR      and sub, mul, comparisons; where chooses from the first, the second, the first
+    add TENSOR TENSOR = TENSOR      and sub, mul, comparisons; where chooses from the first, the second, the first;
+                                    outer, and lists: cat, stack
     neg TENSOR = TENSOR             and other operations of one tensor; a number after ":" is the other argument
     cast TENSOR = TENSOR            the operand as the result's type
     ... = refused                   torch raises an exception
@@ -45,6 +46,14 @@ def where(a, b):
     return torch.where(torch.tensor((True, False, True)), a, b)
 
 
+def cat(a, b):
+    return torch.cat((a, b))
+
+
+def stack(a, b):
+    return torch.stack((a, b))
+
+
 INEXACT = torch.pow, torch.floor_divide, torch.remainder, torch.fmod
 
 
@@ -63,6 +72,15 @@ def binary():
                     yield op.__name__, words(x), words(y), "=", result(op, x, y)
 
 
+def joining():
+    for op, dims in (torch.outer, (1,)), (cat, (1,)), (stack, (0, 1)):
+        for a in TYPES:
+            for b in TYPES:
+                for ndim in dims:
+                    x, y = tensor(a, ndim), tensor(b, ndim)
+                    yield op.__name__, words(x), words(y), "=", result(op, x, y)
+
+
 def in_place():
     for op in ("add_", "mul_", "div_"):
         for a in TYPES:
@@ -70,6 +88,16 @@ def in_place():
                 for ndims in ((1, 1), (1, 0), (0, 0)):
                     x, y = tensor(a, ndims[0]), tensor(b, ndims[1])
                     yield op, words(x), words(y), "=", result(getattr(x.clone(), op), y)
+    for a in TYPES:
+        for b in TYPES:
+            x, y = tensor(a, 1), tensor(b, 1)
+            if not overflows(a, y):
+                yield "copy_", words(x), words(y), "=", result(x.clone().copy_, y)
+
+
+def overflows(name, x):
+    """C leaves it undefined."""
+    return name == "i32" and x.double().abs().max() >= 2**31
 
 
 ONE = (torch.neg, torch.abs, torch.sign, torch.round, torch.floor, torch.ceil, torch.trunc, torch.square, torch.relu,
@@ -109,9 +137,8 @@ def casts():
     for a in TYPES:
         for b in TYPES:
             x = tensor(a, 1)
-            if b == "i32" and x.double().abs().max() >= 2**31:
-                continue  # C leaves it undefined
-            yield "cast", words(x), "=", words(x.to(TYPES[b]))
+            if not overflows(b, x):
+                yield "cast", words(x), "=", words(x.to(TYPES[b]))
     for a in FLOATING:
         special = torch.tensor((float("nan"), float("inf"), -0.0), dtype=TYPES[a])
         for b in sorted(FLOATING | {"bool"}):
@@ -122,7 +149,7 @@ def main():
     count = 0
     with open(sys.argv[1], "w") as file:
         print(f"# made by tools/torch_types.py, which tells the format, with PyTorch {torch.__version__}", file=file)
-        for family in (binary, in_place, unary, casts):
+        for family in (binary, joining, in_place, unary, casts):
             for line in family():
                 print(*line, file=file)
                 count += 1

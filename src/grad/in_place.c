@@ -173,6 +173,16 @@ WK_NOINLINE static wk_tensor *write_from_apart(wk_call *c) {
     return y;
 }
 
+/* y <- x, where x is first to become of y's type. */
+WK_NOINLINE static wk_tensor *write_cast(wk_call *c) {
+    WK_SCOPE;
+    return wk__copy_into(c->in[0], wk__cast(c->in[1], c->in[0]->a.dtype));
+}
+
+WK_NOINLINE static wk_tensor *write_retyped(wk_call *c) {
+    return c->op->apart != NULL ? write_from_apart(c) : write_cast(c);
+}
+
 WK_NOINLINE static wk_tensor *refuse_to_write(wk_call *c) {
     char name[24];
     wk__writable(c->ctx, c->in[0], c->op->name, wk__input_name(c->op, 0, name, sizeof name));
@@ -188,7 +198,7 @@ wk_tensor *wk__apply_in_place(wk_call *c) {
         return wk__refuse(c, WK_EINVAL, "elements of the tensor overlap and cannot be written in place: wk_clone it"),
                NULL;
     if (record && !check_recorded(c, base)) return NULL;
-    if (!check_shape(c)) return c->retype ? write_from_apart(c) : NULL;
+    if (!check_shape(c)) return c->retype ? write_retyped(c) : NULL;
     c->out[0] = y;
     if (!record) c->op->forward(c);
     else if (!write_recorded(c, base)) return NULL;

@@ -50,7 +50,7 @@ static bool of_one_type(const wk_call *c, wk_dtype dtype) {
 /* The type that inputs of the common one are to be cast to, or -1. */
 static wk_dtype computed_in(const wk_call *c, wk_dtype common) {
     const wk_op *op = c->op;
-    if (((op->flags & WK__OP_IN_PLACE) && op->apart == NULL) || c->in_count > WK__MAX_FIXED_INPUTS) return -1;
+    if ((op->flags & WK__OP_IN_PLACE) && op->apart == NULL) return -1;
     if (!(op->flags & WK__OP_PROMOTE) && !of_one_type(c, common)) return -1;
     if (wk__takes(op, common)) return common;
     if (wk__dtype_is_floating(common)) return WK_F32;
@@ -127,8 +127,9 @@ static wk_tensor *retyped(const wk_call *c, int32_t i, wk_dtype common, wk_dtype
     return x != NULL && (c->op->indices >> i & 1) && is_index(x->a.dtype) ? wk__cast(x, WK_I64) : x;
 }
 
-WK_NOINLINE wk_tensor *wk__apply_retyped(const wk_call *c, wk_tensor **outs) {
-    wk_tensor *in[WK__MAX_FIXED_INPUTS] = {NULL}, *room[WK__MAX_OUTPUTS] = {NULL};
+/* `in` has room for the inputs. */
+static wk_tensor *apply_with(const wk_call *c, wk_tensor **in, wk_tensor **outs) {
+    wk_tensor *room[WK__MAX_OUTPUTS] = {NULL};
     const wk_dtype common = common_type(c), computed = common >= 0 ? computed_in(c, common) : -1;
     for (int32_t i = 0; i < c->in_count; i++) in[i] = retyped(c, i, common, computed);
     if (outs == NULL) outs = room;
@@ -138,4 +139,16 @@ WK_NOINLINE wk_tensor *wk__apply_retyped(const wk_call *c, wk_tensor **outs) {
     if (computed >= 0 && computed != common && wk__dtype_category[common] == WK__HALF)
         outputs_to_half(c->op, common, outs);
     return outs[0];
+}
+
+WK_NOINLINE wk_tensor *wk__apply_retyped(const wk_call *c, wk_tensor **outs) {
+    wk_tensor *few[WK__MAX_FIXED_INPUTS];
+    if (c->in_count <= WK__MAX_FIXED_INPUTS) return apply_with(c, few, outs);
+    wk_heap *heap = &c->ctx->heap;
+    const int32_t size_class = wk__heap_class((size_t)c->in_count * sizeof(wk_tensor *));
+    wk_tensor **in = wk__heap_alloc(heap, size_class);
+    if (in == NULL) return wk__fail(c->ctx, WK_ENOMEM, c->op->name, "out of memory"), NULL;
+    wk_tensor *y = apply_with(c, in, outs);
+    wk__heap_free(heap, in, size_class);
+    return y;
 }

@@ -31,9 +31,6 @@ static bool check_others(wk_call *c, int32_t first, int64_t dim) {
     const wk_tensor *x = c->in[first];
     wk_shape_text tx, ti;
     for (int32_t i = 0; i < c->in_count; i++) {
-        if (c->in[i]->a.dtype != x->a.dtype)
-            return wk__refuse(c, WK_EDTYPE, "tensor %d has type %s and tensor %d has %s", (int)first,
-                              wk_dtype_name(x->a.dtype), (int)i, wk_dtype_name(c->in[i]->a.dtype));
         if (!skipped(c->in[i]) && !fits(c->in[i], x, dim))
             return wk__refuse(c, WK_ESHAPE, "tensor %d is %s and tensor %d is %s: they may differ in dimension %d only",
                               (int)first, wk__dims_text(&tx, x), (int)i, wk__dims_text(&ti, c->in[i]), (int)dim);
@@ -52,7 +49,7 @@ static bool shape(wk_call *c) {
     if (dim < 0)
         return wk__refuse(c, WK_EINDEX, "tensors %s have no dimension %lld", wk__dims_text(&text, x),
                           (long long)s->dim);
-    if (!check_others(c, first, dim)) return false;
+    if (!check_others(c, first, dim) || !wk__check_float(c)) return false;
     int64_t dims[WK_MAX_DIMS];
     for (int32_t d = 0; d < x->a.ndim; d++) dims[d] = x->a.dims[d];
     dims[dim] = 0;
@@ -130,6 +127,8 @@ const wk_op wk__op_cat = {
     .in_count = WK__ANY_NUMBER,
     .out_count = 1,
     .in_names = "xs",
+    .flags = WK__OP_PROMOTE,
+    .types = WK__EVERY_TYPE,
     WK_ATTRS(cat_attrs, fields),
     .batch = WK__BATCH_ROWS,
     .batch_dims = 1,

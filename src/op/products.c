@@ -75,18 +75,18 @@ static void addmm_compose(const void *attrs, wk_tensor *const *in, wk_tensor **o
     out[0] = s->beta == 0 ? product : wk_add(scaled(in[0], s->beta), product);
 }
 
-#define PRODUCT(name, takes, composition)                                                     \
+#define PRODUCT(name, flags_, takes, composition)                                             \
     const wk_op wk__op_##name = {                                                             \
-        WK_ROW(name),     .in_count = 2,         .out_count = 1,           .in_names = "a b", \
-        .types = (takes), .shape = name##_shape, .compose = (composition),                    \
+        WK_ROW(name),      .in_count = 2,    .out_count = 1,        .in_names = "a b",        \
+        .flags = (flags_), .types = (takes), .shape = name##_shape, .compose = (composition), \
     };                                                                                        \
     wk_tensor *wk_##name(wk_tensor *a, wk_tensor *b) {                                        \
         return wk__compose(&wk__op_##name, (wk_tensor *const[]){a, b}, 2, NULL, NULL);        \
     }
-PRODUCT(mm, WK__WHOLE_NUMBERS, matmul_compose)
-PRODUCT(bmm, WK__WHOLE_NUMBERS, matmul_compose)
-PRODUCT(dot, WK__WHOLE_NUMBERS, matmul_compose)
-PRODUCT(outer, WK__EVERY_TYPE, outer_compose)
+PRODUCT(mm, 0, WK__WHOLE_NUMBERS, matmul_compose)
+PRODUCT(bmm, 0, WK__WHOLE_NUMBERS, matmul_compose)
+PRODUCT(dot, 0, WK__WHOLE_NUMBERS, matmul_compose)
+PRODUCT(outer, WK__OP_PROMOTE, WK__EVERY_TYPE, outer_compose)
 
 const wk_op wk__op_addmm = {
     WK_ROW(addmm),

@@ -17,10 +17,10 @@ static bool shape(wk_call *c) {
         return wk__refuse(c, WK_EINDEX, "tensors %s have no place for a dimension %lld", wk__dims_text(&tf, first),
                           (long long)s->dim);
     for (int32_t i = 1; i < c->in_count; i++)
-        if (!wk__same_dims(&c->in[i]->a, &first->a) || c->in[i]->a.dtype != first->a.dtype)
-            return wk__refuse(c, WK_ESHAPE, "tensor 0 is %s %s and tensor %d is %s %s: all must be alike",
-                              wk_dtype_name(first->a.dtype), wk__dims_text(&tf, first), (int)i,
-                              wk_dtype_name(c->in[i]->a.dtype), wk__dims_text(&ti, c->in[i]));
+        if (!wk__same_dims(&c->in[i]->a, &first->a))
+            return wk__refuse(c, WK_ESHAPE, "tensor 0 is %s and tensor %d is %s: all must be alike",
+                              wk__dims_text(&tf, first), (int)i, wk__dims_text(&ti, c->in[i]));
+    if (!wk__check_float(c)) return false;
     int64_t dims[WK_MAX_DIMS];
     for (int32_t d = 0; d < first->a.ndim; d++) dims[d + (d >= dim)] = first->a.dims[d];
     dims[dim] = c->in_count;
@@ -77,6 +77,8 @@ const wk_op wk__op_stack = {
     .in_count = WK__ANY_NUMBER,
     .out_count = 1,
     .in_names = "xs",
+    .flags = WK__OP_PROMOTE,
+    .types = WK__EVERY_TYPE,
     WK_ATTRS(stack_attrs, fields),
     .batch = WK__BATCH_ROWS,
     .batch_dims = 1,

@@ -9,8 +9,8 @@ static bool shape(wk_call *c) {
     if (!wk__array_expand(&x->a, y->a.ndim, y->a.dims, &stretched))
         return wk__refuse(c, WK_ESHAPE, "x %s does not broadcast to y %s", wk__dims_text(&tx, x),
                           wk__dims_text(&ty, y));
-    if (x->a.dtype == y->a.dtype) return true;
-    return wk__refuse(c, WK_EDTYPE, "y has type %s and x has %s", wk_dtype_name(y->a.dtype), wk_dtype_name(x->a.dtype));
+    c->retype = x->a.dtype != y->a.dtype;
+    return true;
 }
 
 /* When both look at the same bytes, x is copied out first: otherwise parts of it could be overwritten before they are
