@@ -56,6 +56,45 @@ static void a_batch_records_what_it_runs(void **state) {
     assert_ok();
 }
 
+enum { SEQUENCES = 3, MOST_STEPS = 4 };
+
+/* Sequences of 4, 2 and 3 steps, one after the other. What each step has from its word, in from_x; the last state. */
+static wk_tensor *run_sequence(int s, wk_tensor *w, wk_tensor *u, wk_tensor **from_x) {
+    static const int lengths[SEQUENCES] = {4, 2, 3};
+    wk_tensor *h = matrix(1, 3, s);
+    for (int t = 0; t < lengths[s]; t++) {
+        from_x[t] = wk_linear(matrix(1, 3, 10 * s + t), w, NULL);
+        h = wk_tanh(wk_add(from_x[t], wk_linear(h, u, NULL)));
+    }
+    return h;
+}
+
+/* Of each step the words lie next to each other, longer sequences first, though they were called one by one. */
+static void rows_lie_as_they_are_used(void **state) {
+    (void)state;
+    double expected[SEQUENCES];
+    for (int batched = 0; batched < 2; batched++) {
+        const wk_scope scope = batched ? wk_batch_open() : wk_scope_open();
+        wk_tensor *w = matrix_leaf(3, 3, -1), *u = matrix_leaf(3, 3, 1);
+        wk_tensor *from_x[SEQUENCES][MOST_STEPS] = {{NULL}}, *last[SEQUENCES];
+        for (int s = 0; s < SEQUENCES; s++) last[s] = run_sequence(s, w, u, from_x[s]);
+        for (int s = 0; s < SEQUENCES; s++) {
+            const double value = at(last[s], 0, 2);
+            if (!batched) expected[s] = value;
+            assert_close(value, expected[s], 0, "the last state");
+        }
+        if (batched) {
+            const double *row = wk_data(from_x[0][0]);
+            assert_ptr_equal(wk_data(from_x[2][0]), row + 3);
+            assert_ptr_equal(wk_data(from_x[1][0]), row + 6);
+            row = wk_data(from_x[0][2]);
+            assert_ptr_equal(wk_data(from_x[2][2]), row + 3);
+        }
+        wk_scope_close(scope);
+    }
+    assert_ok();
+}
+
 /* ----------------------------------------------------------------------------------------------------- leaving --- */
 
 static wk_tensor *handed_up(wk_tensor *w, wk_tensor **other) {
@@ -331,7 +370,8 @@ static void memory_runs_out(void **state) {
 }
 
 WK_TEST_MAIN("batch", cmocka_unit_test(shape_and_type_come_at_once), cmocka_unit_test(calls_run_together),
-             cmocka_unit_test(a_batch_records_what_it_runs), cmocka_unit_test(what_is_handed_up_has_its_history),
+             cmocka_unit_test(a_batch_records_what_it_runs), cmocka_unit_test(rows_lie_as_they_are_used),
+             cmocka_unit_test(what_is_handed_up_has_its_history),
              cmocka_unit_test(gradients_of_what_was_computed_in_a_batch),
              cmocka_unit_test(reading_in_an_inner_scope_keeps_history), cmocka_unit_test(kept_values_stay),
              cmocka_unit_test(operands_computed_in_a_batch), cmocka_unit_test(shape_errors_come_at_the_call),

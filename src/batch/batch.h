@@ -22,6 +22,9 @@
  *
  * and a column that is one run needs no copy when the group runs.
  *
+ * Rows of a result are in the order of the calls, or in another in which others look at them (NOTE [Orders] in
+ * order.c).
+ *
  * What runs is recorded, and nothing else: a gather of what was not side by side already, the row on the whole group.
  * So gradients need nothing new. An output that is used outside of groups becomes a view of its row, recorded as one.
  * A group does not hold its promises, so scopes inside the batch let go of handles as ever; it counts who may still ask
@@ -49,9 +52,16 @@ typedef struct wk_column {
     wk_source source; /* of the last run */
     int32_t next;     /* the row that makes it longer by one; the row itself, where it is shared */
     int32_t count, capacity;
-    wk_run *runs; /* &first, or in the arena */
+    bool is_ordered; /* the runs are in the order of the group's rows: NOTE [Orders]; else in that of its calls */
+    wk_run *runs;    /* &first, or in the arena */
     wk_run first;
 } wk_column;
+
+/* NOTE [Orders] in order.c. The one is the inverse of the other. */
+typedef struct wk_order {
+    const int32_t *calls; /* of each row of the result, whose it is */
+    const int32_t *rows;  /* of each call, where its output is */
+} wk_order;
 
 /* NOTE [Paths] in defer.c. */
 typedef struct wk_path {
@@ -94,6 +104,10 @@ typedef struct wk_group {
     struct wk_group *next;              /* of its level */
     int32_t first_use;                  /* while groups are merged: the first level that has an output as operand */
     int32_t place;                      /* while operands are gathered: its number among the sources */
+    const wk_order *order;              /* of its rows; NULL: as the calls */
+    const wk_order *whole_order;        /* while orders are chosen: in which all rows are wanted, */
+    int64_t whole_nbytes;               /* and how many bytes that are; 0: they are not */
+    struct wk_use *uses;                /* and how else its outputs are wanted */
     wk_column columns[];
 } wk_group;
 
@@ -115,6 +129,7 @@ typedef struct wk_batch {
     int64_t call_count, group_count; /* that have run */
     wk_habit *habit;                 /* of batches that begin as this one did; NULL: it has not begun */
     bool at_once;                    /* nothing is put off in this one */
+    bool some_gone;                  /* there may be calls of the wave whose results nobody can ask for any more */
     wk_level *levels;                /* of the wave: levels[0] is level 1 */
     wk_kind **table;                 /* of the wave, by hash; its size is a power of two, at most half are in use */
     int32_t table_size, table_used;
@@ -167,10 +182,10 @@ static inline wk_group *wk__group_that_runs(wk_group *g) {
     return g;
 }
 
-/* The row of a group's result. */
+/* A call of a group that runs, and an output. */
 typedef struct wk_member {
     wk_group *group;
-    int32_t row, output;
+    int32_t call, output;
 } wk_member;
 
 static inline wk_member wk__member_at(wk_source s, int32_t row) {
@@ -185,8 +200,19 @@ static inline wk_member wk__member_of(const wk_tensor *t) {
     return wk__member_at(s, row);
 }
 
-/* merge.c: makes one of groups of a kind, where that pays. */
+/* The row of the group's result that a call's output is. */
+static inline int32_t wk__row_of_call(const wk_group *g, int32_t call) {
+    return g->order != NULL ? g->order->rows[call] : call;
+}
+
+/* merge.c: the runs of a column from number r on, by the groups that will run for them. Neighbours become one. */
+void wk__column_resolve(wk_column *column, int32_t r);
+
+/* Makes one of groups of a kind, where that pays. */
 void wk__groups_merge(wk_batch *b);
+
+/* order.c: chooses in which order the rows of each group's result lie. */
+void wk__groups_order(wk_batch *b);
 
 /* Runs what is pending. False when that fails (recorded); then nothing is pending any more either. */
 bool wk__batch_wave(wk_batch *b);
@@ -194,16 +220,13 @@ bool wk__batch_wave(wk_batch *b);
 /* Lets go of what the wave does not need any more, newest first, and begins another. What has not run never will. */
 void wk__batch_discard(wk_batch *b);
 
-/* One less may ask for the result of a group, which goes with the last. */
-void wk__group_release(wk_group *g);
-
 /* Gives a promise whose group has run its elements: a view of its row. False when memory is out (recorded). */
 bool wk__batch_fulfil(wk_tensor *t);
 
-/* What is in the columns, whose groups have run and which are of one shape, one below the other: a result itself where
- * it is its rows, a view where they are neighbours, else a copy. Of the innermost scope, or held by its group. NULL:
- * failed (recorded). */
-wk_tensor *wk__batch_gather(wk_ctx *ctx, int32_t count, const wk_column *columns);
+/* What is in the columns, whose groups have run and which are of one shape, one below the other, in that order (NULL:
+ * as the calls): a result itself where it is its rows, a view where they are neighbours, else a copy. Of the innermost
+ * scope, or held by its group. NULL: failed (recorded). */
+wk_tensor *wk__batch_gather(wk_ctx *ctx, int32_t count, const wk_column *columns, const wk_order *order);
 
 /* Records that t is row `place` of y. False when memory is out (recorded). */
 bool wk__batch_record_row(wk_tensor *t, wk_tensor *y, int64_t place);

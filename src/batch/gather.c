@@ -185,16 +185,29 @@ static void add_rows(gathering *p, wk_group *g, wk_tensor *source, int64_t row, 
     p->count += count;
 }
 
-static void add_run(gathering *p, const wk_run *run) {
-    if (wk__source_group(run->source) == NULL) {
-        add_tensor(p, (wk_tensor *)run->source);
+/* The outputs of `count` calls that follow one another, of which this is the first. */
+static void add_calls(gathering *p, wk_source source, int32_t row, int32_t count) {
+    if (wk__source_group(source) == NULL) {
+        add_tensor(p, (wk_tensor *)source);
         return;
     }
-    const wk_member m = wk__member_at(run->source, run->row);
+    const wk_member m = wk__member_at(source, row);
+    wk_tensor *result = m.group->result[m.output];
     if (m.group->alone)
-        add_tensor(p, m.group->result[m.output]);
+        add_tensor(p, result);
+    else if (m.group->order == NULL)
+        add_rows(p, m.group, result, m.call, count);
     else
-        add_rows(p, m.group, m.group->result[m.output], m.row, run->count);
+        for (int32_t i = 0; i < count; i++) add_rows(p, m.group, result, m.group->order->rows[m.call + i], 1);
+}
+
+/* In the order of the rows, where they have one of their own; such a column is one run, or ordered already. */
+static void add_column(gathering *p, const wk_column *column, const wk_order *order) {
+    const wk_run *runs = column->runs;
+    if (order == NULL || column->is_ordered)
+        for (int32_t r = 0; r < column->count; r++) add_calls(p, runs[r].source, runs[r].row, runs[r].count);
+    else
+        for (int32_t i = 0; i < runs->count; i++) add_calls(p, runs->source, runs->row + order->calls[i], 1);
 }
 
 /* The pieces in the order of their sources: a counting sort, with the next free place of each source in `next`. */
@@ -238,18 +251,34 @@ static wk_tensor *gathered(gathering *p, const wk_array *like) {
     return y->a.dims[0] == p->count ? y : wk_narrow(y, 0, p->pieces[0].row, p->count);
 }
 
-wk_tensor *wk__batch_gather(wk_ctx *ctx, int32_t count, const wk_column *columns) {
-    size_t runs = 0;
-    for (int32_t i = 0; i < count; i++) runs += (size_t)columns[i].count;
-    const int32_t size_class = wk__heap_class(runs * sizeof(piece) + (runs + 1) * sizeof(wk_tensor *));
+/* One run of a result in the order that is wanted needs no search. NULL: it is not that. */
+static wk_tensor *one_run(const wk_run *run, const wk_order *order) {
+    if (wk__source_group(run->source) == NULL) return NULL;
+    const wk_member m = wk__member_at(run->source, run->row);
+    const bool is_whole = run->count == m.group->count;
+    if (m.group->alone || m.group->order != order || (order != NULL && !is_whole)) return NULL;
+    wk_tensor *y = m.group->result[m.output];
+    return is_whole ? y : wk_narrow(y, 0, m.call, run->count);
+}
+
+static wk_tensor *search(wk_ctx *ctx, int32_t count, const wk_column *columns, const wk_order *order) {
+    size_t most = 0;
+    for (int32_t i = 0; i < count; i++)
+        for (int32_t r = 0; r < columns[i].count; r++) most += (size_t)columns[i].runs[r].count;
+    const int32_t size_class = wk__heap_class(most * sizeof(piece) + (most + 1) * sizeof(wk_tensor *));
     piece *pieces = wk__heap_alloc(&ctx->heap, size_class);
     if (pieces == NULL) return wk__fail(ctx, WK_ENOMEM, "batch", "out of memory"), NULL;
-    gathering p = {.ctx = ctx, .pieces = pieces, .sources = (wk_tensor **)(void *)(pieces + runs) + 1};
-    for (int32_t i = 0; i < count; i++)
-        for (int32_t r = 0; r < columns[i].count; r++) add_run(&p, &columns[i].runs[r]);
+    gathering p = {.ctx = ctx, .pieces = pieces, .sources = (wk_tensor **)(void *)(pieces + most) + 1};
+    for (int32_t i = 0; i < count; i++) add_column(&p, &columns[i], order);
     wk_tensor *y = gathered(&p, wk__source_array(columns[0].runs[0].source));
     wk__heap_free(&ctx->heap, pieces, size_class);
     return y;
+}
+
+wk_tensor *wk__batch_gather(wk_ctx *ctx, int32_t count, const wk_column *columns, const wk_order *order) {
+    const bool is_one = count == 1 && columns->count == 1;
+    wk_tensor *y = is_one ? one_run(columns->runs, columns->is_ordered ? NULL : order) : NULL;
+    return y != NULL || ctx->failure.status != WK_OK ? y : search(ctx, count, columns, order);
 }
 
 /* ------------------------------------------------------------------------------------------------------- a row --- */

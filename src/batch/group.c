@@ -39,6 +39,7 @@ wk_group *wk__group_new(wk_batch *b, wk_kind *kind, int32_t level) {
         g->columns[i].next = -2; /* no row, and not that of an absent operand */
         g->columns[i].count = 0;
         g->columns[i].capacity = 1;
+        g->columns[i].is_ordered = false;
         g->columns[i].runs = &g->columns[i].first;
     }
     if (kind->first == NULL) kind->first = g;

@@ -26,15 +26,14 @@ enum {
 
 /* ------------------------------------------------------------------------------------------------------ columns --- */
 
-/* The runs from r on by the groups that will run for them. Neighbours become one. */
-static void resolve(wk_column *column, int32_t r) {
+void wk__column_resolve(wk_column *column, int32_t r) {
     int32_t kept = r;
     for (; r < column->count; r++) {
         wk_run run = column->runs[r], *last = kept > 0 ? &column->runs[kept - 1] : NULL;
         if (wk__source_group(run.source) != NULL) {
             const wk_member m = wk__member_at(run.source, run.row);
             run.source = (wk_source)m.group + 1 + (wk_source)m.output;
-            run.row = m.row;
+            run.row = m.call;
             if (last != NULL && last->source == run.source && last->row + last->count == run.row) {
                 last->count += run.count;
                 wk__source_release(run.source);
@@ -84,7 +83,7 @@ static bool join(wk_batch *b, wk_group *to, wk_group *g) {
         memcpy(column->runs + column->count, g->columns[i].runs, (size_t)g->columns[i].count * sizeof(wk_run));
         const int32_t first = column->count;
         column->count += g->columns[i].count;
-        resolve(column, first);
+        wk__column_resolve(column, first);
     }
     g->joined = to;
     g->offset = to->count;
@@ -94,11 +93,19 @@ static bool join(wk_batch *b, wk_group *to, wk_group *g) {
     return true;
 }
 
+/* All calls have been made: the last run of each column is as long as it gets. */
+static void settle(wk_group *g) {
+    for (int32_t i = 0; i < g->kind->in_count; i++) {
+        if (!wk__is_shared_operand(g->kind->shared, i)) wk__column_settle(&g->columns[i]);
+        wk__column_resolve(&g->columns[i], 0);
+    }
+}
+
 /* Those of one level with one another. */
 static void merge_level(wk_batch *b, wk_level *level) {
     wk_group *last = NULL;
     for (wk_group **at = &level->first, *g = *at; g != NULL; g = *at) {
-        for (int32_t i = 0; i < g->kind->in_count; i++) resolve(&g->columns[i], 0);
+        settle(g);
         wk_group **company = &g->kind->company, *to = *company;
         if (to != NULL && to->level == g->level && is_worth_it(to, g) && join(b, to, g)) {
             *at = g->next;
@@ -139,13 +146,7 @@ static void wait_level(wk_batch *b, wk_level *level) {
     level->last = last;
 }
 
-static void forget_company(const wk_batch *b) {
-    for (int32_t l = 0; l < b->level_count; l++)
-        for (wk_group *g = b->levels[l].first; g != NULL; g = g->next) g->kind->company = NULL;
-}
-
 void wk__groups_merge(wk_batch *b) {
     for (int32_t l = 0; l < b->level_count; l++) merge_level(b, &b->levels[l]);
-    forget_company(b);
     for (int32_t l = b->level_count - 1; l >= 0; l--) wait_level(b, &b->levels[l]);
 }

@@ -61,15 +61,16 @@ wk_scope wk_batch_open(void) {
 /* t looks at the elements, and has the history, of y or of a row of it. */
 static bool look_at(wk_tensor *t, wk_member m, wk_tensor *y) {
     const bool is_row = !m.group->alone;
+    const int32_t row = wk__row_of_call(m.group, m.call);
     wk_array *a = &t->a;
     if (is_row) {
-        wk__array_select(&y->a, 0, m.row, a);
+        wk__array_select(&y->a, 0, row, a);
     } else {
         a->data = y->a.data;
         for (int32_t d = 0; d < a->ndim; d++) a->strides[d] = y->a.strides[d];
     }
     t->own.data = (void *)((wk_source)m.group + 1 + (wk_source)m.output); /* for wk__source_of */
-    t->own.version = (uint32_t)m.row;
+    t->own.version = (uint32_t)m.call;
     t->storage = y->storage;
     t->storage->refs++;
     t->epoch = y->epoch;
@@ -78,7 +79,7 @@ static bool look_at(wk_tensor *t, wk_member m, wk_tensor *y) {
     t->live = WK__LIVE;
     t->way = y->way;
     t->node = is_row ? NULL : y->node;
-    return !is_row || y->way.kind != WK__TO_NODE || wk__batch_record_row(t, y, m.row);
+    return !is_row || y->way.kind != WK__TO_NODE || wk__batch_record_row(t, y, row);
 }
 
 bool wk__batch_fulfil(wk_tensor *t) {
@@ -103,7 +104,7 @@ wk_tensor *wk__computed_with(wk_tensor *t, int64_t *row) {
     if (wk__is_batched(t)) {
         const wk_member m = wk__member_of(t);
         if (!m.group->has_run || m.group->alone) return t;
-        *row = m.row;
+        *row = wk__row_of_call(m.group, m.call);
         return m.group->result[m.output];
     }
     if (t->meta == NULL || t->meta->row_of == NULL) return t;
@@ -134,7 +135,7 @@ static void hand_up(wk_tensor *t) {
     wk_meta *meta = wk__tensor_meta(t);
     if (meta != NULL) {
         meta->row_of = wk__retain(m.group->result[m.output]);
-        meta->row = m.row;
+        meta->row = wk__row_of_call(m.group, m.call);
     } else {
         wk__fail(t->ctx, WK_ENOMEM, "batch", "out of memory");
     }
@@ -156,9 +157,7 @@ static void leave_handles(const wk_ctx *ctx) {
         if (ctx->handles[i] != NULL && wk__is_batched(ctx->handles[i])) leave_batch(ctx->handles[i]);
 }
 
-void wk__promise_gone(wk_tensor *t) { wk__group_release(wk__member_of(t).group); }
-
-enum { FAR = 8 }; /* handles ahead, which come from beyond the nearest caches */
+enum { FAR = 32 }; /* handles ahead, which come from beyond the nearest caches */
 
 /* Newest first, as in any scope. */
 void wk__batch_closes(wk_ctx *ctx) {

@@ -57,10 +57,20 @@ static inline void push_operands(const wk_group *g, const wk_call *c, wk_column 
     }
 }
 
+/* Promises mostly lie one behind the other (class 0 in base/heap.h), beyond the nearest caches where there are many. */
+enum { FAR_NBYTES = 10 * WK__HANDLE_NBYTES };
+
+static inline void fetch_another(const wk_tensor *t) {
+    const char *far = (const char *)t + FAR_NBYTES;
+    wk_prefetch(far);
+    wk_prefetch(far + WK__LINE);
+}
+
 /* Output k is a promise like the others, of the innermost scope, in whose list there is room. */
 static inline void promise(const wk_call *c, const wk_group *g, int32_t k) {
     wk_ctx *ctx = c->ctx;
     wk_tensor *t = c->out[k];
+    fetch_another(t);
     memcpy(t, g->kind->models + k * WK__MODEL_NBYTES, WK__MODEL_NBYTES);
     t->storage = (wk_storage *)((wk_source)g + 1 + (wk_source)k);
     t->epoch = (uint32_t)g->count;

@@ -16,7 +16,7 @@ static wk_tensor *by_itself(const wk_run *run) {
     if (wk__source_group(run->source) == NULL) return (wk_tensor *)run->source;
     const wk_member m = wk__member_at(run->source, run->row);
     wk_tensor *y = m.group->result[m.output];
-    return m.group->alone ? y : wk_select(y, 0, m.row);
+    return m.group->alone ? y : wk_select(y, 0, wk__row_of_call(m.group, m.call));
 }
 
 /* The inputs of the group's call. */
@@ -24,7 +24,7 @@ static bool operands(wk_ctx *ctx, const wk_group *g, wk_tensor **in) {
     for (int32_t i = 0; i < g->kind->in_count; i++) {
         const wk_column *column = &g->columns[i];
         const bool as_it_stands = g->alone || wk__is_shared_operand(g->kind->shared, i);
-        in[i] = as_it_stands ? by_itself(&column->runs[0]) : wk__batch_gather(ctx, 1, column);
+        in[i] = as_it_stands ? by_itself(&column->runs[0]) : wk__batch_gather(ctx, 1, column, g->order);
         if (in[i] == NULL && column->runs[0].source != 0) return false;
     }
     return true;
@@ -75,7 +75,7 @@ static bool run_with(wk_ctx *ctx, wk_group *g, wk_tensor **in) {
     wk_set_grad_enabled(g->kind->records);
     g->alone = g->count == 1;
     if (is_gather(g))
-        fine = (out[0] = wk__batch_gather(ctx, g->kind->in_count, g->columns)) != NULL;
+        fine = (out[0] = wk__batch_gather(ctx, g->kind->in_count, g->columns, NULL)) != NULL;
     else
         fine = operands(ctx, g, in) && run_row(g, in, out);
     if (!g->alone) let_last(ctx, before);
@@ -106,7 +106,10 @@ static void release(wk_group *g, int32_t count) {
     }
 }
 
-void wk__group_release(wk_group *g) { release(g, 1); }
+void wk__promise_gone(wk_tensor *t) {
+    t->ctx->batch->some_gone = true;
+    release(wk__member_of(t).group, 1);
+}
 
 void wk__source_release(wk_source s) {
     wk_group *g = wk__source_group(s);
@@ -128,8 +131,10 @@ static void leave_group(wk_group *g) {
 
 void wk__batch_discard(wk_batch *b) {
     for (int32_t l = b->level_count - 1; l >= 0; l--)
-        for (wk_group *g = b->levels[l].first; g != NULL; g = g->next) leave_group(g);
+        for (wk_group *g = b->levels[l].first; g != NULL; g = g->next)
+            if (g->is_open) leave_group(g);
     b->level_count = 0;
+    b->some_gone = false;
     b->pending = 0;
     b->last = NULL;
     b->table_used = 0;
@@ -151,20 +156,15 @@ static void drop_dead(wk_level *level) {
     level->last = last;
 }
 
-/* All calls have been made: the last run of each column is as long as it gets. */
-static void settle(const wk_level *level) {
-    for (wk_group *g = level->first; g != NULL; g = g->next)
-        for (int32_t i = 0; i < g->kind->in_count; i++)
-            if (!wk__is_shared_operand(g->kind->shared, i)) wk__column_settle(&g->columns[i]);
-}
-
 static bool run_levels(wk_batch *b) {
-    for (int32_t l = b->level_count - 1; l >= 0; l--) drop_dead(&b->levels[l]);
-    for (int32_t l = 0; l < b->level_count; l++) settle(&b->levels[l]);
+    for (int32_t l = b->some_gone ? b->level_count - 1 : -1; l >= 0; l--) drop_dead(&b->levels[l]);
     wk__groups_merge(b);
+    wk__groups_order(b);
     for (int32_t l = 0; l < b->level_count; l++)
-        for (wk_group *g = b->levels[l].first; g != NULL; g = g->next, b->group_count++)
+        for (wk_group *g = b->levels[l].first; g != NULL; g = g->next, b->group_count++) {
             if (!run_group(b->ctx, g)) return false;
+            leave_group(g);
+        }
     return true;
 }
 
