@@ -205,6 +205,8 @@ static inline int32_t wk__row_of_call(const wk_group *g, int32_t call) {
     return g->order != NULL ? g->order->rows[call] : call;
 }
 
+enum { WK__FEW_NBYTES_COPIED = 4096 }; /* of operands, in less time than a call takes */
+
 /* merge.c: the runs of a column from number r on, by the groups that will run for them. Neighbours become one. */
 void wk__column_resolve(wk_column *column, int32_t r);
 

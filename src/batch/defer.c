@@ -2,8 +2,10 @@
  *
  * NOTE [Paths]. A program calls the same again and again: what linear makes goes into tanh. So a group remembers where
  * the calls went that came next, the last two times, and to which groups its outputs went. Mostly a call is one more of
- * one of these, which is seen by comparing a few words. Else its kind is looked up by the hash of its signature, and it
- * begins another group of that. */
+ * one of these, which is seen by comparing a few words. A call on rows of other groups joins one too, if little has to
+ * be copied for that: in trees of many shapes nearly every pair of children has groups of its own, none of which would
+ * last (NOTE [Merging] in merge.c). Else the kind is looked up by the hash of its signature, and it begins another
+ * group of that. */
 #include <string.h>
 
 #include "batch/deferral.h"
@@ -152,20 +154,41 @@ static wk_group *latest_pending(const wk_deferral *d) {
     return latest;
 }
 
+/* Bytes of operand i that would have to be copied if the call joined g, and are not if it does not: its own, and those
+ * that are one run so far. */
+static int64_t copied_nbytes(const wk_group *g, const wk_deferral *d, int32_t i) {
+    const wk_column *column = &g->columns[i];
+    int32_t row;
+    const wk_source source = operand(d, i, &row);
+    if (wk__is_shared_operand(g->kind->shared, i) || wk__column_goes_on(column, source, row)) return 0;
+    const wk_array *x = &d->c->in[i]->a;
+    return ((column->count == 1 ? g->count : 0) + 1) * x->numel * wk__dtype_nbytes[x->dtype];
+}
+
+/* Is that little? */
+static bool joins_for_little(const wk_group *g, const wk_deferral *d) {
+    int64_t nbytes = 0;
+    for (int32_t i = 0; i < g->kind->in_count; i++) nbytes += copied_nbytes(g, d, i);
+    return nbytes <= WK__FEW_NBYTES_COPIED;
+}
+
 enum {
     MOST_PATHS = 16, /* looked at: who goes to more groups than that begins new ones, which may be merged later */
     MOST_ALIKE = 2,  /* so many groups of one kind from one group; what has other operands yet joins the last of them */
 };
 
-/* The group to which such a call went from `from`, or NULL. */
+/* The group to which such a call went from `from`, or NULL. One that has the same operands is better than one that has
+ * others of their shape, for then there may be nothing to copy. */
 static wk_group *follow(const wk_group *from, const wk_deferral *d) {
     const wk_path *path = from->paths;
+    wk_group *joinable = NULL;
     int alike = 0;
     for (int looked_at = 0; path != NULL && looked_at < MOST_PATHS; path = path->next, looked_at++) {
         if (is_one_more(path->to, d, is_from_there)) return path->to;
-        if (is_one_more(path->to, d, has_its_shape) && ++alike == MOST_ALIKE) return path->to;
+        if (joinable != NULL || !is_one_more(path->to, d, has_its_shape)) continue;
+        if (++alike == MOST_ALIKE || joins_for_little(path->to, d)) joinable = path->to;
     }
-    return NULL;
+    return joinable;
 }
 
 /* The group that this is one more call of, if one can be told from what was called before. */

@@ -19,10 +19,7 @@
 
 #include "batch/deferral.h"
 
-enum {
-    FEW_NBYTES = 4096, /* what is copied in less time than a call takes */
-    MANY_CALLS = 64,   /* so many rows make a product as fast per row as more would */
-};
+enum { MANY_CALLS = 64 }; /* so many rows make a product as fast per row as more would */
 
 /* ------------------------------------------------------------------------------------------------------ columns --- */
 
@@ -63,7 +60,7 @@ static int64_t copied_nbytes(const wk_group *to, const wk_group *g, int32_t i) {
 static bool is_worth_it(const wk_group *to, const wk_group *g) {
     int64_t nbytes = 0;
     for (int32_t i = 0; i < g->kind->in_count; i++) nbytes += copied_nbytes(to, g, i);
-    if (nbytes <= FEW_NBYTES) return true;
+    if (nbytes <= WK__FEW_NBYTES_COPIED) return true;
     return g->kind->shared != 0 && (to->count < MANY_CALLS || g->count < MANY_CALLS);
 }
 
