@@ -23,38 +23,54 @@ static bool shape(wk_call *c) {
     return wk__declare(c, 0, x->dtype, reduction == WK_REDUCTION_NONE ? x->ndim : 0, x->dims);
 }
 
+/* y = sum (x - t)^2, row by row. */
+WK_NOINLINE static void sum_rows(wk_call *c, wk_reduce2_loop *kernel, const wk_array *x, const wk_array *t) {
+    const wk_array *y = &c->out[0]->a, *const arrays[] = {x, t};
+    wk_rows rows;
+    wk__zero(y);
+    for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows)) {
+        kernel(rows.n, &c->ctx->cell, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1]);
+        wk__kernels->accumulate[y->dtype](1, y->data, 1, &c->ctx->cell, 1);
+    }
+}
+
 static void forward(wk_call *c) {
-    const wk_tensor *x = c->in[0], *t = c->in[1];
-    const wk_array *y = &c->out[0]->a;
-    const wk_array *const arrays[] = {&x->a, &t->a};
+    const wk_array *x = &c->in[0]->a, *t = &c->in[1]->a, *y = &c->out[0]->a;
+    wk_reduce2_loop *kernel = wk__kernels->square_diff_sum[y->dtype];
     if (reduction_of(c->attrs) == WK_REDUCTION_NONE) {
-        wk__binary_rows(wk__kernels->sub[y->dtype], y, &x->a, &t->a);
+        wk__binary_rows(wk__kernels->sub[y->dtype], y, x, t);
         wk__binary_rows(wk__kernels->mul[y->dtype], y, y, y);
         return;
     }
-    wk__zero(y);
-    wk_rows rows;
-    for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows)) {
-        wk__kernels->square_diff_sum[y->dtype](rows.n, &c->ctx->cell, rows.data[0], rows.stride[0], rows.data[1],
-                                               rows.stride[1]);
-        wk__kernels->accumulate[y->dtype](1, y->data, 1, &c->ctx->cell, 1);
-    }
-    wk__kernels->scale[y->dtype](1, y->data, 1, y->data, 1, 1 / (double)divisor_of(c->attrs, x->a.numel));
+    if (wk_likely(wk__flat(x, t)))
+        kernel(x->numel, y->data, x->data, 1, t->data, 1);
+    else
+        sum_rows(c, kernel, x, t);
+    wk__kernels->scale[y->dtype](1, y->data, 1, y->data, 1, 1 / (double)divisor_of(c->attrs, x->numel));
 }
 
-/* gx (+)= (2 gy / N) (a - b) */
+/* gx (+)= (2 g / N) (a - b), with beta 1 to add and 0 to set. */
+WK_NOINLINE static void difference_rows(const wk_array *gx, const wk_array *a, const wk_array *b, const wk_array *g,
+                                        int64_t divisor, double beta) {
+    const wk_array *const arrays[] = {gx, a, b};
+    wk_rows rows;
+    for (bool more = wk__rows_begin(&rows, 3, arrays); more; more = wk__rows_next(&rows))
+        wk__kernels->scaled_diff[g->dtype](rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1],
+                                           rows.data[2], rows.stride[2], g->data, 2, divisor, beta);
+}
+
 static void scaled_difference(wk_backprop *b, int32_t i, const wk_array *minuend, const wk_array *subtrahend) {
     const wk_array *g = &b->gy[0]->a;
     wk_array room;
     bool add;
     const wk_array *gx = wk__slot(b, i, &room, &add);
     if (gx == NULL) return;
-    const wk_array *const arrays[] = {gx, minuend, subtrahend};
-    wk_rows rows;
-    for (bool more = wk__rows_begin(&rows, 3, arrays); more; more = wk__rows_next(&rows))
-        wk__kernels->scaled_diff[g->dtype](rows.n, rows.data[0], rows.stride[0], rows.data[1], rows.stride[1],
-                                           rows.data[2], rows.stride[2], g->data, 2,
-                                           divisor_of(b->node->attrs, gx->numel), add ? 1 : 0);
+    const int64_t divisor = divisor_of(b->node->attrs, gx->numel);
+    if (wk_likely(wk__flat(gx, minuend) && wk__flat(gx, subtrahend)))
+        wk__kernels->scaled_diff[g->dtype](gx->numel, gx->data, 1, minuend->data, 1, subtrahend->data, 1, g->data, 2,
+                                           divisor, add ? 1 : 0);
+    else
+        difference_rows(gx, minuend, subtrahend, g, divisor, add ? 1 : 0);
 }
 
 static bool grad(wk_backprop *b) {
