@@ -76,6 +76,7 @@ static void test_table(const char *data) {
     test_box_muller();
     test_gemm();
     test_gemm_packed();
+    test_outers();
     test_f64_products();
     test_f64_sums();
     test_f64_functions();

@@ -99,6 +99,7 @@ struct wk_ctx {
     struct wk_reads *reads;     /* what the running checkpoint has collected */
     struct wk_walk *walking;    /* the backward that is running, if one is */
     uint32_t walk;              /* number of the latest backward */
+    struct wk_outers *outers;   /* what it has collected for leaves (grad/outers.h) */
     struct wk_site walk_sites[WK__WALKS]; /* where the latest walks were called */
 
     wk_log_fn *log;             /* grad/log.c */

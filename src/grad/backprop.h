@@ -32,6 +32,10 @@ const wk_array *wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add);
  * buffer. The row is done with gy[0] then, which is NULL; `g` still says where it lay. */
 const wk_array *wk__slot_in_gy(wk_backprop *b, int32_t i, wk_array *room, bool *add);
 
+/* Input i, a matrix (O,I), has the gradient g^T x of one row g (O) and x (I), without gaps. True: that is seen to.
+ * False: it is for the row to add it to the slot (NOTE [Outer products] in outers.h). */
+bool wk__collects_outer(wk_backprop *b, int32_t i, const void *g, const void *x);
+
 /* The gradient of input i is g itself, a contiguous tensor of the input's shape. */
 void wk__pass(wk_backprop *b, int32_t i, wk_tensor *g);
 

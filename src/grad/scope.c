@@ -1,4 +1,5 @@
 /* scope.c -- who owns handles, and how long history lasts (NOTE [Scopes] in tensor.h). */
+#include "grad/outers.h"
 #include "grad/scope.h"
 
 #include <inttypes.h>
@@ -197,6 +198,7 @@ wk_guest wk__guest_begins(wk_ctx *ctx) {
                             .guarded = ctx->guarded,
                             .guarded_handles = ctx->guarded_handles,
                             .grad_enabled = ctx->grad_enabled};
+    if (wk_unlikely(ctx->outers != NULL)) wk__outers_add_all(ctx);
     ctx->guarded = ctx->depth + 1;
     ctx->guarded_handles = ctx->handle_count;
     return guest;

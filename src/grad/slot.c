@@ -1,5 +1,6 @@
 /* slot.c -- where gradients gather (NOTE [Slots] in backprop.h). */
 #include "base/capture.h"
+#include "grad/outers.h"
 #include "grad/walk.h"
 #include "kernel/kernel.h"
 #include "tensor/iterate.h"
@@ -57,7 +58,7 @@ WK_NOINLINE static const wk_array *captured_leaf_slot(wk_walk *walk, wk_tensor *
 /* The usual leaf has had a gradient before. */
 WK_INLINE const wk_array *ready_leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add) {
     wk_meta *meta = leaf->meta;
-    if (wk_unlikely(meta == NULL || meta->grad == NULL || (partial && !meta->has_grad)))
+    if (wk_unlikely(meta == NULL || meta->grad == NULL || meta->outers != NULL || (partial && !meta->has_grad)))
         return first_leaf_slot(walk, leaf, partial, add);
     meta->walk = walk->number;
     *add = meta->has_grad;
@@ -76,9 +77,10 @@ WK_NOINLINE static const wk_array *captured_leaf_slot(wk_walk *walk, wk_tensor *
     return ready_leaf_slot(walk, leaf, partial, add);
 }
 
-/* Where something has to be made ready before. */
+/* Where something has to be made ready, or added, before. */
 WK_NOINLINE static const wk_array *first_leaf_slot(wk_walk *walk, wk_tensor *leaf, bool partial, bool *add) {
     if (!make_room(leaf)) return out_of_memory(walk), NULL;
+    wk__outers_add(walk->ctx, leaf->meta);
     if (partial && !leaf->meta->has_grad) {
         wk__tensor_zero(leaf->meta->grad);
         leaf->meta->has_grad = true;

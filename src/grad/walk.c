@@ -5,6 +5,7 @@
 
 #include "base/capture.h"
 #include "grad/apply.h"
+#include "grad/outers.h"
 #include "grad/scope.h"
 #include "grad/watch.h"
 
@@ -322,6 +323,7 @@ static bool walk_down(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_ten
     if (!marked) wk__fail(ctx, WK_ENOMEM, walk->op, "out of memory");
     const bool enabled = wk_set_grad_enabled((walk->flags & WK_CREATE_GRAPH) != 0);
     const bool fine = marked && seed(walk, count, ys, gys) && sweep_any(walk, newest);
+    if (wk_unlikely(ctx->outers != NULL)) (fine ? wk__outers_add_all : wk__outers_forget)(ctx);
     if (fine && walk->targets != NULL && !walk->inner && ctx->hooks != NULL) wk__hooks_of_targets(walk);
     if (!fine) clean_up(walk, newest);
     wk_set_grad_enabled(enabled);

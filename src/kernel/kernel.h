@@ -264,10 +264,16 @@ enum {
     WK__FUSED_COUNT
 };
 
+/* C += a_0^T b_0 + a_1^T b_1 + ... in f32, of k rows a (m) and b (n), with the bits of a gemm for each of them, one
+ * after another. C's rows are contiguous. Behind the end of a row of b, whole vectors of 16 are read. */
+typedef void wk_outers_kernel(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, const float *b,
+                              int64_t b_row, float *c, int64_t c_row);
+
 typedef struct wk_kernels {
     const char *isa;        /* "ref", "avx2" or "avx512" */
     int64_t rnn_chain_most; /* the largest H that its rnn_chain in f32 is of use for */
     wk_fused_kernel *fused; /* or NULL */
+    wk_outers_kernel *add_outers; /* or NULL */
 #define WK_KERNEL(name, type, dtypes) type *name[WK_DTYPE_COUNT];
 #include "kernel/kernels.def"
 #undef WK_KERNEL

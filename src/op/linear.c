@@ -147,6 +147,12 @@ static void grad_w(wk_ctx *ctx, const wk_array *slot, const wk_array *x, const w
     else over_matrices(x, g, grad_w_rows, &(weights){ctx, slot, add});
 }
 
+/* The product of a single row may be collected with others. */
+static inline bool collects_w(wk_backprop *b, const wk_array *x, const wk_array *g) {
+    const bool single = x->numel == x->dims[x->ndim - 1] && g->numel > 1;
+    return single && x->strides[x->ndim - 1] == 1 && wk__collects_outer(b, W, g->data, x->data);
+}
+
 static bool grad(wk_backprop *b) {
     const wk_array *g = &b->gy[0]->a;
     wk_array room;
@@ -154,7 +160,7 @@ static bool grad(wk_backprop *b) {
     bool add;
     if (wk__wants(b, X) && (slot = wk__slot(b, X, &room, &add)) != NULL)
         grad_x(b->ctx, slot, wk__saved_in(b, W), g, add);
-    if (wk__wants(b, W) && (slot = wk__slot(b, W, &room, &add)) != NULL)
+    if (wk__wants(b, W) && !collects_w(b, wk__saved_in(b, X), g) && (slot = wk__slot(b, W, &room, &add)) != NULL)
         grad_w(b->ctx, slot, wk__saved_in(b, X), g, add);
     if (wk__wants(b, B) && (slot = wk__slot(b, B, &room, &add)) != NULL) wk__sum_to(slot, g, add);
     return true;

@@ -84,6 +84,7 @@ enum {
 typedef struct wk_meta {
     char name[WK__NAME_NBYTES];
     struct wk_tensor *grad; /* room for the gradient; its value counts only when has_grad */
+    struct wk_outers *outers; /* collected for its gradient by a walk (grad/outers.h); usually NULL */
     struct wk_tensor *row_of; /* held: what this is row `row` of, computed together in a batch; else NULL */
     int64_t row;
     bool has_grad;

@@ -1,0 +1,90 @@
+/* outers.c -- NOTE [Outer products] in outers.h. */
+#include "grad/outers.h"
+
+#include "grad/walk.h"
+#include "kernel/kernel.h"
+
+enum { MOST = 16, VECTOR = 16, WORTH = 8 };
+
+static int64_t whole_vectors(int64_t elements) { return (elements + VECTOR - 1) / VECTOR * VECTOR; }
+
+static void let_go(wk_ctx *ctx, wk_outers *outers) {
+    if (outers->previous != NULL)
+        outers->previous->next = outers->next;
+    else
+        ctx->outers = outers->next;
+    if (outers->next != NULL) outers->next->previous = outers->previous;
+    outers->leaf->meta->outers = NULL;
+    wk__unref(outers->leaf);
+    wk__heap_free(&ctx->heap, outers, outers->size_class);
+}
+
+/* The collected rows go into the gradient; if that was cleared meanwhile, they are what was cleared. */
+static void add(wk_outers *outers) {
+    const wk_meta *meta = outers->leaf->meta;
+    const wk_array *gw = &meta->grad->a;
+    if (meta->has_grad) {
+        wk__kernels->add_outers(gw->dims[0], gw->dims[1], outers->count, outers->g, outers->g_apart, outers->x,
+                                outers->x_apart, gw->data, gw->dims[1]);
+        wk__storage_written(meta->grad->storage, NULL);
+    }
+    outers->count = 0;
+}
+
+void wk__outers_add_some(wk_ctx *ctx, wk_outers *outers) {
+    add(outers);
+    let_go(ctx, outers);
+}
+
+void wk__outers_add_all(wk_ctx *ctx) {
+    while (ctx->outers != NULL) wk__outers_add_some(ctx, ctx->outers);
+}
+
+void wk__outers_forget(wk_ctx *ctx) {
+    while (ctx->outers != NULL) let_go(ctx, ctx->outers);
+}
+
+/* Room for rows of this leaf. What lies behind rows of x is multiplied too, so it must be a number. NULL when memory is
+ * out, and then the products are added at once. */
+static wk_outers *begin(wk_ctx *ctx, wk_tensor *leaf) {
+    const int64_t g_apart = leaf->a.dims[0], x_apart = whole_vectors(leaf->a.dims[1]);
+    const int64_t rows = MOST * (whole_vectors(g_apart) + x_apart);
+    const int32_t size_class = wk__heap_class(WK__LINE * 2 + (size_t)rows * sizeof(float));
+    wk_outers *outers = wk__heap_alloc(&ctx->heap, size_class);
+    if (outers == NULL) return NULL;
+    float *const g = (float *)(void *)((char *)outers + WK__LINE * 2), *const x = g + MOST * whole_vectors(g_apart);
+    *outers = (wk_outers){.next = ctx->outers,
+                          .leaf = wk__retain(leaf),
+                          .g = g,
+                          .x = x,
+                          .g_apart = g_apart,
+                          .x_apart = x_apart,
+                          .size_class = size_class};
+    wk__kernels->fill[WK_F32](MOST * x_apart, x, 1, &(float){0});
+    if (ctx->outers != NULL) ctx->outers->previous = outers;
+    return ctx->outers = leaf->meta->outers = outers;
+}
+
+/* Has this walk added to the leaf's gradient before, and does copying rows cost less than adding their product? */
+static bool is_worth_collecting(const wk_walk *walk, const wk_tensor *leaf) {
+    const wk_meta *meta = leaf->meta;
+    if (meta == NULL || meta->walk != walk->number || !meta->has_grad) return false;
+    const int64_t O = leaf->a.dims[0], I = leaf->a.dims[1];
+    return leaf->a.dtype == WK_F32 && O * I >= WORTH * (O + I) && wk__array_is_contiguous(&meta->grad->a);
+}
+
+bool wk__collects_outer(wk_backprop *b, int32_t i, const void *g, const void *x) {
+    wk_ctx *ctx = b->ctx;
+    const wk_edge *edge = &b->node->in[i];
+    const bool plain = !b->walk->careful && ctx->capture == NULL && wk__kernels->add_outers != NULL;
+    if (!plain || edge->way.kind != WK__TO_LEAF || !is_worth_collecting(b->walk, edge->to.leaf)) return false;
+    wk_tensor *leaf = edge->to.leaf;
+    wk_outers *outers = leaf->meta->outers != NULL ? leaf->meta->outers : begin(ctx, leaf);
+    if (outers == NULL) return false;
+    if (outers->count == MOST) add(outers);
+    wk_unary_loop *copy = wk__kernels->copy[WK_F32];
+    copy(outers->g_apart, outers->g + outers->count * outers->g_apart, 1, g, 1);
+    copy(leaf->a.dims[1], outers->x + outers->count * outers->x_apart, 1, x, 1);
+    outers->count++;
+    return true;
+}
