@@ -1,6 +1,7 @@
 /* bind.c -- from places to addresses. The arena holds the slots one after another, and behind them the scratch memory:
  *
- *     | slot 0              | slot 1     | ... | scratch |       members of a family lie at multiples of 64 bytes */
+ *     | slot 0              | slot 1     | ... | scratch |       members of a family lie
+ * at multiples of 64 bytes, or, where they are short, side by side */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,13 +25,7 @@ static const wk_plan_family *family_at(const binding *of, int64_t k) {
 }
 
 static int64_t pitch(const binding *of, const wk_plan_family *family) {
-    const int64_t nbytes = wk__value_at(family->nbytes, of->most);
-    return nbytes > 0 ? (int64_t)rounded(nbytes) : 0;
-}
-
-/* Does it not become smaller as T and S grow? */
-static bool grows(wk_polynomial p) {
-    return p.c >= 0 && p.e >= 0 && p.f >= 0 && p.b + p.c + p.f >= 0 && p.d + p.e + p.f >= 0;
+    return wk__pitch(wk__value_at(family->nbytes, of->most));
 }
 
 /* Is the place for one T a place for all that are smaller? */
@@ -38,7 +33,7 @@ static bool is_even(const wk_program *p) {
     bool even = true;
     for (int64_t k = 0; k < p->families.count; k++) {
         const wk_plan_family *family = &WK_ITEMS(const wk_plan_family, p->families)[k];
-        even &= grows(family->nbytes) && grows(family->members);
+        even &= wk__grows(family->nbytes) && wk__grows(family->members);
     }
     return even;
 }
@@ -52,7 +47,7 @@ static bool lay_out(binding *of) {
         const wk_plan_family *family = family_at(of, k);
         const bool placed = family->block < 0 && !family->constant;
         const int64_t members = placed ? wk__value_at(family->members, of->most) : 0;
-        const size_t nbytes = members > 0 ? (size_t)(pitch(of, family) * members) : 0;
+        const size_t nbytes = members > 0 ? rounded(pitch(of, family) * members) : 0;
         if (nbytes > of->slot_begins[family->slot]) of->slot_begins[family->slot] = nbytes;
     }
     size_t at = 0;
@@ -73,7 +68,7 @@ static bool lay_out_constants(binding *of) {
     if (of->constant_begins == NULL) return false;
     for (int64_t k = 0; k < families->count; k++) {
         of->constant_begins[k] = at;
-        if (family_at(of, k)->constant) at += (size_t)pitch(of, family_at(of, k));
+        if (family_at(of, k)->constant) at += rounded(pitch(of, family_at(of, k)));
     }
     wk_bound *b = of->b;
     if (at <= b->constant_nbytes) return true;
@@ -90,7 +85,7 @@ static size_t block_nbytes(const binding *of) {
         const wk_chain *chain = &WK_ITEMS(const wk_chain, of->p->chains)[c];
         const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, of->p->calls)[chain->first];
         const wk_polynomial count = WK_ITEMS(const wk_formula, of->p->formulas)[call->first_word].value;
-        const int64_t n = grows(count) ? wk__value_at(count, of->most) : WK__BLOCK;
+        const int64_t n = wk__grows(count) ? wk__value_at(count, of->most) : WK__BLOCK;
         const size_t nbytes = rounded((n < WK__BLOCK ? n : WK__BLOCK) * wk__dtype_nbytes[call->noted.dtype]);
         if (nbytes > most) most = nbytes;
     }

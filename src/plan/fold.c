@@ -141,7 +141,7 @@ static bool fold_family(folding *f, int64_t k) {
     }
     wk_plan_family *family = WK_PUSH(wk_plan_family, f->p->families);
     if (family == NULL) return f->no_memory = true, false;
-    *family = (wk_plan_family){.from = INT32_MAX, .to = -1, .last_write = -1};
+    *family = (wk_plan_family){.last_write = -1};
     for (int32_t d = 0; d < WK__DEPTH; d++)
         if (!wk__fit(&f->points, each[d], &family->each[d])) return false;
     return wk__fit(&f->points, nbytes, &family->nbytes) && wk__fit(&f->points, members, &family->members);

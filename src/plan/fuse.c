@@ -49,7 +49,7 @@ static bool is_number(const wk_formula *f) {
 static bool is_fixed(const wk_formula *f) { return is_number(f) && wk__is_constant(f->value); }
 
 /* Can it be a link? An output that is repeated gathers a sum, which must not be split. */
-static bool is_elementwise(const wk_program *p, int64_t c) {
+bool wk__is_elementwise(const wk_program *p, int64_t c) {
     const wk_recorded_call *call = call_at(p, c);
     const wk_formula *f = formulas_of(p, c);
     const char *letters = call->noted.signature->letters;
@@ -72,8 +72,7 @@ bool wk__same_place(const wk_formula *a, const wk_formula *b) {
     return same;
 }
 
-/* Memory that cannot be the same: other buffers, and outputs, which are new in each run. */
-static bool are_apart(const wk_formula *a, const wk_formula *b) {
+bool wk__are_apart(const wk_formula *a, const wk_formula *b) {
     const bool own_a = a->space == WK__LOCAL || a->space == WK__OUTPUT;
     const bool own_b = b->space == WK__LOCAL || b->space == WK__OUTPUT;
     return (own_a || own_b) && (a->space != b->space || a->id != b->id);
@@ -85,7 +84,7 @@ static bool in_step(const wk_program *p, int64_t c, int64_t d) {
     const wk_formula *fc = formulas_of(p, c), *fd = formulas_of(p, d);
     for (int32_t v = 1; of_c[v] == 'w' || of_c[v] == 'r'; v += 2)
         for (int32_t w = 1; of_d[w] == 'w' || of_d[w] == 'r'; w += 2) {
-            if ((of_c[v] == 'r' && of_d[w] == 'r') || are_apart(&fc[v], &fd[w])) continue;
+            if ((of_c[v] == 'r' && of_d[w] == 'r') || wk__are_apart(&fc[v], &fd[w])) continue;
             if (!wk__same_place(&fc[v], &fd[w]) || fc[v + 1].value.a != fd[w + 1].value.a) return false;
         }
     return true;
@@ -94,7 +93,7 @@ static bool in_step(const wk_program *p, int64_t c, int64_t d) {
 /* Can call c join the chain that began at `first`? */
 static bool joins(const wk_program *p, int64_t first, int64_t c) {
     const wk_formula *n = formulas_of(p, first), *m = formulas_of(p, c);
-    if (!is_elementwise(p, c) || !wk__is_same(n->value, m->value)) return false;
+    if (!wk__is_elementwise(p, c) || !wk__is_same(n->value, m->value)) return false;
     if (call_at(p, c)->noted.dtype != call_at(p, first)->noted.dtype) return false;
     for (int64_t d = first; d < c; d++)
         if (!in_step(p, d, c)) return false;
@@ -105,6 +104,10 @@ static bool joins(const wk_program *p, int64_t first, int64_t c) {
 
 /* The calls in which each family is met: within one chain, it need not be longer than a block. */
 static void find_extents(wk_program *p) {
+    for (int64_t k = 0; k < p->families.count; k++) {
+        wk_plan_family *family = &WK_ITEMS(wk_plan_family, p->families)[k];
+        family->from = INT32_MAX, family->to = -1, family->block = -1;
+    }
     for (int64_t c = 0; c < p->calls.count; c++) {
         const wk_recorded_call *call = call_at(p, c);
         for (int32_t w = 0; w < call->word_count; w++) {
@@ -155,14 +158,14 @@ static void give_blocks(wk_program *p, wk_chain *chain) {
 }
 
 bool wk__program_fuse(wk_program *p) {
+    p->chains.count = 0;
     find_extents(p);
-    for (int64_t k = 0; k < p->families.count; k++) WK_ITEMS(wk_plan_family, p->families)[k].block = -1;
     for (int64_t l = 0; l < p->loops.count; l++) {
         wk_plan_loop *loop = &WK_ITEMS(wk_plan_loop, p->loops)[l];
         if (loop->inside > 0) continue;
         for (int32_t c = loop->first, next; c < loop->first + loop->count; c = next) {
             next = c + 1;
-            if (!is_elementwise(p, c)) continue;
+            if (!wk__is_elementwise(p, c)) continue;
             while (next < loop->first + loop->count && joins(p, c, next)) next++;
             if (next - c < 2) continue;
             wk_chain *chain = WK_PUSH(wk_chain, p->chains);

@@ -145,6 +145,7 @@ bool wk__program_place(wk_program *p) {
     const int64_t count = p->families.count;
     by_size *order = malloc(((size_t)count + 1) * sizeof *order);
     if (order == NULL) return false;
+    p->slot_count = 0;
     for_words(p, widen);
     share_trips(p);
     int64_t placed = 0;

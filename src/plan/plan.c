@@ -152,49 +152,6 @@ static bool make_outputs(wk_plan *plan, const wk_program *p) {
     return true;
 }
 
-/* The versions of what the step wrote, as if it had run. */
-static void note_writes(const wk_recording *base, wk_tensor *const *inputs) {
-    for (int64_t i = 0; i < base->externals.count; i++) {
-        const wk_plan_external *e = &WK_ITEMS(const wk_plan_external, base->externals)[i];
-        if (e->writes == 0) continue;
-        e->tensor->storage->version += e->writes;
-        e->tensor->storage->writer = e->last_writer;
-    }
-    for (int32_t i = 0; i < base->in_count; i++)
-        if (base->input_writes[i] > 0) inputs[i]->storage->version += base->input_writes[i];
-}
-
-static char *begin_of(const wk_tensor *t) { return t->a.data; }
-static char *end_of(const wk_tensor *t) { return begin_of(t) + t->a.numel * (int64_t)wk__dtype_nbytes[t->a.dtype]; }
-
-/* A recording takes its inputs, and what it met outside, for different memory. Where the step writes some of it, no
- * other input may lie there. */
-static bool lies_apart(const wk_plan *plan, const char *begin, const char *end, const char *written, int32_t but,
-                       wk_tensor *const *inputs) {
-    for (int32_t j = 0; j < plan->step.in_count; j++) {
-        if (j == but || inputs[j] == NULL || begin_of(inputs[j]) >= end || end_of(inputs[j]) <= begin) continue;
-        wk__fail(plan->ctx, WK_ESTATE, "plan_run",
-                 "the step writes %s, whose memory input %" PRId32 " shares: give it a wk_clone", written, j);
-        return false;
-    }
-    return true;
-}
-
-static bool inputs_apart(const wk_plan *plan, const wk_recording *base, wk_tensor *const *inputs) {
-    char name[32];
-    for (int32_t i = 0; i < base->in_count; i++) {
-        if (base->input_writes[i] == 0) continue;
-        snprintf(name, sizeof name, "input %" PRId32, i);
-        if (!wk__writable(plan->ctx, inputs[i], "plan_run", name)) return false;
-        if (!lies_apart(plan, begin_of(inputs[i]), end_of(inputs[i]), name, i, inputs)) return false;
-    }
-    for (int64_t i = 0; i < base->externals.count; i++) {
-        const wk_plan_external *e = &WK_ITEMS(const wk_plan_external, base->externals)[i];
-        if (e->writes > 0 && !lies_apart(plan, e->begin, e->end, "what is outside", -1, inputs)) return false;
-    }
-    return true;
-}
-
 static void give_outputs(wk_plan *plan, bool fine, wk_tensor **outputs) {
     for (int32_t k = 0; k < plan->step.out_count; k++) {
         wk_tensor *t = plan->made[k];
@@ -209,14 +166,14 @@ static void give_outputs(wk_plan *plan, bool fine, wk_tensor **outputs) {
 }
 
 static bool run_entry(wk_plan *plan, wk_plan_entry *entry, wk_tensor *const *inputs, wk_tensor **outputs) {
-    if (!inputs_apart(plan, entry->program.base, inputs)) return false;
+    if (!wk__inputs_apart(entry->program.base, inputs)) return false;
     wk_bound *bound = wk__entry_bound(plan, entry, plan->trips);
     bool fine = bound != NULL && make_outputs(plan, &entry->program);
     if (fine) {
         plan->last = entry;
         plan->last_nbytes = bound->buffer_nbytes;
         fine = wk__bound_run(bound, plan->ctx, inputs, plan->made);
-        note_writes(entry->program.base, inputs);
+        wk__note_writes(entry->program.base, inputs);
     }
     give_outputs(plan, fine, outputs);
     return fine;

@@ -29,6 +29,11 @@ static inline bool wk__is_same(wk_polynomial p, wk_polynomial q) {
     return p.a == q.a && p.b == q.b && p.c == q.c && p.d == q.d && p.e == q.e && p.f == q.f;
 }
 
+/* Does it not become smaller as T and S grow? */
+static inline bool wk__grows(wk_polynomial p) {
+    return p.c >= 0 && p.e >= 0 && p.f >= 0 && p.b + p.c + p.f >= 0 && p.d + p.e + p.f >= 0;
+}
+
 enum { WK__DEPTH = 3 }; /* of loops in loops */
 
 /* An argument: in its space at value(T), and so much further on in each trip of the loops around it, the outermost
@@ -69,6 +74,14 @@ typedef struct wk_plan_family {
     int32_t slot;     /* families that are never alive at once share one */
     int32_t block;    /* a temporary of a chain: its block; else -1 */
 } wk_plan_family;
+
+/* How far the next member of a family lies: on a line of its own, or, where it is short, right behind, so that what is
+ * done to all members is done to one array (merge.c). */
+static inline int64_t wk__pitch(int64_t nbytes) {
+    enum { SHORT = 8 * WK__LINE };
+    if (nbytes < SHORT) return nbytes > 0 ? nbytes : 0;
+    return (nbytes + WK__LINE - 1) / WK__LINE * WK__LINE;
+}
 
 /* Element-wise calls in a row that run together, a block of elements at a time. */
 enum { WK__BLOCK = 1024 };
@@ -135,11 +148,19 @@ void wk__program_hoist(wk_program *p, const wk_recording *r);
 /* fuse.c: finds chains. False when memory is out. */
 bool wk__program_fuse(wk_program *p);
 
+/* Does it give elements that depend on one of each operand, of one type? */
+bool wk__is_elementwise(const wk_program *p, int64_t c);
+
 /* The same address in the same trip, whatever the address is. */
 bool wk__same_place(const wk_formula *a, const wk_formula *b);
+/* Memory that cannot be the same: other buffers, and outputs, which are new in each run. */
+bool wk__are_apart(const wk_formula *a, const wk_formula *b);
 
 /* place.c: which families may share memory. */
 bool wk__program_place(wk_program *p);
+
+/* merge.c: loops of calls for a row each become calls for all rows, and what the two above found is found anew. */
+bool wk__program_merge(wk_program *p);
 
 /* The chain that a call is a link of, or NULL. */
 const wk_chain *wk__chain_of(const wk_program *p, int64_t call);

@@ -340,6 +340,7 @@ bool wk__plan_record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, con
         run_dry(r, step, apart);
     for (int32_t i = 0; i < r->in_count && r->inputs != NULL && r->input_writes != NULL; i++)
         if (r->inputs[i] != NULL) r->input_writes[i] = r->inputs[i]->storage->version;
+    if (!wk__recording_note_written(r)) out_of_memory(r);
     return wk_ok() && wk__plan_resolve(r);
 }
 
@@ -354,7 +355,8 @@ void wk__recording_free(wk_recording *r) {
     free(r->inputs);
     free(r->input_writes);
     free(r->outputs);
-    wk_growing *const all[] = {&r->calls,  &r->words, &r->symbols, &r->blocks,     &r->sizes, &r->externals,
-                               &r->leaves, &r->hosts, &r->rows,    &r->attributes, &r->known};
+    wk_growing *const all[] = {&r->calls,  &r->words,      &r->symbols,  &r->blocks, &r->sizes,
+                               &r->leaves, &r->hosts,      &r->rows,     &r->known,  &r->written_extents,
+                               &r->writes, &r->attributes, &r->externals};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) wk__growing_free(all[i]);
 }

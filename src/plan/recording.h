@@ -46,6 +46,16 @@ typedef struct wk_plan_external {
     const wk_op *last_writer; /* ... and which row does so last */
 } wk_plan_external;
 
+/* Memory that the step writes, of one or several of them; and what a run does to a handle. */
+typedef struct wk_plan_extent {
+    const char *begin, *end;
+} wk_plan_extent;
+typedef struct wk_plan_write {
+    wk_tensor *tensor;
+    const wk_op *last_writer;
+    uint32_t count;
+} wk_plan_write;
+
 /* A leaf from outside whose gradient the step sets, adds to, asks for or clears: held. */
 typedef struct wk_plan_leaf {
     wk_tensor *tensor;
@@ -78,6 +88,7 @@ typedef struct wk_recording {
     wk_growing blocks;                   /* wk_buffer_block */
     wk_growing sizes;                    /* int64_t: of LOCAL buffers, by number */
     wk_growing externals, leaves, hosts; /* wk_plan_external, wk_plan_leaf, wk_host_call */
+    wk_growing written_extents, writes;  /* wk_plan_extent, by address; wk_plan_write */
     wk_growing rows, attributes;
     wk_growing known;   /* a hash table of storages: recording_known.c */
     wk_tensor **inputs; /* stand-ins for the step's arguments; NULL where one is absent */
@@ -122,6 +133,12 @@ void wk__recording_note_external(wk_recording *r, wk_tensor *t);
 bool wk__recording_make_inputs(wk_recording *r, const wk_plan_argument *arguments);
 bool wk__recording_list_inputs(const wk_recording *r);
 void wk__recording_take_output(wk_recording *r, int32_t k, wk_tensor *t);
+
+/* written.c: lists what the externals have been written; false when memory is out. Do inputs lie apart from that, and
+ * from those that the step writes? Else a failure. The versions of all this, as if the step had run. */
+bool wk__recording_note_written(wk_recording *r);
+bool wk__inputs_apart(const wk_recording *r, wk_tensor *const *inputs);
+void wk__note_writes(const wk_recording *r, wk_tensor *const *inputs);
 
 /* resolve.c: turns addresses into places. */
 bool wk__plan_resolve(wk_recording *r);

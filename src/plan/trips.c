@@ -149,6 +149,11 @@ static int32_t choose_points(const wk_plan_entry *entry, wk_trips t, wk_trips *p
     return count;
 }
 
+/* Trips are told apart no longer, now that the program is known to be right. */
+static bool merge(const wk_plan *plan, wk_plan_entry *entry) {
+    return wk__program_merge(&entry->program) || (wk__fail(plan->ctx, WK_ENOMEM, "plan", "out of memory"), false);
+}
+
 bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, wk_way_to_fold way) {
     wk_recording *r[POINTS] = {NULL};
     wk_trips points[POINTS];
@@ -163,7 +168,7 @@ bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, wk_way_
     }
     fine = fine && wk__step_agrees(plan, entry, r[0], 2) && wk__program_fold(&entry->program, r, points, count);
     for (int32_t i = fine ? 1 : 0; i < count; i++) recording_drop(r[i]);
-    fine = fine && try_large(plan, entry, t) && try_small(plan, entry, t);
+    fine = fine && try_large(plan, entry, t) && try_small(plan, entry, t) && merge(plan, entry);
     set_arguments(plan, points[0], entry->arguments);
     return fine;
 }

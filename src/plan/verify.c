@@ -109,8 +109,10 @@ static bool same_loops(pairing *b, const wk_program *p, wk_trips t, const wk_rec
     bool same = true;
     for (int64_t l = from; same && l < to; l += 1 + WK_ITEMS(const wk_plan_loop, p->loops)[l].inside) {
         const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
+        const int64_t trips = wk__value_at(loop->trips, t);
         int64_t *u = &now->u[loop->depth];
-        for (*u = 0; same && *u < wk__value_at(loop->trips, t); ++*u)
+        if (trips < 0) return false; /* none, but merge.c takes it for a number of rows */
+        for (*u = 0; same && *u < trips; ++*u)
             same = loop->inside > 0 ? same_loops(b, p, t, r, l + 1, l + 1 + loop->inside, now)
                                     : same_row(b, p, t, r, loop, now);
         *u = 0;
