@@ -29,7 +29,7 @@ static bool is_address(const wk_program *p, int64_t c, int32_t w) {
     return letter == 'r' || letter == 'w';
 }
 
-/* ----------------------------------------------------------------------------------------------- one call's rows --- */
+/* ---------------------------------------------------------------------------------------------- one call's rows --- */
 
 /* How many bytes a trip takes an address on, where that is the same for every T. */
 static bool row_nbytes(const wk_program *p, const wk_formula *f, int64_t *nbytes) {
@@ -92,7 +92,7 @@ static bool is_row_of_product(const wk_program *p, int64_t c) {
     return b == 0 && go_on(&f[A_ROW], m, f[K].value.a, a) && go_on(&f[C_ROW], m, f[N].value.a, of_c);
 }
 
-/* ----------------------------------------------------------------------------------------------------- apartness --- */
+/* ---------------------------------------------------------------------------------------------------- apartness --- */
 
 /* Bytes from the first element of a row to behind the last. */
 static int64_t extent(const wk_program *p, int64_t c, int32_t w) {
@@ -126,7 +126,7 @@ static bool calls_apart(const wk_program *p, int64_t c, int64_t d) {
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------------- merging --- */
+/* ------------------------------------------------------------------------------------------------------ merging --- */
 
 /* Is it a number of rows wherever the program is right? For one number of trips that was seen (verify.c). */
 static bool counts(wk_polynomial trips) {

@@ -42,7 +42,7 @@ bool wk__recording_note_written(wk_recording *r) {
     return true;
 }
 
-/* -------------------------------------------------------------------------------------------------------- as run --- */
+/* ------------------------------------------------------------------------------------------------------- as run --- */
 
 static char *begin_of(const wk_tensor *t) { return t->a.data; }
 static char *end_of(const wk_tensor *t) { return begin_of(t) + t->a.numel * (int64_t)wk__dtype_nbytes[t->a.dtype]; }
