@@ -73,6 +73,7 @@ static void test_table(const char *data) {
     test_fold_sum();
     test_fibres();
     test_all_running();
+    test_prod_grads();
     test_box_muller();
     test_gemm();
     test_gemm_packed();

@@ -71,6 +71,7 @@ PLAIN_LOOPS
 #include "kernel/ref_optim.inc"
 #include "kernel/ref_folds.inc"
 #include "kernel/ref_fibres.inc"
+#include "kernel/ref_scans.inc"
 #include "kernel/ref_losses.inc"
 #undef KERNEL
 #undef number
@@ -93,6 +94,7 @@ PLAIN_LOOPS /* of these the tables have their own (f64_loops.inc) */
 #include "kernel/ref_layer_norm.inc"
 #include "kernel/ref_optim.inc"
 #include "kernel/ref_fibres.inc"
+#include "kernel/ref_scans.inc"
 #include "kernel/ref_losses.inc"
 LOOPS_AGAIN
 #undef KERNEL

@@ -2,7 +2,8 @@
  *
  * NOTE [Scans]. Everything here is a case of the linear recurrence h_i = a_i h_(i-1) + b_i, and so is its gradient, the
  * other way round: s_i = g_i + a_(i+1) s_(i+1) gives gb = s, ga_i = s_i h_(i-1). With it the gradient of a product
- * needs no division, is right where elements are zero, and can be differentiated as often as one likes:
+ * needs no division, is right where elements are zero, and can be differentiated as often as one likes. (A kernel of
+ * its own goes the two ways of a product at once.)
  *
  *     y_i = x_0 .. x_i            gx_i = y_(i-1) s_i,   s_i = g_i + x_(i+1) s_(i+1)
  *     y = x_0 .. x_(n-1)          gx_i = g (product before i) (product after i)
@@ -147,6 +148,23 @@ wk_tensor *wk_cumprod(wk_tensor *x, int32_t dim) {
 
 static void prod_forward(wk_call *c) { wk__fold(c, wk__kernels->fold_prod[c->in[0]->a.dtype]); }
 
+/* The kernel knows one fibre for each product: all elements are one where neither they nor their gradient have gaps. */
+static bool is_one_fibre(const wk_backprop *b) {
+    const wk_tensor *x = b->node->in[0].saved;
+    return b->node->op == &wk__op_prod_dim || (wk__array_is_contiguous(&x->a) && !(x->flags & WK__VIEW));
+}
+
+static bool prod_grad(wk_backprop *b) {
+    const wk_reduction *r = b->node->attrs;
+    const wk_array *g = &b->gy[0]->a;
+    wk_workplace w;
+    if (!is_one_fibre(b)) return false;
+    if (!wk__work_on_slot(b, 0, &w)) return true;
+    wk__fibres(wk__kernels->prod_grad[g->dtype], w.at, wk__saved_in(b, 0), g, r->reduced, 0, false);
+    wk__worked_out(&w);
+    return true;
+}
+
 static void prod_dim_vjp(const wk_backprop *b, wk_tensor **gx) {
     wk_tensor *x = b->node->in[0].saved;
     const int64_t dim = ((const wk_reduction *)b->node->attrs)->dim;
@@ -160,16 +178,33 @@ static void prod_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_prod = {
-    WK_ROW(prod), .in_count = 1, .out_count = 1, .in_names = "x", WK_IN_I64, .reads = {WK_READS_IN(0)},
-    .attrs_nbytes = sizeof(wk_reduction), .shape = wk__reduce_all_shape, .forward = prod_forward, .vjp = prod_vjp,
+    WK_ROW(prod),
+    .in_count = 1,
+    .out_count = 1,
+    .in_names = "x",
+    WK_IN_I64,
+    .reads = {WK_READS_IN(0)},
+    .attrs_nbytes = sizeof(wk_reduction),
+    .shape = wk__reduce_all_shape,
+    .forward = prod_forward,
+    .grad = prod_grad,
+    .vjp = prod_vjp,
 };
 
 wk_tensor *wk_prod(wk_tensor *x) { return wk__apply1(&wk__op_prod, x, &(wk_reduction){.dim = 0}); }
 
 const wk_op wk__op_prod_dim = {
-    WK_ROW(prod_dim), .in_count = 1, .out_count = 1, .in_names = "x", WK_IN_I64, .reads = {WK_READS_IN(0)},
+    WK_ROW(prod_dim),
+    .in_count = 1,
+    .out_count = 1,
+    .in_names = "x",
+    WK_IN_I64,
+    .reads = {WK_READS_IN(0)},
     WK_ATTRS(wk_reduction, wk__reduce_dim_fields),
-    .shape = wk__reduce_dim_shape, .forward = prod_forward, .vjp = prod_dim_vjp,
+    .shape = wk__reduce_dim_shape,
+    .forward = prod_forward,
+    .grad = prod_grad,
+    .vjp = prod_dim_vjp,
 };
 
 wk_tensor *wk_prod_dim(wk_tensor *x, int32_t dim, bool keepdim) {

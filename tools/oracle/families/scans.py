@@ -15,6 +15,12 @@ def cases():
             yield Case(op.__name__, op, {"x": shape}, second=True, dim=dim)
     for shape in ((), (4,), (2, 3), (0, 2)):
         yield Case("prod", torch.prod, {"x": shape}, second=True)
+    for shape, dim in ((200,), 0), ((2, 150), 1), ((70, 19), 0), ((2, 70, 3), 1):
+        x = 0.5 + torch.rand(shape, generator=torch.Generator().manual_seed(len(shape)), dtype=torch.float64)
+        x.view(-1)[::37] *= -1
+        x.view(-1)[40] *= len(shape) % 2  # 0 in matrices
+        yield Case("prod_dim", lambda x, d, k: torch.prod(x, d, bool(k)), {"x": x}, dim=dim, keepdim=0, label="long")
+        yield Case("prod", torch.prod, {"x": x}, label="long")
     for zeros in ((1,), (0, 2)):
         x = torch.tensor([0.5, -1.5, 2.0, 0.75]).double()
         x[list(zeros)] = 0
