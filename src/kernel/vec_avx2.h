@@ -9,6 +9,7 @@ enum { W = 8 };
 #define TILE_VECS 2
 #define PARTS_TILE_ROWS 3 /* of one whose sums are of several parts, two of them at a time */
 #define PARTS_TILE_VECS 2
+#define DOT_MOST_ROWS 3 /* of a tile of dot products, beside four vectors of columns */
 #define SPREADS 0
 #define LOOKS_UP 0
 
@@ -143,8 +144,8 @@ INLINE vecd vd_fma(vecd a, vecd b, vecd c) { return _mm256_fmadd_pd(a, b, c); }
 
 /* ---- octets: eight lanes, one vector; where a vector has two, vec_avx512.h says how they are arranged ---- */
 
-INLINE vec v_octets(const float *p, int64_t step) {
-    (void)step;
+INLINE vec v_octets(const float *p, const float *q) {
+    (void)q;
     return v_load(p);
 }
 
@@ -153,8 +154,10 @@ INLINE void v_store_octets(float *p, int64_t step, vec x) {
     v_store(p, x);
 }
 
-INLINE vec v_octets_first(const float *p, int64_t step, int64_t n) {
-    (void)step;
+INLINE vec v_octet_twice(const float *p) { return v_load(p); }
+
+INLINE vec v_octets_first(const float *p, const float *q, int64_t n) {
+    (void)q;
     return v_load_first(p, first_lanes(n));
 }
 
@@ -162,12 +165,27 @@ INLINE int v_octet_row(int i) {
     return i;
 }
 
+/* In each half: 0+1 and 2+3 of x, 0+1 and 2+3 of y. */
+INLINE vec v_sum_pairs(vec x, vec y) { return v_add(_mm256_shuffle_ps(x, y, 0x88), _mm256_shuffle_ps(x, y, 0xdd)); }
+
 /* Lane i is the sum ((0+1)+(2+3)) + ((4+5)+(6+7)) of x[i]. */
 INLINE vec v_sum_octets(const vec x[8]) {
-    const vec low = _mm256_hadd_ps(_mm256_hadd_ps(x[0], x[1]), _mm256_hadd_ps(x[2], x[3]));
-    const vec high = _mm256_hadd_ps(_mm256_hadd_ps(x[4], x[5]), _mm256_hadd_ps(x[6], x[7]));
+    const vec low = v_sum_pairs(v_sum_pairs(x[0], x[1]), v_sum_pairs(x[2], x[3]));
+    const vec high = v_sum_pairs(v_sum_pairs(x[4], x[5]), v_sum_pairs(x[6], x[7]));
     return v_add(_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31));
 }
+
+/* The same of four, in the first half. */
+INLINE vec v_sum_four(const vec x[4]) {
+    const vec quads = v_sum_pairs(v_sum_pairs(x[0], x[1]), v_sum_pairs(x[2], x[3]));
+    return v_add(quads, _mm256_castps128_ps256(_mm256_extractf128_ps(quads, 1)));
+}
+
+INLINE vec v_high_half(vec x) { return _mm256_castps128_ps256(_mm256_extractf128_ps(x, 1)); }
+
+INLINE vec v_load_half(const float *p) { return _mm256_castps128_ps256(_mm_loadu_ps(p)); }
+
+INLINE void v_store_half(float *p, vec x) { _mm_storeu_ps(p, _mm256_castps256_ps128(x)); }
 
 INLINE vec v_sum_each(const vec octet[W]) { return v_sum_octets(octet); }
 

@@ -9,6 +9,7 @@ enum { W = 16 };
 #define TILE_VECS 2
 #define PARTS_TILE_ROWS 6 /* of one whose sums are of several parts, four of them at a time */
 #define PARTS_TILE_VECS 1
+#define DOT_MOST_ROWS 6 /* of a tile of dot products, beside four vectors of columns */
 #define SPREADS 1   /* there is v_spread */
 #define LOOKS_UP 1  /* there is v_by_low_bits */
 
@@ -157,9 +158,9 @@ INLINE vecd vd_fma(vecd a, vecd b, vecd c) { return _mm512_fmadd_pd(a, b, c); }
 
 /* ---- octets: eight lanes, of which a vector has two ---- */
 
-/* The eight elements at p, and those at p + step; the first n of them, zeros behind. */
-INLINE vec v_octets(const float *p, int64_t step) {
-    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(p)), _mm256_loadu_ps(p + step), 1);
+/* The eight elements at p, and those at q; the first n of them, zeros behind. */
+INLINE vec v_octets(const float *p, const float *q) {
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(p)), _mm256_loadu_ps(q), 1);
 }
 
 INLINE void v_store_octets(float *p, int64_t step, vec x) {
@@ -167,11 +168,17 @@ INLINE void v_store_octets(float *p, int64_t step, vec x) {
     _mm256_storeu_ps(p + step, _mm512_extractf32x8_ps(x, 1));
 }
 
-INLINE vec v_octets_first(const float *p, int64_t step, int64_t n) {
+/* The eight elements at p twice, which takes nothing but the load. */
+INLINE vec v_octet_twice(const float *p) { return _mm512_broadcast_f32x8(_mm256_loadu_ps(p)); }
+
+INLINE vec v_octets_first(const float *p, const float *q, int64_t n) {
     const __mmask8 some = (__mmask8)((1u << n) - 1);
-    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_maskz_loadu_ps(some, p)),
-                              _mm256_maskz_loadu_ps(some, p + step), 1);
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_maskz_loadu_ps(some, p)), _mm256_maskz_loadu_ps(some, q),
+                              1);
 }
+
+/* In each quarter: 0+1 and 2+3 of x, 0+1 and 2+3 of y. */
+INLINE vec v_sum_pairs(vec x, vec y) { return v_add(_mm512_shuffle_ps(x, y, 0x88), _mm512_shuffle_ps(x, y, 0xdd)); }
 
 /* Lanes r and r + 4 of v_sum_octets are the sums ((0+1)+(2+3)) + ((4+5)+(6+7)) of the octets of the i-th vector, which
  * is the one for r = v_octet_row(i).
@@ -183,15 +190,23 @@ INLINE int v_octet_row(int i) {
 }
 
 INLINE vec v_sum_octets(const vec x[8]) {
-    vec pairs[4], quads[2];
-    UNROLL for (int i = 0; i < 4; i++)
-        pairs[i] = v_add(_mm512_shuffle_ps(x[2 * i], x[2 * i + 1], 0x88),
-                         _mm512_shuffle_ps(x[2 * i], x[2 * i + 1], 0xdd));
-    UNROLL for (int i = 0; i < 2; i++)
-        quads[i] = v_add(_mm512_shuffle_ps(pairs[2 * i], pairs[2 * i + 1], 0x88),
-                         _mm512_shuffle_ps(pairs[2 * i], pairs[2 * i + 1], 0xdd));
+    vec quads[2];
+    UNROLL for (int i = 0; i < 2; i++) quads[i] =
+        v_sum_pairs(v_sum_pairs(x[4 * i], x[4 * i + 1]), v_sum_pairs(x[4 * i + 2], x[4 * i + 3]));
     return v_add(_mm512_shuffle_f32x4(quads[0], quads[1], 0x88), _mm512_shuffle_f32x4(quads[0], quads[1], 0xdd));
 }
+
+/* Of four vectors: lane r of the first half is the sum of the lower octet of x[r], lane r + 4 of the higher one. */
+INLINE vec v_sum_four(const vec x[4]) {
+    const vec quads = v_sum_pairs(v_sum_pairs(x[0], x[1]), v_sum_pairs(x[2], x[3]));
+    return v_add(_mm512_shuffle_f32x4(quads, quads, 0x88), _mm512_shuffle_f32x4(quads, quads, 0xdd));
+}
+
+INLINE vec v_high_half(vec x) { return _mm512_castps256_ps512(_mm512_extractf32x8_ps(x, 1)); }
+
+INLINE vec v_load_half(const float *p) { return _mm512_castps256_ps512(_mm256_loadu_ps(p)); }
+
+INLINE void v_store_half(float *p, vec x) { _mm256_storeu_ps(p, _mm512_castps512_ps256(x)); }
 
 /* The sum of each octet, where they are apart. */
 INLINE vec v_sum_each(const __m256 octet[W]) {
