@@ -164,6 +164,7 @@ static void inputs_that_are_shared(void **state) {
     wk_plan_run(plan, (wk_tensor *[]){shared, t}, &out);
     assert_fails(WK_ESTATE, "plan_run: input 0 is shared with other threads and cannot be changed: change a copy");
     assert_close(wk_item(wk_sum(shared)), 3, 0, "unchanged");
+    wk_release(&shared);
     wk_plan_free(plan);
 }
 

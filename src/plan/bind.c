@@ -45,8 +45,8 @@ static bool lay_out(binding *of) {
     if (of->slot_begins == NULL) return false;
     for (int64_t k = 0; k < p->families.count; k++) {
         const wk_plan_family *family = family_at(of, k);
-        const bool placed = family->block < 0 && !family->constant;
-        const int64_t members = placed ? wk__value_at(family->members, of->most) : 0;
+        if (family->slot < 0 || family->block >= 0 || family->constant) continue;
+        const int64_t members = wk__value_at(family->members, of->most);
         const size_t nbytes = members > 0 ? rounded(pitch(of, family) * members) : 0;
         if (nbytes > of->slot_begins[family->slot]) of->slot_begins[family->slot] = nbytes;
     }

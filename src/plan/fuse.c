@@ -125,9 +125,9 @@ static bool is_plain(const wk_formula *address) {
     return wk__is_number(address->value, 0) && is_number(address) && address[1].value.a == 1;
 }
 
-static bool plain_throughout(const wk_program *p, const wk_chain *chain, int32_t id) {
+static bool plain_throughout(const wk_program *p, const wk_plan_family *family, int32_t id) {
     const wk_formula *first = NULL;
-    for (int32_t c = chain->first; c < chain->first + chain->count; c++) {
+    for (int32_t c = family->from; c <= family->to; c++) {
         const char *letters = call_at(p, c)->noted.signature->letters;
         const wk_formula *f = formulas_of(p, c);
         for (int32_t w = 1; letters[w] == 'w' || letters[w] == 'r'; w += 2) {
@@ -139,23 +139,35 @@ static bool plain_throughout(const wk_program *p, const wk_chain *chain, int32_t
     return true;
 }
 
-/* Gives the chain's own temporaries blocks; a result may go where an input of the same call ends. */
-static void give_blocks(wk_program *p, wk_chain *chain) {
-    for (int64_t k = 0; k < p->families.count; k++) {
-        wk_plan_family *family = &WK_ITEMS(wk_plan_family, p->families)[k];
-        if (family->constant || family->from < chain->first || family->to >= chain->first + chain->count) continue;
-        if (!plain_throughout(p, chain, (int32_t)k)) continue;
-        int32_t block = 0;
-        for (int64_t j = 0; j < p->families.count; j++) {
-            const wk_plan_family *other = &WK_ITEMS(wk_plan_family, p->families)[j];
-            if (other->block != block || other->from > family->to || other->to < family->from) continue;
-            if (other->to == family->from || other->from == family->to) continue;
-            block++, j = -1; /* taken: try the next one, from the beginning */
-        }
-        family->block = block;
-        if (block >= chain->blocks) chain->blocks = block + 1;
-    }
+/* A temporary of the chain's own, which call c makes, or NULL. */
+static wk_plan_family *temporary_of(const wk_program *p, const wk_chain *chain, int32_t c) {
+    const wk_formula *y = &formulas_of(p, c)[1];
+    if (y->space != WK__LOCAL) return NULL;
+    wk_plan_family *family = &WK_ITEMS(wk_plan_family, p->families)[y->id];
+    if (family->constant || family->from != c || family->to >= chain->first + chain->count) return NULL;
+    return plain_throughout(p, family, y->id) ? family : NULL;
 }
+
+/* Gives them blocks; a result may go where an input of the same call ends. */
+static bool give_blocks(const wk_program *p, wk_chain *chain) {
+    wk_growing ends = {0}; /* of each block: the call that needs it last */
+    bool fine = true;
+    for (int32_t c = chain->first; fine && c < chain->first + chain->count; c++) {
+        wk_plan_family *family = temporary_of(p, chain, c);
+        if (family == NULL) continue;
+        int32_t *end = ends.items, block = 0;
+        while (block < ends.count && end[block] > c) block++;
+        if (block == ends.count) fine = WK_PUSH(int32_t, ends) != NULL;
+        if (fine) WK_ITEMS(int32_t, ends)[block] = family->to;
+        family->block = block;
+    }
+    chain->blocks = (int32_t)ends.count;
+    wk__growing_free(&ends);
+    return fine;
+}
+
+/* Of a chain of more links, each is compared with all before it. */
+enum { MOST_LINKS = 256 };
 
 bool wk__program_fuse(wk_program *p) {
     p->chains.count = 0;
@@ -166,12 +178,12 @@ bool wk__program_fuse(wk_program *p) {
         for (int32_t c = loop->first, next; c < loop->first + loop->count; c = next) {
             next = c + 1;
             if (!wk__is_elementwise(p, c)) continue;
-            while (next < loop->first + loop->count && joins(p, c, next)) next++;
+            while (next < loop->first + loop->count && next - c < MOST_LINKS && joins(p, c, next)) next++;
             if (next - c < 2) continue;
             wk_chain *chain = WK_PUSH(wk_chain, p->chains);
             if (chain == NULL) return false;
             *chain = (wk_chain){.first = c, .count = next - c};
-            give_blocks(p, chain);
+            if (!give_blocks(p, chain)) return false;
         }
     }
     return true;

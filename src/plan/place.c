@@ -9,6 +9,7 @@
  * through all of it. */
 #include <stdlib.h>
 
+#include "plan/gaps.h"
 #include "plan/program.h"
 
 static wk_plan_family *family_at(const wk_program *p, int64_t k) { return &WK_ITEMS(wk_plan_family, p->families)[k]; }
@@ -110,7 +111,7 @@ static void make_one(wk_program *p, const met *m) {
 static void share_trips(wk_program *p) {
     for (int64_t k = 0; k < p->families.count; k++) {
         wk_plan_family *family = family_at(p, k);
-        family->slot = -1;
+        family->slot = -1; /* until it is met */
         for (int32_t d = 0; d < WK__DEPTH; d++) family->home[d] = -1;
     }
     for_words(p, find_home);
@@ -131,14 +132,22 @@ static int larger_first(const void *a, const void *b) {
                                   : (x->family > y->family) - (x->family < y->family);
 }
 
-/* Is the slot free in all the calls where the family is alive? */
-static bool is_free(const wk_program *p, const by_size *order, int64_t placed, int32_t slot,
-                    const wk_plan_family *family) {
-    for (int64_t i = 0; i < placed; i++) {
-        const wk_plan_family *other = family_at(p, order[i].family);
-        if (other->slot == slot && other->from <= family->to && family->from <= other->to) return false;
+/* Slots for the families, in this order: one that is free in all the calls where the family is alive, or another. */
+static bool take_slots(wk_program *p, const by_size *order, int64_t count) {
+    wk_gaps gaps = {.root = -1};
+    const int32_t end = (int32_t)p->calls.count;
+    bool fine = true;
+    for (int64_t i = 0; fine && i < count; i++) {
+        wk_plan_family *family = family_at(p, order[i].family);
+        family->slot = wk__gaps_take(&gaps, family->from, family->to);
+        fine = family->slot >= -1;
+        if (family->slot != -1) continue;
+        family->slot = p->slot_count++;
+        fine = wk__gaps_add(&gaps, 0, family->from - 1, family->slot) &&
+               wk__gaps_add(&gaps, family->to + 1, end, family->slot);
     }
-    return true;
+    wk__gaps_free(&gaps);
+    return fine;
 }
 
 bool wk__program_place(wk_program *p) {
@@ -153,15 +162,10 @@ bool wk__program_place(wk_program *p) {
         const wk_plan_family *family = family_at(p, k);
         const int64_t nbytes =
             wk__value_at(family->nbytes, p->base_trips) * wk__value_at(family->members, p->base_trips);
-        if (family->block < 0 && !family->constant) order[placed++] = (by_size){nbytes, k};
+        if (family->slot >= 0 && family->block < 0 && !family->constant) order[placed++] = (by_size){nbytes, k};
     }
     qsort(order, (size_t)placed, sizeof *order, larger_first);
-    for (int64_t i = 0; i < placed; i++) {
-        wk_plan_family *family = family_at(p, order[i].family);
-        family->slot = 0;
-        while (!is_free(p, order, i, family->slot, family)) family->slot++;
-        if (family->slot >= p->slot_count) p->slot_count = family->slot + 1;
-    }
+    const bool fine = take_slots(p, order, placed);
     free(order);
-    return true;
+    return fine;
 }
