@@ -125,24 +125,23 @@ static wk_tensor *tree_losses(const tree_net *n, const tree *ts) {
     return wk_mean(wk_stack(losses, 0));
 }
 
-static wk_tensor *below_each_other(wk_tensor *a, wk_tensor *b) {
-    wk_list *both = wk_list_new();
-    if (a == NULL) return b;
-    wk_list_push(both, a);
-    wk_list_push(both, b);
-    return wk_cat(both, 0);
-}
-
 static state chosen(state all, const int64_t *rows, int count) {
     wk_tensor *index = whole(rows, count);
     return (state){wk_index_select(all.h, 0, index), wk_index_select(all.c, 0, index)};
+}
+
+/* Rows `first` and on become those of s. */
+static void put(state all, int first, state s) {
+    wk_copy_(wk_narrow(all.h, 0, first, wk_dim(s.h, 0)), s.h);
+    wk_copy_(wk_narrow(all.c, 0, first, wk_dim(s.c, 0)), s.c);
 }
 
 /* Height by height: all nodes of one at once, their children taken from what is there. */
 static wk_tensor *tree_losses_by_hand(const tree_net *n, const tree *ts) {
     static int64_t place[STEP][NODES], left[STEP * NODES], right[STEP * NODES];
     int64_t labels[STEP];
-    state all = {NULL, NULL};
+    const state all = {wk_empty(WK_SHAPE(STEP * NODES, TREE_H), WK_F32),
+                       wk_empty(WK_SHAPE(STEP * NODES, TREE_H), WK_F32)};
     int highest = 0;
     for (int t = 0; t < STEP; t++) highest = larger(highest, ts[t].nodes[ts[t].root].height);
     for (int height = 0, total = 0; height <= highest; height++) {
@@ -157,7 +156,7 @@ static wk_tensor *tree_losses_by_hand(const tree_net *n, const tree *ts) {
             }
         state s = height == 0 ? leaf_cell(n, whole(left, count))
                               : inner_cell(n, chosen(all, left, count), chosen(all, right, count));
-        all = (state){below_each_other(all.h, s.h), below_each_other(all.c, s.c)};
+        put(all, total, s);
         total += count;
     }
     for (int t = 0; t < STEP; t++) left[t] = place[t][ts[t].root], labels[t] = ts[t].label;
