@@ -92,6 +92,42 @@ static void cells_are_put_off(void **state) {
     assert_ok();
 }
 
+/* -------------------------------------------------------------------------------------------------------- trees --- */
+
+/* A tree of so many leaves whose shape is drawn: children come from any level below, on either side. */
+static wk_tensor *tree(uint32_t *drawn, int leaves, wk_tensor *w) {
+    *drawn = *drawn * 1664525u + 1013904223u;
+    const uint32_t draw = *drawn >> 8;
+    if (leaves == 1) return wk_tanh(wk_linear(matrix(1, 3, draw % 5 * 0.1), w, NULL));
+    const int on_the_left = 1 + (int)(draw % (uint32_t)(leaves - 1));
+    wk_tensor *l = tree(drawn, on_the_left, w), *r = tree(drawn, leaves - on_the_left, w);
+    return wk_tanh(wk_sub(wk_linear(wk_add(l, r), w, NULL), wk_mul(l, r)));
+}
+
+static void trees_of_all_shapes(void **state) {
+    (void)state;
+    enum { TREES = 24, MOST_LEAVES = 12 };
+    double loss[2], gradient[2][9];
+    for (int batched = 0; batched < 2; batched++) {
+        const wk_scope scope = batched ? wk_batch_open() : wk_scope_open();
+        uint32_t drawn = 7;
+        wk_tensor *w = matrix_leaf(3, 3, -0.4);
+        wk_list *roots = wk_list_new();
+        for (int t = 0; t < TREES; t++) wk_list_push(roots, tree(&drawn, 1 + t % MOST_LEAVES, w));
+        wk_tensor *sum = wk_sum(wk_square(wk_cat(roots, 0)));
+        loss[batched] = wk_item(sum);
+        /* a level is five calls, two gathers, and seldom more; without a batch they are some 900 */
+        if (batched) assert_true(wk_graph_size() < 11 * 10);
+        wk_backward(sum);
+        wk_read(wk_grad_of(w), gradient[batched], sizeof gradient[batched]);
+        wk_scope_close(scope);
+    }
+    assert_close(loss[1], loss[0], 1e-12, "loss");
+    for (int i = 0; i < 9; i++)
+        assert_close(gradient[1][i], gradient[0][i], 1e-11, "dw"); /* sums of 150 in another order */
+    assert_ok();
+}
+
 /* ----------------------------------------------------------------------------------------------- what is broken --- */
 
 /* A promise that its batch could not keep. */
@@ -149,4 +185,5 @@ static void memory_runs_out(void **state) {
 
 WK_TEST_MAIN("programs in a batch", cmocka_unit_test(two_losses_one_after_the_other),
              cmocka_unit_test(memory_of_the_caller_may_be_rewritten), cmocka_unit_test(cells_are_put_off),
-             cmocka_unit_test(a_broken_promise_is_no_absent_input), cmocka_unit_test(memory_runs_out))
+             cmocka_unit_test(trees_of_all_shapes), cmocka_unit_test(a_broken_promise_is_no_absent_input),
+             cmocka_unit_test(memory_runs_out))

@@ -23,7 +23,7 @@ verdict() { # verdict STATUS WHAT
 ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -Iinclude tests/counts/counts.c -o "$work/counts" "-L$build" -lwick -lm \
     "-Wl,-rpath,$build" || exit 1
 
-for what in op tutorial_ops tutorial_as_written tutorial_fused; do
+for what in op tutorial_ops tutorial_as_written tutorial_fused trees; do
     "$work/counts" $what 2000 > "$work/out"
     verdict $? "$what runs"
     grep -q '^asked 0 ' "$work/out"
@@ -40,10 +40,10 @@ instructions() {
 }
 
 if ! command -v valgrind > /dev/null || ! grep -q avx2 /proc/cpuinfo; then
-    skipped=4
+    skipped=5
     echo "instructions are not counted: valgrind or AVX2 is missing"
 elif [ "$mode" = --set ]; then
-    for what in op tutorial_ops tutorial_as_written tutorial_fused; do
+    for what in op tutorial_ops tutorial_as_written tutorial_fused trees; do
         echo "$what $(instructions $what)" | awk '{ printf "%s %d\n", $1, $2 * 1.10 }'
     done | tee "$ceilings"
 else

@@ -83,7 +83,8 @@ typedef struct wk_kind {
     void *attrs;    /* as the shape rule left them */
     wk_array *like; /* the outputs of a call: shape and type */
     uint64_t hash;
-    struct wk_group *first, *newest; /* of the wave */
+    struct wk_group *first;          /* of the wave */
+    struct wk_group *ready;          /* the newest of those whose operands are all there */
     struct wk_group *company;        /* while groups are merged */
 } wk_kind;
 

@@ -228,13 +228,14 @@ static bool put_off_anew(wk_batch *b, wk_deferral *d) {
     wk__deferral_describe(d);
     wk_kind *kind = wk__kind_find(b, d);
     const bool is_known = kind != NULL;
-    if (is_known && d->from == NULL && is_one_more(kind->newest, d, is_from_there))
-        return promise_again(c, kind) ? put_off(b, d, kind->newest) : out_of_memory(c);
+    if (is_known && d->from == NULL && kind->ready != NULL && is_one_more(kind->ready, d, is_from_there))
+        return promise_again(c, kind) ? put_off(b, d, kind->ready) : out_of_memory(c);
     if (is_known && !promise_again(c, kind)) return out_of_memory(c);
     if (!is_known && (kind = wk__kind_new(b, d)) == NULL) return c->ctx->failure.status != WK_OK;
     wk_group *g = wk__group_new(b, kind, d->level);
     if (g == NULL) return out_of_memory(c);
     remember(b, d, g);
+    if (d->from == NULL) kind->ready = g;
     if (!is_known) wk__kind_enter(b, d, kind);
     return put_off(b, d, g);
 }

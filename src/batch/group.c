@@ -43,7 +43,6 @@ wk_group *wk__group_new(wk_batch *b, wk_kind *kind, int32_t level) {
         g->columns[i].runs = &g->columns[i].first;
     }
     if (kind->first == NULL) kind->first = g;
-    kind->newest = g;
     enter(b, g);
     return g;
 }

@@ -16,27 +16,31 @@ static inline bool fits_live(const wk_column *column, bool has_room, const wk_te
     return has_room && x->ctx == ctx && wk__is_like(column, x);
 }
 
+/* Is x from where the last operand of this column is from, and is there room for it? */
+WK_INLINE bool is_from_there(const wk_column *column, bool is_shared, const wk_tensor *x, const wk_ctx *ctx) {
+    const bool has_room = column->count < column->capacity && !is_shared;
+    if (wk_unlikely(x == NULL || x->live != WK__PROMISED)) return fits_live(column, has_room, x, ctx);
+    return (wk_source)x->storage == column->source && (wk_likely((int32_t)x->epoch == column->next) || has_room);
+}
+
+static inline bool is_recorded_alike(const wk_kind *kind, const wk_call *c, bool needs_grad) {
+    return kind->needs_grad == needs_grad && kind->records == (needs_grad && kind->may_record && c->ctx->grad_enabled);
+}
+
 /* Is c one more call of g? The sources of an open group have been looked at, so it is enough that the operands come
  * from them, and that there is room. A promise that its batch could not keep has no source, and no row of the column
  * of an input that is absent. */
 WK_INLINE bool is_one_more(const wk_group *g, const wk_call *c) {
     const wk_kind *kind = g->kind;
-    const wk_column *column = g->columns;
     bool needs_grad = false;
     if (kind->op != c->op || kind->in_count != c->in_count || !g->is_open || !kind->has_models) return false;
     if (!wk__same_attrs(kind, c)) return false;
-    for (int32_t i = 0; i < kind->in_count; i++, column++) {
+    for (int32_t i = 0; i < kind->in_count; i++) {
         const wk_tensor *x = c->in[i];
-        const bool has_room = column->count < column->capacity && !wk__is_shared_operand(kind->shared, i);
-        if (wk_likely(x != NULL && x->live == WK__PROMISED)) {
-            if ((wk_source)x->storage != column->source) return false;
-            if (wk_unlikely((int32_t)x->epoch != column->next) && !has_room) return false;
-        } else if (!fits_live(column, has_room, x, c->ctx)) {
-            return false;
-        }
+        if (!is_from_there(&g->columns[i], wk__is_shared_operand(kind->shared, i), x, c->ctx)) return false;
         needs_grad |= x != NULL && wk__needs_grad(x);
     }
-    return kind->needs_grad == needs_grad && kind->records == (needs_grad && kind->may_record && c->ctx->grad_enabled);
+    return is_recorded_alike(kind, c, needs_grad);
 }
 
 WK_APART bool is_one_more_apart(const wk_group *g, const wk_call *c) { return is_one_more(g, c); }
@@ -110,10 +114,60 @@ static wk_group *by_path(const wk_call *c) {
     return NULL;
 }
 
+/* ------------------------------------------------------------------------------------- operands from elsewhere --- */
+
+/* Is x of the shape that this column has, whose rows lie apart already, so that another run changes nothing? */
+static bool fits_apart(const wk_column *column, const wk_tensor *x) {
+    if (x == NULL || x->live != WK__PROMISED || x->storage == NULL) return false;
+    if (column->count < 2 || column->count == column->capacity) return false;
+    if (wk__source_group(column->source) == NULL) return false;
+    const wk_array *like = wk__source_array(column->source);
+    return like->dtype == x->a.dtype && wk__same_dims(like, &x->a);
+}
+
+/* May c be one more call of g for little, though it has operands from other groups than the last one? `level` is its
+ * own, so what it comes from has run when g does. */
+static bool joins(const wk_group *g, const wk_call *c, int32_t level) {
+    const wk_kind *kind = g->kind;
+    int64_t nbytes = 0;
+    bool needs_grad = false;
+    if (kind->op != c->op || g->level != level || kind->in_count != c->in_count || !kind->has_models) return false;
+    if (!wk__same_attrs(kind, c)) return false;
+    for (int32_t i = 0; i < kind->in_count; i++) {
+        const wk_tensor *x = c->in[i];
+        needs_grad |= x != NULL && wk__needs_grad(x);
+        if (is_from_there(&g->columns[i], wk__is_shared_operand(kind->shared, i), x, c->ctx)) continue;
+        if (wk__is_shared_operand(kind->shared, i) || !fits_apart(&g->columns[i], x)) return false;
+        nbytes += x->a.numel * wk__dtype_nbytes[x->a.dtype];
+    }
+    return nbytes <= WK__FEW_NBYTES_COPIED && is_recorded_alike(kind, c, needs_grad);
+}
+
+/* Of the groups of the operands the latest. */
+static wk_group *latest_of(const wk_call *c) {
+    wk_group *latest = NULL;
+    for (int32_t i = 0; i < c->in_count; i++) {
+        const wk_tensor *x = c->in[i];
+        if (x == NULL || x->live != WK__PROMISED || x->storage == NULL) continue;
+        wk_group *g = wk__source_group((wk_source)x->storage);
+        if (g->is_open && (latest == NULL || g->level > latest->level)) latest = g;
+    }
+    return latest;
+}
+
+static wk_group *by_joining(const wk_call *c) {
+    const wk_group *from = latest_of(c);
+    const wk_path *path = from != NULL ? from->paths : NULL;
+    for (int looked_at = 0; path != NULL && looked_at < FEW_PATHS; path = path->next, looked_at++)
+        if (joins(path->to, c, from->level + 1)) return path->to;
+    return NULL;
+}
+
 /* The call after the last one, where that does not lead to the same as the last time. */
 WK_APART bool take_otherwise(wk_batch *b, wk_call *c) {
     wk_group *g = by_path(c), *after = b->last->after[1];
     if (g == NULL && after != NULL && is_one_more_apart(after, c)) g = after;
+    if (g == NULL) g = by_joining(c);
     return g != NULL && take(b, g, c);
 }
 

@@ -1,6 +1,6 @@
 /* counts.c -- a steady loop, for counting what it does:
  *
- *     counts WHAT N     WHAT: op, tutorial_ops, tutorial_as_written, tutorial_fused; N: how often
+ *     counts WHAT N     WHAT: op, tutorial_ops, tutorial_as_written, tutorial_fused, trees; N: how often
  *
  * Prints how many times memory was asked of the C library in the last half of the loop, which has to be never, and
  * how many ops the last step recorded. Instructions are counted from outside (test_counts.sh). T is drawn at random. */
@@ -64,6 +64,24 @@ static void chain(wk_tensor *x, wk_tensor *a) {
     wk_zero_grad(x);
 }
 
+/* A tree of so many leaves whose shape is drawn, of states so small that the calls are what takes time. */
+static wk_tensor *tree(wk_tensor *x, wk_tensor *w, int64_t leaves) {
+    if (leaves == 1) return wk_tanh(wk_linear(x, w, NULL));
+    const int64_t on_the_left = wk_randint(1, leaves);
+    wk_tensor *l = tree(x, w, on_the_left), *r = tree(x, w, leaves - on_the_left);
+    return wk_tanh(wk_add(wk_linear(wk_add(l, r), w, NULL), wk_mul(l, r)));
+}
+
+static int64_t trees(wk_tensor *x, wk_tensor *w, int count) {
+    WK_BATCH;
+    wk_list *roots = wk_list_new();
+    for (int i = 0; i < count; i++) wk_list_push(roots, tree(x, w, 12));
+    wk_tensor *sum = wk_sum(wk_cat(roots, 0));
+    wk_backward(sum);
+    wk_zero_grad(w);
+    return wk_graph_size();
+}
+
 int main(int argc, char **argv) {
     if (argc != 3) return 2;
     const char *what = argv[1];
@@ -78,12 +96,17 @@ int main(int argc, char **argv) {
     n.cell = wk_rnn_cell_new(n.net, "cell", 1, 32, NULL);
     n.adam = wk_adam_new(n.net, 0.02, NULL);
     wk_tensor *x = wk_requires_grad_(wk_scalar(0.5, WK_F32), true), *a = wk_scalar(0.9, WK_F32);
+    wk_tensor *row = wk_ones(WK_SHAPE(1, 8), WK_F32), *w = wk_requires_grad_(wk_eye(8, 8, WK_F32), true);
     long asked_half = 0;
     int64_t T = 30, recorded = 0;
     for (int i = 0; i < count; i++) {
         if (i == count / 2) asked_half = asked;
-        if (strcmp(what, "op") == 0) chain(x, a);
-        else recorded = step(&n, what, T);
+        if (strcmp(what, "op") == 0)
+            chain(x, a);
+        else if (strcmp(what, "trees") == 0)
+            recorded = trees(row, w, i < count / 4 ? 12 : 8);
+        else
+            recorded = step(&n, what, T);
         T = i < count / 4 ? 30 : wk_randint(1, 31); /* the longest first, so that all memory is there */
     }
     printf("asked %ld recorded %lld T %lld\n", asked - asked_half, (long long)recorded, (long long)T);
