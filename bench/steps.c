@@ -158,6 +158,7 @@ int main(int argc, char **argv) {
     row(csv, "tutorial_ops", (setup){OPS, 32, 1, {10, 20, 30}, false}, "goal 12");
     row(csv, "tutorial_ops (cell by hand)", (setup){OPS, 32, 1, {10, 20, 30}, true}, "");
     row(csv, "tutorial_ops (H 33)", (setup){OPS, 33, 1, {10, 20, 30}, false}, "");
+    row(csv, "tutorial_ops (H 128)", (setup){OPS, 128, 1, {10, 20, 30}, false}, "");
     row(csv, "tutorial_as_written", (setup){AS_WRITTEN, 32, 1, {10, 20, 30}, false}, "goal 5");
     row(csv, "tutorial_as_written (T 7 13 29)", (setup){AS_WRITTEN, 32, 1, {7, 13, 29}, false}, "");
     row(csv, "tutorial_as_written (H 33)", (setup){AS_WRITTEN, 33, 1, {10, 20, 30}, false}, "");

@@ -4,6 +4,8 @@
 
 #include "grad/outers.h"
 
+/* ------------------------------------------------------------------------------------------------------- linear --- */
+
 /* What happens to the weight's gradient in the middle. */
 enum { NOTHING, PENALTY, ROW_OF_IT, LOOKED_AT, CLEARED, DIFFERENTIATED, WAYS };
 
@@ -42,7 +44,8 @@ static wk_tensor *middle(network *n, wk_tensor *y) {
     return changed;
 }
 
-static wk_tensor *loss_of(network *n) {
+static wk_tensor *loss_of(void *user) {
+    network *n = user;
     wk_tensor *loss = wk_zeros(0, NULL, wk_dtype_of(n->w));
     for (int64_t t = 0; t < n->T; t++) {
         wk_tensor *y = wk_linear(wk_narrow(n->x, 0, t, 1), n->w, NULL);
@@ -64,17 +67,26 @@ static void counted(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_r
 
 static wk_tensor *nothing(void *user, wk_tensor *g) { return (void)user, (void)g, NULL; }
 
-/* The gradient, twice over so that one is added to another. */
-static wk_tensor *gradient(network *n, bool watched) {
+/* A backward of the loss, twice over so that one gradient is added to another. */
+static void differentiate(wk_tensor *loss_of_user(void *user), void *user, bool watched) {
+    WK_SCOPE;
     wk_tensor *other = wk_requires_grad_(wk_ones(WK_SHAPE(1), WK_F32), true);
     const int64_t hook = watched ? wk_register_hook(other, nothing, NULL) : 0;
-    wk_zero_grad(n->w);
-    n->seen = 0;
-    for (int i = 0; i < 2; i++) wk_backward(loss_of(n));
+    for (int i = 0; i < 2; i++) wk_backward(loss_of_user(user));
     if (watched) wk_remove_hook(hook);
     assert_ok();
     assert_null(wk__ctx()->outers);
+}
+
+static wk_tensor *gradient(network *n, bool watched) {
+    wk_zero_grad(n->w);
+    n->seen = 0;
+    differentiate(loss_of, n, watched);
     return wk_clone(wk_grad_of(n->w));
+}
+
+static void assert_equal_bits(const wk_tensor *a, const wk_tensor *b) {
+    assert_memory_equal(wk_data(a), wk_data(b), (size_t)wk_numel(a) * wk_dtype_nbytes(wk_dtype_of(a)));
 }
 
 static void compare(int64_t O, int64_t I, int64_t T, int way, wk_dtype dtype) {
@@ -89,8 +101,92 @@ static void compare(int64_t O, int64_t I, int64_t T, int way, wk_dtype dtype) {
     const bool collects = dtype == WK_F32 && working != NULL && O * I >= 8 * (O + I);
     if (way == NOTHING) assert_int_equal(products, collects ? 2 * (T - 1) : 0);
     wk_tensor *at_once = gradient(&n, true);
-    assert_memory_equal(wk_data(collected), wk_data(at_once), (size_t)(O * I) * wk_dtype_nbytes(dtype));
+    assert_equal_bits(collected, at_once);
     assert_close(seen, n.seen, 0, "what the program saw of the gradient on the way");
+}
+
+/* -------------------------------------------------------------------------------------------------------- cells --- */
+
+/* A recurrent row, called for one step after another. */
+enum { RNN, LSTM, GRU, KINDS };
+
+typedef struct cell {
+    int kind;
+    int64_t T;
+    wk_tensor *w[2], *b[2], *x, *out; /* w: of x and of h; x (T,1,1,I); out (H) */
+} cell;
+
+static wk_tensor *loss_of_cell(void *user) {
+    const cell *c = user;
+    wk_tensor *h = NULL, *state = NULL, *y, *loss = wk_zeros(0, NULL, wk_dtype_of(c->x));
+    for (int64_t t = 0; t < c->T; t++) {
+        wk_tensor *x = wk_select(c->x, 0, t), *const *w = c->w, *const *b = c->b;
+        if (c->kind == RNN)
+            y = wk_rnn(x, NULL, h, w[0], w[1], b[0], b[1], false, false, &h);
+        else if (c->kind == GRU)
+            y = wk_gru(x, NULL, h, w[0], w[1], b[0], b[1], false, &h);
+        else
+            y = wk_lstm(x, NULL, h, state, w[0], w[1], b[0], b[1], false, &h, &state);
+        loss = wk_add(loss, wk_sum(wk_mul(y, c->out)));
+    }
+    return loss;
+}
+
+static void differentiate_cell(cell *c, bool watched) {
+    for (int i = 0; i < 2; i++) wk_zero_grad(c->w[i]);
+    differentiate(loss_of_cell, c, watched);
+}
+
+static void gradients(const cell *c, wk_tensor *found[2]) {
+    for (int i = 0; i < 2; i++) found[i] = wk_clone(wk_grad_of(c->w[i]));
+}
+
+static void cell_make(cell *c, int kind, int64_t I, int64_t H, int64_t T, wk_dtype dtype) {
+    const int64_t rows = (kind == RNN ? 1 : kind == GRU ? 3 : 4) * H, columns[] = {I, H};
+    *c = (cell){.kind = kind, .T = T};
+    for (int i = 0; i < 2; i++) {
+        c->w[i] = wk_requires_grad_(wk_mul_scalar(wk_randn(WK_SHAPE(rows, columns[i]), dtype), 0.2), true);
+        c->b[i] = wk_randn(WK_SHAPE(rows), dtype);
+    }
+    c->x = wk_randn(WK_SHAPE(T, 1, 1, I), dtype);
+    c->out = wk_randn(WK_SHAPE(H), dtype);
+}
+
+/* Both weights are worth it. At the first step there is no h yet, and so no product. */
+static void compare_cell(int kind, int64_t I, int64_t H, int64_t T, wk_dtype dtype) {
+    WK_SCOPE;
+    cell c;
+    wk_tensor *collected[2], *at_once[2];
+    cell_make(&c, kind, I, H, T, dtype);
+    products = 0;
+    differentiate_cell(&c, false);
+    gradients(&c, collected);
+    assert_int_equal(products, dtype == WK_F32 && working != NULL ? 2 * (2 * T - 3) : 0);
+    differentiate_cell(&c, true);
+    gradients(&c, at_once);
+    for (int i = 0; i < 2; i++) assert_equal_bits(collected[i], at_once[i]);
+}
+
+static void *refuse(void *user, size_t nbytes, size_t alignment) {
+    return (void)user, (void)nbytes, (void)alignment, NULL;
+}
+
+/* Without memory to collect in, products are added at once. All else finds what a walk before has given back. */
+static void no_memory(wk_dtype dtype) {
+    WK_SCOPE;
+    cell c;
+    wk_tensor *collected[2], *at_once[2];
+    wk_allocator *allocator = &wk__ctx()->heap.allocator, before = *allocator;
+    cell_make(&c, LSTM, 130, 129, 4, dtype);
+    differentiate_cell(&c, true);
+    gradients(&c, at_once);
+    products = 0;
+    allocator->alloc = refuse;
+    differentiate_cell(&c, false);
+    *allocator = before;
+    gradients(&c, collected);
+    assert_int_equal(products, 0);
+    for (int i = 0; i < 2; i++) assert_equal_bits(collected[i], at_once[i]);
 }
 
 static void all_cases(wk_dtype dtype) {
@@ -104,6 +200,9 @@ static void all_cases(wk_dtype dtype) {
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (size_t k = 0; k < sizeof steps / sizeof *steps; k++)
             for (int way = 0; way < WAYS; way++) compare(sizes[i][0], sizes[i][1], steps[k], way, dtype);
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int64_t T = 2; T < 40; T += T < 4 ? 1 : 14) compare_cell(kind, 40, 33, T, dtype);
+    no_memory(dtype);
 }
 
 WITH_EACH_TABLE(all_cases)

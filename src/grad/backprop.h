@@ -36,6 +36,9 @@ const wk_array *wk__slot_in_gy(wk_backprop *b, int32_t i, wk_array *room, bool *
  * False: it is for the row to add it to the slot (NOTE [Outer products] in outers.h). */
 bool wk__collects_outer(wk_backprop *b, int32_t i, const void *g, const void *x);
 
+/* Would it be seen to, as long as there is memory? For rows that ask before they have g. */
+bool wk__may_collect_outer(const wk_backprop *b, int32_t i);
+
 /* The gradient of input i is g itself, a contiguous tensor of the input's shape. */
 void wk__pass(wk_backprop *b, int32_t i, wk_tensor *g);
 

@@ -4,9 +4,11 @@
 #include "grad/walk.h"
 #include "kernel/kernel.h"
 
-enum { MOST = 16, VECTOR = 16, WORTH = 8 };
+enum { MOST = 16, VECTOR = 16, WORTH = 8, HEAD_NBYTES = 2 * WK__LINE };
+_Static_assert(sizeof(wk_outers) <= HEAD_NBYTES, "rows begin on a line");
 
-static int64_t whole_vectors(int64_t elements) { return (elements + VECTOR - 1) / VECTOR * VECTOR; }
+/* From one row to the next: whole vectors and a line more, lest rows of a power of two share few sets of the cache. */
+static int64_t apart(int64_t elements) { return (elements + VECTOR - 1) / VECTOR * VECTOR + VECTOR; }
 
 static void let_go(wk_ctx *ctx, wk_outers *outers) {
     if (outers->previous != NULL)
@@ -47,12 +49,11 @@ void wk__outers_forget(wk_ctx *ctx) {
 /* Room for rows of this leaf. What lies behind rows of x is multiplied too, so it must be a number. NULL when memory is
  * out, and then the products are added at once. */
 static wk_outers *begin(wk_ctx *ctx, wk_tensor *leaf) {
-    const int64_t g_apart = leaf->a.dims[0], x_apart = whole_vectors(leaf->a.dims[1]);
-    const int64_t rows = MOST * (whole_vectors(g_apart) + x_apart);
-    const int32_t size_class = wk__heap_class(WK__LINE * 2 + (size_t)rows * sizeof(float));
+    const int64_t g_apart = apart(leaf->a.dims[0]), x_apart = apart(leaf->a.dims[1]);
+    const int32_t size_class = wk__heap_class(HEAD_NBYTES + MOST * (size_t)(g_apart + x_apart) * sizeof(float));
     wk_outers *outers = wk__heap_alloc(&ctx->heap, size_class);
     if (outers == NULL) return NULL;
-    float *const g = (float *)(void *)((char *)outers + WK__LINE * 2), *const x = g + MOST * whole_vectors(g_apart);
+    float *const g = (float *)(void *)((char *)outers + HEAD_NBYTES), *const x = g + MOST * g_apart;
     *outers = (wk_outers){.next = ctx->outers,
                           .leaf = wk__retain(leaf),
                           .g = g,
@@ -73,17 +74,20 @@ static bool is_worth_collecting(const wk_walk *walk, const wk_tensor *leaf) {
     return leaf->a.dtype == WK_F32 && O * I >= WORTH * (O + I) && wk__array_is_contiguous(&meta->grad->a);
 }
 
-bool wk__collects_outer(wk_backprop *b, int32_t i, const void *g, const void *x) {
-    wk_ctx *ctx = b->ctx;
+bool wk__may_collect_outer(const wk_backprop *b, int32_t i) {
     const wk_edge *edge = &b->node->in[i];
-    const bool plain = !b->walk->careful && ctx->capture == NULL && wk__kernels->add_outers != NULL;
-    if (!plain || edge->way.kind != WK__TO_LEAF || !is_worth_collecting(b->walk, edge->to.leaf)) return false;
-    wk_tensor *leaf = edge->to.leaf;
-    wk_outers *outers = leaf->meta->outers != NULL ? leaf->meta->outers : begin(ctx, leaf);
+    const bool plain = !b->walk->careful && b->ctx->capture == NULL && wk__kernels->add_outers != NULL;
+    return plain && edge->way.kind == WK__TO_LEAF && is_worth_collecting(b->walk, edge->to.leaf);
+}
+
+bool wk__collects_outer(wk_backprop *b, int32_t i, const void *g, const void *x) {
+    if (!wk__may_collect_outer(b, i)) return false;
+    wk_tensor *leaf = b->node->in[i].to.leaf;
+    wk_outers *outers = leaf->meta->outers != NULL ? leaf->meta->outers : begin(b->ctx, leaf);
     if (outers == NULL) return false;
     if (outers->count == MOST) add(outers);
     wk_unary_loop *copy = wk__kernels->copy[WK_F32];
-    copy(outers->g_apart, outers->g + outers->count * outers->g_apart, 1, g, 1);
+    copy(leaf->a.dims[0], outers->g + outers->count * outers->g_apart, 1, g, 1);
     copy(leaf->a.dims[1], outers->x + outers->count * outers->x_apart, 1, x, 1);
     outers->count++;
     return true;

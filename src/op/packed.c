@@ -33,6 +33,7 @@ bool wk__packed_slot_begin(wk_backprop *b, int32_t i, wk_packed_slot *all, wk_fi
     wk_packed_slot *t = &all[i];
     t->slot = NULL;
     t->temporary = NULL;
+    t->collects = NULL;
     t->add = false;
     if (!wk__wants(b, i)) return true;
     t->slot = wk__slot(b, i, &t->room, &t->add);
@@ -47,4 +48,12 @@ void wk__packed_slot_end(wk_packed_slot *t) {
     if (t->temporary == NULL) return;
     wk__set_or_add(t->slot, &t->temporary->a, t->add);
     wk__unref(t->temporary);
+}
+
+bool wk__packed_slot_collect(wk_packed_slot *all, int32_t i, const void *g, const void *x) {
+    wk_packed_slot *t = &all[i];
+    if (wk__collects_outer(t->collects, i, g, x)) return true;
+    t->slot = wk__slot(t->collects, i, &t->room, &t->add);
+    t->collects = NULL;
+    return t->slot == NULL; /* then the walk has failed */
 }

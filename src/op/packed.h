@@ -27,6 +27,7 @@ typedef struct wk_packed_slot {
     const wk_array *slot; /* NULL: not wanted */
     const char *last;     /* where its last element lies; NULL: it has none */
     wk_tensor *temporary;
+    wk_backprop *collects; /* not NULL: an outer product that is collected has no slot (wk__packed_slot_collect) */
     bool add;
 } wk_packed_slot;
 
@@ -36,6 +37,17 @@ typedef bool wk_fine_for_kernel(const wk_array *x, int32_t i);
 /* Begins all[i], after those before it. False when the walk has failed (recorded). All that were begun, are ended. */
 bool wk__packed_slot_begin(wk_backprop *b, int32_t i, wk_packed_slot *all, wk_fine_for_kernel *fine);
 void wk__packed_slot_end(wk_packed_slot *t);
+
+/* A slot for the outer product of a single row, where that may be collected (NOTE [Outer products] in grad/outers.h);
+ * else nothing is begun. */
+static inline bool wk__packed_slot_collects(wk_backprop *b, int32_t i, wk_packed_slot *all) {
+    if (!wk__wants(b, i) || !wk__may_collect_outer(b, i)) return false;
+    all[i] = (wk_packed_slot){.collects = b};
+    return true;
+}
+
+/* The product of such a slot. False, and it is a slot as others, when there is no memory to collect in. */
+bool wk__packed_slot_collect(wk_packed_slot *all, int32_t i, const void *g, const void *x);
 
 /* Where the kernel writes, or NULL; and does it add? */
 static inline const wk_array *wk__packed_slot_array(const wk_packed_slot *t) {

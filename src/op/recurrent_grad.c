@@ -7,7 +7,7 @@
 typedef struct backward_run {
     wk_recurrence run;
     const wk_recurrent_use *use;
-    const wk_packed_slot *slots;
+    wk_packed_slot *slots;
     wk_recurrent_inputs at;
     wk_places at_gy, at_gx;
     const void *gates, *c_kept;                                   /* of the run forward */
@@ -15,7 +15,9 @@ typedef struct backward_run {
     void *dh, *dc, *c0, *dbias, *work;
 } backward_run;
 
-static bool wants(const backward_run *g, int32_t i) { return i >= 0 && g->slots[i].slot != NULL; }
+static bool wants(const backward_run *g, int32_t i) {
+    return i >= 0 && (g->slots[i].slot != NULL || g->slots[i].collects != NULL);
+}
 
 static const wk_array *slot_of(const backward_run *g, int32_t i) { return wk__packed_slot_array(&g->slots[i]); }
 
@@ -147,19 +149,40 @@ static void run_steps(const backward_run *g, const wk_stretch *at, const wk_mat 
 
 /* ------------------------------------------------------------------------------- all steps of a stretch at once --- */
 
+/* Of a single row: is the gradient of this weight, d^T x, collected? */
+static bool collects(const backward_run *g, int32_t i, const wk_mat *d, const wk_mat *x) {
+    if (g->slots[i].collects == NULL) return false;
+    return d->rows == 0 || wk__packed_slot_collect(g->slots, i, d->data, x->data);
+}
+
 /* gW_hh = d^T h_before. Without h0, the rows of step 0 are zeros. */
 static void recurrent_gradient(const backward_run *g, const wk_stretch *s, const wk_mat *before) {
     const wk_recurrence *r = &g->run;
     const wk_mat d = wk__gate_columns(r, g->dgates, s->rows - before->rows, before->rows, r->row->is_turned ? r->H : 0,
                                       r->row->gates * r->H);
+    if (collects(g, g->at.w_hh, &d, before)) return;
     const wk_mat d_t = wk__transposed(&d), gw = wk__matrix_of(slot_of(g, g->at.w_hh));
     wk__gemm(r->ctx, &d_t, before, &gw, adds(g, s, g->at.w_hh));
+}
+
+/* Of a single row: the gates that x reaches, one after another. In the gru's | n | r | z | m | that is the last use of
+ * m, whose place n takes. */
+static wk_mat single_row(const backward_run *g) {
+    const wk_recurrence *r = &g->run;
+    const wk_mat d = wk__gate_columns(r, g->dgates, 0, 1, r->row->is_turned ? r->H : 0, r->row->gates * r->H);
+    if (r->row->is_turned)
+        wk__kernels->copy[r->dtype](r->H, wk__gate_columns(r, g->dgates, 0, 1, 3 * r->H, r->H).data, 1, g->dgates, 1);
+    return d;
 }
 
 /* gW_ih = d^T x */
 static void input_weight_gradient(const backward_run *g, const wk_stretch *s) {
     const wk_recurrence *r = &g->run;
     const wk_mat x = wk__packed_x(r, s, g->x);
+    if (g->slots[g->at.w_ih].collects != NULL) {
+        const wk_mat row = single_row(g);
+        if (collects(g, g->at.w_ih, &row, &x)) return;
+    }
     wk_gate_part part[2];
     const int32_t parts = wk__gate_parts(r->row, r->H, part);
     for (int32_t k = 0; k < parts; k++) {
@@ -270,6 +293,15 @@ static void use_of(const wk_backprop *b, wk_recurrent_use *use) {
     use->out[0] = wk__saved_out(b, 0);
 }
 
+/* One step of one row, as cells take it: the gradients of the weights are outer products. */
+static bool begin_slot(wk_backprop *b, const wk_recurrent_use *use, int32_t i) {
+    const wk_recurrent_inputs *at = wk__recurrent_inputs(use->row);
+    const wk_array *y = use->out[0], *x = use->in[at->x];
+    const bool single = y->dims[0] == 1 && y->dims[1] == 1 && use->in[at->lengths] == NULL && x->strides[2] == 1;
+    return (single && (i == at->w_hh || i == at->w_ih) && wk__packed_slot_collects(b, i, use->slots)) ||
+           wk__packed_slot_begin(b, i, use->slots, fine);
+}
+
 bool wk__recurrent_grad(wk_backprop *b) {
     wk_recurrent_use use;
     wk_packed_slot slots[WK__MAX_FIXED_INPUTS];
@@ -277,7 +309,7 @@ bool wk__recurrent_grad(wk_backprop *b) {
     bool good = true;
     use_of(b, &use);
     use.slots = slots;
-    for (; begun < b->node->in_count && good; begun++) good = wk__packed_slot_begin(b, begun, slots, fine);
+    for (; begun < b->node->in_count && good; begun++) good = begin_slot(b, &use, begun);
     if (good) (wk__recurrent_is_noted(&use) ? wk__recurrent_note_grad : wk__recurrent_run_grad)(&use);
     for (int32_t i = 0; i < begun; i++) wk__packed_slot_end(&slots[i]);
     return true;
