@@ -12,7 +12,13 @@ typedef struct wk_growing {
 } wk_growing;
 
 /* Room for `more` further items of nbytes each; where it begins, or NULL when memory is out. */
-void *wk__growing_add(wk_growing *g, int64_t more, size_t nbytes);
+void *wk__growing_move(wk_growing *g, int64_t more, size_t nbytes);
+static inline void *wk__growing_add(wk_growing *g, int64_t more, size_t nbytes) {
+    if (g->items == NULL || g->count + more > g->capacity) return wk__growing_move(g, more, nbytes);
+    void *room = (char *)g->items + (size_t)g->count * nbytes;
+    g->count += more;
+    return room;
+}
 /* Room for so many items, so that none of them moves as they are added. */
 bool wk__growing_reserve(wk_growing *g, int64_t count, size_t nbytes);
 

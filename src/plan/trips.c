@@ -58,13 +58,13 @@ bool wk__capture_single(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
 
 /* Numbers of trips that a program is made of (NOTE [Six points] in fit.c), and those that it is tried on: one of both
  * is far from all that it is made of. */
-enum { POINTS = 6, SMALL = 8, BOTH_SMALL = 4, LARGER = 101 };
-static const int64_t base_T[] = {9, 12, 16}, base_S[] = {10, 14, 11};
+enum { POINTS = 6, SMALL = 8, BOTH_SMALL = 4, BESIDE_SMALL = 13, LARGER = 101 };
+static const int64_t base_T[] = {9, 10, 12}, base_S[] = {11, 14, 12};
 
 /* Of loops in loops more trips would take long, and tell no more. */
 enum { MANY_CALLS = 10000, MANY_AT_FIRST = 1000 }; /* in all; in the recording that the program is made from */
 static wk_trips large(const wk_plan_entry *entry) {
-    return entry->program.base->calls.count > MANY_AT_FIRST ? (wk_trips){21, 19} : (wk_trips){30, 23};
+    return entry->program.base->calls.count > MANY_AT_FIRST ? (wk_trips){19, 17} : (wk_trips){30, 23};
 }
 
 /* Gradients apart are for loops that begin late and end early, and need more trips. */
@@ -84,7 +84,7 @@ static bool is_right(wk_plan *plan, wk_plan_entry *entry, wk_trips t, int64_t *c
  * serve all of the other number. If the step cannot be captured so, that is known of this entry. False when memory is
  * out, or the call at hand fails. */
 static bool try_few(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool folds_T, bool folds_S) {
-    const wk_trips probe = {folds_T ? large(entry).T : t.T, folds_S ? large(entry).S : t.S};
+    const wk_trips probe = {folds_T ? BESIDE_SMALL : t.T, folds_S ? BESIDE_SMALL : t.S};
     int64_t calls;
     if (is_right(plan, entry, probe, &calls)) return true;
     wk_plan_entry *other = wk_ok() ? wk__entry_new(plan, &entry->others) : NULL;

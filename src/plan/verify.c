@@ -4,24 +4,50 @@
 
 #include "plan/program.h"
 
+/* What a polynomial is for these trips, and how far each loop around takes it on. */
+typedef struct numbers {
+    int64_t value, step[WK__DEPTH];
+} numbers;
+
 /* Which buffer of the recording each member of a family is: it has to stay the same, and no two the same. */
 typedef struct pairing {
     int64_t *of_buffer; /* buffer -> family and member as one number, or -1 */
     int64_t *first;     /* of each family: the number of its member 0 */
     int64_t *of_member; /* number -> buffer, or -1 */
     int64_t members;
+    numbers *places, *in_family; /* of each word: its value, and its member */
 } pairing;
 
 static void pairing_free(pairing *b) {
     free(b->of_buffer);
     free(b->first);
     free(b->of_member);
+    free(b->places);
+    free(b->in_family);
+}
+
+static numbers numbers_at(const wk_polynomial *value, const wk_polynomial *step, wk_trips t) {
+    numbers n = {.value = wk__value_at(*value, t)};
+    for (int32_t d = 0; d < WK__DEPTH; d++) n.step[d] = wk__value_at(step[d], t);
+    return n;
+}
+
+static bool work_out(pairing *b, const wk_program *p, wk_trips t) {
+    b->places = malloc(((size_t)p->formulas.count + 1) * sizeof *b->places);
+    b->in_family = malloc(((size_t)p->formulas.count + 1) * sizeof *b->in_family);
+    if (b->places == NULL || b->in_family == NULL) return false;
+    for (int64_t w = 0; w < p->formulas.count; w++) {
+        const wk_formula *f = &WK_ITEMS(const wk_formula, p->formulas)[w];
+        b->places[w] = numbers_at(&f->value, f->step, t);
+        b->in_family[w] = numbers_at(&f->member, f->member_step, t);
+    }
+    return true;
 }
 
 static bool pairing_begin(pairing *b, const wk_program *p, wk_trips t, const wk_recording *r) {
     *b = (pairing){.of_buffer = malloc(((size_t)r->sizes.count + 1) * sizeof *b->of_buffer),
                    .first = malloc(((size_t)p->families.count + 1) * sizeof *b->first)};
-    if (b->of_buffer == NULL || b->first == NULL) return false;
+    if (b->of_buffer == NULL || b->first == NULL || !work_out(b, p, t)) return false;
     for (int64_t k = 0; k < p->families.count; k++) {
         const int64_t members = wk__value_at(WK_ITEMS(const wk_plan_family, p->families)[k].members, t);
         b->first[k] = b->members;
@@ -49,31 +75,30 @@ static bool pair(pairing *b, const wk_program *p, wk_trips t, const wk_recording
     return b->of_buffer[buffer] == number && b->of_member[number] == buffer;
 }
 
-/* A number in trip u of the loops around; most of them do not move on. */
-static int64_t moved(const wk_polynomial *value, const wk_polynomial *step, wk_trips t, const int64_t *u) {
-    int64_t sum = wk__value_at(*value, t);
-    for (int32_t d = 0; d < WK__DEPTH; d++)
-        if (u[d] != 0 && !wk__is_number(step[d], 0)) sum += u[d] * wk__value_at(step[d], t);
+/* A number in trip u of the loops around. */
+static int64_t moved(const numbers *n, const int64_t *u) {
+    int64_t sum = n->value;
+    for (int32_t d = 0; d < WK__DEPTH; d++) sum += u[d] * n->step[d];
     return sum;
 }
 
 static bool same_word(pairing *b, const wk_program *p, wk_trips t, const int64_t *u, const wk_recording *r,
-                      const wk_formula *formula, const wk_symbol *symbol) {
+                      int64_t word, const wk_symbol *symbol) {
+    const wk_formula *formula = &WK_ITEMS(const wk_formula, p->formulas)[word];
     if (formula->space != symbol->space) return false;
     if (formula->space == WK__REAL) return wk__real_at(formula, t) == symbol->value;
-    if (moved(&formula->value, formula->step, t, u) != symbol->value) return false;
+    if (moved(&b->places[word], u) != symbol->value) return false;
     if (formula->space != WK__LOCAL) return formula->id == symbol->id;
-    return pair(b, p, t, r, formula, moved(&formula->member, formula->member_step, t, u), symbol->id);
+    return pair(b, p, t, r, formula, moved(&b->in_family[word], u), symbol->id);
 }
 
 static bool same_call(pairing *b, const wk_program *p, wk_trips t, const int64_t *u, const wk_recorded_call *call,
                       const wk_recording *r, const wk_recorded_call *recorded) {
     if (call->noted.function != recorded->noted.function || call->noted.signature != recorded->noted.signature)
         return false;
-    const wk_formula *formulas = WK_ITEMS(const wk_formula, p->formulas) + call->first_word;
     const wk_symbol *symbols = wk__symbols_of(r, recorded);
     for (int32_t w = 0; w < call->word_count; w++)
-        if (!same_word(b, p, t, u, r, &formulas[w], &symbols[w])) return false;
+        if (!same_word(b, p, t, u, r, call->first_word + w, &symbols[w])) return false;
     return true;
 }
 
