@@ -80,6 +80,7 @@ static void test_table(const char *data) {
     test_outers();
     test_f64_products();
     test_f64_sums();
+    test_f64_extremes();
     test_f64_functions();
     test_recurrent();
     test_layer_norm();
