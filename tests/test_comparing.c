@@ -51,7 +51,7 @@ static void as_a_whole(void **state) {
     assert_true(wk_allclose(wk_scalar(1000, WK_I64), wk_scalar(1001, WK_I64), 1e-3, 0, false));
     assert_ok();
     assert_false(wk_allclose(a, a, -1, 0, false));
-    assert_fails(WK_EINVAL, "isclose: rtol is -1, below 0");
+    assert_fails(WK_EINVAL, "allclose: rtol is -1, below 0");
     assert_false(wk_equal(a, NULL));
     assert_fails(WK_EINVAL, "equal: b is NULL");
 }
@@ -127,7 +127,7 @@ static void what_is_refused(void **state) {
     wk_all_dims(a, WK_SHAPE(2), false);
     assert_fails(WK_EINDEX, "all_dims: x (2,3) has no dimension 2");
     wk_isclose(a, b, 0, 0, false);
-    assert_fails(WK_ESHAPE, "sub: shapes a (2,3) and b (4) do not broadcast");
+    assert_fails(WK_ESHAPE, "isclose: shapes a (2,3) and b (4) do not broadcast");
 }
 
 WK_TEST_MAIN("comparing", cmocka_unit_test(whole_numbers_beside_others), cmocka_unit_test(as_a_whole),

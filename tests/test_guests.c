@@ -178,13 +178,13 @@ static const struct {
     {"checkpoint", "checkpoint", in_checkpoint},
     {"checkpoint, unrecorded", "checkpoint", in_checkpoint_unrecorded},
     {"checkpoint, again", "checkpoint", in_second_run},
-    {"function", "function", in_function},
-    {"gradient", "function", in_gradient},
+    {"function", "function_apply", in_function},
+    {"gradient", "function_apply", in_gradient},
     {"gradcheck", "gradcheck", in_gradcheck},
     {"shape", "guest", in_shape},
     {"forward", "guest", in_forward},
     {"backward", "guest", in_backward},
-    {"plan", "plan", in_plan},
+    {"plan", "plan_run", in_plan},
 };
 enum { PLACES = sizeof places / sizeof *places };
 

@@ -213,7 +213,7 @@ static void what_an_rnn_refuses(void **state) {
     assert_null(hn);
     assert_fails(WK_ESHAPE, "rnn_forward: h0 is (1,5,3) and must have 2 states, one for each layer and direction");
     assert_null(wk_rnn_forward(rnn, x, wk_ones(WK_SHAPE(2, 4, 3), WK_F32), NULL));
-    assert_fails(WK_ESHAPE, "rnn: h0 is (1,4,3) and must be (1,5,3)");
+    assert_fails(WK_ESHAPE, "rnn_forward: h0 is (1,4,3) and must be (1,5,3)");
     wk_module_free(rnn);
 }
 
@@ -227,7 +227,7 @@ static void what_others_refuse(void **state) {
     assert_fails(WK_EINVAL, "layer_norm_new: a dimension is 0 and must be positive");
     wk_module *norm = wk_layer_norm_new(NULL, NULL, WK_SHAPE(2), NULL);
     assert_null(wk_forward(norm, x));
-    assert_fails(WK_ESHAPE, "layer_norm: x is (2,3) and must end in (2)");
+    assert_fails(WK_ESHAPE, "layer_norm_forward: x is (2,3) and must end in (2)");
     wk_module_free(norm);
     assert_null(wk_layer_norm(x, WK_SHAPE(3), x, NULL, 1e-5));
     assert_fails(WK_ESHAPE, "layer_norm: weight is (2,3) and must be (3)");

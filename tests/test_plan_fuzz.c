@@ -182,7 +182,7 @@ static bool one_run(side *a, side *b, wk_plan *plan, int run, int64_t *most) {
     wk_manual_seed(a->seed + (uint64_t)run);
     wk_plan_run(plan, in_b, of_b);
     wk_check(&by_plan);
-    if (by_eager.status == WK_OK && strcmp(by_plan.message, "plan: the step returned false") == 0) return false;
+    if (by_eager.status == WK_OK && strcmp(by_plan.message, "plan_run: the step returned false") == 0) return false;
     if (by_eager.status != by_plan.status) fail_msg("%s, %s", of_seed(a->seed, by_eager.message), by_plan.message);
     if (by_eager.status != WK_OK) return false;
     if (drawn != wk_item(wk_rand(0, NULL, WK_F32))) fail_msg("%s", of_seed(a->seed, "the generator"));

@@ -46,7 +46,7 @@ static void refused(wk_function *f, wk_module *m, const char *message) {
 static void what_belongs_before_the_run(void **state) {
     (void)state;
     wk_module *m = wk_linear_new(NULL, "m", 3, 3, NULL);
-    refused(makes_module, NULL, "module_add_parameter: not inside a plan's step: make modules before the run");
+    refused(makes_module, NULL, "linear_new: not inside a plan's step: make modules before the run");
     refused(makes_buffer, m, "module_add_buffer: not inside a plan's step: make modules before the run");
     refused(makes_optimiser, m, "adam_new: not inside a plan's step: make optimisers before the run");
     refused(prints, NULL, "to_text: not inside a plan's step: elements have no values yet");
@@ -189,7 +189,7 @@ static void anomalies(void **state) {
     assert_int_equal(wk_plan_run(plan, &one, &out), WK_OK);
     assert_close(wk_get_f64(out, (const int64_t[]){1}), 0, 0, "log 1");
     wk_plan_run(plan, &none, &out);
-    assert_fails(WK_EINVAL, "plan: the step returned false");
+    assert_fails(WK_EINVAL, "plan_run: the step returned false");
     wk_set_anomaly(false);
     wk_plan_free(plan);
 }
@@ -236,7 +236,7 @@ static void whims_are_refused(void **state) {
     WK_SCOPE;
     wk_module *m = wk_linear_new(NULL, "m", 3, 3, NULL);
     wk_optim *one = wk_adam_new(m, 0.1, NULL), *other = wk_adam_new(m, 0.1, NULL);
-    static const char same[] = "plan: the step does not do the same each time: ";
+    static const char same[] = "plan_run: the step does not do the same each time: ";
     const struct {
         whims changed;
         const char *begin, *message;

@@ -193,11 +193,11 @@ static void a_gradient_of_its_own(void **state) {
     assert_ok();
     use_exponential(x, &x, out);
     wk_backward(out[1]);
-    assert_fails(WK_ESHAPE, "function: backward gives input 0 (2,2) of type f64 a gradient () of type f64");
+    assert_fails(WK_ESHAPE, "function_apply: backward gives input 0 (2,2) of type f64 a gradient () of type f64");
     wk_function_apply(exponential, NULL, NULL, &x, 1, out, 2);
-    assert_fails(WK_EINVAL, "function: a function, inputs or outputs is NULL, or there are not 1 to 3 outputs");
+    assert_fails(WK_EINVAL, "function_apply: a function, inputs or outputs is NULL, or there are not 1 to 3 outputs");
     wk_function_apply(gives_up, its_gradient, &(block){.runs = 1}, &x, 1, out, 1);
-    assert_fails(WK_EINVAL, "function: the function returned false");
+    assert_fails(WK_EINVAL, "function_apply: the function returned false");
 }
 
 static void step(block *b, wk_tensor *x) {

@@ -49,7 +49,7 @@ static void a_layer(void **state) {
     WK_SCOPE;
     wk_module *layer = wk_linear_new(NULL, "out", 3, 2, NULL);
     wk_linear_forward(layer, wk_ones(WK_SHAPE(4), WK_F32));
-    assert_stands(taken(), "linear", __LINE__ - 1);
+    assert_stands(taken(), "linear_forward", __LINE__ - 1);
     wk_module_free(layer);
 }
 

@@ -19,7 +19,7 @@ static void names_are_pytorchs(void **state) {
     assert_null(wk_module_parameter_at(net, 6));
     assert_ptr_equal(wk_module_parameter(rnn, "bias_hh_l0"), wk_module_parameter_at(net, 3));
     wk_linear_new(net, "out", 1, 1, NULL);
-    assert_fails(WK_EINVAL, "module_new: Module \"net\" has a member \"out\" already");
+    assert_fails(WK_EINVAL, "linear_new: Module \"net\" has a member \"out\" already");
     wk_module_new(net, "a.b");
     assert_fails(WK_EINVAL, "module_new: \"a.b\" is no name: it is empty or has a dot");
     wk_linear_forward(rnn, NULL);

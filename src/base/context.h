@@ -74,6 +74,7 @@ enum { WK__HABITS = 16 };
 
 struct wk_ctx {
     wk_error failure; /* status WK_OK: none */
+    bool failure_is_apart; /* of a call that the program made itself (NOTE [Whose failure]) */
     const char *at_file; /* where the current call stands, under WK_TRACE; else NULL */
     int32_t at_line;
     uint64_t number; /* contexts count from 1 */
@@ -131,6 +132,13 @@ static inline wk_ctx *wk__ctx(void) {
 
 /* Records a failure unless one is pending. `op` is the public name without wk_. Returns the status. ctx may be NULL. */
 wk_status wk__fail(wk_ctx *ctx, wk_status status, const char *op, const char *format, ...) WK_PRINTF(4, 5);
+
+/* NOTE [Whose failure]. A message begins with the function that the program called. Where that calls others of the
+ * library, each of which names itself, it gives a failure that began within it its own name before it returns; it does
+ * nothing when there is none. But a call that the program made itself keeps its name, though it fails within another:
+ * one that a hook or the like has made, and one that was put off and runs now. */
+void wk__fail_as(wk_ctx *ctx, const char *op);
+static inline void wk__failure_is_apart(wk_ctx *ctx) { ctx->failure_is_apart = ctx->failure.status != WK_OK; }
 
 /* Fills an error for calls that report and do not stick. error may be NULL. Returns the status. */
 wk_status wk__report(wk_error *error, wk_status status, const char *op, const char *format, ...) WK_PRINTF(4, 5);

@@ -65,6 +65,7 @@ WK_NOINLINE wk_status wk__fail(wk_ctx *ctx, wk_status status, const char *op, co
     va_start(arguments, format);
     fill(&ctx->failure, status, op, format, arguments);
     va_end(arguments);
+    ctx->failure_is_apart = false;
     if (ctx->at_file != NULL) {
         snprintf(ctx->failure.file, sizeof ctx->failure.file, "%s",
                  wk__path_end(ctx->at_file, sizeof ctx->failure.file));
@@ -89,15 +90,23 @@ wk_status wk__pending(const wk_ctx *ctx, wk_error *error) {
     return ctx->failure.status;
 }
 
+/* The same failure, as one of `op`: the name in front of the message is another. */
+static void name_after(wk_error *failure, const char *op) {
+    char rest[sizeof failure->message];
+    snprintf(rest, sizeof rest, "%s", strstr(failure->message, ": ") + strlen(": "));
+    snprintf(failure->op, sizeof failure->op, "%s", op);
+    wk__print(failure->message, sizeof failure->message, "%s: %s", op, rest);
+}
+
+WK_NOINLINE void wk__fail_as(wk_ctx *ctx, const char *op) {
+    if (ctx != NULL && ctx->failure.status != WK_OK && !ctx->failure_is_apart) name_after(&ctx->failure, op);
+}
+
 wk_status wk__settle(const char *op, wk_error *error) {
     wk_error failure;
-    if (wk_check(&failure) != WK_OK)
-        wk__report(error, failure.status, op, "%s", failure.message + strlen(failure.op) + strlen(": "));
-    else if (error != NULL) *error = failure;
-    if (error != NULL) {
-        error->line = failure.line;
-        memcpy(error->file, failure.file, sizeof error->file);
-    }
+    if (wk_check(&failure) != WK_OK) name_after(&failure, op);
+    failure.skipped = 0; /* they were within `op` */
+    if (error != NULL) *error = failure;
     return failure.status;
 }
 

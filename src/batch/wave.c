@@ -47,10 +47,13 @@ static void *moved_attrs(const wk_group *g, int64_t *room) {
 static bool run_row(const wk_group *g, wk_tensor *const *in, wk_tensor **out) {
     const wk_kind *k = g->kind;
     int64_t attrs[WK__ATTRS_NBYTES / sizeof(int64_t)];
-    if (k->op->batched != NULL && !g->alone)
-        k->op->batched(k->attrs, g->count, in, out);
-    else
+    if (k->op->batched != NULL && !g->alone) {
+        wk_call c = {.op = k->op, .ctx = wk__ctx(), .in = in, .in_count = k->in_count, .attrs = k->attrs};
+        k->op->batched(&c);
+        for (int32_t i = 0; i < k->out_count; i++) out[i] = c.out[i];
+    } else {
         (wk__is_composed(k->op) ? wk__compose : wk__apply)(k->op, in, k->in_count, moved_attrs(g, attrs), out);
+    }
     bool fine = true;
     for (int32_t i = 0; i < k->out_count; i++) fine &= out[i] != NULL;
     return fine;
@@ -188,5 +191,6 @@ bool wk__batch_wave(wk_batch *b) {
     wk__batch_discard(b);
     ctx->watch = watch | (ctx->watch & WK__WATCH_REWRITES);
     ctx->grad_enabled = enabled;
+    wk__failure_is_apart(ctx);
     return fine;
 }

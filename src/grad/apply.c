@@ -229,7 +229,8 @@ wk_tensor *wk__compose(const wk_op *op, wk_tensor *const *in, int32_t in_count, 
     if (!wk__call_check(&c)) return NULL;
     if (!op->shape(&c)) return c.retype ? wk__apply_retyped(&c, outs) : NULL;
     WK_SCOPE;
-    op->compose(attrs, in, c.out);
+    op->compose(&c);
+    if (wk_unlikely(c.ctx->failure.status != WK_OK)) wk__fail_as(c.ctx, op->name);
     for (int32_t k = 0; k < op->out_count; k++) c.out[k] = wk_yield(c.out[k]);
     write_outputs(&c, outs);
     return c.out[0];

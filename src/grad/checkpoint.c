@@ -104,16 +104,17 @@ static void call_guest(wk_ctx *ctx, wk_function *f, void *user, wk_tensor *const
     const bool fine = f(user, in, out);
     wk__guest_ends(ctx, guest, op);
     if (!fine && wk_ok()) wk__fail(ctx, WK_EINVAL, op, "the function returned false");
+    wk__failure_is_apart(ctx);
 }
 
 /* The second run, with the random numbers of the first. */
-static void again(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    const checkpoint_attrs *a = attrs;
-    wk_ctx *ctx = wk__ctx();
+static void again(wk_call *c) {
+    const checkpoint_attrs *a = c->attrs;
+    wk_ctx *ctx = c->ctx;
     wk_tensor *now = a->draws ? state_of_generator(ctx) : NULL;
     if (a->draws && now == NULL) return;
-    if (a->draws) put_back(ctx, in[0]);
-    call_guest(ctx, a->f, a->user, in + a->draws, out, "checkpoint");
+    if (a->draws) put_back(ctx, c->in[0]);
+    call_guest(ctx, a->f, a->user, c->in + a->draws, c->out, "checkpoint");
     if (a->draws) put_back(ctx, now);
     wk__unref(now);
 }
@@ -250,11 +251,11 @@ static bool fits(const wk_backprop *b, int32_t i, const wk_tensor *g) {
     int32_t ndim;
     const wk_edge *edge = &b->node->in[i];
     const int64_t *dims = wk__edge_dims(edge, &ndim);
-    if (!wk__usable(b->ctx, g, "function", "a gradient that backward gives")) return false;
+    if (!wk__usable(b->ctx, g, "function_apply", "a gradient that backward gives")) return false;
     bool same = ndim == g->a.ndim && wk__edge_dtype(edge) == g->a.dtype;
     for (int32_t d = 0; same && d < ndim; d++) same = dims[d] == g->a.dims[d];
     if (!same)
-        wk__fail(b->ctx, WK_ESHAPE, "function", "backward gives input %d %s of type %s a gradient %s of type %s",
+        wk__fail(b->ctx, WK_ESHAPE, "function_apply", "backward gives input %d %s of type %s a gradient %s of type %s",
                  (int)i, wk__shape_text(&expected, ndim, dims), wk_dtype_name(wk__edge_dtype(edge)),
                  wk__dims_text(&given, g), wk_dtype_name(g->a.dtype));
     return same;
@@ -266,24 +267,26 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
     const int32_t size_class = wk__heap_class((size_t)node->in_count * sizeof(wk_tensor *));
     wk_tensor **in = wk__heap_alloc(&b->ctx->heap, size_class), *out[WK__MAX_OUTPUTS];
     if (in == NULL) {
-        wk__fail(b->ctx, WK_ENOMEM, "function", "out of memory");
+        wk__fail(b->ctx, WK_ENOMEM, "function_apply", "out of memory");
         return;
     }
     for (int32_t i = 0; i < node->in_count; i++) in[i] = node->in[i].saved;
     for (int32_t k = 0; k < node->out_count; k++) out[k] = node->out[k].saved;
     const wk_guest guest = wk__guest_begins(b->ctx);
     const bool fine = a->backward(a->user, in, out, b->gy, gx);
-    wk__guest_ends(b->ctx, guest, "function");
+    wk__guest_ends(b->ctx, guest, "function_apply");
     wk__heap_free(&b->ctx->heap, in, size_class);
-    if (!fine && wk_ok()) wk__fail(b->ctx, WK_EINVAL, "function", "backward returned false");
+    if (!fine && wk_ok()) wk__fail(b->ctx, WK_EINVAL, "function_apply", "backward returned false");
     for (int32_t i = 0; i < node->in_count && wk_ok(); i++)
         if (gx[i] != NULL && wk__wants(b, i)) fits(b, i, gx[i]);
+    wk__failure_is_apart(b->ctx); /* what backward gives is the program's business */
 }
 
-#define FUNCTION(outputs)                                                                                        \
-    {                                                                                                            \
-        .size = sizeof(wk_op), .name = "function", .row = -1, .in_count = WK__ANY_NUMBER, .in_names = "an input", \
-        .out_count = (outputs), .shape = shape, .vjp = vjp, .attrs_nbytes = sizeof(checkpoint_attrs),            \
+#define FUNCTION(outputs)                                                                       \
+    {                                                                                           \
+        .size = sizeof(wk_op), .name = "function_apply", .row = -1, .in_count = WK__ANY_NUMBER, \
+        .in_names = "an input", .out_count = (outputs), .shape = shape, .vjp = vjp,             \
+        .attrs_nbytes = sizeof(checkpoint_attrs),                                               \
     }
 static const wk_op functions[WK__MAX_OUTPUTS] = {FUNCTION(1), FUNCTION(2), FUNCTION(3)};
 
@@ -291,8 +294,9 @@ wk_status wk_function_apply(wk_function *forward, wk_gradient_function *backward
                             wk_tensor *const *inputs, int32_t input_count, wk_tensor **outputs,
                             int32_t output_count) {
     wk_ctx *ctx = wk__ctx();
-    first_run r = {.ctx = ctx, .op = "function", .attrs = {.f = forward, .backward = backward, .user = user},
-                   .in = inputs, .in_count = input_count, .out_count = output_count};
+    first_run r = {
+        .ctx = ctx, .op = "function_apply", .in = inputs, .in_count = input_count, .out_count = output_count};
+    r.attrs = (checkpoint_attrs){.f = forward, .backward = backward, .user = user};
     const bool both = forward != NULL && backward != NULL;
     if (!in_order(ctx, r.op, both, inputs, input_count, outputs, output_count)) return wk__status(ctx);
     if (take_inputs(&r) && make_outputs(&r)) run(&r, functions, outputs);

@@ -168,7 +168,8 @@ WK_NOINLINE static wk_tensor *write_from_apart(wk_call *c) {
     wk_tensor *const y = c->in[0];
     WK_SCOPE;
     wk_tensor *result = computed_apart(c);
-    if (result == NULL || !fits(c, result) || wk__copy_into(y, wk__cast(result, y->a.dtype)) == NULL) return NULL;
+    if (result == NULL || !fits(c, result) || wk__copy_into(y, wk__cast(result, y->a.dtype)) == NULL)
+        return wk__fail_as(c->ctx, c->op->name), NULL;
     y->storage->writer = c->op;
     return y;
 }

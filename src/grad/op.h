@@ -145,14 +145,14 @@ struct wk_op {
     bool (*view)(const void *attrs, const wk_array *x, wk_array *y);
     bool (*grad)(struct wk_backprop *b); /* false: not this case, use vjp */
     void (*vjp)(const struct wk_backprop *b, wk_tensor **gx); /* sets gx[i] for every wanted i; NULL: nothing */
-    void (*compose)(const void *attrs, wk_tensor *const *in, wk_tensor **out);
+    void (*compose)(wk_call *c);                              /* sets c->out, owned by the scope that is open */
 
     uint8_t batch;
     uint32_t batch_shared; /* bit i: of input i */
     uint32_t batch_dims;   /* bit f: attribute f counts dimensions from the front, one more in a batch */
     bool (*outputs)(wk_call *c); /* of a composed row that a batch puts off: declares them; false: it cannot */
     bool (*can_batch)(const wk_call *c, uint32_t shared); /* NULL: always; outputs are declared */
-    void (*batched)(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out); /* in place of the row */
+    void (*batched)(wk_call *c); /* composes what all calls give; input 0 has a dimension for them in front */
 
     size_t attrs_nbytes; /* whole words of 8 bytes */
     const wk_attr_field *fields;

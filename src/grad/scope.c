@@ -215,6 +215,7 @@ void wk__guest_ends(wk_ctx *ctx, wk_guest guest, const char *op) {
     ctx->guarded = guest.guarded;
     ctx->guarded_handles = guest.guarded_handles;
     ctx->grad_enabled = guest.grad_enabled;
+    wk__failure_is_apart(ctx);
 }
 
 /* ------------------------------------------------------------------------------------------ handing up, keeping --- */

@@ -21,7 +21,8 @@ bool wk__scope_follow(wk_tensor *t);
 /* NOTE [Guests]. A function of the program that runs inside a call of wick (a hook, an operation of one's own, what is
  * checkpointed or recorded) finds scopes open with which wick goes on when it returns. It can neither close them nor
  * drop what they own (ESTATE), nor free the context; what it opens it closes, and the context that was current is so
- * again at its end. A guest that leaves things otherwise fails, and they are put in order. */
+ * again at its end. A guest that leaves things otherwise fails, and they are put in order. What fails in a guest is
+ * named after the call that it made (NOTE [Whose failure] in base/context.h). */
 typedef struct wk_guest {
     int32_t depth, guarded;
     int64_t guarded_handles;

@@ -138,6 +138,7 @@ static wk_tensor *apply_with(const wk_call *c, wk_tensor **in, wk_tensor **outs)
         if (in[i] != c->in[i]) wk_drop(in[i]);
     if (computed >= 0 && computed != common && wk__dtype_category[common] == WK__HALF)
         outputs_to_half(c->op, common, outs);
+    if (wk_unlikely(outs[0] == NULL)) wk__fail_as(c->ctx, c->op->name);
     return outs[0];
 }
 

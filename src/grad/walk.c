@@ -133,7 +133,7 @@ static bool same_outputs(const wk_backprop *b, wk_tensor *const *out) {
 static bool walk_composition(wk_backprop *b, wk_target *targets, wk_tensor **in) {
     wk_walk *walk = b->walk;
     wk_node *node = b->node;
-    wk_tensor *out[WK__MAX_OUTPUTS] = {NULL};
+    wk_call c = {.op = node->op, .ctx = walk->ctx, .in = in, .in_count = node->in_count, .attrs = node->attrs};
     wk_walk inner = {.ctx = walk->ctx, .op = walk->op, .flags = walk->flags, .floor = walk->ctx->tape.serial,
                      .targets = targets, .inner = true};
     for (int32_t i = 0; i < node->in_count; i++) {
@@ -141,9 +141,9 @@ static bool walk_composition(wk_backprop *b, wk_target *targets, wk_tensor **in)
         if (node->in[i].wanted) targets[inner.target_count++] = (wk_target){.x = in[i]};
     }
     const bool enabled = wk_set_grad_enabled(true);
-    node->op->compose(node->attrs, in, out);
+    node->op->compose(&c);
     wk_set_grad_enabled(enabled);
-    bool fine = same_outputs(b, out) && wk__walk(&inner, node->out_count, out, b->gy);
+    bool fine = same_outputs(b, c.out) && wk__walk(&inner, node->out_count, c.out, b->gy);
     for (int32_t i = 0, t = 0; i < node->in_count; i++) {
         if (!node->in[i].wanted) continue;
         wk_tensor *gx = targets[t++].result;
@@ -230,7 +230,9 @@ WK_INLINE bool process(wk_walk *walk, wk_node *node, bool plain) {
         wk__node_release_saved(node);
         node->consumed_by = walk->number;
     }
-    return wk_likely(walk->ctx->failure.status == WK_OK);
+    if (wk_likely(walk->ctx->failure.status == WK_OK)) return true;
+    wk__fail_as(walk->ctx, walk->op);
+    return false;
 }
 
 /* ----------------------------------------------------------------------------------------------------- the walk --- */

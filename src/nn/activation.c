@@ -3,16 +3,18 @@
 
 #include "nn/layer.h"
 
-#define ACTIVATION(op, title)                                                   \
-    static wk_tensor *op##_layer_forward(wk_module *m, wk_tensor *x) {                \
-        (void)m;                                                                \
-        return wk_##op(x);                                                      \
-    }                                                                           \
-    static const wk_module_class op##_class = {                                 \
-        .size = sizeof(wk_module_class), .name = (title), .forward = op##_layer_forward, \
-    };                                                                          \
-    wk_module *wk_##op##_new(wk_module *parent, const char *name) {             \
-        return wk_module_new_of(parent, name, &op##_class);                     \
+#define ACTIVATION(op, title)                                          \
+    static wk_tensor *op##_layer_forward(wk_module *m, wk_tensor *x) { \
+        (void)m;                                                       \
+        return wk_##op(x);                                             \
+    }                                                                  \
+    static const wk_module_class op##_class = {                        \
+        .size = sizeof(wk_module_class),                               \
+        .name = (title),                                               \
+        .forward = op##_layer_forward,                                 \
+    };                                                                 \
+    wk_module *wk_##op##_new(wk_module *parent, const char *name) {    \
+        return wk__module_new(parent, name, &op##_class, #op "_new");  \
     }
 
 ACTIVATION(tanh, "Tanh")
@@ -37,7 +39,7 @@ ACTIVATION(silu, "SiLU")
         .describe = op##_describe,                                                                          \
     };                                                                                                      \
     wk_module *wk_##op##_new(wk_module *parent, const char *name, double number) {                          \
-        wk_module *m = wk_module_new_of(parent, name, &op##_class);                                         \
+        wk_module *m = wk__module_new(parent, name, &op##_class, #op "_new");                               \
         if (m != NULL) *(double *)wk_module_self(m) = number;                                               \
         return m;                                                                                           \
     }
@@ -61,7 +63,7 @@ static const wk_module_class gelu_class = {
 };
 
 wk_module *wk_gelu_new(wk_module *parent, const char *name, bool tanh) {
-    wk_module *m = wk_module_new_of(parent, name, &gelu_class);
+    wk_module *m = wk__module_new(parent, name, &gelu_class, "gelu_new");
     if (m != NULL) *(bool *)wk_module_self(m) = tanh;
     return m;
 }

@@ -28,7 +28,7 @@ static const wk_module_class dropout_class = {
 
 wk_module *wk_dropout_new(wk_module *parent, const char *name, double p) {
     if (!wk_ok() || !wk__layer_probability(p, "p", "dropout_new")) return NULL;
-    wk_module *m = wk_module_new_of(parent, name, &dropout_class);
+    wk_module *m = wk__module_new(parent, name, &dropout_class, "dropout_new");
     if (m != NULL) *(dropout *)wk_module_self(m) = (dropout){p};
     return m;
 }

@@ -49,15 +49,16 @@ wk_module *wk_embedding_new(wk_module *parent, const char *name, int64_t num_emb
     if (!wk_ok() || !wk__options(&o, &defaults, options, sizeof o, "embedding_new") ||
         !check(&o, num_embeddings, embedding_dim) || !wk__layer_dtype(o.dtype, "embedding_new"))
         return NULL;
-    wk_module *m = wk_module_new_of(parent, name, &embedding_class);
+    wk_module *m = wk__module_new(parent, name, &embedding_class, "embedding_new");
     embedding *self = wk_module_self(m);
     if (self == NULL) return NULL;
     self->padding_idx = o.padding_idx;
     self->weight = weight_new(m, &o, num_embeddings, embedding_dim);
-    return wk__layer_made(m);
+    return wk__layer_made(m, "embedding_new");
 }
 
 wk_tensor *wk_embedding_forward(wk_module *m, wk_tensor *input) {
     const embedding *self = wk__layer_self(m, &embedding_class, "embedding_forward");
-    return self != NULL ? wk_embedding(input, self->weight, self->padding_idx) : NULL;
+    if (self == NULL) return NULL;
+    return wk__layer_gives(wk_embedding(input, self->weight, self->padding_idx), "embedding_forward");
 }

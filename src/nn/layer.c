@@ -25,10 +25,16 @@ wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, i
     return p;
 }
 
-wk_module *wk__layer_made(wk_module *m) {
+wk_module *wk__layer_made(wk_module *m, const char *function) {
     if (wk_ok()) return m;
+    wk__fail_as(wk__ctx(), function);
     wk__module_discard(m);
     return NULL;
+}
+
+wk_tensor *wk__layer_gives(wk_tensor *y, const char *function) {
+    if (wk_unlikely(y == NULL)) wk__fail_as(wk__ctx(), function);
+    return y;
 }
 
 /* As many decimals as there are digits behind the point: at least one, where Python writes no exponent. */

@@ -1,8 +1,9 @@
-/* layer.h -- what the layers share. They are written with the public headers only, as a user's would be. */
+/* layer.h -- what the layers share. But for that they are written with the public headers, as a user's would be. */
 #ifndef WK_NN_LAYER_H
 #define WK_NN_LAYER_H
 
 #include "base/options.h"
+#include "nn/module.h"
 #include "wick/nn.h"
 #include "wick/ops.h"
 
@@ -16,7 +17,10 @@ wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, i
 
 /* What a function that makes a layer returns: m, or NULL when one of its parameters could not be made (recorded). Then
  * m is gone, and its parent as it was. */
-wk_module *wk__layer_made(wk_module *m);
+wk_module *wk__layer_made(wk_module *m, const char *function);
+
+/* What the forward of a layer returns: y, or NULL when the operation in it failed (NOTE [Whose failure]). */
+wk_tensor *wk__layer_gives(wk_tensor *y, const char *function);
 
 /* True when t has this shape; else records that `what` has another. */
 bool wk__layer_shape(const wk_tensor *t, const char *what, int32_t ndim, const int64_t *dims, const char *function);

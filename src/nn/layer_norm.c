@@ -43,7 +43,7 @@ wk_module *wk_layer_norm_new(wk_module *parent, const char *name, int32_t ndim, 
     if (!wk_ok() || !wk__options(&o, &defaults, options, sizeof o, "layer_norm_new") || !check(ndim, dims) ||
         !wk__layer_dtype(o.dtype, "layer_norm_new"))
         return NULL;
-    wk_module *m = wk_module_new_of(parent, name, &layer_norm_class);
+    wk_module *m = wk__module_new(parent, name, &layer_norm_class, "layer_norm_new");
     layer_norm *self = wk_module_self(m);
     if (self == NULL) return NULL;
     *self = (layer_norm){.ndim = ndim, .eps = o.eps};
@@ -52,10 +52,12 @@ wk_module *wk_layer_norm_new(wk_module *parent, const char *name, int32_t ndim, 
     if (o.elementwise_affine) self->weight = wk_module_add_parameter(m, "weight", wk_ones(ndim, dims, o.dtype));
     if (o.elementwise_affine) self->bias = wk_module_add_parameter(m, "bias", wk_zeros(ndim, dims, o.dtype));
     wk_scope_close(scope);
-    return wk__layer_made(m);
+    return wk__layer_made(m, "layer_norm_new");
 }
 
 wk_tensor *wk_layer_norm_forward(wk_module *m, wk_tensor *x) {
     const layer_norm *self = wk__layer_self(m, &layer_norm_class, "layer_norm_forward");
-    return self != NULL ? wk_layer_norm(x, self->ndim, self->dims, self->weight, self->bias, self->eps) : NULL;
+    if (self == NULL) return NULL;
+    wk_tensor *y = wk_layer_norm(x, self->ndim, self->dims, self->weight, self->bias, self->eps);
+    return wk__layer_gives(y, "layer_norm_forward");
 }

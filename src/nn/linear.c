@@ -40,16 +40,16 @@ wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_feature
         !wk__layer_size(in_features, "in_features", "linear_new") ||
         !wk__layer_size(out_features, "out_features", "linear_new") || !wk__layer_dtype(o.dtype, "linear_new"))
         return NULL;
-    wk_module *m = wk_module_new_of(parent, name, &linear_class);
+    wk_module *m = wk__module_new(parent, name, &linear_class, "linear_new");
     linear *self = wk_module_self(m);
     if (self == NULL) return NULL;
     self->weight = weight_of(m, &o, in_features, out_features);
     if (o.bias) self->bias = wk__uniform_parameter(m, "bias", 1 / sqrt((double)in_features), WK_SHAPE(out_features),
                                                  o.dtype);
-    return wk__layer_made(m);
+    return wk__layer_made(m, "linear_new");
 }
 
 wk_tensor *wk_linear_forward(wk_module *m, wk_tensor *x) {
     const linear *self = wk__layer_self(m, &linear_class, "linear_forward");
-    return self != NULL ? wk_linear(x, self->weight, self->bias) : NULL;
+    return self != NULL ? wk__layer_gives(wk_linear(x, self->weight, self->bias), "linear_forward") : NULL;
 }

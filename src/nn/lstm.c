@@ -18,27 +18,16 @@ static const wk_recurrent_kind kind = {
     .step = wk__lstm_cell,
 };
 
-wk_module *wk_lstm_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
-                       const wk_rnn_options *options) {
-    return wk__recurrent_new(parent, name, input_size, hidden_size, options, &kind, false, "lstm_new");
-}
+WK_RECURRENT_NEW(lstm)
 
-wk_module *wk_lstm_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
-                            const wk_rnn_options *options) {
-    return wk__recurrent_new(parent, name, input_size, hidden_size, options, &kind, true, "lstm_cell_new");
+wk_tensor *wk_lstm_forward(wk_module *m, wk_tensor *x, wk_tensor *h0, wk_tensor *c0, wk_tensor **hn, wk_tensor **cn) {
+    return wk__recurrent_forward_all(m, &kind, x, NULL, (wk_layer_states){h0, c0}, hn, cn, "lstm_forward");
 }
 
 wk_tensor *wk_lstm_forward_ragged(wk_module *m, wk_tensor *x, wk_tensor *lengths, wk_tensor *h0, wk_tensor *c0,
                                   wk_tensor **hn, wk_tensor **cn) {
-    wk_layer_states last;
-    wk_tensor *y = wk__recurrent_forward_all(m, &kind, x, lengths, (wk_layer_states){h0, c0}, &last, "lstm_forward");
-    if (hn != NULL) *hn = last.h;
-    if (cn != NULL) *cn = last.c;
-    return y;
-}
-
-wk_tensor *wk_lstm_forward(wk_module *m, wk_tensor *x, wk_tensor *h0, wk_tensor *c0, wk_tensor **hn, wk_tensor **cn) {
-    return wk_lstm_forward_ragged(m, x, NULL, h0, c0, hn, cn);
+    const wk_layer_states first = {h0, c0};
+    return wk__recurrent_forward_all(m, &kind, x, lengths, first, hn, cn, "lstm_forward_ragged");
 }
 
 wk_tensor *wk_lstm_cell_forward(wk_module *m, wk_tensor *x, wk_tensor *h, wk_tensor *c, wk_tensor **c_after) {

@@ -49,6 +49,15 @@ static bool taken(const wk_module *m, const char *name) {
     return wk_module_child(m, name) != NULL;
 }
 
+bool wk__module_is_ours(wk_ctx *ctx, const wk_module *m, const char *op) {
+    if (wk_likely(m != NULL && m->root->ctx == ctx)) return true;
+    if (m == NULL)
+        wk__fail(ctx, WK_EINVAL, op, "m is NULL");
+    else
+        wk__fail(ctx, WK_ECONTEXT, op, "m belongs to another context");
+    return false;
+}
+
 bool wk__module_check_name(wk_ctx *ctx, const wk_module *m, const char *name, const char *op) {
     if (name == NULL || name[0] == '\0' || strchr(name, '.') != NULL)
         wk__fail(ctx, WK_EINVAL, op, "\"%s\" is no name: it is empty or has a dot", name != NULL ? name : "");
@@ -73,23 +82,23 @@ static wk_module *module_alloc(const char *name, const wk_module_class *cls) {
     return NULL;
 }
 
-static bool check_parent(wk_ctx *ctx, const wk_module *parent, const char *name) {
+static bool check_parent(wk_ctx *ctx, const wk_module *parent, const char *name, const char *op) {
     if (parent == NULL) return true;
     if (parent->root->ctx != ctx)
-        wk__fail(ctx, WK_ECONTEXT, "module_new", "parent belongs to another context");
+        wk__fail(ctx, WK_ECONTEXT, op, "parent belongs to another context");
     else if (parent->depth + 1 == WK_MAX_MODULE_DEPTH)
-        wk__fail(ctx, WK_EINVAL, "module_new", "Module \"%s\" is at level %d, and none may be below that",
-                 parent->name, WK_MAX_MODULE_DEPTH);
+        wk__fail(ctx, WK_EINVAL, op, "Module \"%s\" is at level %d, and none may be below that", parent->name,
+                 WK_MAX_MODULE_DEPTH);
     else
-        return wk__module_check_name(ctx, parent, name, "module_new");
+        return wk__module_check_name(ctx, parent, name, op);
     return false;
 }
 
-wk_module *wk_module_new_of(wk_module *parent, const char *name, const wk_module_class *cls) {
+wk_module *wk__module_new(wk_module *parent, const char *name, const wk_module_class *cls, const char *op) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return NULL;
     if (cls == NULL || cls->size < sizeof *cls || cls->name == NULL) {
-        wk__fail(ctx, WK_EINVAL, "module_new", "the class has no name, or another size than this version knows");
+        wk__fail(ctx, WK_EINVAL, op, "the class has no name, or another size than this version knows");
         return NULL;
     }
     char number[16]; /* children of a Sequential are counted */
@@ -97,12 +106,12 @@ wk_module *wk_module_new_of(wk_module *parent, const char *name, const wk_module
         snprintf(number, sizeof number, "%d", parent->child_count);
         name = number;
     }
-    if (!check_parent(ctx, parent, name)) return NULL;
+    if (!check_parent(ctx, parent, name, op)) return NULL;
     wk_module *m = module_alloc(name, cls);
     if (m == NULL ||
         (parent != NULL && !wk__grow((void **)&parent->children, parent->child_count, sizeof *parent->children))) {
         if (m != NULL) module_free(m);
-        wk__fail(ctx, WK_ENOMEM, "module_new", "out of memory");
+        wk__fail(ctx, WK_ENOMEM, op, "out of memory");
         return NULL;
     }
     m->ctx = ctx;
@@ -113,7 +122,13 @@ wk_module *wk_module_new_of(wk_module *parent, const char *name, const wk_module
     return parent->children[parent->child_count++] = m;
 }
 
-wk_module *wk_module_new(wk_module *parent, const char *name) { return wk_module_new_of(parent, name, &plain_class); }
+wk_module *wk_module_new_of(wk_module *parent, const char *name, const wk_module_class *cls) {
+    return wk__module_new(parent, name, cls, "module_new_of");
+}
+
+wk_module *wk_module_new(wk_module *parent, const char *name) {
+    return wk__module_new(parent, name, &plain_class, "module_new");
+}
 
 wk_module *wk__module_retain(wk_module *m) {
     m->root->refs++;
@@ -172,8 +187,7 @@ static void set_training(wk_module *m, bool training) {
 void wk_module_train(wk_module *m, bool training) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return;
-    if (m == NULL) wk__fail(ctx, WK_EINVAL, "module_train", "m is NULL");
-    else set_training(m, training);
+    if (wk__module_is_ours(ctx, m, "module_train")) set_training(m, training);
 }
 
 wk_tensor *wk_forward(wk_module *m, wk_tensor *x) {

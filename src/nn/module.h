@@ -57,6 +57,12 @@ extern const wk_module_class wk__sequential_class;
 /* Makes room for one more entry of an array that grows at powers of two. False when memory is out. */
 bool wk__grow(void **array, int32_t count, size_t nbytes);
 
+/* Makes a module on behalf of the public function `op`. */
+wk_module *wk__module_new(wk_module *parent, const char *name, const wk_module_class *cls, const char *op);
+
+/* Is there a module, and is it of this context? Else records why not. */
+bool wk__module_is_ours(wk_ctx *ctx, const wk_module *m, const char *op);
+
 /* Is this a name for a new member of m? Else records why. */
 bool wk__module_check_name(wk_ctx *ctx, const wk_module *m, const char *name, const char *op);
 

@@ -100,9 +100,7 @@ static bool may_add(wk_ctx *ctx, const wk_module *m, const char *name, const wk_
                     const char *op) {
     if (!wk__ready(ctx) || wk__capture_refuses(ctx, op, "make modules before the run")) return false;
     if (!wk__usable(ctx, t, op, what)) return false;
-    if (m == NULL) return wk__fail(ctx, WK_EINVAL, op, "m is NULL"), false;
-    if (m->root->ctx != ctx) return wk__fail(ctx, WK_ECONTEXT, op, "m belongs to another context"), false;
-    return wk__module_check_name(ctx, m, name, op);
+    return wk__module_is_ours(ctx, m, op) && wk__module_check_name(ctx, m, name, op);
 }
 
 static void copy_silently(wk_tensor *y, wk_tensor *x) {
@@ -182,8 +180,9 @@ wk_tensor *wk_module_add_buffer(wk_module *m, const char *name, wk_tensor *init)
 
 void wk_module_requires_grad_(wk_module *m, bool requires_grad) {
     wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx)) return;
-    if (m == NULL) wk__fail(ctx, WK_EINVAL, "module_requires_grad_", "m is NULL");
+    static const char *const op = "module_requires_grad_";
+    if (!wk__ready(ctx) || !wk__module_is_ours(ctx, m, op)) return;
     for (int64_t i = 0; i < wk_module_parameter_count(m); i++)
         wk_requires_grad_(wk_module_parameter_at(m, i), requires_grad);
+    wk__fail_as(ctx, op);
 }

@@ -99,7 +99,7 @@ wk_module *wk__recurrent_new(wk_module *parent, const char *name, int64_t input_
     if (!wk_ok() || !wk__options(&o, &defaults, options, sizeof o, function) ||
         !check(&o, kind, input_size, hidden_size, function) || (is_cell && !check_cell(&o, function)))
         return NULL;
-    wk_module *m = wk_module_new_of(parent, name, is_cell ? &kind->cell : &kind->layers);
+    wk_module *m = wk__module_new(parent, name, is_cell ? &kind->cell : &kind->layers, function);
     wk_recurrent_module *self = wk_module_self(m);
     if (self == NULL) return NULL;
     *self = (wk_recurrent_module){.kind = kind,
@@ -112,7 +112,7 @@ wk_module *wk__recurrent_new(wk_module *parent, const char *name, int64_t input_
         wk__fail(wk__ctx(), WK_ENOMEM, function, "out of memory");
     else
         make_parameters(m, is_cell);
-    return wk__layer_made(m);
+    return wk__layer_made(m, function);
 }
 
 /* ------------------------------------------------------------------------------------------------------ running --- */
@@ -192,13 +192,16 @@ static bool check_x(const wk_recurrent_module *self, wk_tensor *x, const char *f
 
 /* The op has the batch first; the other order is a view of it. */
 wk_tensor *wk__recurrent_forward_all(wk_module *m, const wk_recurrent_kind *kind, wk_tensor *x, wk_tensor *lengths,
-                                     wk_layer_states first, wk_layer_states *last, const char *function) {
+                                     wk_layer_states first, wk_tensor **hn, wk_tensor **cn, const char *function) {
     const wk_recurrent_module *self = wk__layer_self(m, &kind->layers, function);
-    *last = (wk_layer_states){NULL, NULL};
-    if (self == NULL || !check_x(self, x, function)) return NULL;
-    const bool batch_first = self->options.batch_first;
-    wk_tensor *y = run(m, batch_first ? x : wk_transpose(x, 0, 1), lengths, first, last, function);
-    return batch_first ? y : wk_transpose(y, 0, 1);
+    wk_layer_states last = {NULL, NULL};
+    wk_tensor *y = NULL;
+    const bool fine = self != NULL && check_x(self, x, function), batch_first = fine && self->options.batch_first;
+    if (fine) y = run(m, batch_first ? x : wk_transpose(x, 0, 1), lengths, first, &last, function);
+    if (hn != NULL) *hn = last.h;
+    if (cn != NULL) *cn = last.c;
+    if (!fine) return NULL;
+    return wk__layer_gives(batch_first ? y : wk_transpose(y, 0, 1), function);
 }
 
 wk_layer_states wk__recurrent_step(wk_module *m, const wk_recurrent_kind *kind, wk_tensor *x, wk_layer_states before,
@@ -211,5 +214,5 @@ wk_layer_states wk__recurrent_step(wk_module *m, const wk_recurrent_kind *kind, 
         kind->step((wk_tensor *const[]){x, before.h, before.c, w->w_ih, w->w_hh, w->b_ih, w->b_hh}, out);
     else
         kind->step((wk_tensor *const[]){x, before.h, w->w_ih, w->w_hh, w->b_ih, w->b_hh}, out);
-    return (wk_layer_states){out[0], out[1]};
+    return (wk_layer_states){wk__layer_gives(out[0], function), out[1]};
 }

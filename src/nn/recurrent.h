@@ -52,9 +52,33 @@ wk_module *wk__recurrent_new(wk_module *parent, const char *name, int64_t input_
                              const wk_rnn_options *options, const wk_recurrent_kind *kind, bool is_cell,
                              const char *function);
 
-/* All layers in all directions, x and the result in the order of the options. */
+/* The functions that make a network and its cell; both are of the static `kind` of the file that names it. */
+#define WK_RECURRENT_NEW(net)                                                                                    \
+    wk_module *wk_##net##_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,      \
+                              const wk_rnn_options *options) {                                                   \
+        return wk__recurrent_new(parent, name, input_size, hidden_size, options, &kind, false, #net "_new");     \
+    }                                                                                                            \
+    wk_module *wk_##net##_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size, \
+                                   const wk_rnn_options *options) {                                              \
+        return wk__recurrent_new(parent, name, input_size, hidden_size, options, &kind, true, #net "_cell_new"); \
+    }
+
+/* All layers in all directions, x and the result in the order of the options. Last states are stored where there is a
+ * place for them. */
 wk_tensor *wk__recurrent_forward_all(wk_module *m, const wk_recurrent_kind *kind, wk_tensor *x, wk_tensor *lengths,
-                                     wk_layer_states first, wk_layer_states *last, const char *function);
+                                     wk_layer_states first, wk_tensor **hn, wk_tensor **cn, const char *function);
+
+/* That of a network with h alone, for rows of one length and of several. */
+#define WK_RECURRENT_FORWARD(net)                                                                        \
+    wk_tensor *wk_##net##_forward(wk_module *m, wk_tensor *x, wk_tensor *h0, wk_tensor **hn) {           \
+        const wk_layer_states first = {h0, NULL};                                                        \
+        return wk__recurrent_forward_all(m, &kind, x, NULL, first, hn, NULL, #net "_forward");           \
+    }                                                                                                    \
+    wk_tensor *wk_##net##_forward_ragged(wk_module *m, wk_tensor *x, wk_tensor *lengths, wk_tensor *h0,  \
+                                         wk_tensor **hn) {                                               \
+        const wk_layer_states first = {h0, NULL};                                                        \
+        return wk__recurrent_forward_all(m, &kind, x, lengths, first, hn, NULL, #net "_forward_ragged"); \
+    }
 
 /* One step: the layer over a sequence of one. x (N,I), states (N,H). */
 wk_layer_states wk__recurrent_step(wk_module *m, const wk_recurrent_kind *kind, wk_tensor *x, wk_layer_states before,

@@ -17,26 +17,8 @@ static const wk_recurrent_kind kind = {
     .run = run,
 };
 
-wk_module *wk_rnn_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
-                      const wk_rnn_options *options) {
-    return wk__recurrent_new(parent, name, input_size, hidden_size, options, &kind, false, "rnn_new");
-}
-
-wk_module *wk_rnn_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
-                           const wk_rnn_options *options) {
-    return wk__recurrent_new(parent, name, input_size, hidden_size, options, &kind, true, "rnn_cell_new");
-}
-
-wk_tensor *wk_rnn_forward_ragged(wk_module *m, wk_tensor *x, wk_tensor *lengths, wk_tensor *h0, wk_tensor **hn) {
-    wk_layer_states last;
-    wk_tensor *y = wk__recurrent_forward_all(m, &kind, x, lengths, (wk_layer_states){h0, NULL}, &last, "rnn_forward");
-    if (hn != NULL) *hn = last.h;
-    return y;
-}
-
-wk_tensor *wk_rnn_forward(wk_module *m, wk_tensor *x, wk_tensor *h0, wk_tensor **hn) {
-    return wk_rnn_forward_ragged(m, x, NULL, h0, hn);
-}
+WK_RECURRENT_NEW(rnn)
+WK_RECURRENT_FORWARD(rnn)
 
 wk_tensor *wk_rnn_cell_forward(wk_module *m, wk_tensor *x, wk_tensor *h) {
     const wk_recurrent_module *self = wk__layer_self(m, &kind.cell, "rnn_cell_forward");
@@ -45,5 +27,6 @@ wk_tensor *wk_rnn_cell_forward(wk_module *m, wk_tensor *x, wk_tensor *h) {
     wk_tensor *from_x = wk_linear(x, w->w_ih, w->b_ih);
     if (h == NULL) h = wk_zeros(WK_SHAPE(wk_dim(x, 0), self->hidden_size), wk_dtype_of(x));
     wk_tensor *sum = wk_add(from_x, wk_linear(h, w->w_hh, w->b_hh));
-    return self->options.nonlinearity == WK_RNN_RELU ? wk_relu(sum) : wk_tanh(sum);
+    wk_tensor *next = self->options.nonlinearity == WK_RNN_RELU ? wk_relu(sum) : wk_tanh(sum);
+    return wk__layer_gives(next, "rnn_cell_forward");
 }

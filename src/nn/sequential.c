@@ -32,5 +32,5 @@ const wk_module_class wk__sequential_class = {
 };
 
 wk_module *wk_sequential_new(wk_module *parent, const char *name) {
-    return wk_module_new_of(parent, name, &wk__sequential_class);
+    return wk__module_new(parent, name, &wk__sequential_class, "sequential_new");
 }

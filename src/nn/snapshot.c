@@ -37,6 +37,7 @@ static wk_status for_each(wk_snapshot *s, const char *function, void (*action)(w
         wk_scope_close(scope);
     }
     wk_set_grad_enabled(enabled);
+    wk__fail_as(ctx, function);
     return wk__status(ctx);
 }
 
@@ -60,6 +61,7 @@ wk_status wk_snapshot_average(wk_snapshot *s, double decay) {
     const bool enabled = wk_set_grad_enabled(false);
     for (int64_t i = 0; i < s->state.count; i++) average(s->state.items[i].tensor, s->kept[i], decay);
     wk_set_grad_enabled(enabled);
+    wk__fail_as(ctx, "snapshot_average");
     return wk__status(ctx);
 }
 
@@ -88,6 +90,7 @@ wk_snapshot *wk_snapshot_new(wk_module *m) {
     if (s == NULL || s->kept == NULL) wk__fail(ctx, WK_ENOMEM, "snapshot_new", "out of memory");
     else wk_snapshot_take(s);
     if (wk_ok()) return s;
+    wk__fail_as(ctx, "snapshot_new");
     wk_snapshot_free(s);
     return NULL;
 }

@@ -159,7 +159,7 @@ static int64_t size_to_split(wk_ctx *ctx, const wk_tensor *x, int32_t *dim, cons
 }
 
 /* Parts of `length` elements, the last one shorter; one part, empty, of nothing. */
-static wk_list *parts_of(wk_tensor *x, int32_t dim, int64_t size, int64_t length) {
+static wk_list *parts_of(wk_tensor *x, int32_t dim, int64_t size, int64_t length, const char *op) {
     wk_list *parts = wk_list_new();
     int64_t at = 0;
     do {
@@ -167,6 +167,7 @@ static wk_list *parts_of(wk_tensor *x, int32_t dim, int64_t size, int64_t length
         wk_list_push(parts, wk_narrow(x, dim, at, step));
         at += step;
     } while (at < size && wk_ok());
+    wk__fail_as(wk__ctx(), op);
     return wk_ok() ? parts : NULL;
 }
 
@@ -174,7 +175,7 @@ wk_list *wk_split(wk_tensor *x, int64_t split_size, int32_t dim) {
     wk_ctx *ctx = wk__ctx();
     const int64_t size = size_to_split(ctx, x, &dim, "split");
     if (size < 0) return NULL;
-    if (split_size > 0 || (split_size == 0 && size == 0)) return parts_of(x, dim, size, split_size);
+    if (split_size > 0 || (split_size == 0 && size == 0)) return parts_of(x, dim, size, split_size, "split");
     wk__fail(ctx, WK_EINVAL, "split", "split_size is %lld and must be positive", (long long)split_size);
     return NULL;
 }
@@ -183,7 +184,7 @@ wk_list *wk_chunk(wk_tensor *x, int64_t chunks, int32_t dim) {
     wk_ctx *ctx = wk__ctx();
     const int64_t size = size_to_split(ctx, x, &dim, "chunk");
     if (size < 0) return NULL;
-    if (chunks > 0) return parts_of(x, dim, size, size / chunks + (size % chunks != 0));
+    if (chunks > 0) return parts_of(x, dim, size, size / chunks + (size % chunks != 0), "chunk");
     wk__fail(ctx, WK_EINVAL, "chunk", "chunks is %lld and must be positive", (long long)chunks);
     return NULL;
 }

@@ -25,15 +25,15 @@ static bool shape(wk_call *c) {
 static wk_tensor *floating(wk_tensor *x) { return wk__dtype_is_floating(wk_dtype_of(x)) ? x : wk_cast(x, WK_F64); }
 
 /* Equal, or with a finite difference that is small; then, if asked for, NaN beside NaN. */
-static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+static void compose(wk_call *c) {
     WK_NO_GRAD;
-    const close_attrs *o = attrs;
-    wk_tensor *a = floating(in[0]), *b = floating(in[1]), *difference = wk_abs(wk_sub(a, b));
+    const close_attrs *o = c->attrs;
+    wk_tensor *a = floating(c->in[0]), *b = floating(c->in[1]), *difference = wk_abs(wk_sub(a, b));
     wk_tensor *allowed = wk_add_scalar(wk_mul_scalar(wk_abs(b), o->rtol), o->atol);
     wk_tensor *near = wk_logical_and(wk_isfinite(difference), wk_le(difference, allowed));
-    near = wk_logical_or(near, wk_eq(in[0], in[1]));
+    near = wk_logical_or(near, wk_eq(c->in[0], c->in[1]));
     if (o->equal_nan) near = wk_logical_or(near, wk_logical_and(wk_isnan(a), wk_isnan(b)));
-    out[0] = near;
+    c->out[0] = near;
 }
 
 const wk_op wk__op_isclose = {
@@ -46,10 +46,18 @@ wk_tensor *wk_isclose(wk_tensor *a, wk_tensor *b, double rtol, double atol, bool
     return wk__compose(&wk__op_isclose, (wk_tensor *const[]){a, b}, 2, &attrs, NULL);
 }
 
+/* What a function says that looks at every element: of NULL, which comes of a failure, false. */
+static bool all_true(wk_tensor *truths, const char *function) {
+    wk_tensor *all = truths != NULL ? wk_all(truths) : NULL;
+    const bool are = all != NULL && wk_item(all) != 0;
+    wk__fail_as(wk__ctx(), function);
+    return are;
+}
+
 bool wk_allclose(wk_tensor *a, wk_tensor *b, double rtol, double atol, bool equal_nan) {
+    if (!wk__ready(wk__ctx())) return false;
     WK_SCOPE;
-    wk_tensor *near = wk_all(wk_isclose(a, b, rtol, atol, equal_nan));
-    return near != NULL && wk_item(near) != 0;
+    return all_true(wk_isclose(a, b, rtol, atol, equal_nan), "allclose");
 }
 
 bool wk_equal(wk_tensor *a, wk_tensor *b) {
@@ -57,6 +65,5 @@ bool wk_equal(wk_tensor *a, wk_tensor *b) {
     if (!wk__ready(ctx) || !wk__usable(ctx, a, "equal", "a") || !wk__usable(ctx, b, "equal", "b")) return false;
     if (!wk__same_dims(&a->a, &b->a)) return false;
     WK_SCOPE;
-    wk_tensor *same = wk_all(wk_eq(a, b));
-    return same != NULL && wk_item(same) != 0;
+    return all_true(wk_eq(a, b), "equal");
 }

@@ -23,21 +23,21 @@ static double kept_scale(double p, wk_dtype dtype) {
 }
 
 /* Nothing is drawn where nothing is at stake: when not training, for p = 0 and p = 1, and for no elements. */
-static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    const dropout_attrs *a = attrs;
-    wk_tensor *x = in[0];
+static void compose(wk_call *c) {
+    const dropout_attrs *a = c->attrs;
+    wk_tensor *x = c->in[0];
     const int32_t ndim = wk_ndim(x);
     const int64_t *dims = wk_dims(x);
     if (!a->training || a->p == 0 || wk_numel(x) == 0) {
-        out[0] = wk_expand(x, ndim, dims);
+        c->out[0] = wk_expand(x, ndim, dims);
         return;
     }
     if (a->p == 1) {
-        out[0] = wk_mul_scalar(x, 0);
+        c->out[0] = wk_mul_scalar(x, 0);
         return;
     }
     wk_tensor *mask = wk_bernoulli(1 - a->p, ndim, dims, wk_dtype_of(x));
-    out[0] = wk_mul(x, wk_mul_scalar(mask, kept_scale(a->p, wk_dtype_of(x))));
+    c->out[0] = wk_mul(x, wk_mul_scalar(mask, kept_scale(a->p, wk_dtype_of(x))));
 }
 
 const wk_op wk__op_dropout = {

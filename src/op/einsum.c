@@ -327,7 +327,6 @@ static wk_tensor *summed_product(const summation *e, const order *out) {
 
 typedef struct einsum_attrs {
     const char *equation;
-    int64_t count; /* of operands, for compose */
 } einsum_attrs;
 
 static const wk_attr_field fields[] = {{"equation", 's', offsetof(einsum_attrs, equation), 0}};
@@ -335,20 +334,19 @@ static const wk_attr_field fields[] = {{"equation", 's', offsetof(einsum_attrs, 
 static bool understood(summation *e, order *out) { return check_terms(e) && find_sizes(e) && read_result(e, out); }
 
 static bool shape(wk_call *c) {
-    einsum_attrs *a = c->attrs;
+    const einsum_attrs *a = c->attrs;
     summation e = {.ctx = c->ctx, .equation = a->equation, .operands = c->in, .count = c->in_count};
     order out;
-    a->count = c->in_count;
     if (a->equation == NULL || c->in_count < 1)
         return wk__refuse(c, WK_EINVAL, "there is no equation, or there are no operands");
     return understood(&e, &out);
 }
 
-static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    const einsum_attrs *a = attrs;
-    summation e = {.ctx = wk__ctx(), .equation = a->equation, .operands = in, .count = (int32_t)a->count};
+static void compose(wk_call *c) {
+    const einsum_attrs *a = c->attrs;
+    summation e = {.ctx = c->ctx, .equation = a->equation, .operands = c->in, .count = c->in_count};
     order of_result;
-    if (understood(&e, &of_result)) out[0] = summed_product(&e, &of_result);
+    if (understood(&e, &of_result)) c->out[0] = summed_product(&e, &of_result);
 }
 
 const wk_op wk__op_einsum = {
@@ -357,6 +355,6 @@ const wk_op wk__op_einsum = {
 };
 
 wk_tensor *wk_einsum(const char *equation, int32_t count, wk_tensor *const *operands) {
-    einsum_attrs attrs = {equation, 0};
+    einsum_attrs attrs = {equation};
     return wk__compose(&wk__op_einsum, operands, operands != NULL ? count : 0, &attrs, NULL);
 }

@@ -72,18 +72,17 @@ static bool masked_shape(wk_call *c) {
 }
 
 /* The elements in row-major order, by the numbers of those that the mask keeps. */
-static void masked_select_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+static void masked_select_compose(wk_call *c) {
     wk_dims_attr both;
-    (void)attrs;
-    wk__broadcast_dims(&in[X]->a, &in[MASK]->a, &both.ndim, both.dims);
-    wk_tensor *x = wk_flatten(wk_expand(in[X], both.ndim, both.dims), 0, -1);
-    wk_tensor *mask = wk_flatten(wk_expand(in[MASK], both.ndim, both.dims), 0, -1);
-    out[0] = wk__read_slices(x, wk_reshape(wk_nonzero(mask), WK_SHAPE(-1)));
+    wk__broadcast_dims(&c->in[X]->a, &c->in[MASK]->a, &both.ndim, both.dims);
+    wk_tensor *x = wk_flatten(wk_expand(c->in[X], both.ndim, both.dims), 0, -1);
+    wk_tensor *mask = wk_flatten(wk_expand(c->in[MASK], both.ndim, both.dims), 0, -1);
+    c->out[0] = wk__read_slices(x, wk_reshape(wk_nonzero(mask), WK_SHAPE(-1)));
 }
 
-static void masked_fill_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    wk_tensor *value = wk_scalar(((const fill_attrs *)attrs)->value, wk_dtype_of(in[X]));
-    out[0] = wk_where(wk_cast(in[MASK], WK_BOOL), value, in[X]);
+static void masked_fill_compose(wk_call *c) {
+    wk_tensor *value = wk_scalar(((const fill_attrs *)c->attrs)->value, wk_dtype_of(c->in[X]));
+    c->out[0] = wk_where(wk_cast(c->in[MASK], WK_BOOL), value, c->in[X]);
 }
 
 const wk_op wk__op_masked_select = {

@@ -99,14 +99,14 @@ static bool take_shape(wk_call *c) {
                       wk__dims_text(&ti, index), (int)*dim);
 }
 
-static void take_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    const int32_t dim = (int32_t)dim_of(attrs), ndim = wk_ndim(in[X]);
+static void take_compose(wk_call *c) {
+    const int32_t dim = (int32_t)dim_of(c->attrs), ndim = wk_ndim(c->in[X]);
     int64_t dims[WK_MAX_DIMS];
-    common_dims(&in[X]->a, &in[INDEX]->a, dim, dims);
-    dims[dim] = wk_dim(in[X], dim);
-    wk_tensor *x = wk_expand(in[X], ndim, dims);
-    dims[dim] = wk_dim(in[INDEX], dim);
-    out[0] = wk_gather(x, dim, wk_expand(in[INDEX], ndim, dims));
+    common_dims(&c->in[X]->a, &c->in[INDEX]->a, dim, dims);
+    dims[dim] = wk_dim(c->in[X], dim);
+    wk_tensor *x = wk_expand(c->in[X], ndim, dims);
+    dims[dim] = wk_dim(c->in[INDEX], dim);
+    c->out[0] = wk_gather(x, dim, wk_expand(c->in[INDEX], ndim, dims));
 }
 
 const wk_op wk__op_take_along_dim = {

@@ -109,48 +109,47 @@ static wk_tensor *flat_of(wk_tensor *x, int32_t count) { return count > 1 ? wk_f
 
 /* ----------------------------------------------------------------------------------------------------- the rows --- */
 
-typedef struct index_attrs {
-    int64_t accumulate, in_count; /* in_count is for compose */
-} index_attrs;
+typedef struct put_attrs {
+    int64_t accumulate;
+} put_attrs;
 
-static const wk_attr_field fields[] = {{"accumulate", 'b', offsetof(index_attrs, accumulate), 0}};
+static const wk_attr_field fields[] = {{"accumulate", 'b', offsetof(put_attrs, accumulate), 0}};
 
 /* All else is found out on the way. */
 static bool shape(wk_call *c) {
     const int32_t fewest = c->op == &wk__op_index ? 1 : 2;
-    ((index_attrs *)c->attrs)->in_count = c->in_count;
     return c->in_count >= fewest ||
            wk__refuse(c, WK_EINVAL, "it takes %d inputs at least (%s)", (int)fewest, c->op->in_names);
 }
 
-static void index_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
+static void index_compose(wk_call *c) {
     int32_t count;
-    wk_tensor *index = flat_index(&flat_for_index, in, ((const index_attrs *)attrs)->in_count - 1, &count);
-    if (index != NULL) out[0] = wk__read_slices(flat_of(in[0], count), index);
+    wk_tensor *index = flat_index(&flat_for_index, c->in, c->in_count - 1, &count);
+    if (index != NULL) c->out[0] = wk__read_slices(flat_of(c->in[0], count), index);
 }
 
-static void put_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    const index_attrs *a = attrs;
+static void put_compose(wk_call *c) {
     int32_t count;
-    wk_tensor *index = flat_index(&flat_for_put, in, a->in_count - 2, &count), *values = in[a->in_count - 1];
+    wk_tensor *index = flat_index(&flat_for_put, c->in, c->in_count - 2, &count), *values = c->in[c->in_count - 1];
     if (index == NULL) return;
-    wk_tensor *y = wk__put_slices(flat_of(in[0], count), index, values, a->accumulate != 0);
-    out[0] = count > 1 ? wk_reshape(y, wk_ndim(in[0]), wk_dims(in[0])) : y;
+    const bool accumulate = ((const put_attrs *)c->attrs)->accumulate != 0;
+    wk_tensor *y = wk__put_slices(flat_of(c->in[0], count), index, values, accumulate);
+    c->out[0] = count > 1 ? wk_reshape(y, wk_ndim(c->in[0]), wk_dims(c->in[0])) : y;
 }
 
 const wk_op wk__op_index = {
-    WK_ROW(index),           .in_count = WK__ANY_NUMBER,          .out_count = 1, .in_names = "x indices",
-    .types = WK__EVERY_TYPE, .attrs_nbytes = sizeof(index_attrs), .shape = shape, .compose = index_compose,
+    WK_ROW(index),  .in_count = WK__ANY_NUMBER, .out_count = 1, .in_names = "x indices", .types = WK__EVERY_TYPE,
+    .shape = shape, .compose = index_compose,
 };
 
 const wk_op wk__op_index_put = {
-    WK_ROW(index_put),       .in_count = WK__ANY_NUMBER,    .out_count = 1, .in_names = "x indices values",
-    .types = WK__EVERY_TYPE, WK_ATTRS(index_attrs, fields), .shape = shape, .compose = put_compose,
+    WK_ROW(index_put),       .in_count = WK__ANY_NUMBER,  .out_count = 1, .in_names = "x indices values",
+    .types = WK__EVERY_TYPE, WK_ATTRS(put_attrs, fields), .shape = shape, .compose = put_compose,
 };
 
 /* The row on x, the tensors of a list, and values, where there are any. */
 static wk_tensor *indexed(const wk_op *op, wk_tensor *x, const wk_list *indices, wk_tensor *const *values,
-                          index_attrs *attrs) {
+                          put_attrs *attrs) {
     wk_ctx *ctx = wk__ctx();
     wk_tensor *in[WK_MAX_DIMS + 2] = {x};
     wk_shape_text text;
@@ -166,10 +165,8 @@ static wk_tensor *indexed(const wk_op *op, wk_tensor *x, const wk_list *indices,
     return wk__compose(op, in, 1 + count + (values != NULL), attrs, NULL);
 }
 
-wk_tensor *wk_index(wk_tensor *x, const wk_list *indices) {
-    return indexed(&wk__op_index, x, indices, NULL, &(index_attrs){0});
-}
+wk_tensor *wk_index(wk_tensor *x, const wk_list *indices) { return indexed(&wk__op_index, x, indices, NULL, NULL); }
 
 wk_tensor *wk_index_put(wk_tensor *x, const wk_list *indices, wk_tensor *values, bool accumulate) {
-    return indexed(&wk__op_index_put, x, indices, &values, &(index_attrs){.accumulate = accumulate});
+    return indexed(&wk__op_index_put, x, indices, &values, &(put_attrs){.accumulate = accumulate});
 }

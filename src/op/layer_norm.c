@@ -107,17 +107,17 @@ static bool grad(wk_backprop *b) {
 }
 
 /* The same from small ops, on x as a matrix of rows; for gradients of gradients. */
-static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    const norm_attrs *a = attrs;
-    const int64_t n = row_length(a), rows = n > 0 ? wk_numel(in[X]) / n : 0;
+static void compose(wk_call *c) {
+    const norm_attrs *a = c->attrs;
+    const int64_t n = row_length(a), rows = n > 0 ? wk_numel(c->in[X]) / n : 0;
     const double part = 1 / (double)n;
-    wk_tensor *x = wk_reshape(in[X], WK_SHAPE(rows, n));
+    wk_tensor *x = wk_reshape(c->in[X], WK_SHAPE(rows, n));
     wk_tensor *away = wk_sub(x, wk_mul_scalar(wk_sum_to_size(x, WK_SHAPE(rows, 1)), part));
     wk_tensor *variance = wk_mul_scalar(wk_sum_to_size(wk_square(away), WK_SHAPE(rows, 1)), part);
     wk_tensor *z = wk_mul(away, wk_rsqrt(wk_add_scalar(variance, a->eps)));
-    wk_tensor *y = wk_reshape(z, wk_ndim(in[X]), wk_dims(in[X]));
-    if (in[WEIGHT] != NULL) y = wk_mul(y, in[WEIGHT]);
-    out[0] = in[BIAS] != NULL ? wk_add(y, in[BIAS]) : y;
+    wk_tensor *y = wk_reshape(z, wk_ndim(c->in[X]), wk_dims(c->in[X]));
+    if (c->in[WEIGHT] != NULL) y = wk_mul(y, c->in[WEIGHT]);
+    c->out[0] = c->in[BIAS] != NULL ? wk_add(y, c->in[BIAS]) : y;
 }
 
 #define ALL (WK_READS_IN(X) | WK_READS_IN(WEIGHT) | WK_READS_IN(BIAS))

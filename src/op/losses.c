@@ -205,15 +205,20 @@ static wk_tensor *sum_of_each(wk_tensor *x, int64_t count) {
 }
 
 /* Of several calls side by side: x (B,N,C,..) and targets (B,N,..), or (B,C) and (B). */
-static wk_tensor *nll_batched(wk_tensor *const *in, const loss_attrs *a, int64_t count, bool softmax) {
-    wk_tensor *x = wk_ndim(in[0]) > 2 ? wk_flatten(in[0], 0, 1) : in[0];
-    wk_tensor *target = wk_ndim(in[1]) > 1 ? wk_flatten(in[1], 0, 1) : in[1], *shares = NULL;
-    wk_tensor *losses = class_losses(softmax ? wk_log_softmax(x, 1) : x, target, in[2], a, softmax, &shares);
+static wk_tensor *nll_of_each(const wk_call *c) {
+    const loss_attrs *a = c->attrs;
+    const bool softmax = c->op == &wk__op_cross_entropy;
+    const int64_t count = wk_dim(c->in[0], 0);
+    wk_tensor *x = wk_ndim(c->in[0]) > 2 ? wk_flatten(c->in[0], 0, 1) : c->in[0];
+    wk_tensor *target = wk_ndim(c->in[1]) > 1 ? wk_flatten(c->in[1], 0, 1) : c->in[1], *shares = NULL;
+    wk_tensor *losses = class_losses(softmax ? wk_log_softmax(x, 1) : x, target, c->in[2], a, softmax, &shares);
     if (losses == NULL) return NULL;
-    if (a->reduction == WK_REDUCTION_NONE) return wk_reshape(losses, wk_ndim(in[1]), wk_dims(in[1]));
+    if (a->reduction == WK_REDUCTION_NONE) return wk_reshape(losses, wk_ndim(c->in[1]), wk_dims(c->in[1]));
     wk_tensor *sums = sum_of_each(losses, count);
     return a->reduction == WK_REDUCTION_SUM ? sums : wk__per_share(sums, sum_of_each(shares, count));
 }
+
+static void nll_batched(wk_call *c) { c->out[0] = nll_of_each(c); }
 
 /* Targets t that are chances, in x's shape: a target for each class, counted so often. */
 static wk_tensor *expected_nll(wk_tensor *x, wk_tensor *t, wk_tensor *weight, const loss_attrs *a) {
@@ -292,48 +297,49 @@ static bool cross_entropy_shape(wk_call *c) {
 
 /* --------------------------------------------------------------------------------------------------------- rows --- */
 
-static void l1_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    out[0] = reduced(smooth_l1(in[0], in[1], 0), ((const loss_attrs *)attrs)->reduction);
+static void l1_compose(wk_call *c) {
+    c->out[0] = reduced(smooth_l1(c->in[0], c->in[1], 0), ((const loss_attrs *)c->attrs)->reduction);
 }
 
-static void smooth_l1_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    const loss_attrs *a = attrs;
-    out[0] = reduced(smooth_l1(in[0], in[1], a->beta), a->reduction);
+static void smooth_l1_compose(wk_call *c) {
+    const loss_attrs *a = c->attrs;
+    c->out[0] = reduced(smooth_l1(c->in[0], c->in[1], a->beta), a->reduction);
 }
 
-static void huber_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    const loss_attrs *a = attrs;
-    out[0] = reduced(wk_mul_scalar(smooth_l1(in[0], in[1], a->beta), a->beta), a->reduction);
+static void huber_compose(wk_call *c) {
+    const loss_attrs *a = c->attrs;
+    c->out[0] = reduced(wk_mul_scalar(smooth_l1(c->in[0], c->in[1], a->beta), a->beta), a->reduction);
 }
 
 static wk_tensor *weighted(wk_tensor *losses, wk_tensor *weight) {
     return weight != NULL ? wk_mul(losses, weight) : losses;
 }
 
-static void bce_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    wk_tensor *x = in[0], *t = in[1], *one = wk_scalar(1, wk_dtype_of(x));
+static void bce_compose(wk_call *c) {
+    wk_tensor *x = c->in[0], *t = c->in[1], *one = wk_scalar(1, wk_dtype_of(x));
     wk_tensor *yes = wk_mul(t, wk__log_clamped(x));
     wk_tensor *no = wk_mul(wk_sub(one, t), wk__log_clamped(wk_sub(one, x)));
-    out[0] = reduced(weighted(wk_neg(wk_add(yes, no)), in[2]), ((const loss_attrs *)attrs)->reduction);
+    c->out[0] = reduced(weighted(wk_neg(wk_add(yes, no)), c->in[2]), ((const loss_attrs *)c->attrs)->reduction);
 }
 
 /* x - x t + softplus(-x), the last of which counts 1 + (pos_weight - 1) t times. */
-static void bce_logits_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    wk_tensor *x = in[0], *t = in[1], *one = wk_scalar(1, wk_dtype_of(x)), *soft = wk_softplus(wk_neg(x), 1, INFINITY);
-    if (in[3] != NULL) soft = wk_mul(soft, wk_add(one, wk_mul(wk_sub(in[3], one), t)));
+static void bce_logits_compose(wk_call *c) {
+    wk_tensor *x = c->in[0], *t = c->in[1], *one = wk_scalar(1, wk_dtype_of(x)),
+              *soft = wk_softplus(wk_neg(x), 1, INFINITY);
+    if (c->in[3] != NULL) soft = wk_mul(soft, wk_add(one, wk_mul(wk_sub(c->in[3], one), t)));
     wk_tensor *losses = wk_add(wk_mul(wk_sub(one, t), x), soft);
-    out[0] = reduced(weighted(losses, in[2]), ((const loss_attrs *)attrs)->reduction);
+    c->out[0] = reduced(weighted(losses, c->in[2]), ((const loss_attrs *)c->attrs)->reduction);
 }
 
-static void nll_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    loss_attrs a = *(const loss_attrs *)attrs;
+static void nll_compose(wk_call *c) {
+    loss_attrs a = *(const loss_attrs *)c->attrs;
     a.label_smoothing = 0;
-    out[0] = nll(in[0], in[1], in[2], &a, false);
+    c->out[0] = nll(c->in[0], c->in[1], c->in[2], &a, false);
 }
 
-static void cross_entropy_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    wk_tensor *x = wk_log_softmax(in[0], class_dim(in[0])), *t = in[1];
-    out[0] = wk_dtype_of(t) == WK_I64 ? nll(x, t, in[2], attrs, true) : expected_nll(x, t, in[2], attrs);
+static void cross_entropy_compose(wk_call *c) {
+    wk_tensor *x = wk_log_softmax(c->in[0], class_dim(c->in[0])), *t = c->in[1];
+    c->out[0] = wk_dtype_of(t) == WK_I64 ? nll(x, t, c->in[2], c->attrs, true) : expected_nll(x, t, c->in[2], c->attrs);
 }
 
 /* A batch puts off losses of numbered classes, and those whole. */
@@ -341,14 +347,6 @@ static bool class_outputs(wk_call *c) {
     const wk_array *x = &c->in[0]->a, *t = &c->in[1]->a;
     const bool single = ((const loss_attrs *)c->attrs)->reduction != WK_REDUCTION_NONE;
     return t->dtype == WK_I64 && wk__declare(c, 0, x->dtype, single ? 0 : t->ndim, t->dims);
-}
-
-static void nll_loss_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
-    out[0] = nll_batched(in, attrs, count, false);
-}
-
-static void cross_entropy_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
-    out[0] = nll_batched(in, attrs, count, true);
 }
 
 static const wk_attr_field fields[] = {
@@ -377,7 +375,7 @@ static const wk_attr_field fields[] = {
         return with_options(&wk__op_##loss, x, target, options);                                           \
     }
 
-#define OF_CLASSES .batch = WK__BATCH_ROWS, .batch_shared = 4, .outputs = class_outputs
+#define OF_CLASSES .batch = WK__BATCH_ROWS, .batch_shared = 4, .outputs = class_outputs, .batched = nll_batched
 
 static wk_tensor *with_options(const wk_op *op, wk_tensor *x, wk_tensor *target, const wk_loss_options *options) {
     wk_loss_options o;
@@ -392,6 +390,5 @@ LOSS(huber_loss, 2, "x target", 0, huber_shape, huber_compose, .batch = WK__BATC
 LOSS(binary_cross_entropy, 3, "x target weight", 0, pair_shape, bce_compose, .batch = WK__BATCH_NONE)
 LOSS(binary_cross_entropy_with_logits, 4, "x target weight pos_weight", 0, pair_shape, bce_logits_compose,
      .batch = WK__BATCH_NONE)
-LOSS(nll_loss, 3, "log_probs target weight", 1, class_shape, nll_compose, OF_CLASSES, .batched = nll_loss_batched)
-LOSS(cross_entropy, 3, "logits target weight", 1, cross_entropy_shape, cross_entropy_compose, OF_CLASSES,
-     .batched = cross_entropy_batched)
+LOSS(nll_loss, 3, "log_probs target weight", 1, class_shape, nll_compose, OF_CLASSES)
+LOSS(cross_entropy, 3, "logits target weight", 1, cross_entropy_shape, cross_entropy_compose, OF_CLASSES)

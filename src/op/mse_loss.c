@@ -90,13 +90,14 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 /* Of pairs side by side: the squares, or their sum or mean for each. */
-static void batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
-    const int64_t reduction = ((const mse_attrs *)attrs)->reduction, each = wk_numel(in[0]) / count, dim = 1;
-    wk_tensor *d = wk_sub(in[0], in[1]), *squares = wk_mul(d, d);
+static void batched(wk_call *c) {
+    const int64_t reduction = ((const mse_attrs *)c->attrs)->reduction, dim = 1;
+    const int64_t count = wk_dim(c->in[0], 0), each = wk_numel(c->in[0]) / count;
+    wk_tensor *d = wk_sub(c->in[0], c->in[1]), *squares = wk_mul(d, d);
     if (reduction == WK_REDUCTION_NONE)
-        out[0] = squares;
+        c->out[0] = squares;
     else
-        out[0] = (reduction == WK_REDUCTION_SUM ? wk_sum_dims : wk_mean_dims)(
+        c->out[0] = (reduction == WK_REDUCTION_SUM ? wk_sum_dims : wk_mean_dims)(
             wk_reshape(squares, WK_SHAPE(count, each)), 1, &dim, false);
 }
 

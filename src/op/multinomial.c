@@ -166,14 +166,14 @@ static bool shape(wk_call *c) {
     return true;
 }
 
-static void compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    const multinomial_attrs *a = attrs;
-    const bool one_row = wk_ndim(in[0]) == 1;
-    wk_tensor *p = wk_contiguous(wk_detach(one_row ? wk_unsqueeze(in[0], 0) : in[0]));
+static void compose(wk_call *c) {
+    const multinomial_attrs *a = c->attrs;
+    const bool one_row = wk_ndim(c->in[0]) == 1;
+    wk_tensor *p = wk_contiguous(wk_detach(one_row ? wk_unsqueeze(c->in[0], 0) : c->in[0]));
     p = wk__apply1(&chances_op, p, &(check_attrs){a->replacement ? 1 : a->num_samples});
     if (p == NULL) return;
     wk_tensor *y = a->replacement ? draw_again(p, a->num_samples) : draw_first(p, a->num_samples);
-    out[0] = one_row ? wk_squeeze(y, 0) : y;
+    c->out[0] = one_row ? wk_squeeze(y, 0) : y;
 }
 
 static const wk_attr_field fields[] = {

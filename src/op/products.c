@@ -52,14 +52,10 @@ static bool addmm_shape(wk_call *c) {
                       (long long)a->a.dims[0], (long long)b->a.dims[1]);
 }
 
-static void matmul_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    (void)attrs;
-    out[0] = wk_matmul(in[0], in[1]);
-}
+static void matmul_compose(wk_call *c) { c->out[0] = wk_matmul(c->in[0], c->in[1]); }
 
-static void outer_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    (void)attrs;
-    out[0] = wk_mul(wk_reshape(in[0], 2, (const int64_t[]){wk_numel(in[0]), 1}), in[1]);
+static void outer_compose(wk_call *c) {
+    c->out[0] = wk_mul(wk_reshape(c->in[0], 2, (const int64_t[]){wk_numel(c->in[0]), 1}), c->in[1]);
 }
 
 static const wk_attr_field addmm_fields[] = {
@@ -69,10 +65,10 @@ static const wk_attr_field addmm_fields[] = {
 
 static wk_tensor *scaled(wk_tensor *x, double s) { return s == 1 ? x : wk_mul_scalar(x, s); }
 
-static void addmm_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    const addmm_attrs *s = attrs;
-    wk_tensor *product = scaled(wk_matmul(in[1], in[2]), s->alpha);
-    out[0] = s->beta == 0 ? product : wk_add(scaled(in[0], s->beta), product);
+static void addmm_compose(wk_call *c) {
+    const addmm_attrs *s = c->attrs;
+    wk_tensor *product = scaled(wk_matmul(c->in[1], c->in[2]), s->alpha);
+    c->out[0] = s->beta == 0 ? product : wk_add(scaled(c->in[0], s->beta), product);
 }
 
 #define PRODUCT(name, flags_, takes, composition)                                             \

@@ -320,4 +320,13 @@ void wk__recurrent_forward(wk_call *c) {
         wk__recurrent_note(&use);
 }
 
+wk_tensor *wk__recurrent_apply(const wk_op *op, wk_tensor *const *in, wk_recurrent_attrs attrs, wk_tensor **hn,
+                               wk_tensor **cn) {
+    wk_tensor *outs[WK__MAX_OUTPUTS] = {NULL};
+    wk__apply(op, in, op->in_count, &attrs, outs);
+    if (hn != NULL) *hn = outs[1];
+    if (cn != NULL) *cn = outs[2];
+    return outs[0];
+}
+
 int64_t wk__recurrent_steps(const wk_node *node) { return node->out[0].dims[1]; }

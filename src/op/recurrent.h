@@ -77,25 +77,25 @@ static inline const wk_recurrent *wk__recurrent_of(const wk_op *op, const void *
     return (const wk_recurrent *)op->variant + (((const wk_recurrent_attrs *)attrs)->relu != 0);
 }
 
-/* The functions of such a row; compose and batched need to be told which it is. */
+/* The functions of such a row. */
 bool wk__recurrent_shape(wk_call *c);
 void wk__recurrent_forward(wk_call *c);
 bool wk__recurrent_grad(wk_backprop *b);
 int64_t wk__recurrent_steps(const wk_node *node);
-void wk__recurrent_compose(const wk_op *op, const void *attrs, wk_tensor *const *in, wk_tensor **out);
+void wk__recurrent_compose(wk_call *c);
+void wk__recurrent_batched(wk_call *c); /* the sequences of all calls are the rows of one */
 
-/* The sequences of all calls are the rows of one. */
-void wk__recurrent_batched(const wk_op *op, const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out);
+/* One call. Last states are stored where there is a place for them. */
+wk_tensor *wk__recurrent_apply(const wk_op *op, wk_tensor *const *in, wk_recurrent_attrs attrs, wk_tensor **hn,
+                               wk_tensor **cn);
 
-/* NOTE [Cells]. A cell is the row on sequences of one step. In a batch it is a row of its own, so that a step is one
- * call that is put off: x (N,I), h (N,H), of an lstm c (N,H), and the weights -> the next h and c. */
+/* NOTE [Cells]. A cell is the row on sequences, its variant, for one step. In a batch it is a row of its own, so that a
+ * step is one call that is put off: x (N,I), h (N,H), of an lstm c (N,H), and the weights -> the next h and c. */
 void wk__cell(const wk_op *cell, wk_tensor *const *in, wk_tensor **out);
-
-/* The functions of a cell, `op` being the row on sequences. */
 bool wk__cell_shape(wk_call *c);
 bool wk__cell_outputs(wk_call *c);
-void wk__cell_compose(const wk_op *op, wk_tensor *const *in, wk_tensor **out);
-void wk__cell_batched(const wk_op *op, wk_tensor *const *in, wk_tensor **out);
+void wk__cell_compose(wk_call *c);
+void wk__cell_batched(wk_call *c);
 
 /* The cells of lstm.c and gru.c. */
 void wk__lstm_cell(wk_tensor *const *in, wk_tensor **out);
@@ -106,6 +106,23 @@ static inline wk_tensor *wk__gate(wk_tensor *gates, int64_t count, int64_t k) {
     const int64_t H = wk_dim(gates, 1) / count;
     return wk_narrow(gates, 1, k * H, H);
 }
+
+/* The fields of these rows and cells: first what all have, then what goes with h alone, and with h and c. */
+#define WK_RECURRENT_FUNCTIONS                                                                      \
+    .batch = WK__BATCH_ROWS, .batched = wk__recurrent_batched, .shape = wk__recurrent_shape,        \
+    .forward = wk__recurrent_forward, .grad = wk__recurrent_grad, .compose = wk__recurrent_compose, \
+    .steps = wk__recurrent_steps
+#define WK_CELL_FUNCTIONS                                                                                       \
+    .batch = WK__BATCH_ROWS, .batched = wk__cell_batched, .shape = wk__cell_shape, .compose = wk__cell_compose, \
+    .outputs = wk__cell_outputs
+#define WK_RECURRENT_OF_H                                                                             \
+    .in_count = 7, .out_count = 2, .in_names = "x lengths h0 w_ih w_hh b_ih b_hh", .indices = 1 << 1, \
+    .optional = 1 << 1 | 1 << 2 | 1 << 5 | 1 << 6, .batch_shared = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6, \
+    .reads = WK_RECURRENT_READS_7, WK_RECURRENT_FUNCTIONS
+#define WK_RECURRENT_OF_H_AND_C                                                                                \
+    .in_count = 8, .out_count = 3, .in_names = "x lengths h0 c0 w_ih w_hh b_ih b_hh", .indices = 1 << 1,       \
+    .optional = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 6 | 1 << 7, .batch_shared = 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7, \
+    .reads = WK_RECURRENT_READS_8, WK_RECURRENT_FUNCTIONS
 
 /* The gradient of each input reads the first output, and, as compose does, all inputs. */
 #define WK_RECURRENT_ALL(count) (((1u << (count)) - 1) | WK_READS_OUT(0))

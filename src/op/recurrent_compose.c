@@ -89,36 +89,36 @@ static void run(const composition *c, wk_tensor **out) {
 
 #define WK__OF_LENGTHS "lengths decide which calls are made; give it rows of one length, without lengths"
 
-void wk__recurrent_compose(const wk_op *op, const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    wk_ctx *ctx = wk__ctx();
-    const wk_recurrent *row = wk__recurrent_of(op, attrs);
-    composition c = {.row = row, .in = in, .at = *wk__recurrent_inputs(row)};
-    const wk_tensor *x = in[c.at.x], *lengths = in[c.at.lengths];
+void wk__recurrent_compose(wk_call *call) {
+    wk_ctx *ctx = call->ctx;
+    const wk_recurrent *row = wk__recurrent_of(call->op, call->attrs);
+    composition c = {.row = row, .in = call->in, .at = *wk__recurrent_inputs(row)};
+    const wk_tensor *x = c.in[c.at.x], *lengths = c.in[c.at.lengths];
     const wk_array *a = lengths != NULL ? &lengths->a : NULL;
     const int64_t T = x->a.dims[1];
     if (a != NULL && wk__capture_refuses(ctx, "gradients of gradients of a recurrent network", WK__OF_LENGTHS)) return;
-    if (!wk__ragged_begin(ctx, a, x->a.dims[0], T, ((const wk_recurrent_attrs *)attrs)->reverse, &c.batch))
+    if (!wk__ragged_begin(ctx, a, x->a.dims[0], T, ((const wk_recurrent_attrs *)call->attrs)->reverse, &c.batch))
         wk__fail(ctx, WK_ENOMEM, "a recurrent network in small operations", "out of memory");
     else if (lengths == NULL ? make_even_indices(&c, T) : make_indices(&c, ctx, T))
-        run(&c, out);
+        run(&c, call->out);
     wk__ragged_end(&c.batch);
 }
 
 /* ------------------------------------------------------------------------------------------------------ batches --- */
 
 /* x (B,N,T,I) -> (B N,T,I), lengths (B,N) -> (B N), states (B,1,N,H) -> (1,B N,H), and what comes out back. */
-void wk__recurrent_batched(const wk_op *op, const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
-    const wk_recurrent *r = wk__recurrent_of(op, attrs);
+void wk__recurrent_batched(wk_call *c) {
+    const wk_recurrent *r = wk__recurrent_of(c->op, c->attrs);
     const wk_recurrent_inputs *at = wk__recurrent_inputs(r);
-    const int64_t n = wk_dim(in[at->x], 1), t = wk_dim(in[at->x], 2), h = wk_dim(in[at->w_hh], 1), rows = count * n;
-    wk_recurrent_attrs a = *(const wk_recurrent_attrs *)attrs;
-    wk_tensor *all[WK__MAX_FIXED_INPUTS];
+    wk_tensor *const *in = c->in, **out = c->out, *all[WK__MAX_FIXED_INPUTS];
+    const int64_t *dims = wk_dims(in[at->x]), count = dims[0], n = dims[1], t = dims[2], rows = count * n;
+    const int64_t h = wk_dim(in[at->w_hh], 1);
     for (int32_t i = 0; i < at->count; i++) all[i] = in[i];
-    all[at->x] = wk_reshape(in[at->x], WK_SHAPE(rows, t, wk_dim(in[at->x], 3)));
+    all[at->x] = wk_reshape(in[at->x], WK_SHAPE(rows, t, dims[3]));
     if (in[at->lengths] != NULL) all[at->lengths] = wk_reshape(in[at->lengths], WK_SHAPE(rows));
     if (in[at->h0] != NULL) all[at->h0] = wk_reshape(in[at->h0], WK_SHAPE(1, rows, h));
     if (r->has_c && in[at->c0] != NULL) all[at->c0] = wk_reshape(in[at->c0], WK_SHAPE(1, rows, h));
-    if (wk__apply(op, all, at->count, &a, out) == NULL) return;
+    if (wk__apply(c->op, all, at->count, c->attrs, out) == NULL) return;
     out[0] = wk_reshape(out[0], WK_SHAPE(count, n, t, h));
     out[1] = wk_reshape(out[1], WK_SHAPE(count, 1, n, h));
     if (r->has_c) out[2] = wk_reshape(out[2], WK_SHAPE(count, 1, n, h));
@@ -126,48 +126,54 @@ void wk__recurrent_batched(const wk_op *op, const void *attrs, int64_t count, wk
 
 /* -------------------------------------------------------------------------------------------------------- cells --- */
 
+static const wk_op *on_sequences(const wk_op *cell) { return cell->variant; }
+static const wk_recurrent *kind_of(const wk_op *cell) { return on_sequences(cell)->variant; }
+
 void wk__cell(const wk_op *cell, wk_tensor *const *in, wk_tensor **out) {
-    const wk_ctx *ctx = wk__ctx();
-    if (ctx != NULL && wk_unlikely(ctx->watch & WK__WATCH_BATCH))
+    wk_call c = {.op = cell, .ctx = wk__ctx(), .in = in, .in_count = cell->in_count};
+    if (c.ctx != NULL && wk_unlikely(c.ctx->watch & WK__WATCH_BATCH)) {
         wk__compose(cell, in, cell->in_count, NULL, out);
-    else
-        cell->compose(NULL, in, out);
+        return;
+    }
+    wk__cell_compose(&c);
+    for (int32_t k = 0; k < cell->out_count; k++) out[k] = c.out[k];
 }
 
-/* The row on one step. in: x h [c] w_ih w_hh b_ih b_hh, of which x and the states are given apart. */
-static void one_step(const wk_op *op, wk_tensor *const *in, wk_tensor *x, const wk_states *first, wk_states *last) {
-    const wk_recurrent *r = op->variant;
-    const wk_recurrent_inputs *at = wk__recurrent_inputs(r);
-    wk_recurrent_attrs attrs = {0};
-    wk_tensor *all[WK__MAX_FIXED_INPUTS] = {NULL}, *outs[WK__MAX_OUTPUTS] = {NULL};
+/* The row on one step. c has the inputs x h [c] w_ih w_hh b_ih b_hh, of which x and the states are given apart. */
+static wk_states one_step(const wk_call *c, wk_tensor *x, wk_states first) {
+    const wk_op *op = on_sequences(c->op);
+    const wk_recurrent_inputs *at = wk__recurrent_inputs(kind_of(c->op));
+    wk_tensor *all[WK__MAX_FIXED_INPUTS] = {NULL};
+    wk_states last = {NULL, NULL};
     all[at->x] = x;
-    all[at->h0] = first->h;
-    if (r->has_c) all[at->c0] = first->c;
-    for (int32_t i = at->w_ih; i < at->count; i++) all[i] = in[i - 1]; /* there are no lengths */
-    wk__apply(op, all, at->count, &attrs, outs);
-    *last = (wk_states){outs[1], outs[2]};
+    all[at->h0] = first.h;
+    if (at->c0 >= 0) all[at->c0] = first.c;
+    for (int32_t i = at->w_ih; i < at->count; i++) all[i] = c->in[i - 1]; /* there are no lengths */
+    wk__recurrent_apply(op, all, (wk_recurrent_attrs){0}, &last.h, &last.c);
+    return last;
 }
 
-void wk__cell_compose(const wk_op *op, wk_tensor *const *in, wk_tensor **out) {
-    const wk_recurrent *r = op->variant;
-    wk_states first = {NULL, NULL}, last;
-    if (in[1] != NULL) first.h = wk_unsqueeze(in[1], 0);
-    if (r->has_c && in[2] != NULL) first.c = wk_unsqueeze(in[2], 0);
-    one_step(op, in, wk_unsqueeze(in[0], 1), &first, &last);
-    out[0] = wk_select(last.h, 0, 0);
-    if (r->has_c) out[1] = wk_select(last.c, 0, 0);
+void wk__cell_compose(wk_call *c) {
+    const bool has_c = kind_of(c->op)->has_c;
+    wk_tensor *const *in = c->in;
+    const wk_states first = {in[1] != NULL ? wk_unsqueeze(in[1], 0) : NULL,
+                             has_c && in[2] != NULL ? wk_unsqueeze(in[2], 0) : NULL};
+    const wk_states last = one_step(c, wk_unsqueeze(in[0], 1), first);
+    c->out[0] = wk_select(last.h, 0, 0);
+    if (has_c) c->out[1] = wk_select(last.c, 0, 0);
 }
 
 /* x (B,N,I) and states (B,N,H): B N sequences. */
-void wk__cell_batched(const wk_op *op, wk_tensor *const *in, wk_tensor **out) {
-    const wk_recurrent *r = op->variant;
-    const int64_t count = wk_dim(in[0], 0), n = wk_dim(in[0], 1), h = wk_dim(in[r->has_c ? 4 : 3], 1), rows = count * n;
-    wk_states first = {NULL, NULL}, last;
-    if (in[1] != NULL) first.h = wk_reshape(in[1], WK_SHAPE(1, rows, h));
-    if (r->has_c && in[2] != NULL) first.c = wk_reshape(in[2], WK_SHAPE(1, rows, h));
-    one_step(op, in, wk_reshape(in[0], WK_SHAPE(rows, 1, wk_dim(in[0], 2))), &first, &last);
-    out[0] = wk_reshape(last.h, WK_SHAPE(count, n, h));
-    if (r->has_c) out[1] = wk_reshape(last.c, WK_SHAPE(count, n, h));
+void wk__cell_batched(wk_call *c) {
+    const bool has_c = kind_of(c->op)->has_c;
+    wk_tensor *const *in = c->in;
+    const int64_t *dims = wk_dims(in[0]), count = dims[0], n = dims[1], rows = count * n;
+    const int64_t h = wk_dim(in[has_c ? 4 : 3], 1);
+    const wk_states first = {in[1] != NULL ? wk_reshape(in[1], WK_SHAPE(1, rows, h)) : NULL,
+                             has_c && in[2] != NULL ? wk_reshape(in[2], WK_SHAPE(1, rows, h)) : NULL};
+    const wk_states last = one_step(c, wk_reshape(in[0], WK_SHAPE(rows, 1, dims[2])), first);
+    c->out[0] = wk_reshape(last.h, WK_SHAPE(count, n, h));
+    if (has_c) c->out[1] = wk_reshape(last.c, WK_SHAPE(count, n, h));
 }
 
 static bool is_of(const wk_tensor *t, wk_dtype dtype, int64_t rows, int64_t cols) {
@@ -183,7 +189,7 @@ bool wk__cell_shape(wk_call *c) { return (void)c, true; }
 
 /* What is not as it should be, or of several types, is for the row itself. */
 bool wk__cell_outputs(wk_call *c) {
-    const wk_recurrent *r = c->op->variant;
+    const wk_recurrent *r = kind_of(c->op);
     wk_tensor *const *in = c->in, *const *w = in + (r->has_c ? 3 : 2);
     const wk_array *x = &in[0]->a, *w_hh = &w[1]->a;
     const wk_dtype dtype = x->dtype;

@@ -37,19 +37,11 @@ static bool sum_grad(wk_backprop *b) { return stretch_grad(b, 1); }
 static void sum_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = stretched(b); }
 
 /* Of tensors side by side, each by itself: over all dimensions but the new one. */
-static wk_tensor *each_reduced(wk_tensor *(*reduce)(wk_tensor *, int32_t, const int64_t *, bool), wk_tensor *x) {
+static void each_reduced(wk_call *c) {
     static const int64_t dims[] = {1, 2, 3, 4, 5, 6, 7};
-    return wk_ndim(x) > 1 ? reduce(x, wk_ndim(x) - 1, dims, false) : x;
-}
-
-static void sum_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
-    (void)attrs, (void)count;
-    out[0] = each_reduced(wk_sum_dims, in[0]);
-}
-
-static void mean_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
-    (void)attrs, (void)count;
-    out[0] = each_reduced(wk_mean_dims, in[0]);
+    wk_tensor *x = c->in[0];
+    const int32_t ndim = wk_ndim(x) - 1;
+    c->out[0] = ndim == 0 ? x : (c->op == &wk__op_sum ? wk_sum_dims : wk_mean_dims)(x, ndim, dims, false);
 }
 
 const wk_op wk__op_sum = {
@@ -59,7 +51,7 @@ const wk_op wk__op_sum = {
     .in_names = "x",
     WK_IN_I64,
     .batch = WK__BATCH_ROWS,
-    .batched = sum_batched,
+    .batched = each_reduced,
     .shape = scalar_shape,
     .forward = sum_forward,
     .grad = sum_grad,
@@ -82,7 +74,7 @@ static void mean_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = wk_mul_scal
 
 const wk_op wk__op_mean = {
     WK_ROW(mean),          .in_count = 1,           .out_count = 1,
-    .in_names = "x",       .batch = WK__BATCH_ROWS, .batched = mean_batched,
+    .in_names = "x",       .batch = WK__BATCH_ROWS, .batched = each_reduced,
     .shape = scalar_shape, .forward = mean_forward, .grad = mean_grad,
     .vjp = mean_vjp,
 };

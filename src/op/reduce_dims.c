@@ -57,23 +57,15 @@ static void mean_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 /* Of tensors side by side: the same dimensions, one further on. */
-static wk_tensor *each_reduced(wk_tensor *(*reduce)(wk_tensor *, int32_t, const int64_t *, bool), wk_tensor *x,
-                               const wk_reduction *r) {
+static void each_reduced(wk_call *c) {
+    const wk_reduction *r = c->attrs;
+    wk_tensor *x = c->in[0];
     int64_t dims[WK_MAX_DIMS];
     int32_t ndim = 0;
     for (int32_t d = 0; d + 1 < wk_ndim(x); d++)
         if (r->reduced >> d & 1) dims[ndim++] = d + 1;
-    return ndim > 0 ? reduce(x, ndim, dims, r->keepdim != 0) : x;
-}
-
-static void sum_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
-    (void)count;
-    out[0] = each_reduced(wk_sum_dims, in[0], attrs);
-}
-
-static void mean_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
-    (void)count;
-    out[0] = each_reduced(wk_mean_dims, in[0], attrs);
+    c->out[0] =
+        ndim == 0 ? x : (c->op == &wk__op_sum_dims ? wk_sum_dims : wk_mean_dims)(x, ndim, dims, r->keepdim != 0);
 }
 
 const wk_op wk__op_sum_dims = {
@@ -84,7 +76,7 @@ const wk_op wk__op_sum_dims = {
     WK_IN_I64,
     WK_ATTRS(wk_reduction, wk__reduce_dims_fields),
     .batch = WK__BATCH_ROWS,
-    .batched = sum_batched,
+    .batched = each_reduced,
     .shape = wk__reduce_dims_shape,
     .forward = sum_forward,
     .grad = sum_grad,
@@ -98,7 +90,7 @@ const wk_op wk__op_mean_dims = {
     .in_names = "x",
     WK_ATTRS(wk_reduction, wk__reduce_dims_fields),
     .batch = WK__BATCH_ROWS,
-    .batched = mean_batched,
+    .batched = each_reduced,
     .shape = wk__reduce_dims_shape,
     .forward = mean_forward,
     .grad = mean_grad,

@@ -96,10 +96,10 @@ static wk_tensor *both(const wk_op *op, wk_tensor *x, void *attrs, wk_tensor **i
 
 static bool sort_shape(wk_call *c) { return wk__check_dim_or_scalar(c, &((sort_attrs *)c->attrs)->dim); }
 
-static void sort_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    const sort_attrs *s = attrs;
-    out[1] = wk_argsort(in[0], (int32_t)s->dim, s->descending);
-    out[0] = wk_gather(in[0], (int32_t)s->dim, out[1]);
+static void sort_compose(wk_call *c) {
+    const sort_attrs *s = c->attrs;
+    c->out[1] = wk_argsort(c->in[0], (int32_t)s->dim, s->descending);
+    c->out[0] = wk_gather(c->in[0], (int32_t)s->dim, c->out[1]);
 }
 
 const wk_op wk__op_sort = {
@@ -132,10 +132,10 @@ static bool topk_shape(wk_call *c) {
                       wk__dims_text(&text, x), (long long)size, (int)t->dim);
 }
 
-static void topk_compose(const void *attrs, wk_tensor *const *in, wk_tensor **out) {
-    const topk_attrs *t = attrs;
-    out[1] = wk__apply1(&argsort_first_op, in[0], &(sort_attrs){t->dim, t->largest, t->k});
-    out[0] = wk_gather(in[0], (int32_t)t->dim, out[1]);
+static void topk_compose(wk_call *c) {
+    const topk_attrs *t = c->attrs;
+    c->out[1] = wk__apply1(&argsort_first_op, c->in[0], &(sort_attrs){t->dim, t->largest, t->k});
+    c->out[0] = wk_gather(c->in[0], (int32_t)t->dim, c->out[1]);
 }
 
 const wk_op wk__op_topk = {

@@ -83,11 +83,11 @@ static void reshape_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 /* Side by side: the same shape behind the new dimension. The attributes of these rows begin with it. */
-static void reshape_batched(const void *attrs, int64_t count, wk_tensor *const *in, wk_tensor **out) {
-    const wk_dims_attr *to = attrs;
-    int64_t dims[WK_MAX_DIMS] = {count};
+static void reshape_batched(wk_call *c) {
+    const wk_dims_attr *to = c->attrs;
+    int64_t dims[WK_MAX_DIMS] = {wk_dim(c->in[0], 0)};
     for (int32_t d = 0; d < to->ndim; d++) dims[d + 1] = to->dims[d];
-    out[0] = wk_reshape(in[0], to->ndim + 1, dims);
+    c->out[0] = wk_reshape(c->in[0], to->ndim + 1, dims);
 }
 
 #define RESHAPING                                                                                          \

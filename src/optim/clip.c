@@ -27,6 +27,7 @@ wk_tensor *wk_grad_norm(wk_module *module) {
     const bool enabled = wk_set_grad_enabled(false);
     wk_tensor *norm = norm_of(module);
     wk_set_grad_enabled(enabled);
+    wk__fail_as(ctx, "grad_norm");
     return norm;
 }
 
@@ -62,5 +63,6 @@ double wk_clip_grad_norm(wk_module *module, double max_norm) {
     const double norm = clip(ctx, module, max_norm);
     wk_scope_close(scope);
     wk_set_grad_enabled(enabled);
+    wk__fail_as(ctx, "clip_grad_norm");
     return wk_ok() ? norm : NAN;
 }

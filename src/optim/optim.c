@@ -236,7 +236,8 @@ wk_status wk_optim_step(wk_optim *optim) {
         for (int64_t i = run->first; i < run->first + run->count; i++) optim->items[i].steps++;
     }
     optim->ctx->grad_enabled = enabled;
-    return wk__status(wk__ctx());
+    wk__fail_as(optim->ctx, "optim_step");
+    return wk__status(optim->ctx);
 }
 
 void wk_optim_zero_grad(wk_optim *optim) {

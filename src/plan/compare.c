@@ -24,7 +24,7 @@ static bool row_agrees(const wk_recording *a, const wk_recording *b, const wk_re
     const wk_op *op = x->op;
     const char *of_x = WK_ITEMS(const char, a->attributes), *of_y = WK_ITEMS(const char, b->attributes);
     if (op != y->op) {
-        wk__fail(a->ctx, WK_ESTATE, "plan",
+        wk__fail(a->ctx, WK_ESTATE, "plan_run",
                  "the step does not do the same each time: it called %s, then %s in its place; what chooses has to be "
                  "an input (wk_where), or have a plan for each",
                  op->name, y->op->name);
@@ -52,7 +52,7 @@ static bool rows_agree(const wk_recording *a, const wk_recording *b) {
             return false;
     if (a->rows.count == b->rows.count) return true;
     const wk_recording *longer = a->rows.count > b->rows.count ? a : b;
-    wk__fail(a->ctx, WK_ESTATE, "plan",
+    wk__fail(a->ctx, WK_ESTATE, "plan_run",
              "the step does not do the same each time: it made %" PRId64 " calls, then %" PRId64
              ", from %s on; what decides how many has to be the shape of an input, or have a plan for each",
              a->rows.count, b->rows.count, WK_ITEMS(const wk_recorded_row, longer->rows)[count].op->name);
@@ -66,9 +66,9 @@ static double element(const wk_recorded_call *call, const wk_symbol *x) {
 /* How word w differs that should not. */
 static bool refuse_word(const wk_recording *a, const wk_recorded_call *call, int32_t w, const wk_symbol *x,
                         const wk_symbol *y) {
-    const char *row = call->row != NULL ? call->row->name : "plan";
+    const char *row = call->row != NULL ? call->row->name : "plan_run";
     if (call->noted.signature->letters[w] == 'v') {
-        wk__fail(a->ctx, WK_ESTATE, "plan",
+        wk__fail(a->ctx, WK_ESTATE, "plan_run",
                  "a tensor was filled with %g, then with %g: a plan would go on with the first; make it before, and "
                  "give it as an input",
                  element(call, x), element(call, y));
@@ -99,7 +99,7 @@ static bool refuse_word(const wk_recording *a, const wk_recorded_call *call, int
 static bool call_agrees(const wk_recording *a, const wk_recording *b, int64_t i) {
     const wk_recorded_call *x = wk__call_at(a, i), *y = wk__call_at(b, i);
     if (x->noted.function != y->noted.function || strcmp(x->noted.name, y->noted.name) != 0) {
-        wk__fail(a->ctx, WK_ESTATE, x->row != NULL ? x->row->name : "plan",
+        wk__fail(a->ctx, WK_ESTATE, x->row != NULL ? x->row->name : "plan_run",
                  "the step does not do the same each time: kernel %s, then %s", x->noted.name, y->noted.name);
         return false;
     }
@@ -116,6 +116,6 @@ bool wk__recordings_agree(const wk_recording *a, const wk_recording *b) {
     for (int64_t i = 0; i < count; i++)
         if (!call_agrees(a, b, i)) return false;
     if (a->calls.count == b->calls.count) return true;
-    return refuse(a, "plan", "the step does not do the same each time: %s%g kernels, then %g", "",
+    return refuse(a, "plan_run", "the step does not do the same each time: %s%g kernels, then %g", "",
                   (double)a->calls.count, (double)b->calls.count);
 }

@@ -184,8 +184,8 @@ static void call_function(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **o
     const wk_scope scope = wk_scope_open();
     const wk_guest guest = wk__guest_begins(plan->ctx);
     const bool fine = plan->step.function(plan->step.user, inputs, outputs);
-    wk__guest_ends(plan->ctx, guest, "plan");
-    if (!fine && wk_ok()) wk__fail(plan->ctx, WK_EINVAL, "plan", "the step returned false");
+    wk__guest_ends(plan->ctx, guest, "plan_run");
+    if (!fine && wk_ok()) wk__fail(plan->ctx, WK_EINVAL, "plan_run", "the step returned false");
     for (int32_t k = 0; k < plan->step.out_count; k++) outputs[k] = wk_yield(wk_clone(wk_detach(outputs[k])));
     wk_scope_close(scope);
 }

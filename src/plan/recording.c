@@ -14,7 +14,7 @@ static wk_recording *of_heap(wk_heap_capture *heap) {
     return (wk_recording *)(void *)((char *)heap - offsetof(wk_capture, heap));
 }
 
-static void out_of_memory(const wk_recording *r) { wk__fail(r->ctx, WK_ENOMEM, "plan", "out of memory"); }
+static void out_of_memory(const wk_recording *r) { wk__fail(r->ctx, WK_ENOMEM, "plan_run", "out of memory"); }
 
 /* ------------------------------------------------------------------------------------------------------- blocks --- */
 
@@ -268,11 +268,11 @@ static void call_step(wk_recording *r, const wk_plan_step *step) {
     if (out == NULL || !listed)
         out_of_memory(r);
     else if (!step->function(step->user, r->inputs, out) && wk_ok())
-        wk__fail(r->ctx, WK_EINVAL, "plan", "the step returned false");
-    wk__guest_ends(r->ctx, guest, "plan");
+        wk__fail(r->ctx, WK_EINVAL, "plan_run", "the step returned false");
+    wk__guest_ends(r->ctx, guest, "plan_run");
     r->row = NULL;
     for (int32_t k = 0; k < step->out_count && wk_ok(); k++)
-        if (wk__usable(r->ctx, out[k], "plan", "an output of the step")) wk__recording_take_output(r, k, out[k]);
+        if (wk__usable(r->ctx, out[k], "plan_run", "an output of the step")) wk__recording_take_output(r, k, out[k]);
     tell_presence(r);
     wk_scope_close(scope);
     free(out);
@@ -284,7 +284,7 @@ static void undo(wk_recording *r) {
         wk_plan_external *e = &WK_ITEMS(wk_plan_external, r->externals)[i];
         wk_storage *s = e->tensor->storage;
         if (s->epoch != e->epoch)
-            wk__fail(r->ctx, WK_ESTATE, "plan",
+            wk__fail(r->ctx, WK_ESTATE, "plan_run",
                      "the step writes %s, which is no input, and records that: write it under "
                      "WK_NO_GRAD",
                      wk_name(e->tensor)[0] != '\0' ? wk_name(e->tensor) : "a tensor");

@@ -84,7 +84,7 @@ static wk_buffer_block *block_at(resolver *s, char letter, const char *address, 
 }
 
 static bool refuse(const resolver *s, const wk_recorded_call *call, const char *what) {
-    wk__fail(s->r->ctx, WK_ESTATE, call->row != NULL ? call->row->name : "plan", "a plan cannot hold it: %s%s %s",
+    wk__fail(s->r->ctx, WK_ESTATE, call->row != NULL ? call->row->name : "plan_run", "a plan cannot hold it: %s%s %s",
              call->of_gradient ? "in its gradient, " : "", call->noted.name, what);
     return false;
 }
@@ -94,7 +94,7 @@ static bool first_use(resolver *s, const wk_recorded_call *call, wk_buffer_block
     b->id = 0;
     if (b->output < 0) {
         int64_t *size = WK_PUSH(int64_t, s->r->sizes);
-        if (size == NULL) return wk__fail(s->r->ctx, WK_ENOMEM, "plan", "out of memory"), false;
+        if (size == NULL) return wk__fail(s->r->ctx, WK_ENOMEM, "plan_run", "out of memory"), false;
         *size = b->nbytes;
         b->id = (int32_t)(s->r->sizes.count - 1);
     }
@@ -156,7 +156,7 @@ static bool resolve_calls(resolver *s) {
     wk_recording *r = s->r;
     s->sorted = malloc(((size_t)r->blocks.count + 1) * sizeof *s->sorted);
     if (s->sorted == NULL || wk__growing_add(&r->symbols, r->words.count, sizeof(wk_symbol)) == NULL)
-        return wk__fail(r->ctx, WK_ENOMEM, "plan", "out of memory"), false;
+        return wk__fail(r->ctx, WK_ENOMEM, "plan_run", "out of memory"), false;
     for (int64_t i = 0; i < r->blocks.count; i++) {
         wk_buffer_block *b = &WK_ITEMS(wk_buffer_block, r->blocks)[i];
         s->sorted[i] = (struct sorted_block){b->data, b};
