@@ -1,6 +1,8 @@
 /* test_batch_programs.c -- programs as people write them, in a batch: several losses, one buffer for all examples, the
  * cells of recurrent networks. And every block of memory is refused in turn. */
 #include "injection.h"
+#include "kernel/kernel.h"
+#include "op/rows.h"
 #include "tensors.h"
 
 /* --------------------------------------------------------------------------------------------------- two losses --- */
@@ -21,6 +23,24 @@ static void two_losses_one_after_the_other(void **state) {
     }
     for (int i = 0; i < 8; i++) assert_close(gradient[1][i / 4][i % 4], gradient[0][i / 4][i % 4], 1e-12, "dw");
     assert_ok();
+}
+
+/* Each loss has a backward of its own, and one only. */
+static void a_loss_is_differentiated_once(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *w = matrix_leaf(1, 3, 1), *losses[3], *g;
+    WK_BATCH;
+    for (int i = 0; i < 3; i++) losses[i] = wk_sum(wk_square(wk_mul_scalar(w, 2)));
+    for (int i = 0; i < 3; i++) assert_int_equal(wk_backward_flags(losses[i], i == 1 ? WK_RETAIN_GRAPH : 0), WK_OK);
+    assert_int_equal(wk_backward(losses[1]), WK_OK);
+    const char *again = ": an earlier wk_backward used this part (the whole of it) already: add the losses, or use "
+                        "WK_RETAIN_GRAPH";
+    char message[200];
+    wk_backward(losses[1]);
+    assert_fails(WK_ECONSUMED, (snprintf(message, sizeof message, "backward%s", again), message));
+    wk_grad(losses[2], &w, 1, &g, 0);
+    assert_fails(WK_ECONSUMED, (snprintf(message, sizeof message, "grad%s", again), message));
 }
 
 /* ---------------------------------------------------------------------------------------------- caller's memory --- */
@@ -178,6 +198,37 @@ static void sentences(int unused) {
     wk_module_free(cell);
 }
 
+/* ------------------------------------------------------------------------------------------- absent inputs --- */
+
+/* x + y, and z where it is there. */
+static void sum_forward(wk_call *c) {
+    const wk_array *y = &c->out[0]->a;
+    for (int i = 1; i < 3; i++) {
+        if (c->in[i] == NULL) continue;
+        const wk_array *before = i == 1 ? &c->in[0]->a : y, *x = &c->in[i]->a;
+        wk__kernels->add[y->dtype](y->numel, y->data, 1, before->data, 1, x->data, 1);
+    }
+}
+
+static bool sum_shape(wk_call *c) { return wk__declare_like(c, 0, c->in[0]); }
+
+/* An optional input that is absent is the same in all calls. */
+static void an_absent_input_of_an_elementwise_row(void **state) {
+    (void)state;
+    static const wk_op sum = {
+        WK_INNER_ROW(sum),  .in_count = 3,          .out_count = 1,
+        .optional = 1 << 2, .in_names = "x y z",    .batch = WK__BATCH_ELEMENTS,
+        .shape = sum_shape, .forward = sum_forward,
+    };
+    WK_BATCH;
+    wk_tensor *y[4];
+    for (int i = 0; i < 4; i++)
+        y[i] = wk__apply3(&sum, matrix(1, 2, i), matrix(1, 2, 10), i < 2 ? NULL : matrix(1, 2, 100), NULL);
+    for (int i = 0; i < 4; i++)
+        assert_close(wk_get_f64(y[i], (const int64_t[]){0, 0}), i < 2 ? i + 10 : i + 110, 0, "whole numbers");
+    assert_ok();
+}
+
 static void memory_runs_out(void **state) {
     (void)state;
     run_out(sentences, 0, "sentences");
@@ -186,4 +237,5 @@ static void memory_runs_out(void **state) {
 WK_TEST_MAIN("programs in a batch", cmocka_unit_test(two_losses_one_after_the_other),
              cmocka_unit_test(memory_of_the_caller_may_be_rewritten), cmocka_unit_test(cells_are_put_off),
              cmocka_unit_test(trees_of_all_shapes), cmocka_unit_test(a_broken_promise_is_no_absent_input),
+             cmocka_unit_test(a_loss_is_differentiated_once), cmocka_unit_test(an_absent_input_of_an_elementwise_row),
              cmocka_unit_test(memory_runs_out))

@@ -30,7 +30,8 @@ WK_BEGIN_DECLS
  *   - What ran as one call is one part of the graph, which stays for the batch's other losses when one is
  *     differentiated, until the batch closes. Each of several losses may have a wk_backward of its own; but one of
  *     their sum passes once in place of as often as there are losses.
- *     As that part stays, a second wk_backward of one loss is not refused but adds up, as with WK_RETAIN_GRAPH.
+ *     A second one of the same loss is ECONSUMED, as ever; but as that part stays, one of what was computed from the
+ *     loss afterwards is not refused but adds up, as with WK_RETAIN_GRAPH.
  *     Calls on which the loss does not depend, but which ran with others, get gradients of zero, and so do leaves that
  *     only they read, which have no gradient otherwise; where their derivative is infinite, as that of a log of 0, zero
  *     times that is NaN, also in the gradient of a weight that all share.

@@ -16,16 +16,17 @@ static inline uint64_t mix(uint64_t hash, uint64_t word) {
 static bool is_leaf(const wk_tensor *t) { return t->way.kind == WK__TO_LEAF; }
 
 /* Of element-wise calls, inputs with as many dimensions as the output are put side by side. The others are broadcast
- * over that: those are the same for all. */
+ * over that: those are the same for all, and so is an input that is absent. */
 static uint32_t shared_elements(const wk_call *c) {
     int32_t ndim = 0;
     uint32_t shared = 0;
     bool computed = false;
     for (int32_t i = 0; i < c->in_count; i++)
-        if (c->in[i]->a.ndim > ndim) ndim = c->in[i]->a.ndim;
-    for (int32_t i = 0; i < c->in_count; i++) computed |= c->in[i]->a.ndim == ndim && !is_leaf(c->in[i]);
+        if (c->in[i] != NULL && c->in[i]->a.ndim > ndim) ndim = c->in[i]->a.ndim;
     for (int32_t i = 0; i < c->in_count; i++)
-        if (c->in[i]->a.ndim < ndim || (computed && is_leaf(c->in[i]))) shared |= 1u << i;
+        computed |= c->in[i] != NULL && c->in[i]->a.ndim == ndim && !is_leaf(c->in[i]);
+    for (int32_t i = 0; i < c->in_count; i++)
+        if (c->in[i] == NULL || c->in[i]->a.ndim < ndim || (computed && is_leaf(c->in[i]))) shared |= 1u << i;
     return shared;
 }
 

@@ -12,17 +12,17 @@
 /* ----------------------------------------------------------------------------------------------------- refusals --- */
 
 /* An earlier walk used this node up. Under WK_TRACE the message says where that was called. */
-WK_NOINLINE static bool refuse_consumed(wk_walk *walk, const wk_node *node) {
-    const struct wk_site *site = &walk->ctx->walk_sites[node->consumed_by % WK__WALKS];
-    const bool known = site->file != NULL && walk->number - node->consumed_by < WK__WALKS;
+/* An earlier walk has passed this part, the one of that number. */
+WK_NOINLINE static bool refuse_consumed(wk_walk *walk, uint32_t number, const char *part) {
+    const struct wk_site *site = &walk->ctx->walk_sites[number % WK__WALKS];
+    const bool known = site->file != NULL && walk->number - number < WK__WALKS;
     if (known)
         wk__fail(walk->ctx, WK_ECONSUMED, walk->op,
                  "wk_backward at %s:%d used this part (%s) already: add the losses, or use WK_RETAIN_GRAPH",
-                 wk__path_end(site->file, 64), (int)site->line, node->op->name);
+                 wk__path_end(site->file, 64), (int)site->line, part);
     else
         wk__fail(walk->ctx, WK_ECONSUMED, walk->op,
-                 "an earlier wk_backward used this part (%s) already: add the losses, or use WK_RETAIN_GRAPH",
-                 node->op->name);
+                 "an earlier wk_backward used this part (%s) already: add the losses, or use WK_RETAIN_GRAPH", part);
     return false;
 }
 
@@ -213,9 +213,12 @@ static inline void gradient_used(wk_tensor *g) {
     if (g != NULL && wk__count_down(&g->refs, g->flags)) wk__tensor_destroy_here(g);
 }
 
+/* Are nodes good for nothing behind this walk? */
+static bool uses_up(const wk_walk *walk) { return !(walk->flags & (WK_RETAIN_GRAPH | WK_CREATE_GRAPH)); }
+
 /* `plain`: nobody looks on, and nothing is retained. */
 WK_INLINE bool process(wk_walk *walk, wk_node *node, bool plain) {
-    if (wk_unlikely(node->consumed_by != 0)) return refuse_consumed(walk, node);
+    if (wk_unlikely(node->consumed_by != 0)) return refuse_consumed(walk, node->consumed_by, node->op->name);
     if (!check_versions(walk, node)) return false;
     wk_backprop b;
     b.ctx = walk->ctx;
@@ -225,8 +228,7 @@ WK_INLINE bool process(wk_walk *walk, wk_node *node, bool plain) {
     if (plain && wk_likely(node->needed_by == 0)) backprop(&b, false);
     else backprop_carefully(&b);
     for (int32_t k = 0; k < node->out_count; k++) gradient_used(b.gy[k]);
-    const bool uses_up = plain || !(walk->flags & (WK_RETAIN_GRAPH | WK_CREATE_GRAPH));
-    if (uses_up && wk_likely(!(node->marks & WK__LASTS))) {
+    if ((plain || uses_up(walk)) && wk_likely(!(node->marks & WK__LASTS))) {
         wk__node_release_saved(node);
         node->consumed_by = walk->number;
     }
@@ -297,11 +299,22 @@ static bool sweep_any(wk_walk *walk, wk_node *newest) {
     return wk_likely(walk->ctx->capture == NULL) ? sweep(walk, newest) : sweep_captured(walk, newest);
 }
 
+/* What ran with other calls of a batch is not used up (NOTE [Lasting nodes] in batch/wave.c). So a root that was
+ * computed there remembers by itself that a walk has passed, and a second one is refused as elsewhere. */
+WK_NOINLINE static bool pass_once(wk_walk *walk, wk_tensor *root) {
+    wk_meta *meta = wk__tensor_meta(root);
+    if (meta == NULL) return wk__fail(walk->ctx, WK_ENOMEM, walk->op, "out of memory"), false;
+    if (meta->walk != 0) return refuse_consumed(walk, meta->walk, "the whole of it");
+    if (uses_up(walk)) meta->walk = walk->number;
+    return true;
+}
+
 static bool seed(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *const *gys) {
     for (int32_t k = 0; k < count; k++) {
         if (ys[k] == NULL || gys[k] == NULL) continue;
         wk_edge edge = wk__edge_to(ys[k]);
         if (!wanted(walk, &edge) && edge.way.kind != WK__TO_CUT) continue;
+        if (wk_unlikely(ys[k]->flags & WK__BATCHED) && !pass_once(walk, ys[k])) return false;
         if (!wk__deliver(walk, &edge, gys[k])) return false;
     }
     return true;

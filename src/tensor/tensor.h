@@ -90,7 +90,7 @@ typedef struct wk_meta {
     bool has_grad;
     bool hooked;            /* some of ctx->hooks is for its gradient */
     bool grad_invalid;      /* a failed backward touched it: steps refuse until zero_grad */
-    uint32_t walk;          /* the backward that touched it last */
+    uint32_t walk;          /* of a leaf: the backward that touched it last; of a batch's result: the one from it */
     int32_t target;         /* wk_grad: 1 + number of the target that this leaf is, or 0 */
 } wk_meta;
 
