@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_amalgamation.sh [BUILD] -- wick as one file: it compiles without a warning and without a flag, has every kernel
-# table in it, and computes what the library computes, to the bit.
+# test_amalgamation.sh [BUILD] [--quick] -- wick as one file: it compiles without a warning and without a flag, has
+# every kernel table in it, and computes what the library computes, to the bit. --quick looks whether it would compile.
 build=$(cd "${1:-build}" && pwd) || exit 1
 cd "$(dirname "$0")/.." || exit 1
 . tools/tally.sh
@@ -11,8 +11,15 @@ fi
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT INT TERM
 
+strict() { cc -O0 -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Werror "$@" "$work/wick.c"; }
+check "names that files define for themselves" python3 -m doctest tools/amalgamate.py
 check "amalgamate.py" python3 tools/amalgamate.py . "$build" "$work"
-check "no warning" cc -O0 -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Werror -c "$work/wick.c" -o "$work/strict.o"
+if [ "${2-}" = --quick ]; then
+    check "no warning" strict -fsyntax-only
+    tally
+    exit
+fi
+check "no warning" strict -c -o "$work/strict.o"
 check "the library's program" cc -O2 tests/amalgamation/losses.c -Iinclude "-L$build" -lwick "-Wl,-rpath,$build" \
     -o "$work/library"
 for compiler in cc clang; do

@@ -1,9 +1,9 @@
 #!/bin/sh
-# test_docs.sh [BUILD] -- what the documents show is true. In README, docs/ and the public headers
+# test_docs.sh [BUILD] [--quotes] -- what the documents show is true. In README, docs/ and the public headers
 #
 #   ```c  or  ```cpp     with a main() is compiled without a warning, linked with libwick.so, and run;
 #   ```text              right after such a program is what it prints;
-#   ```c file=PATH       is found in that file of the tree, word for word.
+#   ```c file=PATH       is found in that file of the tree, word for word (with --quotes nothing else is looked at).
 build=$(cd "${1:-build}" && pwd) || exit 1
 cd "$(dirname "$0")/.." || exit 1
 . tools/tally.sh
@@ -67,6 +67,14 @@ quotes() {
 documents=$(ls README*.md CONTRIBUTING.md docs/*.md include/wick.h include/wick/*.h 2> /dev/null)
 # shellcheck disable=SC2086 # names of files, as separate words
 extract $documents
+
+if [ "${2-}" = --quotes ]; then
+    for block in "$blocks"/*.quote; do
+        check "$(cat "${block%.quote}.where") quotes $(cat "${block%.quote}.path")" quotes "$block"
+    done
+    tally
+    exit
+fi
 
 programs=''
 for where in "$blocks"/*.where; do

@@ -16,7 +16,10 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include "([^"]+)"[^\n]*\n', re.M)
 TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'|[A-Za-z_]\w*|\.\.\.|->|##|\s+|.',
                    re.S)
 NAME = re.compile(r'[A-Za-z_]\w*\Z')
-STATIC = re.compile(r'^(?:\w+ )*?(?:static|INLINE|NOINLINE)\b[^;=(]*?\b(\w+)(?=\s*[\[(;=])', re.M)
+# A name before its parameters, size or value; or, of a pointer to a function, behind (* or (*const.
+STATIC = re.compile(r'^(?:\w+ )*?(?:static|INLINE|NOINLINE)\b[^;=(]*?'
+                    r'(?:\b(\w+)(?=\s*(?:[\[;=]|\((?!\s*\*)))|\(\s*\*\s*(?:const\s+)?(\w+))', re.M)
+ATTRIBUTE = re.compile(r'__attribute__\s*\(\(.*?\)\)\s*')
 DEFINE = re.compile(r'^[ \t]*#[ \t]*define[ \t]+(\w+)', re.M)
 
 
@@ -74,9 +77,20 @@ def braces(text):
 
 
 def names_of(text):
-    """Names that the file defines for itself: static functions and data, types, tags, enumerators."""
+    """Names that the file defines for itself: static functions and data, types, tags, enumerators.
+
+    >>> sorted(names_of('static int f(int (*g)(int)) { return g(1); }\\nstatic const char *const words[] = {"a"};\\n'))
+    ['f', 'words']
+    >>> sorted(names_of('static inline __attribute__((always_inline)) void g(int x) { }'))
+    ['g']
+    >>> sorted(names_of('static void (*run[])(int) = {f};\\nstatic bool (*const pick[2][3])(int);\\n'))
+    ['pick', 'run']
+    >>> sorted(names_of('typedef void loop(int n);\\nstruct pair { int x; };\\nenum { FEW = 3, MANY };'))
+    ['FEW', 'MANY', 'loop', 'pair']
+    """
     outer = braces(re.sub(r'^[ \t]*#(?:[^\n\\]|\\.|\\\n)*', '', text, flags=re.M))
-    names = set(STATIC.findall(outer))
+    outer = ATTRIBUTE.sub('', outer)
+    names = {name for either in STATIC.findall(outer) for name in either if name}
     names |= set(re.findall(r'\btypedef\b[^;]*?(\w+)\s*(?:\([^;]*\))?(?:\[[^;]*\])?;', outer))
     names |= set(re.findall(r'\b(?:struct|union|enum) (\w+)\s*\{', outer))
     for body in re.findall(r'\benum\s*\w*\s*\{([^{}]*)\{\}', outer):

@@ -19,8 +19,8 @@ static const wk_recurrent_kind kind = {
     .step = wk__gru_cell,
 };
 
-WK_RECURRENT_NEW(gru)
-WK_RECURRENT_FORWARD(gru)
+WK_RECURRENT_NEW(gru, &kind)
+WK_RECURRENT_FORWARD(gru, &kind)
 
 wk_tensor *wk_gru_cell_forward(wk_module *m, wk_tensor *x, wk_tensor *h) {
     return wk__recurrent_step(m, &kind, x, (wk_layer_states){h, NULL}, "gru_cell_forward").h;

@@ -18,7 +18,7 @@ static const wk_recurrent_kind kind = {
     .step = wk__lstm_cell,
 };
 
-WK_RECURRENT_NEW(lstm)
+WK_RECURRENT_NEW(lstm, &kind)
 
 wk_tensor *wk_lstm_forward(wk_module *m, wk_tensor *x, wk_tensor *h0, wk_tensor *c0, wk_tensor **hn, wk_tensor **cn) {
     return wk__recurrent_forward_all(m, &kind, x, NULL, (wk_layer_states){h0, c0}, hn, cn, "lstm_forward");

@@ -52,15 +52,15 @@ wk_module *wk__recurrent_new(wk_module *parent, const char *name, int64_t input_
                              const wk_rnn_options *options, const wk_recurrent_kind *kind, bool is_cell,
                              const char *function);
 
-/* The functions that make a network and its cell; both are of the static `kind` of the file that names it. */
-#define WK_RECURRENT_NEW(net)                                                                                    \
-    wk_module *wk_##net##_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,      \
-                              const wk_rnn_options *options) {                                                   \
-        return wk__recurrent_new(parent, name, input_size, hidden_size, options, &kind, false, #net "_new");     \
-    }                                                                                                            \
-    wk_module *wk_##net##_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size, \
-                                   const wk_rnn_options *options) {                                              \
-        return wk__recurrent_new(parent, name, input_size, hidden_size, options, &kind, true, #net "_cell_new"); \
+/* The functions that make a network of a kind, and its cell. */
+#define WK_RECURRENT_NEW(net, kind)                                                                               \
+    wk_module *wk_##net##_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,       \
+                              const wk_rnn_options *options) {                                                    \
+        return wk__recurrent_new(parent, name, input_size, hidden_size, options, (kind), false, #net "_new");     \
+    }                                                                                                             \
+    wk_module *wk_##net##_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,  \
+                                   const wk_rnn_options *options) {                                               \
+        return wk__recurrent_new(parent, name, input_size, hidden_size, options, (kind), true, #net "_cell_new"); \
     }
 
 /* All layers in all directions, x and the result in the order of the options. Last states are stored where there is a
@@ -69,15 +69,15 @@ wk_tensor *wk__recurrent_forward_all(wk_module *m, const wk_recurrent_kind *kind
                                      wk_layer_states first, wk_tensor **hn, wk_tensor **cn, const char *function);
 
 /* That of a network with h alone, for rows of one length and of several. */
-#define WK_RECURRENT_FORWARD(net)                                                                        \
-    wk_tensor *wk_##net##_forward(wk_module *m, wk_tensor *x, wk_tensor *h0, wk_tensor **hn) {           \
-        const wk_layer_states first = {h0, NULL};                                                        \
-        return wk__recurrent_forward_all(m, &kind, x, NULL, first, hn, NULL, #net "_forward");           \
-    }                                                                                                    \
-    wk_tensor *wk_##net##_forward_ragged(wk_module *m, wk_tensor *x, wk_tensor *lengths, wk_tensor *h0,  \
-                                         wk_tensor **hn) {                                               \
-        const wk_layer_states first = {h0, NULL};                                                        \
-        return wk__recurrent_forward_all(m, &kind, x, lengths, first, hn, NULL, #net "_forward_ragged"); \
+#define WK_RECURRENT_FORWARD(net, kind)                                                                   \
+    wk_tensor *wk_##net##_forward(wk_module *m, wk_tensor *x, wk_tensor *h0, wk_tensor **hn) {            \
+        const wk_layer_states first = {h0, NULL};                                                         \
+        return wk__recurrent_forward_all(m, (kind), x, NULL, first, hn, NULL, #net "_forward");           \
+    }                                                                                                     \
+    wk_tensor *wk_##net##_forward_ragged(wk_module *m, wk_tensor *x, wk_tensor *lengths, wk_tensor *h0,   \
+                                         wk_tensor **hn) {                                                \
+        const wk_layer_states first = {h0, NULL};                                                         \
+        return wk__recurrent_forward_all(m, (kind), x, lengths, first, hn, NULL, #net "_forward_ragged"); \
     }
 
 /* One step: the layer over a sequence of one. x (N,I), states (N,H). */

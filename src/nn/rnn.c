@@ -17,8 +17,8 @@ static const wk_recurrent_kind kind = {
     .run = run,
 };
 
-WK_RECURRENT_NEW(rnn)
-WK_RECURRENT_FORWARD(rnn)
+WK_RECURRENT_NEW(rnn, &kind)
+WK_RECURRENT_FORWARD(rnn, &kind)
 
 wk_tensor *wk_rnn_cell_forward(wk_module *m, wk_tensor *x, wk_tensor *h) {
     const wk_recurrent_module *self = wk__layer_self(m, &kind.cell, "rnn_cell_forward");

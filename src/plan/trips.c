@@ -151,7 +151,7 @@ static int32_t choose_points(const wk_plan_entry *entry, wk_trips t, wk_trips *p
 
 /* Trips are told apart no longer, now that the program is known to be right. */
 static bool merge(const wk_plan *plan, wk_plan_entry *entry) {
-    return wk__program_merge(&entry->program) || (wk__fail(plan->ctx, WK_ENOMEM, "plan", "out of memory"), false);
+    return wk__program_merge(&entry->program) || (wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), false);
 }
 
 bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, wk_way_to_fold way) {
