@@ -87,21 +87,26 @@ typedef struct wk_module_class {
     void (*describe)(const wk_module *m, char *text, size_t nbytes); /* "in_features=1, out_features=10"; or NULL */
 } wk_module_class;
 
-/* A module of a user's class, with its data. The class must outlive the module. */
+/* A module of a user's class, with its data. The class must outlive the module. NULL on failure: as wk_module_new, and
+ * EINVAL for a class without a name, or of another size than this version knows. wk_module_self is the data of a
+ * module, NULL where its class has none; it and wk_module_class_of say NULL of NULL. */
 WK_API wk_module *wk_module_new_of(wk_module *parent, const char *name, const wk_module_class *cls);
 WK_API void *wk_module_self(const wk_module *m);
 WK_API const wk_module_class *wk_module_class_of(const wk_module *m);
 
 /* Gives m a parameter with a copy of init's values, which requires a gradient, and returns it. It lives as long as the
- * module, at a place that never moves. Errors: EINVAL (the name is taken or has a dot), EDTYPE (not floating). */
+ * module, at a place that never moves. Errors: EINVAL (the name is taken or has a dot), EDTYPE (not f32 or f64),
+ * ECONTEXT, ESTATE (inside a plan's step). */
 WK_API wk_tensor *wk_module_add_parameter(wk_module *m, const char *name, wk_tensor *init);
 
 /* Gives m a second name for a parameter of the same tree, and returns it: tied weights. Files have it under both names;
- * for optimisers and below it counts once. Errors: EINVAL (the name, or t is no parameter of this tree). */
+ * for optimisers and below it counts once. Errors: EINVAL (the name, or t is no parameter of this tree), ECONTEXT,
+ * ESTATE (inside a plan's step). */
 WK_API wk_tensor *wk_module_share_parameter(wk_module *m, const char *name, wk_tensor *t);
 
 /* Gives m a buffer, a tensor of any type that belongs to its state but is not trained, with a copy of init's values.
- * wk_copy_ writes it. https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_buffer */
+ * wk_copy_ writes it. Errors: EINVAL (the name is taken or has a dot), ECONTEXT, ESTATE (inside a plan's step).
+ * https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_buffer */
 WK_API wk_tensor *wk_module_add_buffer(wk_module *m, const char *name, wk_tensor *init);
 
 /* The buffer of this dotted name, or NULL. */
@@ -113,13 +118,16 @@ WK_API int64_t wk_module_parameter_count(const wk_module *m);
 WK_API wk_tensor *wk_module_parameter_at(const wk_module *m, int64_t index);
 WK_API wk_tensor *wk_module_parameter(const wk_module *m, const char *name);
 
-/* Freezes (false) or thaws the parameters of m and below: a frozen one gets no gradient, so no step moves it. */
+/* Freezes (false) or thaws the parameters of m and below: a frozen one gets no gradient, so no step moves it. Errors:
+ * EINVAL (m is NULL), ECONTEXT, ESTATE (m is shared with other threads). */
 WK_API void wk_module_requires_grad_(wk_module *m, bool requires_grad);
 
-/* Puts m and all below it into training (as they are made) or evaluation, for modules that differ between the two. */
+/* Puts m and all below it into training (as they are made) or evaluation, for modules that differ between the two.
+ * Errors: EINVAL (m is NULL), ECONTEXT. wk_module_training says false of NULL. */
 WK_API void wk_module_train(wk_module *m, bool training);
 WK_API bool wk_module_training(const wk_module *m);
 
+/* The name of a module, "" of NULL; its children: one by its name, how many, one by number. NULL when there is none. */
 WK_API const char *wk_module_name(const wk_module *m);
 WK_API wk_module *wk_module_child(const wk_module *m, const char *name);
 WK_API int32_t wk_module_child_count(const wk_module *m);
@@ -131,10 +139,11 @@ WK_API size_t wk_module_to_text(const wk_module *m, char *text, size_t nbytes);
 
 /* Lets every thread run m, all at once: its parameters are shared from now on (NOTE [Threads] in tensor.h), require no
  * gradient and cannot be changed. There is no way back. The module outlives its use in other threads; whoever frees it
- * sees to that. Errors: ECONTEXT. */
+ * sees to that. Errors: EINVAL (m is NULL), ECONTEXT. */
 WK_API wk_status wk_module_share(wk_module *m);
 
-/* Runs a one-in-one-out module. EINVAL, naming the class, when it is not one or its forward returns NULL. */
+/* Runs a one-in-one-out module. EINVAL, naming the class, when it is not one or its forward returns NULL; what fails in
+ * its forward is named after the function that the forward called. */
 WK_API wk_tensor *wk_forward(wk_module *m, wk_tensor *x);
 
 /* ---------------------------------------------------------------------------------------------------- snapshots --- */
@@ -145,7 +154,8 @@ WK_API wk_tensor *wk_forward(wk_module *m, wk_tensor *x);
  *     ...  wk_optim_step(adam);  wk_snapshot_average(mean, 0.999);  ...         // in each step
  *     wk_snapshot_exchange(mean);  evaluate(net);  wk_snapshot_exchange(mean);  // with the mean, and back
  *
- * What joins the module later is not part of it. NULL on failure. The caller frees it. */
+ * What joins the module later is not part of it. NULL on failure: EINVAL (m is NULL), ESTATE (inside a plan's step).
+ * The caller frees it. */
 typedef struct wk_snapshot wk_snapshot;
 WK_API wk_snapshot *wk_snapshot_new(wk_module *m);
 WK_API void wk_snapshot_free(wk_snapshot *snapshot);
@@ -159,6 +169,11 @@ WK_API wk_status wk_snapshot_exchange(wk_snapshot *snapshot);
 WK_API wk_status wk_snapshot_average(wk_snapshot *snapshot, double decay);
 
 /* ------------------------------------------------------------------------------------------------------- layers --- */
+
+/* The functions below that make a layer have the errors of wk_module_new in common, EINVAL for a size that is not
+ * positive or an option out of its range, and EDTYPE for parameters that are neither f32 nor f64. Options are the
+ * caller's; NULL stands for the defaults. The functions ..._forward give tensors of the innermost scope; they refuse a
+ * module of another class (EINVAL), and else what the operation of that name refuses. */
 
 /* Sequential: children one after another, each with one input and one output. What lies between them goes as soon as
  * the next child is done, unless the graph needs it: a hundred layers without gradients take the memory of one.
