@@ -103,6 +103,7 @@ static inline void *wk__heap_alloc(wk_heap *heap, int32_t size_class) {
 #endif
     if (wk_likely(block != NULL)) {
         heap->free[size_class] = block->next;
+        wk_prefetch(block->next); /* whose first line the next call reads */
     } else if ((block = wk__heap_refill(heap, size_class)) == NULL) {
         return NULL;
     }

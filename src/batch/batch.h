@@ -83,7 +83,7 @@ typedef struct wk_kind {
     void *attrs;    /* as the shape rule left them */
     wk_array *like; /* the outputs of a call: shape and type */
     uint64_t hash;
-    struct wk_group *first;          /* of the wave */
+    struct wk_group *first, *newest; /* of the wave */
     struct wk_group *ready;          /* the newest of those whose operands are all there */
     struct wk_group *company;        /* while groups are merged */
 } wk_kind;
@@ -97,6 +97,7 @@ typedef struct wk_group {
     bool alone;     /* its one call was run as it stands: the result has no rows */
     int64_t holds;  /* runs of pending groups, less promises that have gone: wk__group_is_wanted */
     wk_path *paths; /* to groups that have this one's outputs as operands */
+    struct wk_group *like; /* NOTE [Steps] in usual.c */
     int32_t level;
     int32_t offset;                     /* of its first row in `joined` */
     struct wk_group *joined;            /* the group with which it runs (merge.c), or NULL */

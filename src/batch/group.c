@@ -3,6 +3,8 @@
 
 #include "batch/deferral.h"
 
+enum { EXPECTED = 16 }; /* runs, where there are more than one */
+
 static bool levels_grow(wk_batch *b) {
     const int32_t capacity = b->level_capacity > 0 ? 2 * b->level_capacity : 64;
     wk_level *levels = wk__heap_alloc(&b->ctx->heap, wk__heap_class((size_t)capacity * sizeof *levels));
@@ -28,28 +30,35 @@ static void enter(wk_batch *b, wk_group *g) {
     b->groups = g;
 }
 
+/* An empty column, with room for some runs where the one that it is like has more than one. */
+static void column_begin(wk_batch *b, wk_column *column, const wk_column *like) {
+    wk_run *runs = like != NULL && like->capacity > 1 ? wk__batch_alloc(b, EXPECTED * sizeof *runs) : NULL;
+    column->source = 0;
+    column->next = -2; /* no row, and not that of an absent operand */
+    column->count = 0;
+    column->capacity = runs != NULL ? EXPECTED : 1;
+    column->is_ordered = false;
+    column->runs = runs != NULL ? runs : &column->first;
+}
+
 wk_group *wk__group_new(wk_batch *b, wk_kind *kind, int32_t level) {
     wk_group *g = NULL;
     if (level <= b->level_capacity || levels_grow(b))
         g = wk__batch_alloc(b, sizeof *g + (size_t)kind->in_count * sizeof(wk_column));
     if (g == NULL) return NULL;
-    *g = (wk_group){.kind = kind, .level = level, .is_open = true, .first_use = INT32_MAX, .place = -1};
-    for (int32_t i = 0; i < kind->in_count; i++) {
-        g->columns[i].source = 0;
-        g->columns[i].next = -2; /* no row, and not that of an absent operand */
-        g->columns[i].count = 0;
-        g->columns[i].capacity = 1;
-        g->columns[i].is_ordered = false;
-        g->columns[i].runs = &g->columns[i].first;
-    }
+    wk_group *like = kind->newest;
+    *g = (wk_group){.kind = kind, .like = like, .level = level, .is_open = true, .first_use = INT32_MAX, .place = -1};
+    for (int32_t i = 0; i < kind->in_count; i++)
+        column_begin(b, &g->columns[i], like != NULL ? &like->columns[i] : NULL);
     if (kind->first == NULL) kind->first = g;
+    kind->newest = g;
     enter(b, g);
     return g;
 }
 
 /* The old runs stay where they are, in the arena. */
 bool wk__column_grow(wk_batch *b, wk_column *column) {
-    const int32_t capacity = 4 * column->capacity;
+    const int32_t capacity = 4 * column->capacity < EXPECTED ? EXPECTED : 4 * column->capacity;
     wk_run *runs = wk__batch_alloc(b, (size_t)capacity * sizeof *runs);
     if (runs == NULL) return false;
     memcpy(runs, column->runs, (size_t)column->count * sizeof *runs);

@@ -159,18 +159,36 @@ static void leave_handles(const wk_ctx *ctx) {
 
 enum { FAR = 32 }; /* handles ahead, which come from beyond the nearest caches */
 
-/* Newest first, as in any scope. */
+/* Does nobody but the scope that closes hold this promise? */
+static bool goes(const wk_tensor *t, int32_t depth) {
+    if (t->live != WK__PROMISED || t->refs > 1 || t->meta != NULL) return false;
+    return (t->flags & WK__OWNED) && t->depth >= depth;
+}
+
+/* Those from number `first` on that are at the end of the list, from number `kept` on, close up. */
+static void close_up(wk_ctx *ctx, int64_t first, int64_t kept) {
+    for (; kept < ctx->handle_count; kept++, first++) {
+        ctx->handles[first] = ctx->handles[kept];
+        ctx->handles[first]->handle = first;
+    }
+    ctx->handle_count = first;
+}
+
+/* Newest first, as in any scope. The passes that follow see what is left. */
 void wk__batch_closes(wk_ctx *ctx) {
     const int64_t first = ctx->frames[ctx->depth].first_handle;
+    int64_t kept = ctx->handle_count;
     if (ctx->batch->pending > 0 || ctx->batch->groups == NULL) return;
     for (int64_t i = ctx->handle_count; i-- > first;) {
         wk_tensor *t = ctx->handles[i];
         if (i - first >= FAR) wk_prefetch(ctx->handles[i - FAR]);
-        if (t == NULL || t->live != WK__PROMISED || t->refs > 1 || t->meta != NULL) continue;
-        if (!(t->flags & WK__OWNED) || t->depth < ctx->depth) continue;
-        ctx->handles[i] = NULL;
-        wk__promise_destroy(t);
+        if (t == NULL) continue;
+        if (goes(t, ctx->depth))
+            wk__promise_destroy(t);
+        else
+            ctx->handles[--kept] = t;
     }
+    close_up(ctx, first, kept);
 }
 
 void wk__batch_close(wk_ctx *ctx) {

@@ -83,23 +83,37 @@ static inline void promise(const wk_call *c, const wk_group *g, int32_t k) {
     ctx->handles[ctx->handle_count++] = t;
 }
 
-/* There are blocks for the first `count` outputs only. */
-WK_NOINLINE static bool give_back(wk_call *c, int32_t count) {
+/* The blocks of the first `count` outputs go back. */
+WK_NOINLINE static void give_back(wk_call *c, int32_t count) {
     for (int32_t k = 0; k < count; k++) wk__heap_free(&c->ctx->heap, c->out[k], WK__PROMISE_CLASS);
     for (int32_t k = 0; k < WK__MAX_OUTPUTS; k++) c->out[k] = NULL;
-    return wk__refuse(c, WK_ENOMEM, "out of memory"), true;
 }
 
-/* c is one more call of g. */
-static inline bool take(wk_batch *b, wk_group *g, wk_call *c) {
-    for (int32_t k = 0; k < g->kind->out_count; k++)
-        if (wk_unlikely((c->out[k] = wk__heap_alloc(&c->ctx->heap, WK__PROMISE_CLASS)) == NULL)) return give_back(c, k);
+WK_NOINLINE static bool out_of_blocks(wk_call *c, int32_t count) {
+    give_back(c, count);
+    return wk__refuse(c, WK_ENOMEM, "out of memory");
+}
+
+/* Blocks for the outputs; false when memory is out (recorded). */
+static inline bool find_blocks(const wk_kind *kind, wk_call *c) {
+    for (int32_t k = 0; k < kind->out_count; k++)
+        if (wk_unlikely((c->out[k] = wk__heap_alloc(&c->ctx->heap, WK__PROMISE_CLASS)) == NULL))
+            return out_of_blocks(c, k);
+    return true;
+}
+
+/* c, which has its blocks, is one more call of g. */
+static inline bool take_with_blocks(wk_batch *b, wk_group *g, wk_call *c) {
     push_operands(g, c, g->columns);
     for (int32_t k = 0; k < g->kind->out_count; k++) promise(c, g, k);
     g->count++;
     b->pending++;
     wk__group_comes_next(b, g);
     return true;
+}
+
+static inline bool take(wk_batch *b, wk_group *g, wk_call *c) {
+    return !find_blocks(g->kind, c) || take_with_blocks(b, g, c);
 }
 
 enum { FEW_PATHS = 4 }; /* looked at before a call is gone through thoroughly */
@@ -163,12 +177,95 @@ static wk_group *by_joining(const wk_call *c) {
     return NULL;
 }
 
+/* ------------------------------------------------------------------------------------------------------- steps --- */
+
+/* NOTE [Steps]. Where a sequence is longer than all before it, each call begins a group; but they follow one another as
+ * in the step before. So a group knows the one a step before that it is like, the newest of its kind or that which was
+ * expected, and what came after that one is expected to come after this one:
+ *
+ *     step t       linear -> add -> narrow ...
+ *                    ^        ^
+ *     step t + 1   linear -> (add)
+ *
+ * Such a call needs no search, as its kind is known. */
+
+/* What begins a group: of which kind, and behind which. */
+typedef struct beginning {
+    wk_group *like, *from; /* from: the latest group of an operand */
+} beginning;
+
+/* Is x as the operands in this column of another group, and pending if it is a promise? */
+static bool is_alike(const wk_column *column, bool is_shared, const wk_tensor *x, const wk_ctx *ctx) {
+    if (x == NULL || x->live != WK__PROMISED) return fits_live(column, !is_shared, x, ctx);
+    const wk_source source = (wk_source)x->storage;
+    if (source == 0 || !wk__source_group(source)->is_open) return false;
+    if (is_shared) return wk__column_goes_on(column, source, (int32_t)x->epoch);
+    if (wk__source_group(column->source) == NULL) return false;
+    const wk_array *like = wk__source_array(column->source), *array = wk__source_array(source);
+    return like == array || (like->dtype == array->dtype && wk__same_dims(like, array));
+}
+
+static bool are_alike(const wk_call *c, beginning *at) {
+    const wk_kind *kind = at->like->kind;
+    bool needs_grad = false;
+    for (int32_t i = 0; i < kind->in_count; i++) {
+        const wk_tensor *x = c->in[i];
+        if (!is_alike(&at->like->columns[i], wk__is_shared_operand(kind->shared, i), x, c->ctx)) return false;
+        needs_grad |= x != NULL && wk__needs_grad(x);
+        wk_group *g = x != NULL && x->live == WK__PROMISED ? wk__source_group((wk_source)x->storage) : NULL;
+        if (g != NULL && (at->from == NULL || g->level > at->from->level)) at->from = g;
+    }
+    return kind->needs_grad == needs_grad && kind->records == (needs_grad && kind->may_record && c->ctx->grad_enabled);
+}
+
+/* Has a call of this kind come behind g before? Then this may be one more of that. */
+static bool leads_to(const wk_group *g, const wk_kind *kind) {
+    const wk_path *path = g->paths;
+    while (path != NULL && path->to->kind != kind) path = path->next;
+    return path != NULL;
+}
+
+/* Is c what is expected to begin a group? */
+static bool is_expected(const wk_batch *b, const wk_call *c, beginning *at) {
+    const wk_group *last = b->last;
+    if (last->after[0] != NULL || last->like == NULL || (at->like = last->like->after[0]) == NULL) return false;
+    const wk_kind *kind = at->like->kind;
+    if (kind->op != c->op || kind->in_count != c->in_count || !kind->has_models || !wk__same_attrs(kind, c))
+        return false;
+    at->from = NULL;
+    return are_alike(c, at) && at->from != NULL && !leads_to(at->from, kind);
+}
+
+/* What is the same in all calls is as in the group that it is like. */
+static void share_operands(wk_group *g, const wk_group *like) {
+    for (int32_t i = 0; i < g->kind->in_count; i++) {
+        if (!wk__is_shared_operand(g->kind->shared, i)) continue;
+        wk__column_push(&g->columns[i], like->columns[i].source, like->columns[i].next);
+        g->columns[i].next = like->columns[i].next;
+    }
+}
+
+/* False: not taken, or not recorded why, as when memory is out. */
+WK_APART bool take_expected(wk_batch *b, wk_call *c) {
+    beginning at;
+    if (!is_expected(b, c, &at)) return false;
+    if (!find_blocks(at.like->kind, c)) return true;
+    wk_path *path = wk__batch_alloc(b, sizeof *path);
+    wk_group *g = path != NULL ? wk__group_new(b, at.like->kind, at.from->level + 1) : NULL;
+    if (g == NULL) return give_back(c, at.like->kind->out_count), false;
+    *path = (wk_path){at.from->paths, g};
+    at.from->paths = path;
+    g->like = at.like;
+    share_operands(g, at.like);
+    return take_with_blocks(b, g, c);
+}
+
 /* The call after the last one, where that does not lead to the same as the last time. */
 WK_APART bool take_otherwise(wk_batch *b, wk_call *c) {
     wk_group *g = by_path(c), *after = b->last->after[1];
     if (g == NULL && after != NULL && is_one_more_apart(after, c)) g = after;
     if (g == NULL) g = by_joining(c);
-    return g != NULL && take(b, g, c);
+    return g != NULL ? take(b, g, c) : take_expected(b, c);
 }
 
 bool wk__batch_takes_usual(wk_batch *b, wk_call *c) {
