@@ -279,28 +279,27 @@ INLINE vec v_split(vec x, vec *n) {
     return _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(exponent, 23)));
 }
 
-/* e^x for 0 <= x < 60: 2^n e^r, n the whole number nearest to x / ln 2. */
+/* e^x for 0 <= x < 60: 2^n e^r, n the whole number nearest to x / ln 2, which lies in the last bits of `shifted`. */
 INLINE vec v_exp_below_60(vec x) {
-    const vec n = _mm256_round_ps(v_mul(x, v_set(0x1.715476p+0f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const vec room = v_set(0x1.8p23f), shifted = v_fma(x, v_set(0x1.715476p+0f), room), n = v_sub(shifted, room);
     const vec r = v_fma(n, v_set(-0x1.7f7d1cp-20f), v_fma(n, v_set(-0x1.62e4p-1f), x)); /* ln 2 in two parts */
     vec tail = v_set(exp_tail[4]);
     UNROLL for (int i = 3; i >= 0; i--)
         tail = v_fma(tail, r, v_set(exp_tail[i]));
     const vec y = v_add(v_fma(v_mul(r, r), tail, r), v_set(1.0f));
-    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(y), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23)));
+    const __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(y), exponent));
 }
 
 /* An odd polynomial below 5/8, else 1 - 2 / (e^2x + 1); see tools/tanh_table.py. */
 INLINE vec v_tanh(vec x) {
-    const vec sign = v_set(-0.0f), a = _mm256_min_ps(_mm256_andnot_ps(sign, x), v_set(10.0f)), a2 = v_mul(a, a);
+    const vec a = v_min(v_set(10.0f), v_abs(x)), a2 = v_mul(a, a); /* NaN stays NaN */
     vec tail = v_set(tanh_odd[4]);
     UNROLL for (int i = 3; i >= 0; i--)
         tail = v_fma(tail, a2, v_set(tanh_odd[i]));
     const vec small = v_fma(v_mul(a2, a), tail, a);
     const vec large = v_sub(v_set(1.0f), v_div(v_set(2.0f), v_add(v_exp_below_60(v_add(a, a)), v_set(1.0f))));
-    const vec y = _mm256_blendv_ps(small, large, _mm256_cmp_ps(a, v_set(0.625f), _CMP_GE_OQ));
-    const vec odd = _mm256_or_ps(y, _mm256_and_ps(sign, x));
-    return _mm256_blendv_ps(odd, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q)); /* NaN stays NaN */
+    return v_flip(_mm256_blendv_ps(small, large, _mm256_cmp_ps(a, v_set(0.625f), _CMP_GE_OQ)), x);
 }
 
 #endif
