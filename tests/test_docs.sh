@@ -24,7 +24,7 @@ extract() {
         FNR == 1 { inside = 0; program = 0 }
         {
             line = $0
-            if (FILENAME ~ /\.h$/) sub(/^ \* ?/, "", line)
+            if (FILENAME ~ /\.h(pp)?$/) sub(/^ \* ?/, "", line)
         }
         line ~ /^```/ && !inside { inside = 1; info = substr(line, 4); body = ""; first = FNR; next }
         line ~ /^```/ {
@@ -64,7 +64,7 @@ quotes() {
         "$1" "$(cat "${1%.quote}.path")"
 }
 
-documents=$(ls README*.md CONTRIBUTING.md docs/*.md include/wick.h include/wick/*.h 2> /dev/null)
+documents=$(ls README*.md CONTRIBUTING.md docs/*.md include/wick.h include/wick.hpp include/wick/*.h 2> /dev/null)
 # shellcheck disable=SC2086 # names of files, as separate words
 extract $documents
 

@@ -29,4 +29,10 @@ for header in $headers wick/trace.h; do
         check "$header as C++17, $compiler, WK_TRACE" compiles $compiler c++ c++17 "$header" -DWK_TRACE
     done
 done
+for compiler in c++ clang++; do
+    command -v $compiler > /dev/null || continue
+    for standard in c++17 c++20; do
+        check "wick.hpp as $standard, $compiler" compiles $compiler c++ $standard wick.hpp
+    done
+done
 tally
