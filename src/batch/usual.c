@@ -52,9 +52,11 @@ static inline void push_operands(const wk_group *g, const wk_call *c, wk_column 
     for (int32_t i = 0; i < g->kind->in_count; i++) {
         const wk_tensor *x = c->in[i];
         if (wk__is_shared_operand(g->kind->shared, i)) continue;
-        if (wk_likely(x->live == WK__PROMISED && (int32_t)x->epoch == columns[i].next))
+        /* The source too: a call that joins from elsewhere may have the row that would be next. */
+        const bool is_promise = x->live == WK__PROMISED;
+        if (wk_likely(is_promise && wk__column_goes_on(&columns[i], (wk_source)x->storage, (int32_t)x->epoch)))
             columns[i].next++;
-        else if (x->live == WK__PROMISED)
+        else if (is_promise)
             push_apart(&columns[i], (wk_source)x->storage, (int32_t)x->epoch);
         else
             push_apart(&columns[i], (wk_source)x, 0);

@@ -2,7 +2,7 @@
 #include "grad/outers.h"
 
 #include "grad/walk.h"
-#include "kernel/kernel.h"
+#include "kernel/blas.h"
 
 enum { MOST = 16, VECTOR = 16, WORTH = 8, HEAD_NBYTES = 2 * WK__LINE };
 _Static_assert(sizeof(wk_outers) <= HEAD_NBYTES, "rows begin on a line");
@@ -71,6 +71,7 @@ static bool is_worth_collecting(const wk_walk *walk, const wk_tensor *leaf) {
     const wk_meta *meta = leaf->meta;
     if (meta == NULL || meta->walk != walk->number || !meta->has_grad) return false;
     const int64_t O = leaf->a.dims[0], I = leaf->a.dims[1];
+    if (wk__blas_takes(WK_F32, O, I, 1)) return false; /* which adds in an order of its own */
     return leaf->a.dtype == WK_F32 && O * I >= WORTH * (O + I) && wk__array_is_contiguous(&meta->grad->a);
 }
 
