@@ -9,7 +9,7 @@
 static wk_module *net, *linear, *lstm, *cell;
 static wk_optim *adam;
 static wk_list *indices;
-static wk_tensor *x, *y, *cube, *half, *one, *leaf, *loss, *deep;
+static wk_tensor *x, *y, *cube, *half, *one, *leaf, *loss, *deep, *shared;
 static wk_error error; /* what a call that does not stick has reported */
 
 static wk_tensor *gone(void) {
