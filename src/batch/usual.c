@@ -23,6 +23,11 @@ WK_INLINE bool is_from_there(const wk_column *column, bool is_shared, const wk_t
     return (wk_source)x->storage == column->source && (wk_likely((int32_t)x->epoch == column->next) || has_room);
 }
 
+/* Is c a call of this row with these attributes? */
+static inline bool is_call_of(const wk_kind *kind, const wk_call *c) {
+    return kind->op == c->op && kind->in_count == c->in_count && kind->has_models && wk__same_attrs(kind, c);
+}
+
 static inline bool is_recorded_alike(const wk_kind *kind, const wk_call *c, bool needs_grad) {
     return kind->needs_grad == needs_grad && kind->records == (needs_grad && kind->may_record && c->ctx->grad_enabled);
 }
@@ -33,8 +38,7 @@ static inline bool is_recorded_alike(const wk_kind *kind, const wk_call *c, bool
 WK_INLINE bool is_one_more(const wk_group *g, const wk_call *c) {
     const wk_kind *kind = g->kind;
     bool needs_grad = false;
-    if (kind->op != c->op || kind->in_count != c->in_count || !g->is_open || !kind->has_models) return false;
-    if (!wk__same_attrs(kind, c)) return false;
+    if (!g->is_open || !is_call_of(kind, c)) return false;
     for (int32_t i = 0; i < kind->in_count; i++) {
         const wk_tensor *x = c->in[i];
         if (!is_from_there(&g->columns[i], wk__is_shared_operand(kind->shared, i), x, c->ctx)) return false;
@@ -147,8 +151,7 @@ static bool joins(const wk_group *g, const wk_call *c, int32_t level) {
     const wk_kind *kind = g->kind;
     int64_t nbytes = 0;
     bool needs_grad = false;
-    if (kind->op != c->op || g->level != level || kind->in_count != c->in_count || !kind->has_models) return false;
-    if (!wk__same_attrs(kind, c)) return false;
+    if (g->level != level || !is_call_of(kind, c)) return false;
     for (int32_t i = 0; i < kind->in_count; i++) {
         const wk_tensor *x = c->in[i];
         needs_grad |= x != NULL && wk__needs_grad(x);
@@ -217,7 +220,7 @@ static bool are_alike(const wk_call *c, beginning *at) {
         wk_group *g = x != NULL && x->live == WK__PROMISED ? wk__source_group((wk_source)x->storage) : NULL;
         if (g != NULL && (at->from == NULL || g->level > at->from->level)) at->from = g;
     }
-    return kind->needs_grad == needs_grad && kind->records == (needs_grad && kind->may_record && c->ctx->grad_enabled);
+    return is_recorded_alike(kind, c, needs_grad);
 }
 
 /* Has a call of this kind come behind g before? Then this may be one more of that. */
@@ -231,11 +234,9 @@ static bool leads_to(const wk_group *g, const wk_kind *kind) {
 static bool is_expected(const wk_batch *b, const wk_call *c, beginning *at) {
     const wk_group *last = b->last;
     if (last->after[0] != NULL || last->like == NULL || (at->like = last->like->after[0]) == NULL) return false;
-    const wk_kind *kind = at->like->kind;
-    if (kind->op != c->op || kind->in_count != c->in_count || !kind->has_models || !wk__same_attrs(kind, c))
-        return false;
+    if (!is_call_of(at->like->kind, c)) return false;
     at->from = NULL;
-    return are_alike(c, at) && at->from != NULL && !leads_to(at->from, kind);
+    return are_alike(c, at) && at->from != NULL && !leads_to(at->from, at->like->kind);
 }
 
 /* What is the same in all calls is as in the group that it is like. */
