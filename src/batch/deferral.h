@@ -3,6 +3,7 @@
 #define WK_BATCH_DEFERRAL_H
 
 #include "batch/batch.h"
+#include "grad/scope.h"
 
 enum { WK__FEW_OPERANDS = WK__MAX_FIXED_INPUTS };
 
@@ -96,6 +97,15 @@ static inline void wk__source_retain(wk_source s) {
         wk__retain((wk_tensor *)s);
 }
 
+/* A group holds an operand with its history. A call that nobody can ask for any more may run with others of its group,
+ * and then gradients, though of zeros, go back to its operands as well: so what was recorded for them must not be cut
+ * off the tape by a scope that closes before the batch does. */
+static inline void wk__source_hold(wk_source s) {
+    wk__source_retain(s);
+    const wk_tensor *t = wk__source_group(s) == NULL ? (wk_tensor *)s : NULL;
+    if (t != NULL && t->way.kind == WK__TO_NODE) wk__scopes_join(t->ctx, t->depth, t->ctx->batch->depth);
+}
+
 /* Behind the others, whose last run it goes on, or begins another, for which there is room. */
 static inline void wk__column_push(wk_column *column, wk_source source, int32_t row) {
     if (wk__column_goes_on(column, source, row)) {
@@ -106,7 +116,7 @@ static inline void wk__column_push(wk_column *column, wk_source source, int32_t 
     column->runs[column->count++] = (wk_run){source, row, 1};
     column->source = source;
     column->next = row + 1;
-    wk__source_retain(source);
+    wk__source_hold(source);
 }
 
 /* Is x like the tensors that are in this column? */

@@ -84,8 +84,7 @@ static bool look_at(wk_tensor *t, wk_member m, wk_tensor *y) {
 
 bool wk__batch_fulfil(wk_tensor *t) {
     const wk_member m = wk__member_of(t);
-    wk_batch *b = t->ctx->batch;
-    for (int32_t d = t->ctx->depth; d > b->depth; d--) t->ctx->frames[d].joined = true;
+    wk__scopes_join(t->ctx, t->ctx->depth, t->ctx->batch->depth);
     return look_at(t, m, m.group->result[m.output]);
 }
 

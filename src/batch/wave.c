@@ -188,11 +188,6 @@ static bool run_levels(wk_batch *b) {
     return true;
 }
 
-/* What is recorded belongs to the batch, whatever scope is open just now. */
-static void join_scopes(wk_batch *b) {
-    for (int32_t d = b->ctx->depth; d > b->depth; d--) b->ctx->frames[d].joined = true;
-}
-
 bool wk__batch_wave(wk_batch *b) {
     wk_ctx *ctx = b->ctx;
     if (b->pending == 0) return ctx->failure.status == WK_OK;
@@ -203,7 +198,7 @@ bool wk__batch_wave(wk_batch *b) {
     ctx->watch &= (uint8_t)~WK__WATCH_BATCH;
     const wk_scope scope = wk__scope_open(ctx);
     const bool fine = scope != 0 && ctx->failure.status == WK_OK && run_levels(b);
-    join_scopes(b);
+    wk__scopes_join(ctx, ctx->depth, b->depth); /* what is recorded is the batch's, whatever scope is open just now */
     if (scope != 0) wk__scope_close_innermost(ctx);
     wk__batch_discard(b);
     ctx->watch = watch | (ctx->watch & WK__WATCH_REWRITES);

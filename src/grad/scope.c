@@ -223,13 +223,13 @@ void wk__guest_ends(wk_ctx *ctx, wk_guest guest, const char *op) {
 void wk__yield_to(wk_ctx *ctx, wk_tensor *t, int32_t depth) {
     if (t->depth <= depth) return;
     t->depth = depth;
-    for (int32_t d = ctx->depth; t->way.kind == WK__TO_NODE && d > depth; d--) ctx->frames[d].joined = true;
+    if (t->way.kind == WK__TO_NODE) wk__scopes_join(ctx, ctx->depth, depth);
 }
 
 bool wk__scope_follow(wk_tensor *t) {
     wk_ctx *ctx = t->ctx;
     if (t->handle != WK__NO_HANDLE) {
-        for (int32_t d = ctx->depth; d > t->depth; d--) ctx->frames[d].joined = true;
+        wk__scopes_join(ctx, ctx->depth, t->depth);
         return true;
     }
     if (ctx->handle_count == ctx->handle_capacity && !wk__handles_grow(ctx)) return false;

@@ -14,6 +14,11 @@ void wk__scopes_free(wk_ctx *ctx);
 wk_scope wk__scope_open(wk_ctx *ctx);
 void wk__scope_close_innermost(wk_ctx *ctx);
 
+/* What was recorded in the scopes from `depth` down to the one inside of `to` goes on there when they close. */
+static inline void wk__scopes_join(wk_ctx *ctx, int32_t depth, int32_t to) {
+    for (; depth > to; depth--) ctx->frames[depth].joined = true;
+}
+
 /* A tensor that may be older than the innermost scope was given a new history there: either the history lives on to the
  * scope that owns the tensor, or, when none does (a slot), this scope will cut it. False when memory is out. */
 bool wk__scope_follow(wk_tensor *t);
