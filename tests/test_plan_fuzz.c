@@ -4,7 +4,7 @@
  * larger than what the function has at its peak. A failure names its seed; `test_plan_fuzz DATA FIRST COUNT` runs
  * others. */
 #include "fuzz_wide.h"
-#include "support.h"
+#include "same_bits.h"
 
 enum { RUNS = 4, GIVEN = 4, PARAMETERS = LEAVES - GIVEN, EXTRAS = 3, INPUTS = GIVEN + EXTRAS, OUTPUTS = 4 };
 
@@ -111,31 +111,11 @@ static void inputs_of(const side *s, int run, wk_tensor **in) {
     for (int i = 0; i < EXTRAS; i++) in[GIVEN + i] = any_tensor(&m, WK_SHAPE(2, 3), types[i]);
 }
 
-static bool is_nan(const char *element, wk_dtype dtype) {
-    float f = 0;
-    double d = 0;
-    if (dtype == WK_F32) memcpy(&f, element, sizeof f);
-    if (dtype == WK_F64) memcpy(&d, element, sizeof d);
-    return isnan(f) || isnan(d);
-}
-
-/* To the bit; but which of two NaNs goes on, with its sign, is the compiler's choice where no kernel makes it. */
-static bool same_elements(const wk_tensor *a, const wk_tensor *b) {
-    const wk_dtype dtype = wk_dtype_of(a);
-    const size_t size = wk_dtype_nbytes(dtype), count = (size_t)wk_numel(a);
-    const char *x = wk_data(a), *y = wk_data(b);
-    if (wk_dtype_of(b) != dtype || (size_t)wk_numel(b) != count) return false;
-    for (size_t i = 0; i < count; i++, x += size, y += size)
-        if (memcmp(x, y, size) != 0 && !(is_nan(x, dtype) && is_nan(y, dtype))) return false;
-    return true;
-}
-
 static void same(uint64_t seed, const char *what, wk_tensor *a, wk_tensor *b) {
     WK_SCOPE;
     if ((a == NULL) != (b == NULL)) fail_msg("%s is there on one side only", of_seed(seed, what));
     if (a == NULL) return;
-    a = wk_contiguous(wk_detach(a)); /* an output of the function may be a view */
-    if (!same_elements(a, b)) {
+    if (!same_bits(a, b)) {
         char of_a[400], of_b[400];
         wk_to_text(a, of_a, sizeof of_a, NULL);
         wk_to_text(b, of_b, sizeof of_b, NULL);

@@ -27,10 +27,6 @@
 #define UNROLL _Pragma("GCC unroll 32")
 #endif
 
-/* NOTE [Two NaNs]. Of two NaNs the processor gives the first, with its sign. Compilers exchange the operands of sums
- * and products as it suits their registers, so that a function could give one of them alone, and the other in a fused
- * kernel. Where a formula of fused.def meets two inputs, the instruction is written out. */
-
 /* The compiler is not to see what has become of a pointer, lest it keep others that it can work out from it. */
 #define AS_IT_IS(pointer) __asm__("" : "+r"(pointer))
 

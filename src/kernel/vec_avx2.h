@@ -71,19 +71,6 @@ INLINE vec v_mul(vec a, vec b) {
     return _mm256_mul_ps(a, b);
 }
 
-/* Of two NaNs the result is a (NOTE [Two NaNs] in simd.h). */
-INLINE vec v_add_in_order(vec a, vec b) {
-    vec sum;
-    __asm__("vaddps %2, %1, %0" : "=x"(sum) : "x"(a), "x"(b));
-    return sum;
-}
-
-INLINE vec v_mul_in_order(vec a, vec b) {
-    vec product;
-    __asm__("vmulps %2, %1, %0" : "=x"(product) : "x"(a), "x"(b));
-    return product;
-}
-
 INLINE vec v_div(vec a, vec b) {
     return _mm256_div_ps(a, b);
 }

@@ -86,19 +86,6 @@ INLINE vec v_mul(vec a, vec b) {
     return _mm512_mul_ps(a, b);
 }
 
-/* Of two NaNs the result is a (NOTE [Two NaNs] in simd.h). */
-INLINE vec v_add_in_order(vec a, vec b) {
-    vec sum;
-    __asm__("vaddps %2, %1, %0" : "=v"(sum) : "v"(a), "v"(b));
-    return sum;
-}
-
-INLINE vec v_mul_in_order(vec a, vec b) {
-    vec product;
-    __asm__("vmulps %2, %1, %0" : "=v"(product) : "v"(a), "v"(b));
-    return product;
-}
-
 INLINE vec v_div(vec a, vec b) {
     return _mm512_div_ps(a, b);
 }
