@@ -5,7 +5,8 @@
 
 /* ------------------------------------------------------------------------------------------------------- ragged --- */
 
-/* Two layers in two directions over rows of several lengths, and the norm of the gradient as an output. */
+/* Two layers in two directions over rows of several lengths, dropout between them, and the norm of the gradient as an
+ * output. */
 static bool step_ragged(void *user, wk_tensor *const *in, wk_tensor **out) {
     const model *m = user;
     wk_tensor *hn, *y = wk_lstm_forward_ragged(m->layers[2], in[0], in[1], NULL, NULL, &hn, NULL);
@@ -15,6 +16,21 @@ static bool step_ragged(void *user, wk_tensor *const *in, wk_tensor **out) {
     out[1] = wk_grad_norm(m->root);
     wk_clip_grad_norm(m->root, 0.05);
     wk_optim_step(m->optim);
+    return true;
+}
+
+/* A penalty on the gradient with respect to x and to the state at the beginning. */
+static bool step_penalty(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    wk_tensor *x = wk_requires_grad_(wk_clone(in[0]), true), *h0 = wk_zeros(WK_SHAPE(1, BATCH, HIDDEN), WK_F32), *hn,
+              *cn;
+    wk_tensor *of[] = {x, wk_requires_grad_(h0, true)}, *g[2];
+    wk_tensor *y = wk_gru_forward_ragged(m->layers[3], x, in[1], h0, &hn);
+    y = wk_lstm_forward_ragged(m->layers[4], y, in[1], hn, hn, NULL, &cn);
+    out[0] = wk_add(wk_mean(wk_square(y)), wk_mean(cn));
+    wk_grad(out[0], of, 2, g, WK_CREATE_GRAPH);
+    out[1] = wk_add(wk_mean(wk_square(g[0])), wk_mean(wk_square(g[1])));
+    finish(m, wk_add(out[0], out[1]));
     return true;
 }
 
@@ -150,14 +166,18 @@ static void build(model *m) {
     o.num_layers = 2;
     m->layers[0] = wk_linear_new(m->root, "a", IN, HIDDEN, NULL);
     m->layers[1] = wk_linear_new(m->root, "b", HIDDEN, HIDDEN, NULL);
+    o.dropout = 0.4;
     m->layers[2] = wk_lstm_new(m->root, "lstm", IN, HIDDEN, &o);
+    o.bidirectional = 0, o.num_layers = 1, o.dropout = 0;
+    m->layers[3] = wk_gru_new(m->root, "below", IN, HIDDEN, &o);
+    m->layers[4] = wk_lstm_new(m->root, "above", HIDDEN, HIDDEN, &o);
 }
 
 static void one_plan_for_all(void **state) {
     static const kind kinds[] = {
         {"ragged", build, step_ragged, false},     {"checkpoint", build, step_checkpoint, false},
         {"function", build, step_function, false}, {"ranges", build, step_ranges, false},
-        {"halves", build, step_halves, false},
+        {"halves", build, step_halves, false},     {"penalty", build, step_penalty, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) side_by_side(&kinds[i], NULL);

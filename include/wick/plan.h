@@ -64,8 +64,8 @@
  *   - inputs that share memory with what the step writes, other inputs or tensors from outside: give a wk_clone
  *   - wk_keep of what the step made: make it an output
  *   - making modules, optimisers and snapshots: make them before the run
- *   - where rows have several lengths, dropout between the layers of one module, and gradients of gradients: the
- *     lengths would decide which calls are made
+ *   - where rows have several lengths, gradients of gradients of gradients: the lengths would decide which calls are
+ *     made
  *   - wk_from_data and wk_wrap, hooks, wk_manual_seed and numbers drawn for the program (wk_randint),
  *     wk_optim_set_lr: a step of an optimiser takes the rate that it finds
  *

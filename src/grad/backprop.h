@@ -45,6 +45,10 @@ void wk__pass(wk_backprop *b, int32_t i, wk_tensor *g);
 /* It is gy[0], and the row is done with that. */
 void wk__pass_on(wk_backprop *b, int32_t i);
 
+/* The gradients of all inputs by way of the row's composition, for a vjp that leaves a case to it: they are handed on,
+ * and gx stays empty. False when that failed (recorded). */
+bool wk__backprop_composition(const wk_backprop *b);
+
 /* The saved values that the row declared in `reads`. */
 static inline const wk_array *wk__saved_in(const wk_backprop *b, int32_t i) { return &b->node->in[i].saved->a; }
 static inline const wk_array *wk__saved_out(const wk_backprop *b, int32_t k) { return &b->node->out[k].saved->a; }

@@ -126,15 +126,6 @@ static void again(wk_call *c) {
     }
 static const wk_op checkpoints[WK__MAX_OUTPUTS] = {CHECKPOINT(1), CHECKPOINT(2), CHECKPOINT(3)};
 
-/* A variadic row saves nothing by itself. */
-static void save_inputs(wk_node *node, const wk_reads *reads) {
-    for (int32_t i = 0; i < node->in_count; i++) {
-        node->in[i].saved = wk__retain(reads->items[i]);
-        node->in[i].version = reads->items[i]->storage->version;
-    }
-    node->saves = WK__SAVES_ANY;
-}
-
 /* ------------------------------------------------------------------------------------------------ the first run --- */
 
 typedef struct first_run {
@@ -204,7 +195,7 @@ static bool take_inputs(first_run *r) {
 static void run(first_run *r, const wk_op *rows, wk_tensor **outputs) {
     r->attrs.made = r->made;
     wk__apply(&rows[r->out_count - 1], r->reads.items, r->reads.count, &r->attrs, outputs);
-    if (outputs[0] != NULL && outputs[0]->node != NULL) save_inputs(outputs[0]->node, &r->reads);
+    if (outputs[0] != NULL && outputs[0]->node != NULL) wk__node_save_inputs(outputs[0]->node, r->reads.items);
 }
 
 static void finish(first_run *r) {

@@ -35,6 +35,14 @@ WK_NOINLINE bool wk__tape_grow(wk_ctx *ctx, size_t nbytes) {
 
 bool wk__tape_record(wk_call *c) { return wk__record(c, c->in_count, c->op->out_count); }
 
+void wk__node_save_inputs(wk_node *node, wk_tensor *const *in) {
+    for (int32_t i = 0; i < node->in_count; i++) {
+        node->in[i].saved = wk__retain(in[i]);
+        node->in[i].version = in[i]->storage->version;
+    }
+    node->saves = WK__SAVES_ANY;
+}
+
 void wk__node_release_any(wk_node *node) {
     for (int32_t i = 0; i < node->in_count; i++) wk__let_go(&node->in[i].saved);
     for (int32_t k = 0; k < node->out_count; k++) wk__let_go(&node->out[k].saved);

@@ -128,6 +128,9 @@ static inline void wk__let_go(wk_tensor **held) {
     *held = NULL;
 }
 
+/* Saves the inputs of a variadic row, which says nothing of them in `reads`. */
+void wk__node_save_inputs(wk_node *node, wk_tensor *const *in);
+
 /* Lets go of the values that a node saved. */
 void wk__node_release_any(wk_node *node);
 static inline void wk__node_release_saved(wk_node *node) {

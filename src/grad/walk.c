@@ -130,7 +130,7 @@ static bool same_outputs(const wk_backprop *b, wk_tensor *const *out) {
 }
 
 /* Composes, and walks down to the inputs, in[i]; `targets` and `in` have room for all of them. */
-static bool walk_composition(wk_backprop *b, wk_target *targets, wk_tensor **in) {
+static bool walk_composition(const wk_backprop *b, wk_target *targets, wk_tensor **in) {
     wk_walk *walk = b->walk;
     wk_node *node = b->node;
     wk_call c = {.op = node->op, .ctx = walk->ctx, .in = in, .in_count = node->in_count, .attrs = node->attrs};
@@ -155,7 +155,7 @@ static bool walk_composition(wk_backprop *b, wk_target *targets, wk_tensor **in)
 
 /* The same function from other rows, recorded and differentiated down to the inputs. Unless that is to have a history,
  * what it makes goes at once. */
-static bool backprop_compose(wk_backprop *b) {
+bool wk__backprop_composition(const wk_backprop *b) {
     wk_ctx *ctx = b->ctx;
     const size_t count = (size_t)b->node->in_count;
     const int32_t size_class = wk__heap_class(count * (sizeof(wk_target) + sizeof(wk_tensor *)));
@@ -171,7 +171,7 @@ static bool backprop_compose(wk_backprop *b) {
 
 static bool backprop_vjp(wk_backprop *b) {
     wk_node *node = b->node;
-    if (node->op->vjp == NULL) return backprop_compose(b);
+    if (node->op->vjp == NULL) return wk__backprop_composition(b);
     if (wk_unlikely(b->ctx->log != NULL) && !(b->walk->flags & WK_CREATE_GRAPH)) wk__log_no_kernels(b->ctx, node->op);
     wk_tensor *few[FEW_INPUTS] = {NULL}, **gx = few;
     const int32_t size_class = wk__heap_class((size_t)node->in_count * sizeof *gx);

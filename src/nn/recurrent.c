@@ -143,14 +143,10 @@ static wk_tensor *run_layer(const stack *s, int32_t layer, wk_tensor *x) {
     return self->directions == 1 ? wk_list_at(sides, 0) : wk_cat(sides, 2);
 }
 
-/* Drawn step by step, and for rows of several lengths in their packed order, as PyTorch does. x (N,T,F) */
+/* Drawn step by step, for the rows that are alive, as PyTorch does. x (N,T,F) */
 static wk_tensor *drop(wk_tensor *x, wk_tensor *lengths, double p) {
-    if (lengths == NULL) return wk_transpose(wk_dropout(wk_transpose(x, 0, 1), p, true), 0, 1);
-    const int64_t N = wk_dim(x, 0), T = wk_dim(x, 1), F = wk_dim(x, 2);
-    wk_tensor *places = wk__ragged_numbers(lengths, N, T), *rows = wk_reshape(x, WK_SHAPE(N * T, F));
-    wk_tensor *dropped = wk_dropout(wk_index_select(rows, 0, places), p, true);
-    wk_tensor *none = wk_zeros(WK_SHAPE(N * T, F), wk_dtype_of(x));
-    return wk_reshape(wk_index_add(none, 0, places, dropped), WK_SHAPE(N, T, F));
+    if (lengths != NULL) return wk__dropout_ragged(x, lengths, p);
+    return wk_transpose(wk_dropout(wk_transpose(x, 0, 1), p, true), 0, 1);
 }
 
 static wk_tensor *run_stack(const stack *s, wk_tensor *x, wk_layer_states *last) {

@@ -198,20 +198,6 @@ enum { CUSTOM_WORDS = FIRST_ARRAY + (WK_CUSTOM_MAX_INPUTS + WK_CUSTOM_MAX_OUTPUT
         WK__TWICE(WK__NOTED_WRITE)
 _Static_assert(sizeof WK__CUSTOM_LETTERS == CUSTOM_WORDS + 1, "a letter for each word");
 
-/* Handles on the arrays of a call, owned by the scope that is open. */
-static bool take_tensors(const wk_word *words, wk_tensor **tensors, int32_t count) {
-    for (int32_t i = 0; i < count; i++, words += WK__ARRAY_WORDS) {
-        wk_array a;
-        tensors[i] = NULL;
-        if (wk__array_of_words(words, &a) == NULL) continue;
-        tensors[i] = wk_wrap(a.data, a.ndim, a.dims, a.dtype, NULL, NULL);
-        if (tensors[i] == NULL) return false;
-        tensors[i]->a = a;
-        if (!wk__array_is_contiguous(&a)) tensors[i]->flags &= (uint8_t)~WK__CONTIGUOUS;
-    }
-    return true;
-}
-
 static void call_again(wk_any_function *f, const wk_word *words) {
     const wk_op *op = words[0].p;
     wk_tensor *in[WK_CUSTOM_MAX_INPUTS];
@@ -221,7 +207,8 @@ static void call_again(wk_any_function *f, const wk_word *words) {
     const wk_scope scope = wk_scope_open();
     (void)f;
     memcpy(attrs, words + 1, sizeof attrs);
-    if (take_tensors(inputs, in, op->in_count) && take_tensors(outputs, u.call.out, op->out_count)) call_forward(&u);
+    if (wk__tensors_of_words(inputs, in, op->in_count) && wk__tensors_of_words(outputs, u.call.out, op->out_count))
+        call_forward(&u);
     wk_scope_close(scope);
 }
 

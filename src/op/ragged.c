@@ -95,22 +95,6 @@ void wk__ragged_number_rows(const wk_ragged *r, int64_t T, int64_t *numbers) {
     }
 }
 
-wk_tensor *wk__ragged_numbers(wk_tensor *lengths, int64_t N, int64_t T) {
-    wk_ctx *ctx = wk__ctx();
-    wk_ragged r;
-    wk_tensor *numbers = NULL;
-    if (!wk__ready(ctx)) return NULL;
-    if (wk__capture_refuses(ctx, "dropout between layers",
-                            "lengths decide how much is drawn; have a layer for each, and wk_dropout between them"))
-        return NULL;
-    if (!wk__ragged_begin(ctx, &lengths->a, N, T, false, &r))
-        return wk__fail(ctx, WK_ENOMEM, "lengths", "out of memory"), NULL;
-    numbers = wk_empty(WK_SHAPE(r.total), WK_I64);
-    if (numbers != NULL) wk__ragged_number_rows(&r, T, numbers->a.data);
-    wk__ragged_end(&r);
-    return numbers;
-}
-
 /* ------------------------------------------------------------------------------------------------------- states --- */
 
 void wk__ragged_sort(const wk_ragged *r, const wk_array *a, void *sorted, int64_t features, wk_dtype dtype) {

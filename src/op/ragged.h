@@ -143,9 +143,8 @@ static inline bool wk__ragged_is_even(const wk_ragged *r, const wk_places *p, in
 void wk__ragged_pack(const wk_ragged *r, const wk_places *p, const wk_stretch *s, bool late, void *packed);
 void wk__ragged_unpack(const wk_ragged *r, const wk_places *p, const wk_stretch *s, const void *packed, bool add);
 
-/* The packed rows' numbers in a (N T,F) matrix, and the same as a tensor, from lengths as a row takes them. */
+/* The packed rows' numbers in a (N T,F) matrix. */
 void wk__ragged_number_rows(const wk_ragged *r, int64_t T, int64_t *numbers);
-wk_tensor *wk__ragged_numbers(wk_tensor *lengths, int64_t N, int64_t T);
 
 /* Sorted rows (N,F), contiguous, from a (1,N,F) array, zeros if that is NULL; and back, set or added to. */
 void wk__ragged_sort(const wk_ragged *r, const wk_array *a, void *sorted, int64_t features, wk_dtype dtype);
@@ -153,5 +152,11 @@ void wk__ragged_unsort(const wk_ragged *r, const wk_array *a, const void *sorted
 
 /* Zeros where the rows of a (N,T,F) array have ended. */
 void wk__ragged_zero_ends(const wk_ragged *r, const wk_array *a);
+
+/* A coin for each feature (N,T,F) of the packed rows, drawn in their order as PyTorch does, and zero behind their ends
+ * (random.c); and wk_dropout, in training, of an x (N,T,F) that is zero there (dropout.c). Lengths are those that a
+ * recurrent row has accepted. */
+wk_tensor *wk__bernoulli_ragged(double p, wk_tensor *lengths, int64_t T, int64_t F, wk_dtype dtype);
+wk_tensor *wk__dropout_ragged(wk_tensor *x, wk_tensor *lengths, double p);
 
 #endif

@@ -7,7 +7,9 @@
 #include "base/rng.h"
 #include "kernel/kernel.h"
 #include "kernel/record.h"
+#include "op/ragged.h"
 #include "op/rows.h"
+#include "tensor/words.h"
 #include "wick/random.h"
 
 /* ------------------------------------------------------------------------------------------------ the generator --- */
@@ -254,3 +256,67 @@ wk_tensor *wk_randint_tensor(int64_t low, int64_t high, int32_t ndim, const int6
 }
 
 wk_tensor *wk_randperm(int64_t n) { return draw(&wk__op_randperm, &(draw_attrs){.to = n}, 0, NULL); }
+
+/* ------------------------------------------------------------------------------------ rows of several lengths --- */
+
+typedef struct ragged_attrs {
+    double p;
+    int64_t T, F, dtype;
+} ragged_attrs;
+
+static bool ragged_shape(wk_call *c) {
+    const ragged_attrs *a = c->attrs;
+    if (generator(c->ctx, c->op->name) == NULL) return false;
+    return wk__declare(c, 0, (wk_dtype)a->dtype, 3, (const int64_t[]){c->in[0]->a.dims[0], a->T, a->F});
+}
+
+static void draw_rows(wk_ctx *ctx, double p, const wk_array *lengths, const wk_array *y) {
+    draw_loop *const coins = y->dtype == WK_F32 ? bernoulli_f32 : bernoulli_f64;
+    wk_ragged r;
+    wk_places at;
+    if (!wk__ragged_begin(ctx, lengths, y->dims[0], y->dims[1], false, &r)) {
+        wk__fail(ctx, WK_ENOMEM, "bernoulli", "out of memory");
+        return;
+    }
+    wk__ragged_places(&r, 0, y, &at);
+    for (int64_t s = 0, n = 0; s < r.steps; s++) {
+        n = wk__ragged_alive(&r, s, n);
+        char *const step = wk__places_in(&at, s);
+        for (int64_t i = 0; i < n; i++)
+            coins(ctx->rng, at.features, step + wk__places_row(&at, i) * wk__dtype_nbytes[y->dtype], p, 0);
+    }
+    wk__ragged_zero_ends(&r, y);
+    wk__ragged_end(&r);
+}
+
+/* words: generator, p, lengths, y */
+static void call_draw_rows(wk_any_function *f, const wk_word *w) {
+    wk_array lengths, y;
+    (void)f;
+    draw_rows(wk__ctx(), w[1].f, wk__array_of_words(w + 2, &lengths), wk__array_of_words(w + 2 + WK__ARRAY_WORDS, &y));
+}
+
+static void ragged_forward(wk_call *c) {
+    static const wk_signature signature = {"gf" WK__NOTED_READ WK__NOTED_WRITE, call_draw_rows, NULL};
+    const wk_array *lengths = &c->in[0]->a, *y = &c->out[0]->a;
+    const wk_noted noted = {.signature = &signature, .name = c->op->name, .dtype = y->dtype, .may_fail = true};
+    wk_word words[2 + 2 * WK__ARRAY_WORDS] = {{.p = c->ctx->rng}, {.f = ((const ragged_attrs *)c->attrs)->p}};
+    wk__words_of_array(wk__words_of_array(words + 2, lengths), y);
+    if (!note_draw(c->ctx, &noted, words)) call_draw_rows(NULL, words);
+}
+
+static const wk_op ragged_op = {
+    WK_INNER_ROW(bernoulli),
+    .in_count = 1,
+    .out_count = 1,
+    .in_names = "lengths",
+    .flags = WK__OP_RANDOM | WK__OP_NO_GRAD,
+    .shape = ragged_shape,
+    .forward = ragged_forward,
+    .attrs_nbytes = sizeof(ragged_attrs),
+};
+
+wk_tensor *wk__bernoulli_ragged(double p, wk_tensor *lengths, int64_t T, int64_t F, wk_dtype dtype) {
+    ragged_attrs a = {.p = p, .T = T, .F = F, .dtype = dtype};
+    return wk__apply(&ragged_op, &lengths, 1, &a, NULL);
+}

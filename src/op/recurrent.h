@@ -82,6 +82,7 @@ bool wk__recurrent_shape(wk_call *c);
 void wk__recurrent_forward(wk_call *c);
 bool wk__recurrent_grad(wk_backprop *b);
 int64_t wk__recurrent_steps(const wk_node *node);
+void wk__recurrent_vjp(const wk_backprop *b, wk_tensor **gx); /* NOTE [Differentiated twice] */
 void wk__recurrent_compose(wk_call *c);
 void wk__recurrent_batched(wk_call *c); /* the sequences of all calls are the rows of one */
 
@@ -108,10 +109,10 @@ static inline wk_tensor *wk__gate(wk_tensor *gates, int64_t count, int64_t k) {
 }
 
 /* The fields of these rows and cells: first what all have, then what goes with h alone, and with h and c. */
-#define WK_RECURRENT_FUNCTIONS                                                                      \
-    .batch = WK__BATCH_ROWS, .batched = wk__recurrent_batched, .shape = wk__recurrent_shape,        \
-    .forward = wk__recurrent_forward, .grad = wk__recurrent_grad, .compose = wk__recurrent_compose, \
-    .steps = wk__recurrent_steps
+#define WK_RECURRENT_FUNCTIONS                                                               \
+    .batch = WK__BATCH_ROWS, .batched = wk__recurrent_batched, .shape = wk__recurrent_shape, \
+    .forward = wk__recurrent_forward, .grad = wk__recurrent_grad, .vjp = wk__recurrent_vjp,  \
+    .compose = wk__recurrent_compose, .steps = wk__recurrent_steps
 #define WK_CELL_FUNCTIONS                                                                                       \
     .batch = WK__BATCH_ROWS, .batched = wk__cell_batched, .shape = wk__cell_shape, .compose = wk__cell_compose, \
     .outputs = wk__cell_outputs

@@ -1,5 +1,6 @@
-/* recurrent_compose.c -- rnn, lstm and gru out of small operations, for gradients of gradients. The walk is that of
- * NOTE [Recurrent rows]: packed rows, those still alive in each step. */
+/* recurrent_compose.c -- rnn, lstm and gru out of small operations, for gradients of gradients
+ * (NOTE [Differentiated twice] in recurrent_twice.c). The walk is that of NOTE [Recurrent rows]: packed rows, those
+ * still alive in each step. */
 #include "grad/scope.h"
 #include "op/ragged.h"
 #include "op/recurrent.h"
@@ -87,8 +88,6 @@ static void run(const composition *c, wk_tensor **out) {
     if (c->row->has_c) out[2] = last_state(c, cs);
 }
 
-#define WK__OF_LENGTHS "lengths decide which calls are made; give it rows of one length, without lengths"
-
 void wk__recurrent_compose(wk_call *call) {
     wk_ctx *ctx = call->ctx;
     const wk_recurrent *row = wk__recurrent_of(call->op, call->attrs);
@@ -96,7 +95,6 @@ void wk__recurrent_compose(wk_call *call) {
     const wk_tensor *x = c.in[c.at.x], *lengths = c.in[c.at.lengths];
     const wk_array *a = lengths != NULL ? &lengths->a : NULL;
     const int64_t T = x->a.dims[1];
-    if (a != NULL && wk__capture_refuses(ctx, "gradients of gradients of a recurrent network", WK__OF_LENGTHS)) return;
     if (!wk__ragged_begin(ctx, a, x->a.dims[0], T, ((const wk_recurrent_attrs *)call->attrs)->reverse, &c.batch))
         wk__fail(ctx, WK_ENOMEM, "a recurrent network in small operations", "out of memory");
     else if (lengths == NULL ? make_even_indices(&c, T) : make_indices(&c, ctx, T))

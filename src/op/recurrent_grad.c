@@ -277,7 +277,7 @@ void wk__recurrent_run_grad(const wk_recurrent_use *use) {
     wk__recurrence_end(&g.run);
 }
 
-static void use_of(const wk_backprop *b, wk_recurrent_use *use) {
+void wk__recurrent_use_of(const wk_backprop *b, wk_recurrent_use *use) {
     const wk_node *node = b->node;
     use->ctx = b->ctx;
     use->op = node->op;
@@ -307,7 +307,7 @@ bool wk__recurrent_grad(wk_backprop *b) {
     wk_packed_slot slots[WK__MAX_FIXED_INPUTS];
     int32_t begun = 0;
     bool good = true;
-    use_of(b, &use);
+    wk__recurrent_use_of(b, &use);
     use.slots = slots;
     for (; begun < b->node->in_count && good; begun++) good = begin_slot(b, &use, begun);
     if (good) (wk__recurrent_is_noted(&use) ? wk__recurrent_note_grad : wk__recurrent_run_grad)(&use);

@@ -27,6 +27,9 @@ static inline bool wk__recurrent_is_noted(const wk_recurrent_use *use) {
 void wk__recurrent_note(const wk_recurrent_use *use);
 void wk__recurrent_note_grad(const wk_recurrent_use *use);
 
+/* The use of the row that a node recorded, without slots. */
+void wk__recurrent_use_of(const wk_backprop *b, wk_recurrent_use *use);
+
 /* recurrent.c, recurrent_grad.c: the work, with failures recorded. */
 void wk__recurrent_run(const wk_recurrent_use *use, wk_call *call);
 void wk__recurrent_run_grad(const wk_recurrent_use *use);

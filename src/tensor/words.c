@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "tensor/tensor.h"
+
 enum { NDIM_UNIT = 16 };
 _Static_assert((int)WK_DTYPE_COUNT < (int)NDIM_UNIT, "type and number of dimensions share a word");
 
@@ -29,4 +31,17 @@ const wk_array *wk__array_of_words(const wk_word *words, wk_array *a) {
         a->strides[d] = words[2 + WK_MAX_DIMS + d].i;
     }
     return a;
+}
+
+bool wk__tensors_of_words(const wk_word *words, wk_tensor **tensors, int32_t count) {
+    for (int32_t i = 0; i < count; i++, words += WK__ARRAY_WORDS) {
+        wk_array a;
+        tensors[i] = NULL;
+        if (wk__array_of_words(words, &a) == NULL) continue;
+        tensors[i] = wk_wrap(a.data, a.ndim, a.dims, a.dtype, NULL, NULL);
+        if (tensors[i] == NULL) return false;
+        tensors[i]->a = a;
+        if (!wk__array_is_contiguous(&a)) tensors[i]->flags &= (uint8_t)~WK__CONTIGUOUS;
+    }
+    return true;
 }

@@ -23,4 +23,8 @@ wk_word *wk__words_of_array(wk_word *words, const wk_array *a);
 /* The array in *a, or NULL. */
 const wk_array *wk__array_of_words(const wk_word *words, wk_array *a);
 
+/* Handles on `count` arrays, NULL where there is none, owned by the innermost scope. False when memory is out
+ * (recorded). */
+bool wk__tensors_of_words(const wk_word *words, struct wk_tensor **tensors, int32_t count);
+
 #endif
