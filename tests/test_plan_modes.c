@@ -144,6 +144,35 @@ static void a_mode_that_does_not_matter(void **state) {
     pair_end(&p);
 }
 
+/* A mode that is turned in each run and does not matter costs a look for either, and no more. */
+static bool counted(void *user, wk_tensor *const *in, wk_tensor **out) {
+    ++*(int *)user;
+    out[0] = wk_neg(in[0]);
+    return true;
+}
+
+static void modes_of_no_matter(void **state) {
+    (void)state;
+    WK_SCOPE;
+    int looks = 0, looks_at_both = 0;
+    wk_plan_options o = WK_PLAN_OPTIONS;
+    o.checks = 0;
+    wk_plan *plan = wk_plan_new(counted, &looks, 1, 1, &o);
+    wk_module *other = wk_dropout_new(NULL, "other", 0.5);
+    wk_tensor *x = wk_ones(WK_SHAPE(3), WK_F32), *y;
+    for (int i = 0; i < 40; i++) {
+        wk_module_train(other, i % 2 == 0);
+        wk_set_grad_enabled(i % 4 < 2);
+        wk_plan_run(plan, &x, &y);
+        if (i == 3) looks_at_both = looks;
+    }
+    wk_set_grad_enabled(true);
+    assert_int_equal(looks, looks_at_both);
+    wk_plan_free(plan);
+    wk_module_free(other);
+    assert_ok();
+}
+
 /* A factor that is annealed from the fifth run on: the tenth looks again, and each one after it that was refused. */
 static bool anneals(void *user, wk_tensor *const *in, wk_tensor **out) {
     out[0] = wk_mul_scalar(in[0], *(const double *)user);
@@ -201,4 +230,5 @@ static void a_change_is_told_in_words(void **state) {
 
 WK_TEST_MAIN("plans and modes", cmocka_unit_test(a_recording_for_each_mode),
              cmocka_unit_test(a_frozen_plan_has_one_mode), cmocka_unit_test(a_mode_that_does_not_matter),
-             cmocka_unit_test(what_changes_later), cmocka_unit_test(a_change_is_told_in_words))
+             cmocka_unit_test(modes_of_no_matter), cmocka_unit_test(what_changes_later),
+             cmocka_unit_test(a_change_is_told_in_words))

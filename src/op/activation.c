@@ -13,22 +13,22 @@ static wk_tensor *above(wk_tensor *x, double bend, wk_tensor *g, wk_tensor *othe
 WK_UNARY(sigmoid, AS_FLOAT, Y, wk_mul(g, wk_sub(y, wk_square(y))))
 WK_UNARY(relu, WHOLE, Y, wk__zero_where(wk_le_scalar(y, 0), g))
 
-WK_UNARY_S(leaky_relu, FLOATING, wk__unary_shape, negative_slope, 0.01, X,
+WK_UNARY_S(leaky_relu, FLOATING, wk__unary_shape, negative_slope, 0.01, NULL, X,
            above(x, 0, g, wk_mul_scalar(g, attrs->s)))
 
 /* alpha e^x below 0; the exponent is bounded so that nothing overflows above */
-WK_UNARY_S(elu, FLOATING, wk__unary_shape, alpha, 1, X,
+WK_UNARY_S(elu, FLOATING, wk__unary_shape, alpha, 1, NULL, X,
            above(x, 0, g, wk_mul(g, wk_mul_scalar(wk_exp(wk_clamp(x, -INFINITY, 0)), attrs->s))))
 
 /* 1 between the bounds, but not on them */
-WK_UNARY_ST(hardtanh, FLOATING, wk__unary_shape, min_val, -1, max_val, 1, X,
+WK_UNARY_ST(hardtanh, FLOATING, wk__unary_shape, min_val, -1, max_val, 1, WK_BOUNDS, X,
             wk__zero_where(wk_logical_or(wk_le_scalar(x, attrs->s), wk_ge_scalar(x, attrs->t)), g))
 
 static wk_tensor *softplus_gradient(wk_tensor *g, wk_tensor *scaled, double threshold) {
     return above(scaled, threshold, g, wk_mul(g, wk_sigmoid(scaled)));
 }
 
-WK_UNARY_ST(softplus, FLOATING, wk__unary_shape, beta, 1, threshold, 20, X,
+WK_UNARY_ST(softplus, FLOATING, wk__unary_shape, beta, 1, threshold, 20, NULL, X,
             softplus_gradient(g, wk_mul_scalar(x, attrs->s), attrs->t))
 
 /* x p for a p = p(x) with derivative q: g (p + x q) */

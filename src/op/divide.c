@@ -68,18 +68,18 @@ static void by_number(wk_call *c, wk_binary_loop *const *kernel) {
     wk__binary_rows(kernel[y->dtype], y, &c->in[0]->a, &s);
 }
 
-#define BY_NUMBER(name, kernel, gradient)                                                                      \
-    static void name##_forward(wk_call *c) { by_number(c, wk__kernels->kernel); }                              \
-    static void name##_vjp(const wk_backprop *b, wk_tensor **gx) {                                             \
-        wk_tensor *g = b->gy[0];                                                                               \
-        (void)g;                                                                                               \
-        gx[0] = gradient;                                                                                      \
-    }                                                                                                          \
-    WK_ROW_AND_IN_PLACE(name, WK__OP_TO_I64, .in_count = 1, .out_count = 1, .in_names = "x",                   \
-                        WK_ATTRS(number_attrs, number_fields), .types = WK__WHOLE_NUMBERS,                     \
-                        .batch = WK__BATCH_ELEMENTS, .shape = number_shape, .forward = name##_forward,         \
-                        .vjp = name##_vjp);                                                                    \
-    wk_tensor *wk_##name(wk_tensor *x, double s) { return wk__apply1(&wk__op_##name, x, &(number_attrs){s}); } \
+#define BY_NUMBER(name, kernel, gradient)                                                                          \
+    static void name##_forward(wk_call *c) { by_number(c, wk__kernels->kernel); }                                  \
+    static void name##_vjp(const wk_backprop *b, wk_tensor **gx) {                                                 \
+        wk_tensor *g = b->gy[0];                                                                                   \
+        (void)g;                                                                                                   \
+        gx[0] = gradient;                                                                                          \
+    }                                                                                                              \
+    WK_ROW_AND_IN_PLACE(name, WK__OP_TO_I64, .in_count = 1, .out_count = 1, .in_names = "x",                       \
+                        WK_ATTRS(number_attrs, number_fields), .types = WK__WHOLE_NUMBERS, .instead = WK_A_TENSOR, \
+                        .batch = WK__BATCH_ELEMENTS, .shape = number_shape, .forward = name##_forward,             \
+                        .vjp = name##_vjp);                                                                        \
+    wk_tensor *wk_##name(wk_tensor *x, double s) { return wk__apply1(&wk__op_##name, x, &(number_attrs){s}); }     \
     wk_tensor *wk_##name##_(wk_tensor *x, double s) { return wk__apply1(&wk__op_##name##_, x, &(number_attrs){s}); }
 
 BY_NUMBER(floor_divide_scalar, floor_divide, NULL)

@@ -214,18 +214,25 @@ static const wk_attr_field randint_fields[] = {
 };
 static const wk_attr_field randperm_fields[] = {{"n", 'i', offsetof(draw_attrs, to), 0}};
 
-#define RANDOM_ROW(row, list, shape_rule, forward_function)                                              \
-    const wk_op wk__op_##row = {                                                                         \
-        WK_ROW(row), .out_count = 1, .flags = WK__OP_RANDOM | WK__OP_NO_GRAD, WK_ATTRS(draw_attrs, list), \
-        .shape = (shape_rule), .forward = (forward_function),                                            \
+#define RANDOM_ROW(row, list, shape_rule, forward_function, instead_) \
+    const wk_op wk__op_##row = {                                      \
+        WK_ROW(row),                                                  \
+        .out_count = 1,                                               \
+        .flags = WK__OP_RANDOM | WK__OP_NO_GRAD,                      \
+        WK_ATTRS(draw_attrs, list),                                   \
+        .shape = (shape_rule),                                        \
+        .forward = (forward_function),                                \
+        .instead = (instead_),                                        \
     };
-RANDOM_ROW(rand, fields, uniform_shape, uniform_forward)
-RANDOM_ROW(uniform, fields, uniform_shape, uniform_forward)
-RANDOM_ROW(randn, fields, float_shape, randn_forward)
-RANDOM_ROW(bernoulli, bernoulli_fields, bernoulli_shape, bernoulli_forward)
-RANDOM_ROW(exponential, exponential_fields, exponential_shape, exponential_forward)
-RANDOM_ROW(randint_tensor, randint_fields, randint_shape, randint_forward)
-RANDOM_ROW(randperm, randperm_fields, randperm_shape, randperm_forward)
+RANDOM_ROW(rand, fields, uniform_shape, uniform_forward, NULL)
+RANDOM_ROW(uniform, fields, uniform_shape, uniform_forward, "scale wk_rand by tensors that are inputs")
+RANDOM_ROW(randn, fields, float_shape, randn_forward, NULL)
+RANDOM_ROW(bernoulli, bernoulli_fields, bernoulli_shape, bernoulli_forward,
+           "compare wk_rand with a p that is an input (wk_lt)")
+RANDOM_ROW(exponential, exponential_fields, exponential_shape, exponential_forward,
+           "divide wk_exponential of rate 1 by a rate that is an input")
+RANDOM_ROW(randint_tensor, randint_fields, randint_shape, randint_forward, NULL)
+RANDOM_ROW(randperm, randperm_fields, randperm_shape, randperm_forward, NULL)
 
 static wk_tensor *draw(const wk_op *op, draw_attrs *attrs, int32_t ndim, const int64_t *dims) {
     return wk__dims_attr_set(&attrs->dims, ndim, dims, op->name) ? wk__apply(op, NULL, 0, attrs, NULL) : NULL;

@@ -57,6 +57,7 @@ enum {
 
 /* `instead` of rows with a number that another row takes as a tensor. */
 #define WK_A_TENSOR "pass a 0-d tensor that is an input, to the row for two tensors"
+#define WK_BOUNDS "wk_clamp_tensor takes bounds that are inputs"
 
 /* The attribute `dims`, of all rows that take a shape. False, recorded, when ndim is out of range. */
 extern const wk_attr_field wk__dims_fields[1];

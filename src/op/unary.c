@@ -19,7 +19,7 @@ WK_UNARY(rsqrt, AS_FLOAT, Y, wk_mul_scalar(wk_mul(g, wk_mul(wk_square(y), y)), -
 WK_UNARY(square, TRUTHS_AS_I64, X, wk_mul(g, wk_mul_scalar(x, 2)))
 WK_UNARY(reciprocal, AS_FLOAT, Y, wk_neg(wk_mul(g, wk_square(y))))
 
-WK_UNARY_S(rdiv_scalar, AS_FLOAT, wk__unary_shape, s, 1, X,
+WK_UNARY_S(rdiv_scalar, AS_FLOAT, wk__unary_shape, s, 1, WK_A_TENSOR, X,
            wk_neg(wk_mul(g, wk_rdiv_scalar(wk_square(x), attrs->s))))
 
 /* Whole numbers to powers that keep them whole. */
@@ -32,7 +32,7 @@ static bool pow_scalar_shape(wk_call *c) {
 }
 
 /* x^s;  at s = 0 a constant, whatever x */
-WK_UNARY_S(pow_scalar, TRUTHS_AS_I64, pow_scalar_shape, exponent, 1, X,
+WK_UNARY_S(pow_scalar, TRUTHS_AS_I64, pow_scalar_shape, exponent, 1, WK_A_TENSOR, X,
            attrs->s == 0 ? NULL : wk_mul(g, wk_mul_scalar(wk_pow_scalar(x, attrs->s - 1), attrs->s)))
 
 /* ------------------------------------------------------------------------------------------------------- angles --- */
@@ -79,7 +79,7 @@ static bool clamp_shape(wk_call *c) {
 }
 
 /* 1 within the bounds and on them; 0 at NaN */
-WK_UNARY_ST(clamp, TRUTHS_AS_I64, clamp_shape, min, -INFINITY, max, INFINITY, X,
+WK_UNARY_ST(clamp, TRUTHS_AS_I64, clamp_shape, min, -INFINITY, max, INFINITY, WK_BOUNDS, X,
             wk_where(wk_logical_and(wk_ge_scalar(x, attrs->s), wk_le_scalar(x, attrs->t)), g,
                      wk_scalar(0, wk_dtype_of(g))))
 

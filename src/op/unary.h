@@ -29,17 +29,21 @@ bool wk__map_grad(wk_backprop *b, wk_map_grad_loop *const *kernel);
     wk_tensor *wk_##name(wk_tensor *x) { return wk__apply1(&wk__op_##name, x, NULL); } \
     wk_tensor *wk_##name##_(wk_tensor *x) { return wk__apply1(&wk__op_##name##_, x, NULL); }
 
-/* With attributes: the fields of wk_map_attrs by the names they have in ops.def; there, s and t are their values. */
-#define WK_UNARY_S(name, takes, shape_rule, parameter, fallback, reads_, gradient)                                \
+/* With attributes: the fields of wk_map_attrs by the names they have in ops.def; there, s and t are their values. What
+ * takes tensors in place of them is told by instead_ (op.h), or NULL. */
+#define WK_UNARY_S(name, takes, shape_rule, parameter, fallback, instead_, reads_, gradient)                      \
     static const wk_attr_field name##_fields[] = {{#parameter, 'f', offsetof(wk_map_attrs, s), fallback}};        \
-    WK_UNARY_ROWS(name, takes, shape_rule, reads_, gradient, WK_ATTRS(wk_map_attrs, name##_fields))               \
+    WK_UNARY_ROWS(name, takes, shape_rule, reads_, gradient, WK_ATTRS(wk_map_attrs, name##_fields),               \
+                  .instead = (instead_))                                                                          \
     wk_tensor *wk_##name(wk_tensor *x, double s) { return wk__apply1(&wk__op_##name, x, &(wk_map_attrs){s, 0}); } \
     wk_tensor *wk_##name##_(wk_tensor *x, double s) { return wk__apply1(&wk__op_##name##_, x, &(wk_map_attrs){s, 0}); }
 
-#define WK_UNARY_ST(name, takes, shape_rule, first, first_fallback, second, second_fallback, reads_, gradient) \
+#define WK_UNARY_ST(name, takes, shape_rule, first, first_fallback, second, second_fallback, instead_, reads_, \
+                    gradient)                                                                                  \
     static const wk_attr_field name##_fields[] = {{#first, 'f', offsetof(wk_map_attrs, s), first_fallback},    \
                                                   {#second, 'f', offsetof(wk_map_attrs, t), second_fallback}}; \
-    WK_UNARY_ROWS(name, takes, shape_rule, reads_, gradient, WK_ATTRS(wk_map_attrs, name##_fields))            \
+    WK_UNARY_ROWS(name, takes, shape_rule, reads_, gradient, WK_ATTRS(wk_map_attrs, name##_fields),            \
+                  .instead = (instead_))                                                                       \
     wk_tensor *wk_##name(wk_tensor *x, double s, double t) {                                                   \
         return wk__apply1(&wk__op_##name, x, &(wk_map_attrs){s, t});                                           \
     }                                                                                                          \
@@ -59,7 +63,7 @@ bool wk__map_grad(wk_backprop *b, wk_map_grad_loop *const *kernel);
 
 #define WK_UNARY_NO_ATTRS .attrs_nbytes = 0
 
-#define WK_UNARY_ROWS(name, takes, shape_rule, reads_, gradient, attrs_)                                     \
+#define WK_UNARY_ROWS(name, takes, shape_rule, reads_, gradient, ...)                                        \
     static void name##_forward(wk_call *c) { wk__map_forward(c, wk__kernels->name); }                        \
     static bool name##_grad(wk_backprop *b) { return wk__map_grad(b, wk__kernels->name##_grad); }            \
     static void name##_vjp(const wk_backprop *b, wk_tensor **gx) {                                           \
@@ -69,7 +73,7 @@ bool wk__map_grad(wk_backprop *b, wk_map_grad_loop *const *kernel);
         gx[0] = gradient;                                                                                    \
     }                                                                                                        \
     WK_ROW_AND_IN_PLACE(name, WK_FLAGS_OF(WK_TAKES_##takes), .in_count = 1, .out_count = 1, .in_names = "x", \
-                        .types = WK_TYPES_OF(WK_TAKES_##takes), .reads = {reads_}, attrs_,                   \
+                        .types = WK_TYPES_OF(WK_TAKES_##takes), .reads = {reads_}, __VA_ARGS__,              \
                         .batch = WK__BATCH_ELEMENTS, .shape = shape_rule, .forward = name##_forward,         \
                         .grad = name##_grad, .vjp = name##_vjp);
 

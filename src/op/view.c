@@ -110,8 +110,10 @@ const wk_op wk__op_narrow = {
     .instead = AN_INDEX,
 };
 const wk_op wk__op_slice = {
-    WK_ROW_OF_X(slice), WK_ATTRS(range_attrs, slice_fields), WK_BATCH_DIMS(1), .shape = slice_shape, .view = range_view,
-    WK_VIEW_GRADIENT,
+    WK_ROW_OF_X(slice),  WK_ATTRS(range_attrs, slice_fields),
+    WK_BATCH_DIMS(1),    .shape = slice_shape,
+    .view = range_view,  WK_VIEW_GRADIENT,
+    .instead = AN_INDEX,
 };
 
 wk_tensor *wk_narrow(wk_tensor *x, int32_t dim, int64_t start, int64_t length) {

@@ -19,6 +19,14 @@ static bool attribute_differs(const wk_attr_field *field, const char *a, const c
     return field->kind != 'd' && memcmp(a + field->offset, b + field->offset, sizeof(int64_t)) != 0;
 }
 
+/* What to do about an attribute that changes. */
+static const char *advice(const wk_op *op, char kind) {
+    const bool number = kind == 'f' || kind == 'i';
+    if (number && op->instead != NULL) return op->instead;
+    return kind == 'f' ? "spell it out in tensors, of which this is an input, or have a plan for each"
+                       : "have a plan for each";
+}
+
 static bool row_agrees(const wk_recording *a, const wk_recording *b, const wk_recorded_row *x,
                        const wk_recorded_row *y) {
     const wk_op *op = x->op;
@@ -38,7 +46,7 @@ static bool row_agrees(const wk_recording *a, const wk_recording *b, const wk_re
         wk__write_attr(&was, field, of_x + x->first_byte);
         wk__write_attr(&is, field, of_y + y->first_byte);
         wk__fail(a->ctx, WK_ESTATE, op->name, "%s was %s, then %s: a plan would go on with the first; %s", field->name,
-                 before, now, op->instead != NULL ? op->instead : "have a plan for each");
+                 before, now, advice(op, field->kind));
         return false;
     }
     return true;

@@ -72,7 +72,16 @@ static uint64_t modes_of(const wk_ctx *ctx) {
 /* Is an entry that fits the one? */
 typedef bool takes_entry(wk_plan *plan, wk_plan_entry *entry);
 
-static bool has_these_modes(wk_plan *plan, wk_plan_entry *entry) { return entry->modes == modes_of(plan->ctx); }
+static bool has_these_modes(wk_plan *plan, wk_plan_entry *entry) {
+    const uint64_t modes = modes_of(plan->ctx);
+    for (uint32_t i = 0; i < entry->mode_count && i < WK__MOST_MODES; i++)
+        if (entry->modes[i] == modes) return true;
+    return false;
+}
+
+static void note_modes(const wk_plan *plan, wk_plan_entry *entry) {
+    entry->modes[entry->mode_count++ % WK__MOST_MODES] = modes_of(plan->ctx);
+}
 
 /* The one found becomes the first. *fails: there is one, and the step cannot be captured so. */
 static wk_plan_entry *find(wk_plan *plan, takes_entry *takes, bool *fails) {
@@ -104,7 +113,7 @@ wk_plan_entry *wk__entry_new(wk_plan *plan, wk_plan_entry **list) {
     }
     entry->checks_left = plan->options.checks;
     entry->next_check = plan->options.checks > 0 ? FIRST_CHECK : INT64_MAX;
-    entry->modes = modes_of(plan->ctx);
+    note_modes(plan, entry);
     entry->next = *list;
     return *list = entry;
 }
@@ -193,7 +202,7 @@ static void blame_modes(wk_ctx *ctx) {
  * for these, too, unless the plan is frozen. */
 static bool does_the_same(wk_plan *plan, wk_plan_entry *entry) {
     if (wk__step_agrees(plan, entry, entry->program.base, 3)) {
-        entry->modes = modes_of(plan->ctx);
+        note_modes(plan, entry);
         return true;
     }
     if (plan->options.frozen)

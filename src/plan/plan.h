@@ -4,6 +4,9 @@
 
 #include "plan/bound.h"
 
+/* Modes that a recording is known to be right in; beyond, the one that was met first is forgotten. */
+enum { WK__MOST_MODES = 16 };
+
 /* What was recorded for some shapes: for these, or (`folds_T`, `folds_S`) for every number of trips but a few. */
 typedef struct wk_plan_entry {
     struct wk_plan_entry *next; /* the one used before it */
@@ -15,7 +18,9 @@ typedef struct wk_plan_entry {
     struct wk_plan_entry *others; /* for numbers of trips that are not as all others */
     int32_t checks_left;
     int64_t runs, next_check; /* since it was recorded; the run that looks once more */
-    uint64_t modes;           /* in which the step does this: training or evaluation, frozen or not, recorded or not */
+    uint64_t modes[WK__MOST_MODES]; /* in which the step does this: training or evaluation, frozen or not, recorded or
+                                     * not. A mode that does not matter to it doubles them */
+    uint32_t mode_count;            /* met so far: the next one goes to this place, modulo */
     wk_bound bound;
 } wk_plan_entry;
 
