@@ -110,15 +110,26 @@ static void spend_rest(wk_heap *heap) {
     }
 }
 
+/* One that came from the heap before the capture, or a new one. */
+static wk_free_block *block_for_capture(wk_heap *heap, int32_t size_class) {
+    wk_heap_capture *capture = heap->capture;
+    wk_free_block *block = capture->free[size_class];
+    if (wk_likely(block != NULL)) {
+        capture->free[size_class] = block->next;
+        return block;
+    }
+    wk__heap_capture_pause(heap, capture);
+    block = wk__heap_refill(heap, size_class);
+    wk__heap_capture_resume(heap, capture);
+    return block;
+}
+
 /* A block of a capture: as if there were none, and then it is told. */
 static void *captured(wk_heap *heap, int32_t size_class) {
-    wk_heap_capture *capture = heap->capture;
-    wk__heap_capture_pause(heap, capture);
-    void *block = wk__heap_alloc(heap, size_class);
-    wk__heap_capture_resume(heap, capture);
+    void *block = block_for_capture(heap, size_class);
     if (block == NULL) return NULL;
-    heap->stats.nbytes -= (int64_t)wk__heap_class_nbytes(size_class); /* whose call this is counts it, too */
-    capture->took(capture, block, wk__heap_class_nbytes(size_class));
+    WK_SHOW(block, wk__heap_class_nbytes(size_class));
+    heap->capture->took(heap->capture, block, wk__heap_class_nbytes(size_class));
     return block;
 }
 

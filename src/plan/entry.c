@@ -163,7 +163,7 @@ static bool refuse_other(const wk_plan *plan) {
 /* What is known to be in vain is not tried again. */
 static bool capture_folded(wk_plan *plan) {
     static const wk_way_to_fold ways[] = {
-        {true, true, false}, {true, false, false}, {false, true, false}, {true, false, true}, {false, true, true}};
+        {.T = true, .S = true}, {.T = true}, {.S = true}, {.T = true, .apart = true}, {.S = true, .apart = true}};
     const bool has_T = plan->options.trip_count > 0 && plan->trips.T > 0;
     const bool has_S = plan->options.second_trip_count > 0 && plan->trips.S > 0;
     for (; plan->in_vain < (int32_t)(sizeof ways / sizeof *ways); plan->in_vain++) {

@@ -4,6 +4,12 @@
 #include <math.h>
 #include <string.h>
 
+static bool all_same(const wk_points *points, const int64_t *values) {
+    bool same = true;
+    for (int32_t i = 1; i < points->count; i++) same &= values[i] == values[0];
+    return same;
+}
+
 static bool passes(const wk_points *points, wk_polynomial p, const int64_t *values) {
     for (int32_t i = 0; i < points->count; i++)
         if (wk__value_at(p, points->t[i]) != values[i]) return false;
@@ -50,7 +56,7 @@ static bool fit_two(const wk_points *points, const int64_t *v, wk_polynomial *p)
 bool wk__fit(const wk_points *points, const int64_t *values, wk_polynomial *fitted) {
     const wk_trips *t = points->t;
     *fitted = wk__number(values[0]);
-    if (points->count == 1) return true;
+    if (all_same(points, values)) return true;
     if (points->count > 3) {
         fitted->a = 0;
         if (!fit_two(points, values, fitted)) return false;
@@ -94,10 +100,8 @@ static bool fit_multiple(const wk_points *points, const int64_t *bits, double di
 }
 
 bool wk__fit_real(const wk_points *points, const int64_t *bits, wk_formula *formula) {
-    bool same = true;
-    for (int32_t i = 1; i < points->count; i++) same &= bits[i] == bits[0];
     formula->value = wk__number(bits[0]);
-    if (same) return true;
+    if (all_same(points, bits)) return true;
     const double first = real_of(bits[0]), T = (double)points->t[0].T, S = (double)points->t[0].S;
     const double candidates[] = {1, 2, -1, -2, first * T, first * S, first * T * S};
     for (size_t c = 0; c < sizeof candidates / sizeof *candidates; c++)

@@ -24,11 +24,12 @@ typedef struct wk_plan_entry {
     wk_bound bound;
 } wk_plan_entry;
 
-/* For which numbers of trips a program is to be; and whether with gradients apart. Those of states that are read more
+/* For which numbers of trips a program is to be; whether with gradients apart; and whether it is for few trips of the
+ * other number, beside an entry that serves all. Gradients of states that are read more
  * than one step later go round in a few buffers, and come back to the same one after several trips; apart, they are new
  * ones in each. */
 typedef struct wk_way_to_fold {
-    bool T, S, apart;
+    bool T, S, apart, beside;
 } wk_way_to_fold;
 
 struct wk_plan {

@@ -23,9 +23,12 @@ static void out_of_memory(const wk_recording *r) { wk__fail(r->ctx, WK_ENOMEM, "
 enum { FILLED_NBYTES = 4096 };
 
 void wk__recording_fill(const wk_recording *r, void *memory, size_t nbytes) {
-    const float pattern = r->number % 2 ? 0.75F : -2.5F;
-    const size_t count = (nbytes < FILLED_NBYTES ? nbytes : FILLED_NBYTES) / sizeof pattern;
-    for (size_t i = 0; i < count; i++) memcpy((char *)memory + i * sizeof pattern, &pattern, sizeof pattern);
+    float line[WK__LINE / sizeof(float)];
+    const size_t filled = (nbytes < FILLED_NBYTES ? nbytes : FILLED_NBYTES) / sizeof *line * sizeof *line;
+    const size_t whole = filled / sizeof line * sizeof line;
+    for (size_t i = 0; i < sizeof line / sizeof *line; i++) line[i] = r->number % 2 ? 0.75F : -2.5F;
+    for (size_t at = 0; at < whole; at += sizeof line) memcpy((char *)memory + at, line, sizeof line);
+    memcpy((char *)memory + whole, line, filled - whole);
 }
 
 static void took(wk_heap_capture *heap, void *block, size_t nbytes) {

@@ -4,21 +4,31 @@
 
 #include "plan/recording.h"
 
-enum { MET = 4 };
+enum { MET = 256 };
 typedef struct resolver {
     wk_recording *r;
     struct sorted_block {
         char *data; /* where its elements begin */
         wk_buffer_block *block;
-    } * sorted;                /* by that */
-    wk_buffer_block *met[MET]; /* in turn, where a new address is looked for first */
-    uint32_t met_count;
+    } * sorted;                /* by that; of two, an empty one first */
+    wk_buffer_block *met[MET]; /* the last one found by an address on such a line, where it is looked for first */
     int64_t last_external;
 } resolver;
 
-static int by_address(const void *a, const void *b) {
-    const struct sorted_block *x = a, *y = b;
-    return (x->data > y->data) - (x->data < y->data);
+static bool is_behind(struct sorted_block a, struct sorted_block b) {
+    return a.data > b.data || (a.data == b.data && a.block->nbytes > b.block->nbytes);
+}
+
+/* By Shell's method with gaps of 3 h + 1, where qsort would make a call for each comparison and each copy. */
+static void sort_blocks(struct sorted_block *blocks, int64_t count) {
+    int64_t gap = 1;
+    while (gap < count / 3) gap = 3 * gap + 1;
+    for (; gap > 0; gap /= 3)
+        for (int64_t i = gap, at; i < count; i++) {
+            const struct sorted_block next = blocks[i];
+            for (at = i; at >= gap && is_behind(blocks[at - gap], next); at -= gap) blocks[at] = blocks[at - gap];
+            blocks[at] = next;
+        }
 }
 
 /* Does an address lie within n bytes, or, where `at_end` allows it, behind the last (of an empty array)? */
@@ -68,12 +78,16 @@ static bool is_external(resolver *s, const char *address, bool at_end) {
     return false;
 }
 
+static wk_buffer_block **met_at(resolver *s, const char *address) {
+    return &s->met[(uintptr_t)address / WK__LINE % MET];
+}
+
 /* The block that holds an address, or NULL. What only reads there, before anything has written, looks at the empty
  * tensor that ends there, if there is one. */
 static wk_buffer_block *block_at(resolver *s, char letter, const char *address, bool at_end) {
     if (at_end) return block_ending_at(s, address);
-    for (int32_t i = 0; i < MET; i++)
-        if (s->met[i] != NULL && within(address, s->met[i]->data, s->met[i]->nbytes, false)) return s->met[i];
+    wk_buffer_block *met = *met_at(s, address);
+    if (met != NULL && within(address, met->data, met->nbytes, false)) return met;
     const int64_t begun = begun_at(s, address);
     wk_buffer_block *b = begun > 0 ? s->sorted[begun - 1].block : NULL;
     if (b == NULL || !within(address, b->data, b->nbytes, false)) return NULL;
@@ -108,7 +122,7 @@ static bool find_place(resolver *s, const wk_recorded_call *call, char letter, c
     int32_t input;
     if (b != NULL) {
         if (b->id < 0 && !first_use(s, call, b, letter == 'w' || at_end)) return false;
-        s->met[s->met_count++ % MET] = b;
+        *met_at(s, address) = b;
         const bool output = b->output >= 0;
         *symbol = (wk_symbol){output ? WK__OUTPUT : WK__LOCAL, output ? b->output : b->id, address - b->data};
     } else if ((input = input_at(s->r, address, at_end)) >= 0) {
@@ -130,25 +144,23 @@ static bool resolve_address(resolver *s, const wk_recorded_call *call, char lett
     return symbol->space != WK__NUMBER || refuse(s, call, "uses memory that is no tensor's");
 }
 
-static bool is_address(char letter) { return letter == 'r' || letter == 'w' || letter == 'g'; }
+/* What is not written: addresses that are read, and numbers. */
+static bool resolve_read(resolver *s, const wk_recorded_call *call, char letter, wk_word word, wk_symbol *symbol) {
+    if (letter == 'r' || letter == 'g') return resolve_address(s, call, letter, word.p, symbol);
+    *symbol = (wk_symbol){letter == 'f' ? WK__REAL : letter == 'k' ? WK__SCRATCH : WK__NUMBER, 0, word.i};
+    if (letter == 'k') symbol->value = 0;
+    return true;
+}
 
 /* Reads before writes: a buffer that one call reads and writes is not met for the first time. */
 static bool resolve_call(resolver *s, const wk_recorded_call *call) {
     const char *letters = call->noted.signature->letters;
     const wk_word *words = WK_ITEMS(const wk_word, s->r->words) + call->first_word;
     wk_symbol *symbols = WK_ITEMS(wk_symbol, s->r->symbols) + call->first_word;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int32_t w = 0; w < call->word_count; w++) {
-            if (is_address(letters[w])) {
-                if ((letters[w] == 'w') != (pass == 1)) continue;
-                if (!resolve_address(s, call, letters[w], words[w].p, &symbols[w])) return false;
-            } else if (letters[w] == 'k') {
-                symbols[w] = (wk_symbol){WK__SCRATCH, 0, 0};
-            } else if (pass == 0) {
-                symbols[w] = (wk_symbol){letters[w] == 'f' ? WK__REAL : WK__NUMBER, 0, words[w].i};
-            }
-        }
-    }
+    for (int32_t w = 0; w < call->word_count; w++)
+        if (letters[w] != 'w' && !resolve_read(s, call, letters[w], words[w], &symbols[w])) return false;
+    for (const char *at = letters; (at = strchr(at, 'w')) != NULL; at++)
+        if (!resolve_address(s, call, 'w', words[at - letters].p, &symbols[at - letters])) return false;
     return true;
 }
 
@@ -161,7 +173,7 @@ static bool resolve_calls(resolver *s) {
         wk_buffer_block *b = &WK_ITEMS(wk_buffer_block, r->blocks)[i];
         s->sorted[i] = (struct sorted_block){b->data, b};
     }
-    qsort(s->sorted, (size_t)r->blocks.count, sizeof *s->sorted, by_address);
+    sort_blocks(s->sorted, r->blocks.count);
     bool fine = true;
     for (int64_t i = 0; fine && i < r->calls.count; i++) fine = resolve_call(s, wk__call_at(r, i));
     return fine;

@@ -57,19 +57,22 @@ bool wk__capture_single(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
 /* ------------------------------------------------------------------------------------------- tries of a program --- */
 
 /* Numbers of trips that a program is made of (NOTE [Six points] in fit.c), and those that it is tried on: one of both
- * is far from all that it is made of. */
-enum { POINTS = 6, SMALL = 8, BOTH_SMALL = 4, BESIDE_SMALL = 13, LARGER = 101 };
+ * is far from all that it is made of. Few trips of one are tried beside a number of the other that is not few, and not
+ * among those that the program is made of. */
+enum { POINTS = 6, SMALL = 8, BOTH_SMALL = 4, LARGER = 101 };
 static const int64_t base_T[] = {9, 10, 12}, base_S[] = {11, 14, 12};
-
-/* Of loops in loops more trips would take long, and tell no more. */
-enum { MANY_CALLS = 10000, MANY_AT_FIRST = 1000 }; /* in all; in the recording that the program is made from */
-static wk_trips large(const wk_plan_entry *entry) {
-    return entry->program.base->calls.count > MANY_AT_FIRST ? (wk_trips){19, 17} : (wk_trips){30, 23};
-}
+static const wk_trips beside_small = {11, 9};
 
 /* Gradients apart are for loops that begin late and end early, and need more trips. */
 enum { MORE = 11 };
 static int64_t more(const wk_plan_entry *entry) { return entry->apart ? MORE : 0; }
+
+/* Of loops in loops more trips would take long, and tell no more. */
+enum { MANY_CALLS = 6000, MANY_AT_FIRST = 1000 }; /* in all; in the recording that the program is made from */
+static wk_trips large(const wk_plan_entry *entry) {
+    if (entry->program.base->calls.count <= MANY_AT_FIRST) return (wk_trips){30, 23};
+    return (wk_trips){15 + more(entry), 16 + more(entry)};
+}
 
 /* Is the program right for t? False also where the step fails. *calls: how many it makes. */
 static bool is_right(wk_plan *plan, wk_plan_entry *entry, wk_trips t, int64_t *calls) {
@@ -84,12 +87,12 @@ static bool is_right(wk_plan *plan, wk_plan_entry *entry, wk_trips t, int64_t *c
  * serve all of the other number. If the step cannot be captured so, that is known of this entry. False when memory is
  * out, or the call at hand fails. */
 static bool try_few(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool folds_T, bool folds_S) {
-    const wk_trips probe = {folds_T ? BESIDE_SMALL : t.T, folds_S ? BESIDE_SMALL : t.S};
+    const wk_trips probe = {folds_T ? beside_small.T : t.T, folds_S ? beside_small.S : t.S};
     int64_t calls;
     if (is_right(plan, entry, probe, &calls)) return true;
     wk_plan_entry *other = wk_ok() ? wk__entry_new(plan, &entry->others) : NULL;
     if (other == NULL) return false;
-    const wk_way_to_fold way = {folds_T, folds_S, false};
+    const wk_way_to_fold way = {.T = folds_T, .S = folds_S, .beside = true};
     const bool fine = folds_T || folds_S ? wk__capture_folded(plan, other, t, way) : wk__capture_single(plan, other, t);
     if (fine) return true;
     const wk_trips now = plan->trips;
@@ -126,15 +129,18 @@ static bool try_small(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
     return true;
 }
 
-static bool try_large(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
+/* What is made for few trips of one number is tried on a large one of the other; that a still larger one makes no
+ * difference, the entry that it stands beside has shown. */
+static bool try_large(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool beside) {
     int64_t calls;
     const bool both = entry->folds_T && entry->folds_S;
     const wk_trips far = large(entry);
     const wk_trips first = {entry->folds_T ? far.T : t.T, entry->folds_S ? far.S : t.S};
     const wk_trips second = {entry->folds_T ? LARGER : t.T, both ? far.S : entry->folds_S ? LARGER : t.S};
     const wk_trips third = {far.T, LARGER};
-    return is_right(plan, entry, first, &calls) && (calls > MANY_CALLS || is_right(plan, entry, second, &calls)) &&
-           (!both || calls > MANY_CALLS || is_right(plan, entry, third, &calls));
+    if (!is_right(plan, entry, first, &calls)) return false;
+    return beside || ((calls > MANY_CALLS || is_right(plan, entry, second, &calls)) &&
+                      (!both || calls > MANY_CALLS || is_right(plan, entry, third, &calls)));
 }
 
 /* The points that a program is made of; how many there are. */
@@ -168,7 +174,7 @@ bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, wk_way_
     }
     fine = fine && wk__step_agrees(plan, entry, r[0], 2) && wk__program_fold(&entry->program, r, points, count);
     for (int32_t i = fine ? 1 : 0; i < count; i++) recording_drop(r[i]);
-    fine = fine && try_large(plan, entry, t) && try_small(plan, entry, t) && merge(plan, entry);
+    fine = fine && try_large(plan, entry, t, way.beside) && try_small(plan, entry, t) && merge(plan, entry);
     set_arguments(plan, points[0], entry->arguments);
     return fine;
 }

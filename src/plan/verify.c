@@ -26,20 +26,29 @@ static void pairing_free(pairing *b) {
     free(b->in_family);
 }
 
-static numbers numbers_at(const wk_polynomial *value, const wk_polynomial *step, wk_trips t) {
+/* Of a word that `loops` are around. */
+static numbers numbers_at(const wk_polynomial *value, const wk_polynomial *step, int32_t loops, wk_trips t) {
     numbers n = {.value = wk__value_at(*value, t)};
-    for (int32_t d = 0; d < WK__DEPTH; d++) n.step[d] = wk__value_at(step[d], t);
+    for (int32_t d = 0; d < loops; d++) n.step[d] = wk__value_at(step[d], t);
     return n;
+}
+
+static void work_out_call(pairing *b, const wk_program *p, const wk_recorded_call *call, int32_t loops, wk_trips t) {
+    for (int64_t w = call->first_word; w < call->first_word + call->word_count; w++) {
+        const wk_formula *f = &WK_ITEMS(const wk_formula, p->formulas)[w];
+        b->places[w] = numbers_at(&f->value, f->step, loops, t);
+        if (f->space == WK__LOCAL) b->in_family[w] = numbers_at(&f->member, f->member_step, loops, t);
+    }
 }
 
 static bool work_out(pairing *b, const wk_program *p, wk_trips t) {
     b->places = malloc(((size_t)p->formulas.count + 1) * sizeof *b->places);
     b->in_family = malloc(((size_t)p->formulas.count + 1) * sizeof *b->in_family);
     if (b->places == NULL || b->in_family == NULL) return false;
-    for (int64_t w = 0; w < p->formulas.count; w++) {
-        const wk_formula *f = &WK_ITEMS(const wk_formula, p->formulas)[w];
-        b->places[w] = numbers_at(&f->value, f->step, t);
-        b->in_family[w] = numbers_at(&f->member, f->member_step, t);
+    for (int64_t l = 0; l < p->loops.count; l++) {
+        const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
+        for (int32_t c = loop->first; loop->inside == 0 && c < loop->first + loop->count; c++)
+            work_out_call(b, p, &WK_ITEMS(const wk_recorded_call, p->calls)[c], loop->depth + 1, t);
     }
     return true;
 }
@@ -75,7 +84,7 @@ static bool pair(pairing *b, const wk_program *p, wk_trips t, const wk_recording
     return b->of_buffer[buffer] == number && b->of_member[number] == buffer;
 }
 
-/* A number in trip u of the loops around. */
+/* A number in trip u of the loops around; of those there are not, u is 0. */
 static int64_t moved(const numbers *n, const int64_t *u) {
     int64_t sum = n->value;
     for (int32_t d = 0; d < WK__DEPTH; d++) sum += u[d] * n->step[d];
