@@ -240,9 +240,13 @@ static void states_that_cannot_be(void **state) {
 /* Counts of steps and options: each of these is refused, and the optimiser stays as it is. */
 static void numbers_that_cannot_be(void **state) {
     (void)state;
-    static const struct { const char *name; double value; } forgeries[] = {
-        {"optimizer.0.step.w", -1}, {"optimizer.0.step.w", NAN}, {"optimizer.0.step.w", 1e300},
-        {"optimizer.0.lr", -0.5},   {"optimizer.0.momentum", INFINITY}, {"optimizer.0.nesterov", 7},
+    static const struct {
+        const char *name;
+        double value;
+    } forgeries[] = {
+        {"optimizer.0.step.w", -1},   {"optimizer.0.step.w", NAN},        {"optimizer.0.step.w", 1e300},
+        {"optimizer.0.lr", -0.5},     {"optimizer.0.momentum", INFINITY}, {"optimizer.0.nesterov", 7},
+        {"optimizer.0.lr", INFINITY}, {"optimizer.0.momentum", -0.5},
     };
     wk_sgd_options o = WK_SGD_OPTIONS;
     o.momentum = 0.5;
@@ -250,7 +254,7 @@ static void numbers_that_cannot_be(void **state) {
     wk_module *m = wk_module_new(NULL, "m");
     wk_tensor *w = wk_module_add_parameter(m, "w", wk_scalar(1, WK_F32));
     wk_optim *sgd = wk_sgd_new(m, 0.5, &o);
-    for (int i = 0; i < 6; i++) {
+    for (size_t i = 0; i < sizeof forgeries / sizeof *forgeries; i++) {
         wk_error e;
         wk_checkpoint_save(path, m, &sgd, 1, NULL);
         forge("model.w", wk_scalar(3, WK_F32));

@@ -261,6 +261,16 @@ static void options_out_of_range(void **state) {
     assert_fails(WK_EINVAL, "rmsprop_new: momentum is -1: it must be at least 0");
     assert_null(wk_rmsprop_new(net, NAN, NULL));
     assert_fails(WK_EINVAL, "rmsprop_new: lr is nan: it must be at least 0");
+    assert_null(wk_rmsprop_new(net, INFINITY, NULL));
+    assert_fails(WK_EINVAL, "rmsprop_new: lr is inf: it must be finite");
+    wk_adam_options adam = WK_ADAM_OPTIONS;
+    adam.beta2 = 1;
+    assert_null(wk_adam_new(net, 0.1, &adam));
+    assert_fails(WK_EINVAL, "adam_new: beta2 is 1: it must be at least 0 and below 1");
+    wk_sgd_options sgd = WK_SGD_OPTIONS;
+    sgd.nesterov = 1;
+    assert_null(wk_sgd_new(net, 0.1, &sgd));
+    assert_fails(WK_EINVAL, "sgd_new: nesterov needs a momentum above 0 and a dampening of 0, not 0 and 0");
     wk_adamw_options a = WK_ADAMW_OPTIONS;
     a.weight_decay = -0.5;
     assert_null(wk_adamw_new(net, 0.1, &a));

@@ -40,7 +40,7 @@ typedef struct wk_hook {
     void *user;
     struct wk_tensor *leaf; /* whose gradient it is; NULL: output `output` of `node` */
     struct wk_node *node;
-    uint64_t serial;        /* of node */
+    uint64_t serial; /* of node */
     int32_t output;
 } wk_hook;
 
@@ -48,10 +48,10 @@ typedef struct wk_hook {
 enum {
     WK__WATCH_REWRITES = 1, /* some write in place was recorded, so there may be stale views */
     WK__WATCH_OPS = 2,      /* there is an op hook */
-    WK__WATCH_READS = 8,    /* a checkpoint collects what its function reads */
     WK__WATCH_ANOMALY = 4,  /* numbers that are not finite are refused */
-    WK__WATCH_BATCH = 32,   /* a batch is open and may put calls off */
+    WK__WATCH_READS = 8,    /* a checkpoint collects what its function reads */
     WK__WATCH_CAPTURE = 16, /* a plan records what the program does (NOTE [Capture] in capture.h) */
+    WK__WATCH_BATCH = 32,   /* a batch is open and may put calls off */
     WK__WATCH_APART = 64,   /* no gradient takes over the memory of another, as in any walk that is watched */
 };
 
@@ -73,9 +73,9 @@ typedef struct wk_habit {
 enum { WK__HABITS = 16 };
 
 struct wk_ctx {
-    wk_error failure; /* status WK_OK: none */
+    wk_error failure;      /* status WK_OK: none */
     bool failure_is_apart; /* of a call that the program made itself (NOTE [Whose failure]) */
-    const char *at_file; /* where the current call stands, under WK_TRACE; else NULL */
+    const char *at_file;   /* where the current call stands, under WK_TRACE; else NULL */
     int32_t at_line;
     uint64_t number; /* contexts count from 1 */
     bool grad_enabled;
@@ -84,31 +84,31 @@ struct wk_ctx {
 
     struct wk_tensor **handles; /* tensors that scopes own, in the order of making; NULL where one has gone */
     int64_t handle_count, handle_capacity;
-    struct wk_list *lists;      /* newest first */
-    wk_scope_frame *frames;     /* frames[0] is the root scope */
+    struct wk_list *lists;  /* newest first */
+    wk_scope_frame *frames; /* frames[0] is the root scope */
     int32_t depth, frame_capacity;
     int32_t guarded; /* so many frames, and handles, are not a guest's (NOTE [Guests] in grad/scope.h) */
     int64_t guarded_handles;
     uint64_t next_mark;
 
     wk_tape tape;
-    uint8_t watch;              /* WK__WATCH_...; usually 0 */
-    struct wk_hook *hooks;      /* newest first */
-    int64_t newest_hook;        /* the number of the last one made */
+    uint8_t watch;         /* WK__WATCH_...; usually 0 */
+    struct wk_hook *hooks; /* newest first */
+    int64_t newest_hook;   /* the number of the last one made */
     void (*op_hook)(void *user, const struct wk_op_event *event);
     void *op_hook_user;
-    struct wk_reads *reads;     /* what the running checkpoint has collected */
-    struct wk_walk *walking;    /* the backward that is running, if one is */
-    uint32_t walk;              /* number of the latest backward */
-    struct wk_outers *outers;   /* what it has collected for leaves (grad/outers.h) */
+    struct wk_reads *reads;               /* what the running checkpoint has collected */
+    struct wk_walk *walking;              /* the backward that is running, if one is */
+    uint32_t walk;                        /* number of the latest backward */
+    struct wk_outers *outers;             /* what it has collected for leaves (grad/outers.h) */
     struct wk_site walk_sites[WK__WALKS]; /* where the latest walks were called */
 
-    wk_log_fn *log;             /* grad/log.c */
+    wk_log_fn *log; /* grad/log.c */
     void *log_user;
     int32_t log_level;
-    int64_t root_warning;       /* bytes of the root scope that are worth a word */
+    int64_t root_warning; /* bytes of the root scope that are worth a word */
 
-    struct wk_batch *batch;    /* the one that is open, if one is */
+    struct wk_batch *batch; /* the one that is open, if one is */
     wk_habit habits[WK__HABITS];
     struct wk_registered *ops; /* what users registered (op/custom.c), newest first */
 
@@ -180,8 +180,9 @@ void wk__print(char *text, size_t nbytes, const char *format, ...) WK_PRINTF(3, 
 /* The path, or as much of its end, which tells more than its beginning, as nbytes hold. */
 const char *wk__path_end(const char *path, size_t nbytes);
 
-/* "(3,4)" for messages. The text is valid as long as the buffer. */
+/* "(3,4)" and "[3,4]" for messages. The text is valid as long as the buffer. */
 typedef struct wk_shape_text { char text[168]; } wk_shape_text;
 const char *wk__shape_text(wk_shape_text *buffer, int32_t ndim, const int64_t *dims);
+const char *wk__index_text(wk_shape_text *buffer, int32_t ndim, const int64_t *index);
 
 #endif

@@ -15,12 +15,8 @@ bool wk__cpu_has_avx512(void) {
 
 #else
 
-bool wk__cpu_has_avx2(void) {
-    return false;
-}
+bool wk__cpu_has_avx2(void) { return false; }
 
-bool wk__cpu_has_avx512(void) {
-    return false;
-}
+bool wk__cpu_has_avx512(void) { return false; }
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "base/writer.h"
 
 static const struct { wk_status number; const char *name, *meaning; } statuses[] = {
 #define WK_STATUS(NAME, number, meaning) {number, #NAME, meaning},
@@ -122,13 +123,20 @@ wk_status wk_check(wk_error *error) {
     return status;
 }
 
-const char *wk__shape_text(wk_shape_text *buffer, int32_t ndim, const int64_t *dims) {
-    size_t used = (size_t)snprintf(buffer->text, sizeof buffer->text, "(");
-    for (int32_t d = 0; d < ndim && used < sizeof buffer->text; d++)
-        used +=
-            (size_t)snprintf(buffer->text + used, sizeof buffer->text - used, "%s%" PRId64, d > 0 ? "," : "", dims[d]);
-    if (used < sizeof buffer->text) snprintf(buffer->text + used, sizeof buffer->text - used, ")");
+static const char *list_text(wk_shape_text *buffer, int32_t count, const int64_t *numbers, const char *brackets) {
+    wk_writer w = wk__writer(buffer->text, sizeof buffer->text);
+    wk__write(&w, "%c", brackets[0]);
+    for (int32_t i = 0; i < count; i++) wk__write(&w, "%s%" PRId64, i > 0 ? "," : "", numbers[i]);
+    wk__write(&w, "%c", brackets[1]);
     return buffer->text;
+}
+
+const char *wk__shape_text(wk_shape_text *buffer, int32_t ndim, const int64_t *dims) {
+    return list_text(buffer, ndim, dims, "()");
+}
+
+const char *wk__index_text(wk_shape_text *buffer, int32_t ndim, const int64_t *index) {
+    return list_text(buffer, ndim, index, "[]");
 }
 
 WK_API void wk__at(const char *file, int line); /* declared for users in trace.h, which the build makes */

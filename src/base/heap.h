@@ -53,15 +53,15 @@ typedef struct wk_heap_capture {
 
 typedef struct wk_heap {
     wk_free_block *free[WK__HEAP_CLASSES];
-    char *bump, *bump_end;        /* the rest of the newest chunk */
-    struct wk_heap_chunk *chunks;      /* all that came from the system, newest first */
-    wk_free_block *oldest, *newest;    /* the quarantine */
+    char *bump, *bump_end;          /* the rest of the newest chunk */
+    struct wk_heap_chunk *chunks;   /* all that came from the system, newest first */
+    wk_free_block *oldest, *newest; /* the quarantine */
     size_t quarantined_nbytes;
     wk_memory stats;
     wk_allocator allocator;
     void (*grown)(struct wk_heap *heap); /* called when there is a new chunk; NULL: nobody asks */
     wk_heap_capture *capture;            /* usually NULL */
-    int64_t fail_after;           /* tests only: allocations left until they fail; negative: never */
+    int64_t fail_after;                  /* tests only: allocations left until they fail; negative: never */
 } wk_heap;
 
 /* The level that the environment variable WK_DEBUG asked for when the library was loaded; see docs/environment.md. */

@@ -13,6 +13,7 @@
 #include "base/rng.h"
 
 #include <math.h>
+#include <stddef.h>
 
 enum { GROUP = 16 };
 
@@ -35,18 +36,29 @@ static double next_normal(wk_rng *rng) {
 
 /* ---- many, in groups ---- */
 
+/* Uniform numbers in [0, 1) of either type. */
+typedef void uniform_numbers(wk_rng *rng, int64_t n, void *y);
+
+static void uniform_f32(wk_rng *rng, int64_t n, void *y) { wk__rng_uniform_f32(rng, n, y, 0, 1); }
+static void uniform_f64(wk_rng *rng, int64_t n, void *y) { wk__rng_uniform_f64(rng, n, y, 0, 1); }
+
+/* n >= GROUP standard normal numbers of nbytes each. */
+static void normal_in_groups(wk_rng *rng, int64_t n, void *y, size_t nbytes, uniform_numbers *uniform,
+                             wk_normal_groups *transform) {
+    void *const last = (char *)y + (size_t)(n - GROUP) * nbytes;
+    uniform(rng, n, y);
+    transform(n / GROUP, y, GROUP, y, GROUP);
+    if (n % GROUP == 0) return;
+    uniform(rng, GROUP, last);
+    transform(1, last, GROUP, last, GROUP);
+}
+
 void wk__rng_normal_f32(wk_rng *rng, int64_t n, float *y, double mean, double std, wk_normal_groups *transform) {
     if (n < GROUP) {
         for (int64_t i = 0; i < n; i++) y[i] = (float)fma(next_normal(rng), std, mean);
         return;
     }
-    wk__rng_uniform_f32(rng, n, y, 0, 1);
-    transform(n / GROUP, y, GROUP, y, GROUP);
-    if (n % GROUP != 0) {
-        float *const last = y + n - GROUP;
-        wk__rng_uniform_f32(rng, GROUP, last, 0, 1);
-        transform(1, last, GROUP, last, GROUP);
-    }
+    normal_in_groups(rng, n, y, sizeof *y, uniform_f32, transform);
     if (mean == 0 && std == 1) return;
     for (int64_t i = 0; i < n; i++) y[i] = fmaf(y[i], (float)std, (float)mean);
 }
@@ -56,13 +68,7 @@ void wk__rng_normal_f64(wk_rng *rng, int64_t n, double *y, double mean, double s
         for (int64_t i = 0; i < n; i++) y[i] = fma(next_normal(rng), std, mean);
         return;
     }
-    wk__rng_uniform_f64(rng, n, y, 0, 1);
-    transform(n / GROUP, y, GROUP, y, GROUP);
-    if (n % GROUP != 0) {
-        double *const last = y + n - GROUP;
-        wk__rng_uniform_f64(rng, GROUP, last, 0, 1);
-        transform(1, last, GROUP, last, GROUP);
-    }
+    normal_in_groups(rng, n, y, sizeof *y, uniform_f64, transform);
     if (mean == 0 && std == 1) return;
     for (int64_t i = 0; i < n; i++) y[i] = fma(y[i], std, mean);
 }

@@ -243,13 +243,11 @@ static bool fits(const wk_backprop *b, int32_t i, const wk_tensor *g) {
     const wk_edge *edge = &b->node->in[i];
     const int64_t *dims = wk__edge_dims(edge, &ndim);
     if (!wk__usable(b->ctx, g, "function_apply", "a gradient that backward gives")) return false;
-    bool same = ndim == g->a.ndim && wk__edge_dtype(edge) == g->a.dtype;
-    for (int32_t d = 0; same && d < ndim; d++) same = dims[d] == g->a.dims[d];
-    if (!same)
-        wk__fail(b->ctx, WK_ESHAPE, "function_apply", "backward gives input %d %s of type %s a gradient %s of type %s",
-                 (int)i, wk__shape_text(&expected, ndim, dims), wk_dtype_name(wk__edge_dtype(edge)),
-                 wk__dims_text(&given, g), wk_dtype_name(g->a.dtype));
-    return same;
+    if (wk__edge_fits(edge, g)) return true;
+    wk__fail(b->ctx, WK_ESHAPE, "function_apply", "backward gives input %d %s of type %s a gradient %s of type %s",
+             (int)i, wk__shape_text(&expected, ndim, dims), wk_dtype_name(wk__edge_dtype(edge)),
+             wk__dims_text(&given, g), wk_dtype_name(g->a.dtype));
+    return false;
 }
 
 static void vjp(const wk_backprop *b, wk_tensor **gx) {

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/options.h"
 #include "base/rng.h"
@@ -57,15 +56,11 @@ static bool evaluate(const check *c, wk_tensor **out) {
 
 static double weight(int32_t k, int64_t e) { return cos(3.7 * (double)e + k + 1); }
 
-/* Moves to the next index in row-major order. */
-static void advance(const wk_array *a, int64_t *index) {
-    for (int32_t d = a->ndim - 1; d >= 0 && ++index[d] == a->dims[d]; d--) index[d] = 0;
-}
-
 static double weighted_sum(const wk_tensor *t, int32_t k) {
     int64_t index[WK_MAX_DIMS] = {0};
     double sum = 0;
-    for (int64_t e = 0; e < t->a.numel; e++, advance(&t->a, index)) sum += weight(k, e) * wk_get_f64(t, index);
+    for (int64_t e = 0; e < t->a.numel; e++, wk__next_index(t->a.ndim, t->a.dims, index))
+        sum += weight(k, e) * wk_get_f64(t, index);
     return sum;
 }
 
@@ -165,11 +160,9 @@ static const char *input_name(const check *c, int32_t i, char *buffer, size_t nb
 static void refuse(const check *c, int32_t i, const int64_t *index, const char *road, double found, double expected) {
     char name[WK__NAME_NBYTES];
     wk_shape_text text;
-    wk__shape_text(&text, c->xs[i]->a.ndim, index);
-    text.text[0] = '[';
-    text.text[strlen(text.text) - 1] = ']';
     wk__fail(c->ctx, WK_EDIFFERS, c->op, "the gradient of %s at %s is %.9g by %s, expected %.9g by differences",
-             input_name(c, i, name, sizeof name), text.text, found, road, expected);
+             input_name(c, i, name, sizeof name), wk__index_text(&text, c->xs[i]->a.ndim, index), found, road,
+             expected);
 }
 
 /* (L(x + eps) - L(x - eps)) / 2 eps for one element of an input, which has its value back afterwards. */
@@ -191,12 +184,10 @@ static bool is_close(const check *c, double found, double expected) {
 static void compare(const check *c, int32_t i, const wk_tensor *grad, const wk_tensor *backward) {
     const wk_array *x = &c->xs[i]->a;
     int64_t index[WK_MAX_DIMS] = {0};
-    for (int64_t e = 0; e < x->numel && wk_ok(); e++, advance(x, index)) {
-        int64_t offset = 0;
-        for (int32_t d = 0; d < x->ndim; d++) offset += index[d] * x->strides[d];
+    for (int64_t e = 0; e < x->numel && wk_ok(); e++, wk__next_index(x->ndim, x->dims, index)) {
         const double g = grad != NULL ? wk_get_f64(grad, index) : 0;
         const double b = backward != NULL ? wk_get_f64(backward, index) : 0;
-        const double expected = difference(c, wk__array_at(x, offset));
+        const double expected = difference(c, wk__array_at(x, wk__offset_of(x, index)));
         if (!wk_ok()) return;
         if (!is_close(c, g, expected)) refuse(c, i, index, "wk_grad", g, expected);
         else if (!is_close(c, b, expected)) refuse(c, i, index, "wk_backward", b, expected);

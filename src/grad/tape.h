@@ -94,6 +94,13 @@ static inline wk_dtype wk__edge_dtype(const wk_edge *edge) {
     return edge->way.kind == WK__TO_NODE ? edge->to.node->out[edge->way.output].dtype : edge->to.leaf->a.dtype;
 }
 
+/* Has g the shape and type of the input behind the edge? */
+static inline bool wk__edge_fits(const wk_edge *edge, const wk_tensor *g) {
+    int32_t ndim;
+    const int64_t *dims = wk__edge_dims(edge, &ndim);
+    return wk__has_dims(&g->a, ndim, dims) && wk__edge_dtype(edge) == g->a.dtype;
+}
+
 static inline int64_t wk__edge_numel(const wk_edge *edge) {
     if (edge->way.kind == WK__TO_NONE) return edge->to.numel;
     int32_t ndim;

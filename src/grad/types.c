@@ -4,9 +4,7 @@
 /* ------------------------------------------------------------------------------------------ what to compute in --- */
 
 /* What decides between two types first: a floating one before whole numbers, these before bool. */
-static int32_t rank_of(wk_dtype dtype) {
-    return wk__dtype_is_floating(dtype) ? WK__HALF : wk__dtype_category[dtype];
-}
+static int32_t rank_of(wk_dtype dtype) { return wk__dtype_is_floating(dtype) ? WK__HALF : wk__dtype_category[dtype]; }
 
 /* The smallest type that holds what both hold: the wider one of a rank; f16 and bf16 meet in f32. -1 is no type. */
 static wk_dtype promoted(wk_dtype a, wk_dtype b) {

@@ -40,9 +40,7 @@ bool wk_set_anomaly(bool enabled) {
 }
 
 static double element(const wk_array *a, const int64_t *index) {
-    int64_t offset = 0;
-    for (int32_t d = 0; d < a->ndim; d++) offset += index[d] * a->strides[d];
-    const void *at = wk__array_at(a, offset);
+    const void *at = wk__array_at(a, wk__offset_of(a, index));
     return a->dtype == WK_F32 ? (double)*(const float *)at : *(const double *)at;
 }
 
@@ -52,35 +50,25 @@ static bool find(const wk_array *a, int64_t *index, double *value) {
     for (int64_t e = 0; wk__dtype_is_float[a->dtype] && e < a->numel; e++) {
         *value = element(a, index);
         if (!isfinite(*value)) return true;
-        for (int32_t d = a->ndim - 1; d >= 0 && ++index[d] == a->dims[d]; d--) index[d] = 0;
+        wk__next_index(a->ndim, a->dims, index);
     }
     return false;
-}
-
-static const char *index_text(wk_shape_text *text, int32_t ndim, const int64_t *index) {
-    wk__shape_text(text, ndim, index);
-    text->text[0] = '[';
-    text->text[strlen(text->text) - 1] = ']';
-    return text->text;
 }
 
 static const char *number_text(double value) { return isnan(value) ? "NaN" : value > 0 ? "inf" : "-inf"; }
 
 /* "; x (2,3) is finite, w (3) has NaN": so that one sees where it began. */
 static void tell_inputs(const wk_call *c, char *text, size_t nbytes) {
-    size_t used = 0;
-    text[0] = '\0';
-    for (int32_t i = 0; i < c->in_count && i < WK__MAX_FIXED_INPUTS && used < nbytes; i++) {
+    wk_writer w = wk__writer(text, nbytes);
+    for (int32_t i = 0; i < c->in_count && i < WK__MAX_FIXED_INPUTS; i++) {
         int64_t index[WK_MAX_DIMS];
         double value = 0;
         char name[24];
         wk_shape_text shape;
         if (c->in[i] == NULL) continue;
         const bool bad = find(&c->in[i]->a, index, &value);
-        const int n = snprintf(text + used, nbytes - used, "%s%s %s %s%s", used == 0 ? "; " : ", ",
-                               wk__input_name(c->op, i, name, sizeof name), wk__dims_text(&shape, c->in[i]),
-                               bad ? "has " : "is finite", bad ? number_text(value) : "");
-        used += n > 0 ? (size_t)n : 0;
+        wk__write(&w, "%s%s %s %s%s", w.used == 0 ? "; " : ", ", wk__input_name(c->op, i, name, sizeof name),
+                  wk__dims_text(&shape, c->in[i]), bad ? "has " : "is finite", bad ? number_text(value) : "");
     }
 }
 
@@ -93,8 +81,8 @@ static bool outputs_finite(const wk_call *c) {
         const wk_tensor *y = c->out[k];
         if (!find(&y->a, index, &value)) continue;
         tell_inputs(c, inputs, sizeof inputs);
-        wk__fail(c->ctx, WK_ENAN, c->op->name, "output %s has %s at %s%s", wk__dims_text(&shape, y),
-                 number_text(value), index_text(&at, y->a.ndim, index), inputs);
+        wk__fail(c->ctx, WK_ENAN, c->op->name, "output %s has %s at %s%s", wk__dims_text(&shape, y), number_text(value),
+                 wk__index_text(&at, y->a.ndim, index), inputs);
         return false;
     }
     return true;
@@ -129,7 +117,7 @@ static void check_gradients(const wk_backprop *b) {
             snprintf(where, sizeof where, " (called at %s:%d)", wk__path_end(site->file, 56), (int)site->line);
         wk__fail(b->ctx, WK_ENAN, b->walk->op, "the gradient of %s%s with respect to %s %s has %s at %s",
                  node->op->name, where, wk__input_name(node->op, i, name, sizeof name), wk__dims_text(&shape, g),
-                 number_text(value), index_text(&at, g->a.ndim, index));
+                 number_text(value), wk__index_text(&at, g->a.ndim, index));
         return;
     }
 }

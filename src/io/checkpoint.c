@@ -10,7 +10,7 @@
  * NOTE [One list for both ways]. Saving and loading go through the same list of names and tensors. A number becomes a
  * tensor of its own in it; the function that visits all numbers makes these tensors, checks them once they are loaded,
  * and takes the numbers back, depending on its mode. */
-#include <float.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,9 +53,8 @@ static WK_PRINTF(3, 4) void add(wk_state *list, wk_tensor *t, const char *format
 
 /* ------------------------------------------------------------------------------------------------------ numbers --- */
 
-/* One number of optimiser `index`, which lies from least to most. `of` is a parameter's name with a dot before it,
- * or "". */
-static void number(checkpoint *c, double *value, double least, double most, int32_t index, const char *what,
+/* One number of optimiser `index`, least <= number < below. `of` is a parameter's name with a dot before it, or "". */
+static void number(checkpoint *c, double *value, double least, double below, int32_t index, const char *what,
                    const char *dot, const char *of) {
     if (c->mode == COLLECT) {
         add(&c->numbers, wk_scalar(*value, WK_F64), "optimizer.%d.%s%s%s", (int)index, what, dot, of);
@@ -64,18 +63,18 @@ static void number(checkpoint *c, double *value, double least, double most, int3
     const wk_named *item = &c->numbers.items[c->next++];
     const double loaded = wk_item(item->tensor);
     if (c->mode == TAKE) *value = loaded;
-    else if (!(loaded >= least && loaded <= most))
+    else if (!(loaded >= least && loaded < below))
         wk__io_fail(WK_EFORMAT, "%s is %g, which cannot be", item->name, loaded);
 }
 
 static void visit_field(checkpoint *c, wk_optim *optim, int32_t index, const wk_optim_field *field) {
     char *at = (char *)&optim->options + field->offset;
     if (!field->is_flag) {
-        number(c, (double *)(void *)at, -DBL_MAX, DBL_MAX, index, field->name, "", "");
+        number(c, (double *)(void *)at, field->least, field->below, index, field->name, "", "");
         return;
     }
     double value = *(int32_t *)(void *)at;
-    number(c, &value, 0, 1, index, field->name, "", "");
+    number(c, &value, field->least, field->below, index, field->name, "", "");
     *(int32_t *)(void *)at = (int32_t)value;
 }
 
@@ -92,7 +91,7 @@ static void visit_optim(checkpoint *c, wk_optim *optim, int32_t index) {
         wk__io_fail(WK_ENOMEM, "out of memory");
         return;
     }
-    number(c, &optim->lr, 0, DBL_MAX, index, "lr", "", "");
+    number(c, &optim->lr, 0, INFINITY, index, "lr", "", "");
     for (int32_t f = 0; f < optim->kind->field_count; f++) visit_field(c, optim, index, &optim->kind->fields[f]);
     for (int64_t i = 0; i < optim->count && wk_ok(); i++) {
         double steps = (double)optim->items[i].steps;

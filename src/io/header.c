@@ -100,9 +100,7 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const wk_entry *)a)->name, ((const wk_entry *)b)->name);
 }
 
-static int by_key(const void *a, const void *b) {
-    return strcmp(((const wk_pair *)a)->key, ((const wk_pair *)b)->key);
-}
+static int by_key(const void *a, const void *b) { return strcmp(((const wk_pair *)a)->key, ((const wk_pair *)b)->key); }
 
 static bool bad(const wk_safetensors *file, const char *name, const char *what) {
     wk__io_fail(WK_EFORMAT, "%s: \"%.64s\" %s", file->path, name, what);

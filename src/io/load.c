@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/writer.h"
 #include "io/safetensors.h"
 #include "kernel/convert.h"
 #include "wick/grad.h"
@@ -14,19 +15,18 @@
 /* All that does not fit, one after another, as far as a message goes. */
 typedef struct complaints {
     char text[320];
-    size_t used;
+    wk_writer writer; /* of that text */
     wk_status status; /* of the first */
 } complaints;
 
 static WK_PRINTF(3, 4) void complain(complaints *c, wk_status status, const char *format, ...) {
-    if (c->status == WK_OK) c->status = status;
-    else if (c->used < sizeof c->text)
-        c->used += (size_t)snprintf(c->text + c->used, sizeof c->text - c->used, "; ");
-    if (c->used >= sizeof c->text) return;
+    char text[sizeof c->text];
     va_list arguments;
     va_start(arguments, format);
-    c->used += (size_t)vsnprintf(c->text + c->used, sizeof c->text - c->used, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    wk__write(&c->writer, "%s%s", c->status == WK_OK ? "" : "; ", text);
+    if (c->status == WK_OK) c->status = status;
 }
 
 /* Is the tensor in the file under another of its names? Files of other programs hold a shared one once. */
@@ -34,12 +34,6 @@ static bool has_another_name(const wk_safetensors *file, const wk_state *state, 
     for (int64_t i = 0; i < state->count; i++)
         if (state->items[i].tensor == item->tensor && wk__entry_named(file, state->items[i].name) != NULL) return true;
     return false;
-}
-
-static bool same_shape(const wk_entry *e, const wk_tensor *t) {
-    bool same = e->ndim == t->a.ndim;
-    for (int32_t d = 0; same && d < e->ndim; d++) same = e->dims[d] == t->a.dims[d];
-    return same;
 }
 
 static bool both_floating(const wk_entry *e, const wk_tensor *t) {
@@ -58,7 +52,7 @@ static void check_item(complaints *c, const wk_safetensors *file, const wk_state
         return;
     }
     e->is_known = true;
-    if (!same_shape(e, t))
+    if (!wk__has_dims(&t->a, e->ndim, e->dims))
         complain(c, WK_ESHAPE, "%s is %s, not %s", item->name, wk__shape_text(&is, e->ndim, e->dims),
                  wk__dims_text(&wanted, t));
     else if (e->format != wk__format_of(t->a.dtype) && !((flags & WK_LOAD_CONVERT) && both_floating(e, t)))
@@ -75,6 +69,7 @@ static bool may_be_left_out(const char *name, uint32_t flags) {
 
 bool wk__load_check(wk_safetensors *file, const wk_state *state, uint32_t flags) {
     complaints c = {.status = WK_OK};
+    c.writer = wk__writer(c.text, sizeof c.text);
     for (int64_t i = 0; i < file->count; i++) file->entries[i].is_known = false;
     for (int64_t i = 0; i < state->count; i++) check_item(&c, file, state, &state->items[i], flags);
     for (int64_t i = 0; i < file->count; i++)

@@ -22,9 +22,7 @@
 #define LINKAGE
 
 /* An index that counts from the end when it is negative. */
-static inline int64_t at_index(int64_t index, int64_t size) {
-    return index < 0 ? index + size : index;
-}
+static inline int64_t at_index(int64_t index, int64_t size) { return index < 0 ? index + size : index; }
 
 enum { BESIDE = 16 }; /* columns that go down together */
 
@@ -59,10 +57,7 @@ PLAIN_LOOPS
 #define scalar float
 #define number float
 #define KERNEL(k) wk__ref_##k##_f32
-#include "kernel/ref_move.inc"
-#include "kernel/ref_arithmetic.inc"
-#include "kernel/ref_index.inc"
-#include "kernel/truths.inc"
+#include "kernel/ref_every.inc"
 #include "kernel/ref_loops.inc"
 #include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
@@ -81,10 +76,7 @@ LOOPS_AGAIN
 #define scalar double
 #define number double
 #define KERNEL(k) wk__ref_##k##_f64
-#include "kernel/ref_move.inc"
-#include "kernel/ref_arithmetic.inc"
-#include "kernel/ref_index.inc"
-#include "kernel/truths.inc"
+#include "kernel/ref_every.inc"
 #include "kernel/ref_math.inc"
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_folds.inc"
@@ -111,10 +103,7 @@ PLAIN_LOOPS
 #define VALUE(x) wk__f16_value(x)
 #define ELEMENT(v) wk__f16_of((float)(v))
 #define KERNEL(k) wk__ref_##k##_f16
-#include "kernel/ref_move.inc"
-#include "kernel/ref_arithmetic.inc"
-#include "kernel/ref_index.inc"
-#include "kernel/truths.inc"
+#include "kernel/ref_every.inc"
 #undef KERNEL
 #undef ELEMENT
 #undef VALUE
@@ -124,10 +113,7 @@ PLAIN_LOOPS
 #define VALUE(x) wk__bf16_value(x)
 #define ELEMENT(v) wk__bf16_of((float)(v))
 #define KERNEL(k) wk__ref_##k##_bf16
-#include "kernel/ref_move.inc"
-#include "kernel/ref_arithmetic.inc"
-#include "kernel/ref_index.inc"
-#include "kernel/truths.inc"
+#include "kernel/ref_every.inc"
 #undef KERNEL
 #undef ELEMENT
 #undef VALUE
@@ -161,73 +147,35 @@ LOOPS_AGAIN
 #define ORDER(x) (x)
 #define BLAS_GEMM(...) false
 
-#define scalar int64_t
 #define VALUE(x) (number)(x)
 #define ELEMENT(v) (scalar)(v)
+
+#define scalar int64_t
 #define KERNEL(k) wk__ref_##k##_i64
-#include "kernel/ref_move.inc"
-#include "kernel/ref_arithmetic.inc"
-#include "kernel/ref_index.inc"
-#include "kernel/truths.inc"
 #include "kernel/ref_whole.inc"
-#include "kernel/ref_gemm.inc"
-#include "kernel/ref_folds.inc"
-#undef KERNEL
-#undef ELEMENT
-#undef VALUE
-#undef scalar
 
 #define scalar int32_t
-#define VALUE(x) (number)(x)
-#define ELEMENT(v) (scalar)(v)
 #define KERNEL(k) wk__ref_##k##_i32
-#include "kernel/ref_move.inc"
-#include "kernel/ref_arithmetic.inc"
-#include "kernel/ref_index.inc"
-#include "kernel/truths.inc"
 #include "kernel/ref_whole.inc"
-#include "kernel/ref_gemm.inc"
-#include "kernel/ref_folds.inc"
-#undef KERNEL
-#undef ELEMENT
-#undef VALUE
-#undef scalar
 
 #define scalar uint8_t
-#define VALUE(x) (number)(x)
-#define ELEMENT(v) (scalar)(v)
 #define KERNEL(k) wk__ref_##k##_u8
-#include "kernel/ref_move.inc"
-#include "kernel/ref_arithmetic.inc"
-#include "kernel/ref_index.inc"
-#include "kernel/truths.inc"
 #include "kernel/ref_whole.inc"
-#include "kernel/ref_gemm.inc"
-#include "kernel/ref_folds.inc"
-#undef KERNEL
+
+/* A bool is a byte of which anything but 0 is true. */
+#undef ORDER
 #undef ELEMENT
 #undef VALUE
-#undef scalar
-
-#undef ORDER
+#define VALUE(x) (number)((x) != 0)
+#define ELEMENT(v) ((v) != 0)
 #define ORDER(x) ((x) != 0)
 
 #define scalar uint8_t
-#define VALUE(x) (number)((x) != 0)
-#define ELEMENT(v) ((v) != 0)
 #define KERNEL(k) wk__ref_##k##_bool
-#include "kernel/ref_move.inc"
-#include "kernel/ref_arithmetic.inc"
-#include "kernel/ref_index.inc"
-#include "kernel/truths.inc"
 #include "kernel/ref_whole.inc"
-#include "kernel/ref_gemm.inc"
-#include "kernel/ref_folds.inc"
-#undef KERNEL
+
 #undef ELEMENT
 #undef VALUE
-#undef scalar
-
 #undef BLAS_GEMM
 #undef ORDER
 #undef ordered
@@ -241,16 +189,10 @@ LOOPS_AGAIN
 
 /* ---------------------------------------------------------------------------------------------------- the table --- */
 
-#define SLOT(kernel, NAME, name, ctype, category) [WK_##NAME] = wk__ref_##kernel##_##name,
 #define SLOTS_FLOAT(kernel) {[WK_F32] = wk__ref_##kernel##_f32, [WK_F64] = wk__ref_##kernel##_f64}
 #define SLOTS_PLAIN SLOTS_FLOAT
-#define SLOTS_ANY(kernel) {WK_DTYPES(SLOT, kernel)}
-#define SLOT_OF(kernel, NAME, name, ctype, category) SLOT_##category([WK_##NAME] = wk__ref_##kernel##_##name)
-#define SLOT_FLOAT(slot) slot,
-#define SLOT_INTEGER SLOT_FLOAT
-#define SLOT_BOOLEAN SLOT_FLOAT
-#define SLOT_HALF(slot)
-#define SLOTS_NUMBER(kernel) {WK_DTYPES(SLOT_OF, kernel)}
+#define SLOTS_ANY(kernel) {WK_DTYPES(WK_REF_SLOT, kernel)}
+#define SLOTS_NUMBER(kernel) {WK_DTYPES(WK_REF_NUMBER, kernel)}
 #define SLOTS_PLAIN_NUMBER SLOTS_NUMBER
 
 const wk_kernels wk__kernels_ref = {

@@ -5,14 +5,19 @@
 
 #include "kernel/kernel.h"
 
+/* With the arguments of WK_DTYPES: the slot of the reference in a table, for all types; and for all but the halves. */
+#define WK_REF_SLOT(kernel, NAME, name, ctype, category) [WK_##NAME] = wk__ref_##kernel##_##name,
+#define WK_REF_NUMBER(kernel, NAME, name, ctype, category) \
+    WK_BUT_HALF_##category([WK_##NAME] = wk__ref_##kernel##_##name, )
+#define WK_BUT_HALF_FLOAT(...) __VA_ARGS__
+#define WK_BUT_HALF_INTEGER(...) __VA_ARGS__
+#define WK_BUT_HALF_BOOLEAN(...) __VA_ARGS__
+#define WK_BUT_HALF_HALF(...)
+
 #define WK_DECLARE_FLOAT(name, type) extern type wk__ref_##name##_f32, wk__ref_##name##_f64;
 #define WK_AND_OF(kernel, NAME, name, ctype, category) , wk__ref_##kernel##_##name
 #define WK_DECLARE_ANY(name, type) extern type wk__ref_##name##_f32 WK_DTYPES_BUT_F32(WK_AND_OF, name);
-#define WK_AND_NUMBER(kernel, NAME, name, ctype, category) WK_AND_##category(wk__ref_##kernel##_##name)
-#define WK_AND_FLOAT(slot) , slot
-#define WK_AND_INTEGER WK_AND_FLOAT
-#define WK_AND_BOOLEAN WK_AND_FLOAT
-#define WK_AND_HALF(slot)
+#define WK_AND_NUMBER(kernel, NAME, name, ctype, category) WK_BUT_HALF_##category(, wk__ref_##kernel##_##name)
 #define WK_DECLARE_NUMBER(name, type) extern type wk__ref_##name##_f32 WK_DTYPES_BUT_F32(WK_AND_NUMBER, name);
 #define WK_DECLARE_PLAIN_NUMBER WK_DECLARE_NUMBER
 #define WK_DECLARE_PLAIN WK_DECLARE_FLOAT
@@ -22,10 +27,6 @@
 #undef WK_DECLARE_PLAIN
 #undef WK_DECLARE_PLAIN_NUMBER
 #undef WK_DECLARE_NUMBER
-#undef WK_AND_HALF
-#undef WK_AND_BOOLEAN
-#undef WK_AND_INTEGER
-#undef WK_AND_FLOAT
 #undef WK_AND_NUMBER
 #undef WK_DECLARE_ANY
 #undef WK_AND_OF

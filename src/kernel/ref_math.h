@@ -29,9 +29,7 @@
 #define gelu_tanh_slope(x) ((scalar)ref_gelu_tanh_slope(x))
 
 /* x p, and 0 where p is 0, though x may be infinite */
-static inline double ref_gated(double x, double p) {
-    return p == 0 ? copysign(0, x) : x * p;
-}
+static inline double ref_gated(double x, double p) { return p == 0 ? copysign(0, x) : x * p; }
 
 /* 1 / (1 + e^-x) */
 static inline double ref_logistic(double x) {
@@ -40,27 +38,17 @@ static inline double ref_logistic(double x) {
 }
 
 /* log(1 + e^x) */
-static inline double ref_softplus(double x) {
-    return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));
-}
+static inline double ref_softplus(double x) { return (x > 0 ? x : 0) + log1p(exp(-fabs(x))); }
 
 /* P(X <= x) for a normal X, and its density */
-static inline double ref_normal(double x) {
-    return 0.5 * erfc(-0.70710678118654752440 * x);
-}
+static inline double ref_normal(double x) { return 0.5 * erfc(-0.70710678118654752440 * x); }
 
-static inline double ref_normal_density(double x) {
-    return 0.39894228040143267794 * exp(-0.5 * x * x);
-}
+static inline double ref_normal_density(double x) { return 0.39894228040143267794 * exp(-0.5 * x * x); }
 
-static inline double ref_gelu_slope(double x) {
-    return ref_normal(x) + ref_gated(x, ref_normal_density(x));
-}
+static inline double ref_gelu_slope(double x) { return ref_normal(x) + ref_gated(x, ref_normal_density(x)); }
 
 /* (1 + tanh u) / 2 = 1 / (1 + e^-2u); this is 2u = 2 sqrt(2 / pi) (x + 0.044715 x^3). */
-static inline double ref_gelu_argument(double x) {
-    return 1.59576912160573071176 * (x + 0.044715 * x * x * x);
-}
+static inline double ref_gelu_argument(double x) { return 1.59576912160573071176 * (x + 0.044715 * x * x * x); }
 
 static inline double ref_gelu_tanh_slope(double x) {
     const double p = ref_logistic(ref_gelu_argument(x));

@@ -35,9 +35,7 @@ void wk__kernels_record(void) { count_captures(1); }
 
 void wk__kernels_record_end(void) { count_captures(-1); }
 
-static bool always(void) {
-    return true;
-}
+static bool always(void) { return true; }
 
 /* Best first. */
 static const struct {

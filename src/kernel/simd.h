@@ -30,8 +30,6 @@
 /* The compiler is not to see what has become of a pointer, lest it keep others that it can work out from it. */
 #define AS_IT_IS(pointer) __asm__("" : "+r"(pointer))
 
-static inline int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
+static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 #endif

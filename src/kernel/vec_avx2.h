@@ -14,7 +14,11 @@ enum { W = 8 };
 #define LOOKS_UP 0
 
 typedef __m256 vec;
+typedef __m256d vecd; /* WD doubles */
 typedef __m256i mask; /* some lanes of a vector, mostly the first ones */
+
+#define VEC(operation) _mm256_##operation
+#include "kernel/vec.inc"
 
 INLINE mask first_lanes(int64_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -22,70 +26,18 @@ INLINE mask first_lanes(int64_t n) {
 
 INLINE mask lanes_from_to(int64_t from, int64_t to) { return _mm256_andnot_si256(first_lanes(from), first_lanes(to)); }
 
-INLINE vec v_set(float x) {
-    return _mm256_set1_ps(x);
-}
-
-INLINE vec v_load(const float *p) {
-    return _mm256_loadu_ps(p);
-}
-
 INLINE vec v_load_strided(const float *p, int64_t s) {
     const float *const q = p + 4 * s;
     return _mm256_setr_ps(p[0], p[s], p[2 * s], p[3 * s], q[0], q[s], q[2 * s], q[3 * s]);
 }
 
-INLINE vec v_load_first(const float *p, mask m) {
-    return _mm256_maskload_ps(p, m);
-}
+INLINE vec v_load_first(const float *p, mask m) { return _mm256_maskload_ps(p, m); }
 
-INLINE vec v_load_one(const float *p) {
-    return _mm256_zextps128_ps256(_mm_load_ss(p));
-}
+INLINE vec v_load_one(const float *p) { return _mm256_zextps128_ps256(_mm_load_ss(p)); }
 
-INLINE void v_store(float *p, vec x) {
-    _mm256_storeu_ps(p, x);
-}
+INLINE void v_store_first(float *p, mask m, vec x) { _mm256_maskstore_ps(p, m, x); }
 
-INLINE void v_store_far(float *p, vec x) { /* p is aligned */
-    _mm256_stream_ps(p, x);
-}
-
-INLINE void v_store_first(float *p, mask m, vec x) {
-    _mm256_maskstore_ps(p, m, x);
-}
-
-INLINE void v_store_one(float *p, vec x) {
-    _mm_store_ss(p, _mm256_castps256_ps128(x));
-}
-
-INLINE vec v_add(vec a, vec b) {
-    return _mm256_add_ps(a, b);
-}
-
-INLINE vec v_sub(vec a, vec b) {
-    return _mm256_sub_ps(a, b);
-}
-
-INLINE vec v_mul(vec a, vec b) {
-    return _mm256_mul_ps(a, b);
-}
-
-INLINE vec v_div(vec a, vec b) {
-    return _mm256_div_ps(a, b);
-}
-
-INLINE vec v_sqrt(vec a) {
-    return _mm256_sqrt_ps(a);
-}
-
-INLINE vec v_fma(vec a, vec b, vec c) { /* a b + c */
-    return _mm256_fmadd_ps(a, b, c);
-}
-
-INLINE vec v_fnma(vec a, vec b, vec c) { /* c - a b */
-    return _mm256_fnmadd_ps(a, b, c);
-}
+INLINE void v_store_one(float *p, vec x) { _mm_store_ss(p, _mm256_castps256_ps128(x)); }
 
 INLINE vec v_unless_infinite(vec test, vec x, vec y) { /* x, but y where test is +infinity */
     return _mm256_blendv_ps(x, y, _mm256_cmp_ps(test, v_set(INFINITY), _CMP_EQ_OQ));
@@ -93,10 +45,6 @@ INLINE vec v_unless_infinite(vec test, vec x, vec y) { /* x, but y where test is
 
 INLINE vec v_first(mask m, vec x) { /* the other lanes are 0 */
     return _mm256_and_ps(_mm256_castsi256_ps(m), x);
-}
-
-INLINE vec v_neg(vec a) {
-    return _mm256_xor_ps(a, v_set(-0.0f));
 }
 
 INLINE float v_sum(vec a) {
@@ -108,26 +56,15 @@ INLINE float v_sum(vec a) {
 /* ---- doubles: WD in a vector, of which `first_doubles` are the first n, or none, or all ---- */
 
 enum { WD = 4 };
-typedef __m256d vecd;
 typedef __m256i mask_d;
 
 INLINE mask_d first_doubles(int64_t n) {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
 }
 
-INLINE vecd vd_set(double x) { return _mm256_set1_pd(x); }
-
-INLINE vecd vd_load(const double *p) { return _mm256_loadu_pd(p); }
-
 INLINE vecd vd_load_first(const double *p, mask_d m) { return _mm256_maskload_pd(p, m); }
 
-INLINE void vd_store(double *p, vecd x) { _mm256_storeu_pd(p, x); }
-
 INLINE void vd_store_first(double *p, mask_d m, vecd x) { _mm256_maskstore_pd(p, m, x); }
-
-INLINE vecd vd_add(vecd a, vecd b) { return _mm256_add_pd(a, b); }
-
-INLINE vecd vd_fma(vecd a, vecd b, vecd c) { return _mm256_fmadd_pd(a, b, c); }
 
 /* ---- octets: eight lanes, one vector; where a vector has two, vec_avx512.h says how they are arranged ---- */
 
@@ -148,12 +85,7 @@ INLINE vec v_octets_first(const float *p, const float *q, int64_t n) {
     return v_load_first(p, first_lanes(n));
 }
 
-INLINE int v_octet_row(int i) {
-    return i;
-}
-
-/* In each half: 0+1 and 2+3 of x, 0+1 and 2+3 of y. */
-INLINE vec v_sum_pairs(vec x, vec y) { return v_add(_mm256_shuffle_ps(x, y, 0x88), _mm256_shuffle_ps(x, y, 0xdd)); }
+INLINE int v_octet_row(int i) { return i; }
 
 /* Lane i is the sum ((0+1)+(2+3)) + ((4+5)+(6+7)) of x[i]. */
 INLINE vec v_sum_octets(const vec x[8]) {
@@ -182,25 +114,17 @@ typedef __m256 lanes;
 
 INLINE lanes v_has_minus(vec x) { return x; }
 
-INLINE lanes v_less(vec a, vec b) {
-    return _mm256_cmp_ps(a, b, _CMP_LT_OQ);
-}
+INLINE lanes v_less(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
 
-INLINE lanes v_at_most(vec a, vec b) {
-    return _mm256_cmp_ps(a, b, _CMP_LE_OQ);
-}
+INLINE lanes v_at_most(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
 
-INLINE lanes v_equal(vec a, vec b) {
-    return _mm256_cmp_ps(a, b, _CMP_EQ_OQ);
-}
+INLINE lanes v_equal(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
 
 INLINE lanes v_has_bit(vec n, int bit) { /* of whole numbers */
     return _mm256_castsi256_ps(_mm256_sll_epi32(_mm256_cvtps_epi32(n), _mm_cvtsi32_si128(31 - bit)));
 }
 
-INLINE bool v_any(lanes c) {
-    return _mm256_movemask_ps(c) != 0;
-}
+INLINE bool v_any(lanes c) { return _mm256_movemask_ps(c) != 0; }
 
 INLINE lanes v_differs(vec a, vec b) { /* true for NaN */
     return _mm256_cmp_ps(a, b, _CMP_NEQ_UQ);
@@ -216,39 +140,17 @@ INLINE vec v_swapped(vec x, int size) {
            : size == 2 ? _mm256_permute_ps(x, 0x4e) : _mm256_permute_ps(x, 0xb1);
 }
 
-INLINE vec v_backwards(vec x) {
-    return _mm256_permutevar8x32_ps(x, _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0));
-}
+INLINE vec v_backwards(vec x) { return _mm256_permutevar8x32_ps(x, _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0)); }
 
 /* ---- magnitude and sign, whole numbers ---- */
-
-INLINE vec v_abs(vec x) {
-    return _mm256_andnot_ps(v_set(-0.0f), x);
-}
-
-INLINE vec v_flip(vec x, vec s) { /* -x where s has a minus */
-    return _mm256_xor_ps(x, _mm256_and_ps(v_set(-0.0f), s));
-}
-
-INLINE vec v_min(vec a, vec b) { /* b where one is NaN */
-    return _mm256_min_ps(a, b);
-}
-
-INLINE vec v_max(vec a, vec b) {
-    return _mm256_max_ps(a, b);
-}
 
 INLINE vec v_round(vec x) { /* half to even */
     return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-INLINE vec v_floor(vec x) {
-    return _mm256_floor_ps(x);
-}
+INLINE vec v_floor(vec x) { return _mm256_floor_ps(x); }
 
-INLINE vec v_ceil(vec x) {
-    return _mm256_ceil_ps(x);
-}
+INLINE vec v_ceil(vec x) { return _mm256_ceil_ps(x); }
 
 /* x 2^n, rounded once, for |n| <= 252 and normal x: the first of two factors leaves it normal. */
 INLINE vec v_scale(vec x, vec n) {

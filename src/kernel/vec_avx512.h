@@ -14,19 +14,15 @@ enum { W = 16 };
 #define LOOKS_UP 1  /* there is v_by_low_bits */
 
 typedef __m512 vec;
+typedef __m512d vecd;   /* WD doubles */
 typedef __mmask16 mask; /* some lanes of a vector, mostly the first ones */
+
+#define VEC(operation) _mm512_##operation
+#include "kernel/vec.inc"
 
 INLINE mask first_lanes(int64_t n) { return (mask)((1u << n) - 1); }
 
 INLINE mask lanes_from_to(int64_t from, int64_t to) { return (mask)(first_lanes(to) & ~first_lanes(from)); }
-
-INLINE vec v_set(float x) {
-    return _mm512_set1_ps(x);
-}
-
-INLINE vec v_load(const float *p) {
-    return _mm512_loadu_ps(p);
-}
 
 INLINE vec v_load_strided(const float *p, int64_t s) {
     const float *const q = p + 4 * s, *const u = p + 8 * s, *const v = p + 12 * s;
@@ -34,29 +30,13 @@ INLINE vec v_load_strided(const float *p, int64_t s) {
                           u[3 * s], v[0], v[s], v[2 * s], v[3 * s]);
 }
 
-INLINE vec v_load_first(const float *p, mask m) {
-    return _mm512_maskz_loadu_ps(m, p);
-}
+INLINE vec v_load_first(const float *p, mask m) { return _mm512_maskz_loadu_ps(m, p); }
 
-INLINE vec v_load_one(const float *p) {
-    return _mm512_zextps128_ps512(_mm_load_ss(p));
-}
+INLINE vec v_load_one(const float *p) { return _mm512_zextps128_ps512(_mm_load_ss(p)); }
 
-INLINE void v_store(float *p, vec x) {
-    _mm512_storeu_ps(p, x);
-}
+INLINE void v_store_first(float *p, mask m, vec x) { _mm512_mask_storeu_ps(p, m, x); }
 
-INLINE void v_store_far(float *p, vec x) { /* p is aligned */
-    _mm512_stream_ps(p, x);
-}
-
-INLINE void v_store_first(float *p, mask m, vec x) {
-    _mm512_mask_storeu_ps(p, m, x);
-}
-
-INLINE void v_store_one(float *p, vec x) {
-    _mm_store_ss(p, _mm512_castps512_ps128(x));
-}
+INLINE void v_store_one(float *p, vec x) { _mm_store_ss(p, _mm512_castps512_ps128(x)); }
 
 /* lanes[i] has lane i of x everywhere. The element need not be stored and loaded again, which takes twice as long. */
 #define SPREAD_QUARTER(i)                                                        \
@@ -74,44 +54,12 @@ INLINE void v_spread(vec x, vec lanes[W]) {
     SPREAD_QUARTER(3);
 }
 
-INLINE vec v_add(vec a, vec b) {
-    return _mm512_add_ps(a, b);
-}
-
-INLINE vec v_sub(vec a, vec b) {
-    return _mm512_sub_ps(a, b);
-}
-
-INLINE vec v_mul(vec a, vec b) {
-    return _mm512_mul_ps(a, b);
-}
-
-INLINE vec v_div(vec a, vec b) {
-    return _mm512_div_ps(a, b);
-}
-
-INLINE vec v_sqrt(vec a) {
-    return _mm512_sqrt_ps(a);
-}
-
-INLINE vec v_fma(vec a, vec b, vec c) { /* a b + c */
-    return _mm512_fmadd_ps(a, b, c);
-}
-
-INLINE vec v_fnma(vec a, vec b, vec c) { /* c - a b */
-    return _mm512_fnmadd_ps(a, b, c);
-}
-
 INLINE vec v_unless_infinite(vec test, vec x, vec y) { /* x, but y where test is +infinity */
     return _mm512_mask_mov_ps(x, _mm512_cmp_ps_mask(test, v_set(INFINITY), _CMP_EQ_OQ), y);
 }
 
 INLINE vec v_first(mask m, vec x) { /* the other lanes are 0 */
     return _mm512_maskz_mov_ps(m, x);
-}
-
-INLINE vec v_neg(vec a) {
-    return _mm512_xor_ps(a, v_set(-0.0f));
 }
 
 INLINE float v_sum(vec a) {
@@ -124,24 +72,13 @@ INLINE float v_sum(vec a) {
 /* ---- doubles: WD in a vector, of which `first_doubles` are the first n, or none, or all ---- */
 
 enum { WD = 8 };
-typedef __m512d vecd;
 typedef __mmask8 mask_d;
 
 INLINE mask_d first_doubles(int64_t n) { return (mask_d)(n >= WD ? 0xff : n > 0 ? (1u << n) - 1 : 0); }
 
-INLINE vecd vd_set(double x) { return _mm512_set1_pd(x); }
-
-INLINE vecd vd_load(const double *p) { return _mm512_loadu_pd(p); }
-
 INLINE vecd vd_load_first(const double *p, mask_d m) { return _mm512_maskz_loadu_pd(m, p); }
 
-INLINE void vd_store(double *p, vecd x) { _mm512_storeu_pd(p, x); }
-
 INLINE void vd_store_first(double *p, mask_d m, vecd x) { _mm512_mask_storeu_pd(p, m, x); }
-
-INLINE vecd vd_add(vecd a, vecd b) { return _mm512_add_pd(a, b); }
-
-INLINE vecd vd_fma(vecd a, vecd b, vecd c) { return _mm512_fmadd_pd(a, b, c); }
 
 /* ---- octets: eight lanes, of which a vector has two ---- */
 
@@ -164,17 +101,12 @@ INLINE vec v_octets_first(const float *p, const float *q, int64_t n) {
                               1);
 }
 
-/* In each quarter: 0+1 and 2+3 of x, 0+1 and 2+3 of y. */
-INLINE vec v_sum_pairs(vec x, vec y) { return v_add(_mm512_shuffle_ps(x, y, 0x88), _mm512_shuffle_ps(x, y, 0xdd)); }
-
 /* Lanes r and r + 4 of v_sum_octets are the sums ((0+1)+(2+3)) + ((4+5)+(6+7)) of the octets of the i-th vector, which
  * is the one for r = v_octet_row(i).
  *
  *     a0 a1 a2 a3 | a4 ..         a01 a23 b01 b23 | a45 ..         a0123 b0123 c0123 d0123 | a4567 ..
  *     b0 b1 b2 b3 | b4 ..   ->    c01 c23 d01 d23 | c45 ..   ->                                         -> ... */
-INLINE int v_octet_row(int i) {
-    return i / 4 * 8 + i % 4;
-}
+INLINE int v_octet_row(int i) { return i / 4 * 8 + i % 4; }
 
 INLINE vec v_sum_octets(const vec x[8]) {
     vec quads[2];
@@ -209,25 +141,17 @@ typedef __mmask16 lanes;
 
 INLINE lanes v_has_minus(vec x) { return _mm512_movepi32_mask(_mm512_castps_si512(x)); }
 
-INLINE lanes v_less(vec a, vec b) {
-    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
-}
+INLINE lanes v_less(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 
-INLINE lanes v_at_most(vec a, vec b) {
-    return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ);
-}
+INLINE lanes v_at_most(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 
-INLINE lanes v_equal(vec a, vec b) {
-    return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
-}
+INLINE lanes v_equal(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 
 INLINE lanes v_has_bit(vec n, int bit) { /* of whole numbers */
     return _mm512_test_epi32_mask(_mm512_cvtps_epi32(n), _mm512_set1_epi32(1 << bit));
 }
 
-INLINE bool v_any(lanes c) {
-    return c != 0;
-}
+INLINE bool v_any(lanes c) { return c != 0; }
 
 INLINE lanes v_differs(vec a, vec b) { /* true for NaN */
     return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_UQ);
@@ -250,33 +174,13 @@ INLINE vec v_backwards(vec x) {
 
 /* ---- magnitude and sign, whole numbers ---- */
 
-INLINE vec v_abs(vec x) {
-    return _mm512_andnot_ps(v_set(-0.0f), x);
-}
-
-INLINE vec v_flip(vec x, vec s) { /* -x where s has a minus */
-    return _mm512_xor_ps(x, _mm512_and_ps(v_set(-0.0f), s));
-}
-
-INLINE vec v_min(vec a, vec b) { /* b where one is NaN */
-    return _mm512_min_ps(a, b);
-}
-
-INLINE vec v_max(vec a, vec b) {
-    return _mm512_max_ps(a, b);
-}
-
 INLINE vec v_round(vec x) { /* half to even */
     return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-INLINE vec v_floor(vec x) {
-    return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-}
+INLINE vec v_floor(vec x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
 
-INLINE vec v_ceil(vec x) {
-    return _mm512_roundscale_ps(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
-}
+INLINE vec v_ceil(vec x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC); }
 
 INLINE vec v_scale(vec x, vec n) { /* x 2^floor(n), rounded once */
     return _mm512_scalef_ps(x, n);

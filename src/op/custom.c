@@ -314,9 +314,7 @@ bool wk_call_set_gradient(wk_call *call, int32_t i, wk_tensor *g) {
     if (!wk__usable(call->ctx, g, call->op->name, "a gradient that backward sets")) return false;
     const wk_edge *edge = &u->b->node->in[i];
     const int64_t *dims = wk__edge_dims(edge, &ndim);
-    bool same = ndim == g->a.ndim && wk__edge_dtype(edge) == g->a.dtype;
-    for (int32_t d = 0; same && d < ndim; d++) same = dims[d] == g->a.dims[d];
-    if (!same)
+    if (!wk__edge_fits(edge, g))
         return wk__refuse(call, WK_ESHAPE, "backward gives %s %s of type %s a gradient %s of type %s",
                           wk__input_name(call->op, i, name, sizeof name), wk__shape_text(&expected, ndim, dims),
                           wk_dtype_name(wk__edge_dtype(edge)), wk__dims_text(&given, g), wk_dtype_name(g->a.dtype));

@@ -146,9 +146,7 @@ bool wk__is_unstretched(const wk_backprop *b, int32_t i) {
     const wk_array *g = &b->gy[0]->a;
     int32_t ndim;
     const int64_t *dims = wk__edge_dims(&b->node->in[i], &ndim);
-    bool same = ndim == g->ndim;
-    for (int32_t d = 0; same && d < ndim; d++) same = dims[d] == g->dims[d];
-    return same;
+    return wk__has_dims(g, ndim, dims);
 }
 
 wk_tensor *wk__unstretched(const wk_backprop *b, int32_t i, wk_tensor *g) {

@@ -91,7 +91,7 @@ WK_NOINLINE static void batch_forward(wk_call *c) {
         const wk_mat a = matrix_at(&p.a, index), b = matrix_at(&p.b, index);
         const wk_mat to = {wk__array_at(y, done), y->dtype, p.rows, p.cols, p.cols, 1};
         wk__gemm(c->ctx, &a, &b, &to, false);
-        for (int32_t d = p.batch_ndim - 1; d >= 0 && ++index[d] == p.batch[d]; d--) index[d] = 0;
+        wk__next_index(p.batch_ndim, p.batch, index);
     }
 }
 

@@ -138,9 +138,8 @@ static bool scatter_shape(wk_call *c) {
     const wk_tensor *src = c->in[SRC];
     wk_shape_text td, ts;
     if (!check_region(c)) return false;
-    bool same = src->a.ndim == r->dims.ndim && src->a.dtype == c->in[X]->a.dtype;
-    for (int32_t d = 0; same && d < src->a.ndim; d++) same = src->a.dims[d] == r->dims.dims[d];
-    if (same) return wk__declare_like(c, 0, c->in[X]);
+    if (wk__has_dims(&src->a, r->dims.ndim, r->dims.dims) && src->a.dtype == c->in[X]->a.dtype)
+        return wk__declare_like(c, 0, c->in[X]);
     return wk__refuse(c, WK_ESHAPE, "src is %s %s and the region of x is %s %s", wk_dtype_name(src->a.dtype),
                       wk__dims_text(&td, src), wk_dtype_name(c->in[X]->a.dtype),
                       wk__shape_text(&ts, r->dims.ndim, r->dims.dims));

@@ -12,8 +12,6 @@ typedef struct adam_attrs {
     double weight_decay, shrink, step_size, sqrt_bias2;
 } adam_attrs;
 
-static bool shape(wk_call *c) { return wk__check_float(c); }
-
 static void forward(wk_call *c) {
     const adam_attrs *a = c->attrs;
     const wk_adam_options *o = &a->of.optim->options.adam;
@@ -28,9 +26,16 @@ static void forward(wk_call *c) {
 }
 
 static const wk_op adam_step = {
-    .size = sizeof(wk_op), .name = "adam_step", .row = -1, .in_count = INPUTS, .out_count = 1,
-    .in_names = "values grads m v", .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD, .attrs_nbytes = sizeof(adam_attrs),
-    .shape = shape, .forward = forward,
+    .size = sizeof(wk_op),
+    .name = "adam_step",
+    .row = -1,
+    .in_count = INPUTS,
+    .out_count = 1,
+    .in_names = "values grads m v",
+    .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD,
+    .attrs_nbytes = sizeof(adam_attrs),
+    .shape = wk__optim_shape,
+    .forward = forward,
 };
 
 static void step(wk_optim *optim, wk_optim_run *run, int64_t steps, double weight_decay, double shrink) {
@@ -57,8 +62,10 @@ static void adamw_step_of(wk_optim *optim, wk_optim_run *run, int64_t steps) {
 }
 
 static const wk_optim_field fields[] = {
-    WK_OPTIM_NUMBER(wk_adam_options, beta1), WK_OPTIM_NUMBER(wk_adam_options, beta2),
-    WK_OPTIM_NUMBER(wk_adam_options, eps), WK_OPTIM_NUMBER(wk_adam_options, weight_decay),
+    WK_OPTIM_NUMBER(wk_adam_options, beta1, 0, 1),
+    WK_OPTIM_NUMBER(wk_adam_options, beta2, 0, 1),
+    WK_OPTIM_NUMBER(wk_adam_options, eps, 0, INFINITY),
+    WK_OPTIM_NUMBER(wk_adam_options, weight_decay, 0, INFINITY),
 };
 
 #define KIND(title, function, steps)                                                                           \
@@ -72,17 +79,8 @@ static const wk_optim_kind adamw = KIND("AdamW", "adamw_new", adamw_step_of);
 static wk_optim *make(wk_module *module, double lr, const wk_adam_options *defaults, const wk_adam_options *given,
                       const wk_optim_kind *kind) {
     wk_adam_options o;
-    const char *maker = kind->maker;
-    if (!wk__options(&o, defaults, given, sizeof o, maker)) return NULL;
-    if (!wk__optim_check(lr >= 0, maker, "lr", lr, "at least 0") ||
-        !wk__optim_check(o.eps >= 0, maker, "eps", o.eps, "at least 0") ||
-        !wk__optim_check(o.beta1 >= 0 && o.beta1 < 1, maker, "beta1", o.beta1, "at least 0 and below 1") ||
-        !wk__optim_check(o.beta2 >= 0 && o.beta2 < 1, maker, "beta2", o.beta2, "at least 0 and below 1") ||
-        !wk__optim_check(o.weight_decay >= 0, maker, "weight_decay", o.weight_decay, "at least 0"))
-        return NULL;
-    wk_optim *optim = wk__optim_new(module, kind, lr, 0);
-    if (optim != NULL) optim->options.adam = o;
-    return optim;
+    return wk__options(&o, defaults, given, sizeof o, kind->maker) ? wk__optim_new(module, kind, lr, &o, sizeof o, 0)
+                                                                   : NULL;
 }
 
 wk_optim *wk_adam_new(wk_module *module, double lr, const wk_adam_options *options) {

@@ -1,14 +1,38 @@
 /* optim.c -- collecting parameters, finding runs, stepping (NOTE [Runs] in optim.h). */
 #include "optim/optim.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/capture.h"
 
-bool wk__optim_check(bool fine, const char *function, const char *what, double value, const char *range) {
-    if (!fine) wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %g: it must be %s", what, value, range);
+/* least <= value < below; records what is not so. */
+static bool check_number(const char *function, const char *what, double value, double least, double below) {
+    if (value >= least && value < below) return true;
+    if (isinf(value))
+        wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %g: it must be finite", what, value);
+    else if (isinf(below))
+        wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %g: it must be at least %g", what, value, least);
+    else
+        wk__fail(wk__ctx(), WK_EINVAL, function, "%s is %g: it must be at least %g and below %g", what, value, least,
+                 below);
+    return false;
+}
+
+static bool check_options(const wk_optim_kind *kind, double lr, const void *options) {
+    bool fine = check_number(kind->maker, "lr", lr, 0, INFINITY);
+    for (int32_t f = 0; fine && f < kind->field_count; f++) {
+        const wk_optim_field *field = &kind->fields[f];
+        double value = 0;
+        if (field->is_flag) continue; /* anything but 0 is true */
+        memcpy(&value, (const char *)options + field->offset, sizeof value);
+        fine = check_number(kind->maker, field->name, value, field->least, field->below);
+    }
     return fine;
 }
+
+bool wk__optim_shape(wk_call *c) { return wk__check_float(c); }
 
 /* ------------------------------------------------------------------------------------------- making and freeing --- */
 
@@ -84,16 +108,19 @@ static bool collect(wk_optim *optim) {
     return true;
 }
 
-wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr, uint32_t absent) {
+wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr, const void *options, size_t nbytes,
+                        uint32_t absent) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx) || wk__capture_refuses(ctx, kind->maker, "make optimisers before the run")) return NULL;
     if (module == NULL) return wk__fail(ctx, WK_EINVAL, kind->maker, "module is NULL"), NULL;
     if (module->root->ctx != ctx)
         return wk__fail(ctx, WK_ECONTEXT, kind->maker, "module belongs to another context"), NULL;
+    if (!check_options(kind, lr, options)) return NULL;
     wk_optim *optim = calloc(1, sizeof *optim);
     if (optim != NULL) {
         *optim = (wk_optim){
             .kind = kind, .module = wk__module_retain(module), .ctx = ctx, .lr = lr, .absent = absent};
+        memcpy(&optim->options, options, nbytes);
         if (collect(optim)) return optim;
         wk_optim_free(optim);
     }
@@ -262,7 +289,7 @@ void wk_optim_set_lr(wk_optim *optim, double lr) {
     if (!usable(optim, "optim_set_lr") ||
         wk__capture_refuses(optim->ctx, "optim_set_lr", "set it before the run: a step takes the rate that it finds"))
         return;
-    if (wk__optim_check(lr >= 0, "optim_set_lr", "lr", lr, "at least 0")) optim->lr = lr;
+    if (check_number("optim_set_lr", "lr", lr, 0, INFINITY)) optim->lr = lr;
 }
 
 /* -------------------------------------------------------------------------------------- settings of a parameter --- */
@@ -271,8 +298,7 @@ void wk_optim_set_lr(wk_optim *optim, double lr) {
 static wk_optim_item *to_set(wk_optim *optim, const wk_tensor *parameter, const char *what, double value,
                              const char *function) {
     if (!usable(optim, function) || wk__capture_refuses(optim->ctx, function, "set it before the run")) return NULL;
-    if (!wk__optim_check(value >= 0, function, what, value, "at least 0") ||
-        !wk__usable(optim->ctx, parameter, function, "parameter"))
+    if (!check_number(function, what, value, 0, INFINITY) || !wk__usable(optim->ctx, parameter, function, "parameter"))
         return NULL;
     wk_optim_item *item = item_of(optim, parameter);
     if (item == NULL) wk__fail(optim->ctx, WK_EINVAL, function, "parameter is none that the optimiser trains");

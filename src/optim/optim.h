@@ -39,14 +39,16 @@ typedef struct wk_optim_run {
     wk_tensor *flat[2 + WK__MAX_STATES];
 } wk_optim_run;
 
-/* A number among the options of a kind, at its place in wk_optim.options. */
+/* A number among the options of a kind, at its place in wk_optim.options, and what it may be: least <= value < below.
+ * Options that are given, and those of a checkpoint, are held to it. */
 typedef struct wk_optim_field {
     const char *name; /* "beta1" */
     bool is_flag;     /* an int32_t, else a double */
     size_t offset;
+    double least, below;
 } wk_optim_field;
-#define WK_OPTIM_NUMBER(options, field) {#field, false, offsetof(options, field)}
-#define WK_OPTIM_FLAG(options, field) {#field, true, offsetof(options, field)}
+#define WK_OPTIM_NUMBER(options, field, least, below) {#field, false, offsetof(options, field), least, below}
+#define WK_OPTIM_FLAG(options, field) {#field, true, offsetof(options, field), 0, 2}
 #define WK_OPTIM_FIELDS(array) .fields = (array), .field_count = sizeof(array) / sizeof *(array)
 
 /* One kind of optimiser. */
@@ -80,8 +82,10 @@ struct wk_optim {
     } options;
 };
 
-/* A new optimiser of this kind over all parameters of the module; NULL, recorded, on failure. */
-wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr, uint32_t absent);
+/* A new optimiser of this kind over all parameters of the module, with a copy of the options, nbytes of a struct that
+ * is in the union above; NULL, recorded, on failure. */
+wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr, const void *options, size_t nbytes,
+                        uint32_t absent);
 
 /* Does this optimiser keep state s? */
 static inline bool wk__optim_keeps(const wk_optim *optim, int32_t s) {
@@ -110,7 +114,10 @@ typedef struct wk_optim_attrs {
     const wk_optim_run *run;
 } wk_optim_attrs;
 
-/* lr and friends must be numbers that make sense; records which is not. */
-bool wk__optim_check(bool fine, const char *function, const char *what, double value, const char *range);
+/* Shape rule of the rows, which write their first input. */
+bool wk__optim_shape(wk_call *c);
+
+/* The data of a state that may be absent. */
+static inline void *wk__optim_data(const wk_tensor *t) { return t != NULL ? t->a.data : NULL; }
 
 #endif

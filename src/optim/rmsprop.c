@@ -1,4 +1,6 @@
 /* rmsprop.c -- RMSprop, one kernel call for each run of parameters. The formula is in kernel.h. */
+#include <math.h>
+
 #include "kernel/kernel.h"
 #include "nn/layer.h"
 #include "optim/optim.h"
@@ -10,10 +12,6 @@ typedef struct rmsprop_attrs {
     double lr, weight_decay;
 } rmsprop_attrs;
 
-static bool shape(wk_call *c) { return wk__check_float(c); }
-
-static void *data_of(const wk_tensor *t) { return t != NULL ? t->a.data : NULL; }
-
 static void forward(wk_call *c) {
     const rmsprop_attrs *a = c->attrs;
     const wk_rmsprop_options *o = &a->of.optim->options.rmsprop;
@@ -22,8 +20,8 @@ static void forward(wk_call *c) {
         .p = c->in[VALUES]->a.data,
         .g = c->in[GRADS]->a.data,
         .v = c->in[SQUARE_AVG]->a.data,
-        .a = data_of(c->in[GRAD_AVG]),
-        .b = data_of(c->in[MOMENTUM]),
+        .a = wk__optim_data(c->in[GRAD_AVG]),
+        .b = wk__optim_data(c->in[MOMENTUM]),
         .lr = a->lr,
         .alpha = o->alpha,
         .eps = o->eps,
@@ -34,10 +32,17 @@ static void forward(wk_call *c) {
 }
 
 static const wk_op rmsprop_step = {
-    .size = sizeof(wk_op), .name = "rmsprop_step", .row = -1, .in_count = INPUTS, .out_count = 1,
-    .optional = 1u << GRAD_AVG | 1u << MOMENTUM, .in_names = "values grads square_avg grad_avg momentum",
-    .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD, .attrs_nbytes = sizeof(rmsprop_attrs),
-    .shape = shape, .forward = forward,
+    .size = sizeof(wk_op),
+    .name = "rmsprop_step",
+    .row = -1,
+    .in_count = INPUTS,
+    .out_count = 1,
+    .optional = 1u << GRAD_AVG | 1u << MOMENTUM,
+    .in_names = "values grads square_avg grad_avg momentum",
+    .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD,
+    .attrs_nbytes = sizeof(rmsprop_attrs),
+    .shape = wk__optim_shape,
+    .forward = forward,
 };
 
 static void step(wk_optim *optim, wk_optim_run *run, int64_t steps) {
@@ -51,8 +56,10 @@ static void step(wk_optim *optim, wk_optim_run *run, int64_t steps) {
 }
 
 static const wk_optim_field fields[] = {
-    WK_OPTIM_NUMBER(wk_rmsprop_options, alpha), WK_OPTIM_NUMBER(wk_rmsprop_options, eps),
-    WK_OPTIM_NUMBER(wk_rmsprop_options, weight_decay), WK_OPTIM_NUMBER(wk_rmsprop_options, momentum),
+    WK_OPTIM_NUMBER(wk_rmsprop_options, alpha, 0, INFINITY),
+    WK_OPTIM_NUMBER(wk_rmsprop_options, eps, 0, INFINITY),
+    WK_OPTIM_NUMBER(wk_rmsprop_options, weight_decay, 0, INFINITY),
+    WK_OPTIM_NUMBER(wk_rmsprop_options, momentum, 0, INFINITY),
     WK_OPTIM_FLAG(wk_rmsprop_options, centered),
 };
 
@@ -65,14 +72,6 @@ wk_optim *wk_rmsprop_new(wk_module *module, double lr, const wk_rmsprop_options 
     wk_rmsprop_options o;
     const wk_rmsprop_options defaults = WK_RMSPROP_OPTIONS;
     if (!wk__options(&o, &defaults, options, sizeof o, "rmsprop_new")) return NULL;
-    if (!wk__optim_check(lr >= 0, "rmsprop_new", "lr", lr, "at least 0") ||
-        !wk__optim_check(o.alpha >= 0, "rmsprop_new", "alpha", o.alpha, "at least 0") ||
-        !wk__optim_check(o.eps >= 0, "rmsprop_new", "eps", o.eps, "at least 0") ||
-        !wk__optim_check(o.weight_decay >= 0, "rmsprop_new", "weight_decay", o.weight_decay, "at least 0") ||
-        !wk__optim_check(o.momentum >= 0, "rmsprop_new", "momentum", o.momentum, "at least 0"))
-        return NULL;
     const uint32_t absent = (uint32_t)(o.centered == 0) << 1 | (uint32_t)(o.momentum == 0) << 2;
-    wk_optim *optim = wk__optim_new(module, &rmsprop, lr, absent);
-    if (optim != NULL) optim->options.rmsprop = o;
-    return optim;
+    return wk__optim_new(module, &rmsprop, lr, &o, sizeof o, absent);
 }

@@ -1,4 +1,7 @@
 /* sgd.c -- stochastic gradient descent with momentum, one kernel call for each run. The formula is in kernel.h. */
+#include <float.h>
+#include <math.h>
+
 #include "kernel/kernel.h"
 #include "nn/layer.h"
 #include "optim/optim.h"
@@ -11,8 +14,6 @@ typedef struct sgd_attrs {
     bool first;
 } sgd_attrs;
 
-static bool shape(wk_call *c) { return wk__check_float(c); }
-
 static void forward(wk_call *c) {
     const sgd_attrs *a = c->attrs;
     const wk_sgd_options *o = &a->of.optim->options.sgd;
@@ -20,7 +21,7 @@ static void forward(wk_call *c) {
         .n = c->in[VALUES]->a.numel,
         .p = c->in[VALUES]->a.data,
         .g = c->in[GRADS]->a.data,
-        .b = c->in[MOMENTUM] != NULL ? c->in[MOMENTUM]->a.data : NULL,
+        .b = wk__optim_data(c->in[MOMENTUM]),
         .lr = a->lr,
         .momentum = o->momentum,
         .dampening = o->dampening,
@@ -41,7 +42,7 @@ static const wk_op sgd_step = {
     .in_names = "values grads momentum",
     .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD,
     .attrs_nbytes = sizeof(sgd_attrs),
-    .shape = shape,
+    .shape = wk__optim_shape,
     .forward = forward,
 };
 
@@ -56,8 +57,10 @@ static void step(wk_optim *optim, wk_optim_run *run, int64_t steps) {
 }
 
 static const wk_optim_field fields[] = {
-    WK_OPTIM_NUMBER(wk_sgd_options, momentum), WK_OPTIM_NUMBER(wk_sgd_options, dampening),
-    WK_OPTIM_NUMBER(wk_sgd_options, weight_decay), WK_OPTIM_FLAG(wk_sgd_options, nesterov),
+    WK_OPTIM_NUMBER(wk_sgd_options, momentum, 0, INFINITY),
+    WK_OPTIM_NUMBER(wk_sgd_options, dampening, -DBL_MAX, INFINITY),
+    WK_OPTIM_NUMBER(wk_sgd_options, weight_decay, 0, INFINITY),
+    WK_OPTIM_FLAG(wk_sgd_options, nesterov),
 };
 
 static const wk_optim_kind sgd = {
@@ -69,13 +72,10 @@ wk_optim *wk_sgd_new(wk_module *module, double lr, const wk_sgd_options *options
     wk_sgd_options o;
     const wk_sgd_options defaults = WK_SGD_OPTIONS;
     if (!wk__options(&o, &defaults, options, sizeof o, "sgd_new")) return NULL;
-    if (!wk__optim_check(lr >= 0, "sgd_new", "lr", lr, "at least 0") ||
-        !wk__optim_check(o.momentum >= 0, "sgd_new", "momentum", o.momentum, "at least 0") ||
-        !wk__optim_check(o.weight_decay >= 0, "sgd_new", "weight_decay", o.weight_decay, "at least 0") ||
-        !wk__optim_check(!o.nesterov || (o.momentum > 0 && o.dampening == 0), "sgd_new", "momentum", o.momentum,
-                         "above 0, and dampening 0, with nesterov"))
+    if (o.nesterov && !(o.momentum > 0 && o.dampening == 0)) {
+        wk__fail(wk__ctx(), WK_EINVAL, "sgd_new",
+                 "nesterov needs a momentum above 0 and a dampening of 0, not %g and %g", o.momentum, o.dampening);
         return NULL;
-    wk_optim *optim = wk__optim_new(module, &sgd, lr, o.momentum == 0);
-    if (optim != NULL) optim->options.sgd = o;
-    return optim;
+    }
+    return wk__optim_new(module, &sgd, lr, &o, sizeof o, o.momentum == 0);
 }

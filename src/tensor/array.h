@@ -81,11 +81,13 @@ static inline bool wk__array_is_contiguous(const wk_array *a) {
  * unfold some are called overlapping that are not; nothing depends on it but speed, and writing them in place.) */
 bool wk__array_is_injective(const wk_array *a);
 
-static inline bool wk__same_dims(const wk_array *a, const wk_array *b) {
-    bool same = a->ndim == b->ndim;
-    for (int32_t d = 0; same && d < a->ndim; d++) same = a->dims[d] == b->dims[d];
+static inline bool wk__has_dims(const wk_array *a, int32_t ndim, const int64_t *dims) {
+    bool same = a->ndim == ndim;
+    for (int32_t d = 0; same && d < ndim; d++) same = a->dims[d] == dims[d];
     return same;
 }
+
+static inline bool wk__same_dims(const wk_array *a, const wk_array *b) { return wk__has_dims(a, b->ndim, b->dims); }
 
 static inline bool wk__same_strides(const wk_array *a, const wk_array *b) { /* of equal dims */
     bool same = true;
@@ -96,6 +98,18 @@ static inline bool wk__same_strides(const wk_array *a, const wk_array *b) { /* o
 /* The address `offset` elements after the array's first. */
 static inline void *wk__array_at(const wk_array *a, int64_t offset) {
     return (char *)a->data + offset * wk__dtype_nbytes[a->dtype];
+}
+
+/* Where the element at index lies, from the array's first; and the next index in row-major order, after the last one
+ * the first. */
+static inline int64_t wk__offset_of(const wk_array *a, const int64_t *index) {
+    int64_t offset = 0;
+    for (int32_t d = 0; d < a->ndim; d++) offset += index[d] * a->strides[d];
+    return offset;
+}
+
+static inline void wk__next_index(int32_t ndim, const int64_t *dims, int64_t *index) {
+    for (int32_t d = ndim - 1; d >= 0 && ++index[d] == dims[d]; d--) index[d] = 0;
 }
 
 /* The slice of a at one index of one dimension, which disappears. Both are in range. */

@@ -99,11 +99,11 @@ enum {
     WK__CONTIGUOUS = 1,
     WK__OWNED = 2,      /* the handle list of its scope counts as a holder */
     WK__VIEW = 4,       /* made as a view of another tensor */
+    WK__DETACHED = 8,   /* that view, or one on its way, was detach: its history is not that of the storage's owner */
     WK__SHARED = 16,    /* NOTE [Sharing] */
     WK__ONE_BLOCK = 32, /* its bytes lie in its own block, that in the heap of its context; it has no wk_meta */
     WK__BATCHED = 64,   /* computed in a batch, perhaps with others in one storage: not to be written in place */
     WK__ENTRY = 128,    /* an output of an open batch (wk__entry_of in batch/batch.h) */
-    WK__DETACHED = 8,   /* that view, or one on its way, was detach: its history is not that of the storage's owner */
 };
 
 /* Where a tensor's gradient goes. What a recorded op reads keeps a copy of this in its edge (grad/tape.h). */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/context.h"
+
 enum {
     DROPPER_DISTANCE = 10, /* from the boxes to the nearest dropper, and between the pills and the first dropper */
     DROPPER_PITCH = 9,     /* from one dropper to the next */
@@ -22,11 +24,8 @@ void wk__graph_model_free(wk_graph_model *model) {
 /* ---- nodes ---- */
 
 static void write_shape(const wk_graph_node *node, char *text, size_t nbytes) {
-    size_t used = (size_t)snprintf(text, nbytes, node->ndim == 0 ? "scalar" : "(");
-    for (int32_t d = 0; d < node->ndim && used < nbytes; d++) {
-        const char *after = d + 1 < node->ndim ? "," : ")";
-        used += (size_t)snprintf(text + used, nbytes - used, "%lld%s", (long long)node->dims[d], after);
-    }
+    wk_shape_text shape;
+    snprintf(text, nbytes, "%s", node->ndim == 0 ? "scalar" : wk__shape_text(&shape, node->ndim, node->dims));
 }
 
 static bool read_nodes(wk_graph_model *model, const wk_graph *graph) {
@@ -141,13 +140,9 @@ static void arrange_buses(wk_graph_model *model) {
 
 /* ---- boxes and wires ---- */
 
-static double larger(double a, double b) {
-    return a > b ? a : b;
-}
+static double larger(double a, double b) { return a > b ? a : b; }
 
-bool wk__is_tall(const wk_box *box) {
-    return box->height > WK__BOX_HEIGHT;
-}
+bool wk__is_tall(const wk_box *box) { return box->height > WK__BOX_HEIGHT; }
 
 static wk_box make_box(const wk_drawn_node *drawn, int32_t wires_in) {
     const wk_graph_node *node = &drawn->node;

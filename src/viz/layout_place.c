@@ -56,9 +56,7 @@ typedef struct run {
     int32_t count;
 } run;
 
-static double mean(const run *r) {
-    return r->sum / r->count;
-}
+static double mean(const run *r) { return r->sum / r->count; }
 
 /* From the middle of the box in a slot to the middle of the next one of its column. */
 static double distance_to_next(const wk_layout *layout, int32_t slot) {
