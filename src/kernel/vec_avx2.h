@@ -10,6 +10,8 @@ enum { W = 8 };
 #define PARTS_TILE_ROWS 3 /* of one whose sums are of several parts, two of them at a time */
 #define PARTS_TILE_VECS 2
 #define DOT_MOST_ROWS 3 /* of a tile of dot products, beside four vectors of columns */
+#define WHOLE_TILE_ROWS 4 /* of one of whole numbers, to multiply which takes registers */
+#define WHOLE_TILE_VECS 2
 #define SPREADS 0
 #define LOOKS_UP 0
 

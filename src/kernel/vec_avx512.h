@@ -10,6 +10,8 @@ enum { W = 16 };
 #define PARTS_TILE_ROWS 6 /* of one whose sums are of several parts, four of them at a time */
 #define PARTS_TILE_VECS 1
 #define DOT_MOST_ROWS 6 /* of a tile of dot products, beside four vectors of columns */
+#define WHOLE_TILE_ROWS 6 /* of one of whole numbers */
+#define WHOLE_TILE_VECS 2
 #define SPREADS 1   /* there is v_spread */
 #define LOOKS_UP 1  /* there is v_by_low_bits */
 
