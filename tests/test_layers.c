@@ -211,9 +211,9 @@ static void what_an_rnn_refuses(void **state) {
     wk_tensor *x = wk_ones(WK_SHAPE(4, 5, 2), WK_F32), *hn = x;
     assert_null(wk_rnn_forward(rnn, x, wk_ones(WK_SHAPE(1, 5, 3), WK_F32), &hn));
     assert_null(hn);
-    assert_fails(WK_ESHAPE, "rnn_forward: h0 is (1,5,3) and must have 2 states, one for each layer and direction");
+    assert_fails(WK_ESHAPE, "rnn_forward: h0 is (1,5,3) and must be (2,5,3): layers times directions, N, H");
     assert_null(wk_rnn_forward(rnn, x, wk_ones(WK_SHAPE(2, 4, 3), WK_F32), NULL));
-    assert_fails(WK_ESHAPE, "rnn_forward: h0 is (1,4,3) and must be (1,5,3)");
+    assert_fails(WK_ESHAPE, "rnn_forward: h0 is (2,4,3) and must be (2,5,3): layers times directions, N, H");
     wk_module_free(rnn);
 }
 

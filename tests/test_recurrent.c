@@ -143,6 +143,47 @@ static void nothing_to_do(void **state) {
     }
 }
 
+/* Sizes of 0, with lengths and without: every tensor that requires a gradient gets one. */
+static void sizes_of_nothing(void **state) {
+    (void)state;
+    for (int run_of = 0; run_of < 64 * KINDS; run_of++) {
+        WK_SCOPE;
+        const int kind = run_of / 64;
+        const int64_t n = run_of & 1 ? 2 : 0, t = run_of & 2 ? 2 : 0, in = run_of & 4 ? 2 : 0, h = run_of & 8 ? 2 : 0;
+        const int64_t rows = blocks[kind] * h;
+        wk_tensor *of[] = {wk_ones(WK_SHAPE(n, t, in), WK_F64), wk_ones(WK_SHAPE(1, n, h), WK_F64),
+                           wk_ones(WK_SHAPE(rows, in), WK_F64), wk_ones(WK_SHAPE(rows, h), WK_F64),
+                           wk_ones(WK_SHAPE(rows), WK_F64)};
+        for (int i = 0; i < 5; i++) wk_requires_grad_(of[i], true);
+        const layer l = {of[2], of[3], of[4], of[4]};
+        wk_tensor *lengths = run_of & 16 ? wk_full(WK_SHAPE(n), (double)t, WK_I64) : NULL, *hn, *g[5];
+        wk_tensor *y = run(kind, &l, of[0], lengths, of[1], run_of & 32, &hn);
+        wk_tensor *loss = wk_add(wk_sum(y), wk_sum(wk_square(hn)));
+        wk_grad(loss, of, 5, g, WK_CREATE_GRAPH);
+        assert_ok();
+        wk_backward(wk_add(loss, wk_sum(wk_square(g[1]))));
+        for (int i = 0; i < 5; i++) assert_true(wk_numel(wk_grad_of(of[i])) == wk_numel(of[i]));
+        assert_ok();
+    }
+}
+
+/* Lengths of one step are the first step alone, whatever lies behind it. */
+static void single_steps(void **state) {
+    (void)state;
+    static const int64_t ones[N] = {1, 1, 1, 1, 1};
+    for (int kind = 0; kind < KINDS; kind++) {
+        WK_SCOPE;
+        const layer l = layer_new(kind, WK_F64);
+        wk_tensor *x = poisoned(WK_F64, ones), *hn, *last;
+        wk_tensor *y = run(kind, &l, x, wk_cast(lengths_of(ones, N), WK_I32), NULL, kind == LSTM, &hn);
+        wk_tensor *first = run(kind, &l, wk_narrow(x, 1, 0, 1), NULL, NULL, false, &last);
+        assert_same(wk_narrow(y, 1, 0, 1), first, 0, "the step");
+        assert_close(wk_item(wk_sum(wk_abs(wk_narrow(y, 1, 1, T - 1)))), 0, 0, "behind it");
+        assert_same(hn, last, 0, "last state");
+        assert_ok();
+    }
+}
+
 /* Halves are computed in f32; lengths stay what they are. */
 static void halves(void **state) {
     (void)state;
@@ -201,7 +242,9 @@ static void what_modules_refuse(void **state) {
     wk_tensor *x = wk_ones(WK_SHAPE(4, 5, 2), WK_F32), *h = wk_ones(WK_SHAPE(2, 5, 3), WK_F32), *hn, *cn = x;
     assert_null(wk_lstm_forward(lstm, x, h, wk_ones(WK_SHAPE(1, 5, 3), WK_F32), &hn, &cn));
     assert_null(cn);
-    assert_fails(WK_ESHAPE, "lstm_forward: c0 is (1,5,3) and must have 2 states, one for each layer and direction");
+    assert_fails(WK_ESHAPE, "lstm_forward: c0 is (1,5,3) and must be (2,5,3): layers times directions, N, H");
+    assert_null(wk_lstm_forward(lstm, h, NULL, NULL, &hn, &cn));
+    assert_fails(WK_ESHAPE, "lstm_forward: x is (2,5,3) and must be (T,N,2)");
     assert_null(wk_gru_forward(lstm, x, h, &hn));
     assert_fails(WK_EINVAL, "gru_forward: m is LSTM, not a module of class GRU");
     assert_null(wk_lstm_cell_forward(lstm, x, h, h, &cn));
@@ -211,6 +254,34 @@ static void what_modules_refuse(void **state) {
         WK_EINVAL,
         "forward: m is LSTM, which has no forward with one input and output: call its own function, or its children");
     wk_module_free(lstm);
+}
+
+/* Also where a batch puts the step off. */
+static void what_cells_refuse(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *lstm = wk_lstm_cell_new(NULL, NULL, 3, 4, NULL), *gru = wk_gru_cell_new(NULL, NULL, 3, 4, NULL);
+    wk_module *rnn = wk_rnn_cell_new(NULL, NULL, 3, 4, NULL);
+    wk_tensor *x = wk_ones(WK_SHAPE(2, 3), WK_F32), *h = wk_ones(WK_SHAPE(2, 4), WK_F32), *c = h;
+    wk_tensor *wide = wk_ones(WK_SHAPE(2, 5), WK_F32), *row = wk_ones(WK_SHAPE(3), WK_F32);
+    for (int batch = 0; batch < 2; batch++) {
+        const wk_scope scope = batch ? wk_batch_open() : wk_scope_open();
+        assert_null(wk_lstm_cell_forward(lstm, wide, h, h, &c));
+        assert_null(c);
+        assert_fails(WK_ESHAPE, "lstm_cell_forward: x is (2,5) and must be (N,3)");
+        assert_null(wk_rnn_cell_forward(rnn, row, NULL));
+        assert_fails(WK_ESHAPE, "rnn_cell_forward: x is (3) and must be (N,3)");
+        assert_null(wk_gru_cell_forward(gru, x, wide));
+        assert_fails(WK_ESHAPE, "gru_cell_forward: h is (2,5) and must be (2,4)");
+        assert_null(wk_lstm_cell_forward(lstm, x, h, x, &c));
+        assert_fails(WK_ESHAPE, "lstm_cell_forward: c is (2,3) and must be (2,4)");
+        assert_null(wk_lstm_cell_forward(lstm, x, h, NULL, &c));
+        assert_fails(WK_EINVAL, "lstm_cell_forward: h and c come together or not at all");
+        assert_null(wk_rnn_cell_forward(rnn, NULL, h));
+        assert_fails(WK_EINVAL, "rnn_cell_forward: x is NULL");
+        wk_scope_close(scope);
+    }
+    wk_module_free(lstm), wk_module_free(gru), wk_module_free(rnn);
 }
 
 /* Lengths are data that the gradient reads again: changed meanwhile, they are refused. */
@@ -258,7 +329,8 @@ static void printed_as_pytorch_prints_them(void **state) {
 }
 
 WK_TEST_MAIN("recurrent", cmocka_unit_test(each_row_as_if_alone), cmocka_unit_test(gradients_agree),
-             cmocka_unit_test(wide_and_long), cmocka_unit_test(nothing_to_do), cmocka_unit_test(halves),
-             cmocka_unit_test(what_is_refused), cmocka_unit_test(what_modules_refuse),
+             cmocka_unit_test(wide_and_long), cmocka_unit_test(nothing_to_do), cmocka_unit_test(sizes_of_nothing),
+             cmocka_unit_test(single_steps), cmocka_unit_test(halves), cmocka_unit_test(what_is_refused),
+             cmocka_unit_test(what_modules_refuse), cmocka_unit_test(what_cells_refuse),
              cmocka_unit_test(lengths_that_change), cmocka_unit_test(first_weights),
              cmocka_unit_test(printed_as_pytorch_prints_them))

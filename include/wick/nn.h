@@ -248,7 +248,7 @@ WK_API wk_tensor *wk_layer_norm_forward(wk_module *layer_norm, wk_tensor *x);
  * the first, and what it gives are both states side by side. Parameters weight_ih_l0 (G H,I), or (G H,D H) above,
  * weight_hh_l0 (G H,H), bias_ih_l0 (G H), bias_hh_l0 (G H), and of the other direction weight_ih_l0_reverse and so on,
  * with G = 1, 4 and 3, drawn as PyTorch draws them. What a layer computes stands at wk_rnn, wk_lstm and wk_gru; there
- * is no proj_size.
+ * is no proj_size. EINVAL for another nonlinearity than tanh but of RNN and RNNCell.
  * https://pytorch.org/docs/stable/generated/torch.nn.RNN.html, torch.nn.LSTM.html and torch.nn.GRU.html */
 enum { WK_RNN_TANH, WK_RNN_RELU };
 typedef struct wk_rnn_options {
@@ -273,18 +273,21 @@ WK_API wk_module *wk_gru_new(wk_module *parent, const char *name, int64_t input_
 
 /* x (N,T,I), or (T,N,I) without batch_first; h0 (L D,N,H) or NULL for zeros: a state for each layer and direction, in
  * the order of the parameters. Returns the states of all steps of the last layer (N,T,D H), or (T,N,D H); *hn, when hn
- * is not NULL, becomes the last states (L D,N,H) (NULL on failure). */
+ * is not NULL, becomes the last states (L D,N,H) (NULL on failure). N and T may be 0. Errors: ESHAPE (x, or a state),
+ * EDTYPE (they are not of the parameters' type). */
 WK_API wk_tensor *wk_rnn_forward(wk_module *rnn, wk_tensor *x, wk_tensor *h0, wk_tensor **hn);
 WK_API wk_tensor *wk_gru_forward(wk_module *gru, wk_tensor *x, wk_tensor *h0, wk_tensor **hn);
 
-/* An LSTM has a second state; h0 and c0 come together or not at all. */
+/* An LSTM has a second state; h0 and c0 come together or not at all (EINVAL). */
 WK_API wk_tensor *wk_lstm_forward(wk_module *lstm, wk_tensor *x, wk_tensor *h0, wk_tensor *c0, wk_tensor **hn,
                                   wk_tensor **cn);
 
 /* The same for rows of several lengths: `lengths` (N), i64 and in any order, says how many steps each row of the batch
  * has, 0 to T. What lies behind its end is not looked at in x and is zero in the result; the last states are those of
- * each row's own last step. It is what torch.nn.utils.rnn.pack_padded_sequence, the layer and pad_packed_sequence give,
- * at the cost of the steps there are:
+ * each row's own last step, and those at the beginning for a row of none. lengths NULL: T each. Dropout draws numbers
+ * for the steps there are, in PyTorch's order. It is what torch.nn.utils.rnn.pack_padded_sequence, the layer and
+ * pad_packed_sequence give, at the cost of the steps there are. Errors: EINVAL ("lengths[1] is 6 and must be from 0 to
+ * 5, the steps of x"), ESHAPE (there are not N of them), EDTYPE (they are no whole numbers).
  *
  * ```c
  * #include <stdio.h>
@@ -313,6 +316,7 @@ WK_API wk_tensor *wk_lstm_forward_ragged(wk_module *lstm, wk_tensor *x, wk_tenso
 
 /* LSTMCell and GRUCell: one step of the layer. x (N,I), h and c (N,H) or NULL for zeros -> the next h (N,H); *c_after,
  * when c_after is not NULL, becomes the next c. Parameters weight_ih (G H,I), weight_hh (G H,H), bias_ih and bias_hh.
+ * Errors: EINVAL (options of several layers, directions or dropout; h without c), ESHAPE (x, or a state), EDTYPE.
  * https://pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html, torch.nn.GRUCell.html */
 WK_API wk_module *wk_lstm_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
                                    const wk_rnn_options *options);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/context.h"
 #include "op/ragged.h"
@@ -159,31 +160,50 @@ static wk_tensor *run_stack(const stack *s, wk_tensor *x, wk_layer_states *last)
     return x;
 }
 
-static bool check_states(const wk_recurrent_module *self, wk_tensor *states, const char *name, const char *function) {
-    wk_shape_text is;
-    if (states == NULL || (wk_ndim(states) == 3 && wk_dim(states, 0) == state_count(self))) return true;
-    wk__fail(wk__ctx(), WK_ESHAPE, function, "%s is %s and must have %d states, one for each layer and direction", name,
-             wk__shape_text(&is, wk_ndim(states), wk_dims(states)), (int)state_count(self));
-    return false;
-}
-
-static wk_tensor *run(wk_module *m, wk_tensor *x, wk_tensor *lengths, wk_layer_states first, wk_layer_states *last,
-                      const char *function) {
+static wk_tensor *run(wk_module *m, wk_tensor *x, wk_tensor *lengths, wk_layer_states first, wk_layer_states *last) {
     const wk_recurrent_module *self = wk_module_self(m);
     if (state_count(self) == 1) return self->kind->run(self, self->each, x, lengths, first, false, last);
-    if (!check_states(self, first.h, "h0", function) || !check_states(self, first.c, "c0", function)) return NULL;
     const stack s = {self,          lengths,       first,
                      wk_list_new(), wk_list_new(), wk_module_training(m) ? self->options.dropout : 0};
     return run_stack(&s, x, last);
 }
 
-static bool check_x(const wk_recurrent_module *self, wk_tensor *x, const char *function) {
+/* What a forward looks at before it runs. A tensor that is not there, or gone, is for the operations to refuse. */
+static bool check_x(wk_tensor *x, int32_t ndim, const char *leading, int64_t features, const char *function) {
     wk_shape_text is;
-    if (wk_ndim(x) == 3 || wk_dims(x) == NULL) return true;
-    wk__fail(wk__ctx(), WK_ESHAPE, function, "x is %s and must be %s with %lld features",
-             wk__shape_text(&is, wk_ndim(x), wk_dims(x)), self->options.batch_first ? "(N,T,F)" : "(T,N,F)",
-             (long long)self->input_size);
+    const int64_t *dims = wk_dims(x);
+    if (dims == NULL || (wk_ndim(x) == ndim && dims[ndim - 1] == features)) return true;
+    wk__fail(wk__ctx(), WK_ESHAPE, function, "x is %s and must be (%s,%lld)", wk__shape_text(&is, wk_ndim(x), dims),
+             leading, (long long)features);
     return false;
+}
+
+static bool check_state(wk_tensor *state, const char *name, int32_t ndim, const int64_t *dims, const char *function) {
+    wk_shape_text is, expected;
+    const int64_t *has = wk_dims(state);
+    if (has == NULL || (wk_ndim(state) == ndim && memcmp(has, dims, (size_t)ndim * sizeof *dims) == 0)) return true;
+    wk__fail(wk__ctx(), WK_ESHAPE, function, "%s is %s and must be %s%s", name,
+             wk__shape_text(&is, wk_ndim(state), has), wk__shape_text(&expected, ndim, dims),
+             ndim == 3 ? ": layers times directions, N, H" : "");
+    return false;
+}
+
+static bool check_all(const wk_recurrent_module *self, wk_tensor *x, wk_layer_states first, const char *function) {
+    const bool batch_first = self->options.batch_first;
+    if (!check_x(x, 3, batch_first ? "N,T" : "T,N", self->input_size, function)) return false;
+    if (wk_dims(x) == NULL) return true;
+    const int64_t dims[] = {state_count(self), wk_dim(x, batch_first ? 0 : 1), self->hidden_size};
+    return check_state(first.h, "h0", 3, dims, function) && check_state(first.c, "c0", 3, dims, function);
+}
+
+bool wk__recurrent_check_step(const wk_recurrent_module *self, wk_tensor *x, wk_layer_states before,
+                              const char *function) {
+    if (!check_x(x, 2, "N", self->input_size, function)) return false;
+    if (wk_dims(x) == NULL) return true;
+    const int64_t dims[] = {wk_dim(x, 0), self->hidden_size};
+    if (self->kind->has_c && (before.h == NULL) != (before.c == NULL))
+        return wk__fail(wk__ctx(), WK_EINVAL, function, "h and c come together or not at all"), false;
+    return check_state(before.h, "h", 2, dims, function) && check_state(before.c, "c", 2, dims, function);
 }
 
 /* The op has the batch first; the other order is a view of it. */
@@ -192,8 +212,9 @@ wk_tensor *wk__recurrent_forward_all(wk_module *m, const wk_recurrent_kind *kind
     const wk_recurrent_module *self = wk__layer_self(m, &kind->layers, function);
     wk_layer_states last = {NULL, NULL};
     wk_tensor *y = NULL;
-    const bool fine = self != NULL && check_x(self, x, function), batch_first = fine && self->options.batch_first;
-    if (fine) y = run(m, batch_first ? x : wk_transpose(x, 0, 1), lengths, first, &last, function);
+    const bool fine = self != NULL && check_all(self, x, first, function),
+               batch_first = fine && self->options.batch_first;
+    if (fine) y = run(m, batch_first ? x : wk_transpose(x, 0, 1), lengths, first, &last);
     if (hn != NULL) *hn = last.h;
     if (cn != NULL) *cn = last.c;
     if (!fine) return NULL;
@@ -204,7 +225,7 @@ wk_layer_states wk__recurrent_step(wk_module *m, const wk_recurrent_kind *kind, 
                                    const char *function) {
     const wk_recurrent_module *self = wk__layer_self(m, &kind->cell, function);
     wk_tensor *out[2] = {NULL, NULL};
-    if (self == NULL) return (wk_layer_states){NULL, NULL};
+    if (self == NULL || !wk__recurrent_check_step(self, x, before, function)) return (wk_layer_states){NULL, NULL};
     const wk_layer_weights *w = self->each;
     if (kind->has_c)
         kind->step((wk_tensor *const[]){x, before.h, before.c, w->w_ih, w->w_hh, w->b_ih, w->b_hh}, out);

@@ -80,6 +80,10 @@ wk_tensor *wk__recurrent_forward_all(wk_module *m, const wk_recurrent_kind *kind
         return wk__recurrent_forward_all(m, (kind), x, lengths, first, hn, NULL, #net "_forward_ragged"); \
     }
 
+/* True when x and the states have the shapes that a cell takes; else records which has not. */
+bool wk__recurrent_check_step(const wk_recurrent_module *self, wk_tensor *x, wk_layer_states before,
+                              const char *function);
+
 /* One step: the layer over a sequence of one. x (N,I), states (N,H). */
 wk_layer_states wk__recurrent_step(wk_module *m, const wk_recurrent_kind *kind, wk_tensor *x, wk_layer_states before,
                                    const char *function);

@@ -22,7 +22,8 @@ WK_RECURRENT_FORWARD(rnn, &kind)
 
 wk_tensor *wk_rnn_cell_forward(wk_module *m, wk_tensor *x, wk_tensor *h) {
     const wk_recurrent_module *self = wk__layer_self(m, &kind.cell, "rnn_cell_forward");
-    if (self == NULL) return NULL;
+    const wk_layer_states before = {h, NULL};
+    if (self == NULL || !wk__recurrent_check_step(self, x, before, "rnn_cell_forward")) return NULL;
     const wk_layer_weights *w = self->each;
     wk_tensor *from_x = wk_linear(x, w->w_ih, w->b_ih);
     if (h == NULL) h = wk_zeros(WK_SHAPE(wk_dim(x, 0), self->hidden_size), wk_dtype_of(x));
