@@ -38,8 +38,9 @@
  * ```
  *
  * In the order of need: tensor.h (scopes, tensors), ops.h with ops.def (what one can compute), grad.h (gradients, the
- * graph), nn.h (modules, layers), optim.h, plan.h (recorded steps), io.h (files), random.h, viz.h (pictures); base.h
- * has failure, contexts and types. For C++17 there is wick.hpp beside this file.
+ * graph), nn.h (modules, layers), optim.h, random.h, io.h (files), plan.h (recorded steps), batch.h (calls of many
+ * examples as one), custom.h (operations of one's own), viz.h (pictures); base.h has failure, contexts and types. For
+ * C++17 there is wick.hpp beside this file.
  *
  * Threads: different contexts may be used by different threads at once; one context by one thread at a time. */
 #ifndef WICK_H

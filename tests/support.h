@@ -81,9 +81,16 @@ static inline void wk_assert_all_close(const float *actual, const float *expecte
 /* The pending failure has this status and exactly this message. Takes it. */
 #define assert_fails(status, message) wk_assert_status(status, message, __FILE__, __LINE__)
 
+/* Tells tools/check-errors.sh of a failure that a test has met. */
+static inline void wk_list_failure(const wk_error *e) {
+    if (e->status != WK_OK && getenv("WK_LIST_FAILURES") != NULL)
+        printf("# fails: %s %s\n", wk_status_name(e->status), e->message);
+}
+
 static inline void wk_assert_status(wk_status status, const char *message, const char *file, int line) {
     wk_error e;
     wk_check(&e);
+    wk_list_failure(&e);
     if (e.status == status && strcmp(e.message, message) == 0) return;
     print_message("# %s \"%s\"\n", wk_status_name(e.status), e.message);
     print_message("# expected %s \"%s\"\n", wk_status_name(status), message);

@@ -90,6 +90,7 @@ static bool one(int i) {
     wk_scope_close(scope);
     wk_optim_free(adam);
     wk_module_free(net);
+    wk_list_failure(&error);
     if (error.status == wrong[i].status && strcmp(error.message, wrong[i].message) == 0) return true;
     print_message("# %s\n#   %s \"%s\"\n# expected\n#   %s \"%s\"\n", wrong[i].mistake, wk_status_name(error.status),
                   error.message, wk_status_name(wrong[i].status), wrong[i].message);

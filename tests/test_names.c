@@ -127,6 +127,7 @@ static void wrong_calls(void **state) {
         assert_ok();
         wk_scope_close(scope);
         free_world();
+        wk_list_failure(&error);
         misnamed += !is_named(&wrong[i]);
     }
     assert_int_equal(misnamed, 0);

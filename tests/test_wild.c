@@ -109,6 +109,7 @@ static bool begins_with(const char *message, const char *function) {
 static void take_failure(wild *w, const char *const *functions, int count) {
     wk_error e;
     if (wk_check(&e) == WK_OK) return;
+    wk_list_failure(&e);
     digest(w, e.message, strlen(e.message));
     bool is_named = false;
     for (int i = 0; i < count; i++) is_named |= begins_with(e.message, functions[i]);

@@ -8,7 +8,20 @@
  *     wk_error e;
  *     if (wk_check(&e)) fprintf(stderr, "%s\n", e.message);  // matmul: a (3,4) and b (5,6): inner sizes 4 and 5 differ
  *
- * Closing, releasing and asking (wk_scope_close, wk_release, wk_dim ...) always work. */
+ * Closing, releasing and asking (wk_scope_close, wk_release, wk_dim ...) always work.
+ *
+ * NOTE [Errors of every function]. The comment of a function, or the one at the head of its group, names what the
+ * function fails with, by the statuses of status.def. One that names none fails with nothing but
+ *
+ *     EINVAL      an argument is NULL that must be there; options do not begin with their size
+ *     ENOMEM      memory is out
+ *     ECLOSED     a tensor is used after its scope has closed
+ *     ECONTEXT    a tensor, a module or the like belongs to another context
+ *     ESTATE      this cannot be done in a plan's step, to what a batch has computed, or to what threads share
+ *     ENAN        in anomaly mode (wk_set_anomaly): what came out is not finite
+ *
+ * which may come from any function that takes or gives something of that kind, and which comments therefore leave
+ * out. */
 #ifndef WICK_BASE_H
 #define WICK_BASE_H
 

@@ -9,8 +9,8 @@
 
 WK_BEGIN_DECLS
 
-/* Asks for gradients with respect to t, a leaf of floating type (made by no recorded op; else EGRAD), or stops asking.
- * Returns t. Parameters of modules require gradients from the start. */
+/* Asks for gradients with respect to t, a leaf of floating type, or stops asking. Returns t. Parameters of modules
+ * require gradients from the start. Errors: EGRAD (t was made by a recorded op), EDTYPE. */
 WK_API wk_tensor *wk_requires_grad_(wk_tensor *t, bool requires_grad);
 
 /* True when t is such a leaf or was computed from one. */
@@ -28,20 +28,23 @@ WK_API wk_status wk_backward(wk_tensor *loss);
 
 enum { WK_RETAIN_GRAPH = 1, WK_CREATE_GRAPH = 2 };
 
-/* wk_backward with flags: WK_RETAIN_GRAPH keeps the graph for another backward. */
+/* wk_backward with flags: WK_RETAIN_GRAPH keeps the graph for another backward. Errors: as wk_backward, and EINVAL for
+ * another flag. */
 WK_API wk_status wk_backward_flags(wk_tensor *loss, uint32_t flags);
 
 /* d y / d xs: out[i] becomes the gradient of y (one element) with respect to xs[i], any tensors that y was computed
  * from. Leaf gradients are left alone. With WK_CREATE_GRAPH the gradients are computed with recorded ops and can be
  * differentiated again (the graph is then retained). A tensor that y does not depend on gets zeros. The results belong
- * to the innermost scope. https://pytorch.org/docs/stable/generated/torch.autograd.grad.html */
+ * to the innermost scope; on failure they are NULL. Errors: those of wk_backward (ESHAPE, EGRAD also for an x that does
+ * not require a gradient, ECUT, ECONSUMED, EVERSION), EINVAL (a flag that is none).
+ * https://pytorch.org/docs/stable/generated/torch.autograd.grad.html */
 WK_API wk_status wk_grad(wk_tensor *y, wk_tensor *const *xs, int32_t count, wk_tensor **out, uint32_t flags);
 
 /* The gradient of a leaf, or NULL when there is none: none has come yet, or zero_grad was called since. It lives as
  * long as the leaf, is overwritten by later backwards, and has no history. */
 WK_API wk_tensor *wk_grad_of(const wk_tensor *t);
 
-/* Makes the gradient of a leaf absent. */
+/* Makes the gradient of a leaf absent; does nothing for other tensors. */
 WK_API void wk_zero_grad(wk_tensor *t);
 
 /* Turns recording off (false) or on in the current context and returns what it was. `WK_NO_GRAD;` turns it off until
@@ -65,7 +68,8 @@ typedef wk_tensor *wk_hook_fn(void *user, wk_tensor *gradient);
 /* Calls hook in every later backward or wk_grad that comes by t, once, when the gradient of t is whole: for what an op
  * made, before it goes on to the op's inputs; for a leaf, when the walk has passed the leaf's first user, with what
  * this walk brings, before that is added. Hooks of one tensor are called in the order of registering. Returns a handle,
- * 0 on failure: EGRAD when t requires no gradient. A hook goes with its leaf, or with the history of what it is for. */
+ * 0 on failure. A hook goes with its leaf, or with the history of what it is for. Errors: EGRAD (t requires no
+ * gradient), ESTATE (t was computed in a batch, or in a plan's step). */
 WK_API int64_t wk_register_hook(wk_tensor *t, wk_hook_fn *hook, void *user);
 
 /* Removes a hook; does nothing for 0 or one that has gone. */
@@ -143,7 +147,8 @@ WK_API wk_status wk_gradcheck(wk_function *f, void *user, wk_tensor *const *inpu
                               int32_t output_count, const wk_gradcheck_options *options);
 
 /* The same for gradients of gradients: checks the function that gives the gradients of f, whose inputs are those of f
- * and the gradients of its outputs ("gradient of output 0"). At most 32 of both together. */
+ * and the gradients of its outputs ("gradient of output 0"). At most 32 of both together (EINVAL). Errors else: as
+ * wk_gradcheck (EDIFFERS, EGRAD, EDTYPE). */
 WK_API wk_status wk_gradgradcheck(wk_function *f, void *user, wk_tensor *const *inputs, int32_t input_count,
                                   int32_t output_count, const wk_gradcheck_options *options);
 

@@ -8,7 +8,7 @@
  *
  * A file is written beside its place, made durable and renamed: whatever fails, the old file stays whole. A file that
  * is read is not believed: cut, forged or foreign, it gives EFORMAT and a reason. EIO names the path and what the
- * system says.
+ * system says. Either may come from every function here that reads, EIO from every one that writes.
  *
  * These calls report by their status and do not stick, so looking for a file that may not be there is harmless:
  *
@@ -27,14 +27,15 @@ WK_BEGIN_DECLS
 /* ----------------------------------------------------------------------------------------------------- weights --- */
 
 /* Writes all parameters and buffers of a module, under their names from it. A shared parameter is written under each of
- * its names. */
+ * its names. Errors: EIO. */
 WK_API wk_status wk_save(const char *path, const wk_module *module, wk_error *error);
 
 /* Sets all parameters and buffers of a module from a file. Names, shapes and types must be the same on both sides; else
  * nothing changes, and the message names what is not: "load: net.safetensors: out.bias is missing; out.weight is
- * (2,32), not (1,32); scale is unexpected". EINVAL, ESHAPE or EDTYPE, whichever is first. With WK_LOAD_PARTIAL a name
- * may be missing on either side; with WK_LOAD_CONVERT a floating type may be another floating one, and values are
- * rounded to nearest, ties to even. A checkpoint (below) is EINVAL. */
+ * (2,32), not (1,32); scale is unexpected". With WK_LOAD_PARTIAL a name may be missing on either side; with
+ * WK_LOAD_CONVERT a floating type may be another floating one, and values are rounded to nearest, ties to even. Errors:
+ * EIO, EFORMAT; of what does not fit the first: EINVAL (a name), ESHAPE, EDTYPE; EINVAL also for a checkpoint
+ * (below). */
 enum { WK_LOAD_PARTIAL = 1, WK_LOAD_CONVERT = 2 };
 WK_API wk_status wk_load(const char *path, wk_module *module, uint32_t flags, wk_error *error);
 
@@ -46,24 +47,28 @@ WK_API wk_status wk_load(const char *path, wk_module *module, uint32_t flags, wk
  *
  *     if (resume) wk_checkpoint_load("run.safetensors", net, &adam, 1, &e);
  *     ...
- *     wk_checkpoint_save("run.safetensors", net, &adam, 1, &e);                 // now and then */
+ *     wk_checkpoint_save("run.safetensors", net, &adam, 1, &e);                 // now and then
+ *
+ * Errors: EIO, EINVAL (more than 64 optimisers). */
 WK_API wk_status wk_checkpoint_save(const char *path, wk_module *module, wk_optim *const *optims, int32_t optim_count,
                                     wk_error *error);
 
 /* Loads such a file. Names and shapes are checked as by wk_load, and optimisers must be of the kinds that were saved;
  * else nothing changes. Without optimisers (NULL, 0) those of the file do not count: a program that only uses what was
- * trained needs none. */
+ * trained needs none. Errors: EIO, EFORMAT (also a number that cannot be, such as a beta of 2), and EINVAL, ESHAPE and
+ * EDTYPE for what does not fit. */
 WK_API wk_status wk_checkpoint_load(const char *path, wk_module *module, wk_optim *const *optims, int32_t optim_count,
                                     wk_error *error);
 
 /* ----------------------------------------------------------------------------------------------- named tensors --- */
 
-/* Writes a file of count tensors, each under its name, in the bytes that the format's own library would write. EINVAL:
- * a name is there twice, is not UTF-8, or is "__metadata__". */
+/* Writes a file of count tensors, each under its name, in the bytes that the format's own library would write. Errors:
+ * EIO, EINVAL (a name is there twice, is not UTF-8, or is "__metadata__"). */
 WK_API wk_status wk_safetensors_write(const char *path, const char *const *names, wk_tensor *const *tensors,
                                       int64_t count, wk_error *error);
 
-/* Opens a file and reads its header; NULL on failure. The caller closes it; NULL is allowed there. */
+/* Opens a file and reads its header; NULL on failure. The caller closes it; NULL is allowed there. Errors: EIO,
+ * EFORMAT. */
 typedef struct wk_safetensors wk_safetensors;
 WK_API wk_safetensors *wk_safetensors_open(const char *path, wk_error *error);
 WK_API void wk_safetensors_close(wk_safetensors *file);
@@ -78,8 +83,8 @@ WK_API const int64_t *wk_safetensors_dims(const wk_safetensors *file, int64_t in
 /* The text under this key of __metadata__, or NULL. */
 WK_API const char *wk_safetensors_metadata(const wk_safetensors *file, const char *key);
 
-/* Makes *t a tensor of the file, NULL on failure. EINVAL when there is none of this name, EDTYPE when wick has not its
- * type. */
+/* Makes *t a tensor of the file, owned by the innermost scope; NULL on failure. Errors: EIO, EINVAL (there is none of
+ * this name), EDTYPE (wick has not its type). */
 WK_API wk_status wk_safetensors_read(const wk_safetensors *file, const char *name, wk_tensor **t, wk_error *error);
 
 WK_END_DECLS

@@ -160,7 +160,8 @@ typedef struct wk_snapshot wk_snapshot;
 WK_API wk_snapshot *wk_snapshot_new(wk_module *m);
 WK_API void wk_snapshot_free(wk_snapshot *snapshot);
 
-/* Copies the module's values to the snapshot; the snapshot's to the module; or exchanges the two. */
+/* Copies the module's values to the snapshot; the snapshot's to the module; or exchanges the two. Errors: ESTATE (the
+ * module that would be written is shared with other threads). */
 WK_API wk_status wk_snapshot_take(wk_snapshot *snapshot);
 WK_API wk_status wk_snapshot_restore(wk_snapshot *snapshot);
 WK_API wk_status wk_snapshot_exchange(wk_snapshot *snapshot);
@@ -172,8 +173,9 @@ WK_API wk_status wk_snapshot_average(wk_snapshot *snapshot, double decay);
 
 /* The functions below that make a layer have the errors of wk_module_new in common, EINVAL for a size that is not
  * positive or an option out of its range, and EDTYPE for parameters that are neither f32 nor f64. Options are the
- * caller's; NULL stands for the defaults. The functions ..._forward give tensors of the innermost scope; they refuse a
- * module of another class (EINVAL), and else what the operation of that name refuses. */
+ * caller's; NULL stands for the defaults. The functions ..._forward give tensors of the innermost scope. They refuse a
+ * module of another class (EINVAL), an x or a state that is none for the layer (ESHAPE), and else what the operation of
+ * that name refuses. */
 
 /* Sequential: children one after another, each with one input and one output. What lies between them goes as soon as
  * the next child is done, unless the graph needs it: a hundred layers without gradients take the memory of one.
@@ -200,7 +202,7 @@ WK_API wk_module *wk_dropout_new(wk_module *parent, const char *name, double p);
 typedef struct wk_linear_options {
     size_t size;
     int32_t bias;      /* 1: with a bias */
-    wk_tensor *weight; /* a parameter of the same tree to share; NULL: one of its own */
+    wk_tensor *weight; /* a parameter (out,in) of the same tree to share (ESHAPE); NULL: one of its own */
     wk_dtype dtype;    /* of the parameters, WK_F32 or WK_F64 */
 } wk_linear_options;
 #define WK_LINEAR_OPTIONS { sizeof(wk_linear_options), 1, NULL, WK_F32 }

@@ -21,7 +21,8 @@ WK_API wk_list *wk_split(wk_tensor *x, int64_t split_size, int32_t dim);
 WK_API wk_list *wk_chunk(wk_tensor *x, int64_t chunks, int32_t dim);
 
 /* Reads, as wk_item is: are all elements of a near to those of b (wk_isclose)? Have a and b one shape and equal
- * elements? false on failure, too. https://pytorch.org/docs/stable/generated/torch.allclose.html, torch.equal.html */
+ * elements? false on failure, too. Errors of wk_allclose: ESHAPE (they do not broadcast), EINVAL
+ * (a tolerance below 0). https://pytorch.org/docs/stable/generated/torch.allclose.html, torch.equal.html */
 WK_API bool wk_allclose(wk_tensor *a, wk_tensor *b, double rtol, double atol, bool equal_nan);
 WK_API bool wk_equal(wk_tensor *a, wk_tensor *b);
 
@@ -31,7 +32,9 @@ WK_API bool wk_equal(wk_tensor *a, wk_tensor *b);
  *
  *     wk_loss_options o = WK_LOSS_OPTIONS;
  *     o.label_smoothing = 0.1;
- *     wk_tensor *loss = wk_cross_entropy_options(logits, target, &o); */
+ *     wk_tensor *loss = wk_cross_entropy_options(logits, target, &o);
+ *
+ * Errors: those of the short form, and EINVAL for an option out of its range, ESHAPE for a weight of another shape. */
 enum { WK_REDUCTION_NONE, WK_REDUCTION_MEAN, WK_REDUCTION_SUM };
 
 typedef struct wk_loss_options {

@@ -20,19 +20,23 @@ typedef struct wk_adam_options {
 } wk_adam_options;
 #define WK_ADAM_OPTIONS { sizeof(wk_adam_options), 0.9, 0.999, 1e-8, 0.0 }
 
-/* EINVAL when lr, a beta, eps or the decay is out of its range. The caller frees the optimiser. */
+/* An optimiser for all parameters that the module has now, with a learning rate lr; options NULL are the defaults. It
+ * holds a reference to the module. The caller frees it. Errors of all that make one: EINVAL (lr or an option is out of
+ * its range, which the message gives), ESTATE (inside a plan's step). */
 WK_API wk_optim *wk_adam_new(wk_module *module, double lr, const wk_adam_options *options);
 
 /* AdamW (Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101), as torch.optim.AdamW: Adam, but the weights
- * decay by themselves, p *= 1 - lr weight_decay, instead of through their gradients. */
+ * decay by themselves, p *= 1 - lr weight_decay, instead of through their gradients. Errors: EINVAL. */
 typedef wk_adam_options wk_adamw_options;
 #define WK_ADAMW_OPTIONS { sizeof(wk_adamw_options), 0.9, 0.999, 1e-8, 0.01 }
 
 WK_API wk_optim *wk_adamw_new(wk_module *module, double lr, const wk_adamw_options *options);
 
-/* RMSprop, as torch.optim.RMSprop (https://pytorch.org/docs/stable/generated/torch.optim.RMSprop.html):
+/* RMSprop (Tieleman and Hinton 2012), as torch.optim.RMSprop:
  *   v = alpha v + (1-alpha) g^2;  p -= lr g / (sqrt(v) + eps)
- * centered subtracts the square of the mean gradient from v; with momentum, b = momentum b + g / (...);  p -= lr b. */
+ * centered subtracts the square of the mean gradient from v; with momentum, b = momentum b + g / (sqrt(v) + eps) and
+ * p -= lr b. weight_decay adds weight_decay p to g. Errors: EINVAL.
+ * https://pytorch.org/docs/stable/generated/torch.optim.RMSprop.html */
 typedef struct wk_rmsprop_options {
     size_t size;
     double alpha, eps, weight_decay, momentum;
@@ -42,7 +46,10 @@ typedef struct wk_rmsprop_options {
 
 WK_API wk_optim *wk_rmsprop_new(wk_module *module, double lr, const wk_rmsprop_options *options);
 
-/* Stochastic gradient descent, as torch.optim.SGD: https://pytorch.org/docs/stable/generated/torch.optim.SGD.html */
+/* Stochastic gradient descent, as torch.optim.SGD: p -= lr g; with momentum,
+ *   b = momentum b + (1-dampening) g, the first time b = g;  p -= lr b, or with nesterov  p -= lr (g + momentum b)
+ * weight_decay adds weight_decay p to g. Errors: EINVAL, also for nesterov without momentum or with dampening.
+ * https://pytorch.org/docs/stable/generated/torch.optim.SGD.html */
 typedef struct wk_sgd_options {
     size_t size;
     double momentum, dampening, weight_decay;
@@ -59,15 +66,16 @@ WK_API void wk_optim_zero_grad(wk_optim *optim);
  * backward failed and left its gradients invalid: wk_optim_zero_grad first). */
 WK_API wk_status wk_optim_step(wk_optim *optim);
 
-/* Takes up the parameters that joined the module after the optimiser was made. */
+/* Takes up the parameters that joined the module after the optimiser was made; the others keep their moments. */
 WK_API wk_status wk_optim_add(wk_optim *optim);
 
-/* The rate of the steps to come: a schedule sets it before each. EINVAL when lr is negative. */
+/* The rate of the steps to come: a schedule sets it before each. wk_optim_lr says 0 of NULL. Errors: EINVAL (lr is
+ * negative or not finite). */
 WK_API double wk_optim_lr(const wk_optim *optim);
 WK_API void wk_optim_set_lr(wk_optim *optim, double lr);
 
 /* The norm of a module's gradients, taken together as one vector: f64 (), owned by the innermost scope. Absent ones do
- * not count. EINVAL. https://pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html */
+ * not count. https://pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html */
 WK_API wk_tensor *wk_grad_norm(wk_module *module);
 
 /* Settings of one parameter, which make PyTorch's groups of parameters: its own decay of weights in place of the
@@ -79,18 +87,18 @@ WK_API wk_tensor *wk_grad_norm(wk_module *module);
  *     }
  *
  * A checkpoint does not have them; they belong to how an optimiser is made. Neighbours with the same settings are
- * stepped as one. Errors: EINVAL (a number below 0, a tensor that the optimiser does not train).
+ * stepped as one. Errors: EINVAL (a number below 0 or not finite, a tensor that the optimiser does not train).
  * https://pytorch.org/docs/stable/optim.html#per-parameter-options */
 WK_API void wk_optim_set_weight_decay(wk_optim *optim, const wk_tensor *parameter, double weight_decay);
 WK_API void wk_optim_set_lr_scale(wk_optim *optim, const wk_tensor *parameter, double scale);
 
 /* Scales the gradients of a module down together, so that their norm is at most max_norm, and returns what the norm was
  * (NaN on failure, and inside a plan's step, which does not know it: make wk_grad_norm an output). Absent ones do not
- * count. A norm that is not finite spoils them all, as in PyTorch:
+ * count. A norm that is not finite spoils them all, as in PyTorch. Errors: EINVAL (max_norm is negative or NaN).
  * https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html */
 WK_API double wk_clip_grad_norm(wk_module *module, double max_norm);
 
-/* NULL is allowed. */
+/* Frees the optimiser and lets go of its module. NULL is allowed. */
 WK_API void wk_optim_free(wk_optim *optim);
 
 WK_END_DECLS

@@ -110,14 +110,14 @@ WK_API wk_tensor *wk_ones(int32_t ndim, const int64_t *dims, wk_dtype dtype);
 WK_API wk_tensor *wk_full(int32_t ndim, const int64_t *dims, double value, wk_dtype dtype);
 WK_API wk_tensor *wk_empty(int32_t ndim, const int64_t *dims, wk_dtype dtype);
 
-/* A 0-d tensor. */
+/* A 0-d tensor. Errors: EDTYPE. */
 WK_API wk_tensor *wk_scalar(double value, wk_dtype dtype);
 
-/* A tensor with a copy of `data`: elements of the given type in row-major order. EINVAL when data is NULL and the
- * tensor is not empty. */
+/* A tensor with a copy of `data`: elements of the given type in row-major order. Errors: as above, and EINVAL when data
+ * is NULL and the tensor is not empty. */
 WK_API wk_tensor *wk_from_data(const void *data, int32_t ndim, const int64_t *dims, wk_dtype dtype);
 
-/* As above, of the shape and type of t. */
+/* A tensor of the shape and type of t, filled as above. */
 WK_API wk_tensor *wk_zeros_like(const wk_tensor *t);
 WK_API wk_tensor *wk_ones_like(const wk_tensor *t);
 WK_API wk_tensor *wk_full_like(const wk_tensor *t, double value);
@@ -132,7 +132,7 @@ WK_API wk_tensor *wk_arange(double start, double end, double step, wk_dtype dtyp
 WK_API wk_tensor *wk_linspace(double start, double end, int64_t steps, wk_dtype dtype);
 WK_API wk_tensor *wk_logspace(double start, double end, int64_t steps, double base, wk_dtype dtype);
 
-/* A matrix with ones on its diagonal. */
+/* A matrix with ones on its diagonal. Errors: ESHAPE (a negative size), EDTYPE. */
 WK_API wk_tensor *wk_eye(int64_t rows, int64_t cols, wk_dtype dtype);
 
 /* A tensor on the caller's memory, without a copy: elements of the given type in row-major order, which writing the
@@ -252,7 +252,7 @@ WK_API double wk_item(const wk_tensor *t);
 WK_API double wk_get_f64(const wk_tensor *t, const int64_t *index);
 WK_API void wk_put_f64(wk_tensor *t, const int64_t *index, double value);
 
-/* The same as a whole number, as wk_cast to WK_I64 makes it, with all 64 bits; 0 on failure. */
+/* The same as a whole number, as wk_cast to WK_I64 makes it, with all 64 bits; 0 on failure. Errors: EINDEX. */
 WK_API int64_t wk_get_i64(const wk_tensor *t, const int64_t *index);
 WK_API void wk_put_i64(wk_tensor *t, const int64_t *index, int64_t value);
 
@@ -260,7 +260,8 @@ WK_API void wk_put_i64(wk_tensor *t, const int64_t *index, int64_t value);
  * numel x element size. */
 WK_API wk_status wk_read(const wk_tensor *t, void *data, size_t nbytes);
 
-/* The opposite: sets all elements of t from data. A change in place, as wk_data_mut; errors as of both. */
+/* The opposite: sets all elements of t from data. A change in place, as wk_data_mut. Errors: EINVAL (another size, or
+ * elements of t overlap). */
 WK_API wk_status wk_write(wk_tensor *t, const void *data, size_t nbytes);
 
 WK_END_DECLS

@@ -39,7 +39,8 @@ WK_API void wk_svg_group_end(wk_svg *svg);
 WK_API wk_status wk_svg_save(const wk_svg *svg, const char *path, wk_error *error);
 
 /* Draws a graph with its ops, shapes and leaves, in layers from left to right, and saves it. title may be NULL. A fused
- * sequence op shows its cells; a leaf that many ops read is drawn once, at the top, with a line down to all of them. */
+ * sequence op shows its cells; a leaf that many ops read is drawn once, at the top, with a line down to all of them.
+ * Errors: EIO, ENOMEM, EINVAL (no graph, no path). error may be NULL. */
 WK_API wk_status wk_graph_save_svg(const wk_graph *graph, const char *title, const char *path, wk_error *error);
 
 /* The colour in which ops of this name are drawn, as "#2f7fc1": one for all ops of one file, so one for a kind. */

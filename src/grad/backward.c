@@ -75,8 +75,7 @@ static bool check_root(wk_ctx *ctx, const wk_tensor *y, const char *op, const ch
     else if (!wk__needs_grad(y))
         wk__fail(ctx, WK_EGRAD, op,
                  "%s was not computed from anything that requires a gradient: wk_requires_grad_ a leaf, and record "
-                 "outside of "
-                 "WK_NO_GRAD",
+                 "outside of WK_NO_GRAD",
                  argument);
     return ctx->failure.status == WK_OK;
 }
