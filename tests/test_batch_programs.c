@@ -68,6 +68,21 @@ static void memory_of_the_caller_may_be_rewritten(void **state) {
     assert_ok();
 }
 
+/* After a recorded write calls are put off as before; a view from before it is refused, be it one more of many. */
+static void stale_views_are_refused(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *w = matrix_leaf(1, 2, 1), *x = wk_zeros(WK_SHAPE(4, 2), WK_F64);
+    wk_copy_(wk_narrow(x, 0, 0, 1), wk_mul_scalar(w, 2));
+    wk_tensor *stale = wk_narrow(x, 0, 3, 1);
+    wk_copy_(wk_narrow(x, 0, 1, 1), wk_mul_scalar(w, 3));
+    WK_BATCH;
+    for (int i = 0; i < 3; i++) wk_tanh(wk_square(wk_narrow(x, 0, i, 1)));
+    assert_ok();
+    wk_tanh(wk_square(stale));
+    assert_fails(WK_EVERSION, "square: x shares memory that copy_ wrote after it was made: take the view again");
+}
+
 /* -------------------------------------------------------------------------------------------------------- cells --- */
 
 /* The last states of sequences of 1, 2 and 3 steps, and of one without an h at first. */
@@ -235,7 +250,7 @@ static void memory_runs_out(void **state) {
 }
 
 WK_TEST_MAIN("programs in a batch", cmocka_unit_test(two_losses_one_after_the_other),
-             cmocka_unit_test(memory_of_the_caller_may_be_rewritten), cmocka_unit_test(cells_are_put_off),
-             cmocka_unit_test(trees_of_all_shapes), cmocka_unit_test(a_broken_promise_is_no_absent_input),
-             cmocka_unit_test(a_loss_is_differentiated_once), cmocka_unit_test(an_absent_input_of_an_elementwise_row),
-             cmocka_unit_test(memory_runs_out))
+             cmocka_unit_test(memory_of_the_caller_may_be_rewritten), cmocka_unit_test(stale_views_are_refused),
+             cmocka_unit_test(cells_are_put_off), cmocka_unit_test(trees_of_all_shapes),
+             cmocka_unit_test(a_broken_promise_is_no_absent_input), cmocka_unit_test(a_loss_is_differentiated_once),
+             cmocka_unit_test(an_absent_input_of_an_elementwise_row), cmocka_unit_test(memory_runs_out))

@@ -274,6 +274,6 @@ static bool take_any(wk_batch *b, wk_call *c) {
 
 bool wk__batch_takes(wk_call *c) {
     const wk_ctx *ctx = c->ctx;
-    const bool is_quiet = ctx->watch == WK__WATCH_BATCH && ctx->walking == NULL;
+    const bool is_quiet = (ctx->watch & ~WK__WATCH_REWRITES) == WK__WATCH_BATCH && ctx->walking == NULL;
     return (wk_likely(is_quiet) && wk__batch_takes_usual(ctx->batch, c)) || take_any(ctx->batch, c);
 }

@@ -8,10 +8,10 @@
 #include "batch/deferral.h"
 #include "grad/apply.h"
 
-/* Is x, which is no promise, from where this column's operands are from? */
+/* Is x, which is no promise, from where this column's operands are from? A stale view (grad/in_place.c) is not. */
 static inline bool fits_live(const wk_column *column, bool has_room, const wk_tensor *x, const wk_ctx *ctx) {
     if (x == NULL || column->source == 0) return x == NULL && column->source == 0;
-    if (wk_unlikely(x->live != WK__LIVE || wk__is_batched(x))) return false;
+    if (wk_unlikely(x->live != WK__LIVE || wk__is_batched(x) || x->epoch != x->storage->epoch)) return false;
     if ((wk_source)x == column->source) return has_room || column->next == 0;
     return has_room && x->ctx == ctx && wk__is_like(column, x);
 }
