@@ -34,7 +34,9 @@ WK_BEGIN_DECLS
  *     loss afterwards is not refused but adds up, as with WK_RETAIN_GRAPH.
  *     Calls on which the loss does not depend, but which ran with others, get gradients of zero, and so do leaves that
  *     only they read, which have no gradient otherwise; where their derivative is infinite, as that of a log of 0, zero
- *     times that is NaN, also in the gradient of a weight that all share.
+ *     times that is NaN, also in the gradient of a weight that all share. What such calls read is not used up by that,
+ *     and may have lost its history: it was used up or overwritten, or kept beyond its scope. Only wk_grad with
+ *     WK_CREATE_GRAPH refuses that.
  *   - Random numbers are drawn in the order of the program.
  *   - Under wk_set_anomaly, an op hook or inside wk_checkpoint nothing is put off.
  *

@@ -86,6 +86,14 @@ static void forward(wk_call *c) {
     }
 }
 
+/* Has this source, a tensor, no history any more, and gets nothing but zeros? (NOTE [Idle gradients] in grad/idle.c) */
+static bool ends_idle(const wk_backprop *b, int32_t input, const piece *p) {
+    wk_array g;
+    if (wk_likely(b->node->in[input].way.kind != WK__TO_CUT)) return false;
+    wk__array_narrow(&b->gy[0]->a, 0, p->dest, p->count, 1, &g);
+    return wk__is_zeros(&g);
+}
+
 static bool grad(wk_backprop *b) {
     const wk_array *places = wk__saved_in(b, PIECES), *g = &b->gy[0]->a;
     const piece *p = pieces_of(places);
@@ -96,7 +104,7 @@ static bool grad(wk_backprop *b) {
     for (int64_t i = 0; i < places->dims[0]; i++) {
         const int32_t input = FIRST_SOURCE + (int32_t)p[i].source;
         bool add;
-        if (!wk__wants(b, input)) continue;
+        if (!wk__wants(b, input) || ends_idle(b, input, &p[i])) continue;
         if (i == 0 || p[i].source != p[i - 1].source) {
             const wk_array *slot = wk__slot(b, input, &room, &add);
             if (slot == NULL) return true;

@@ -66,21 +66,9 @@ static bool is_gather(const wk_group *g) {
 
 /* NOTE [Lasting nodes]. What has been recorded after `before` is of several calls, of which each may lead to another
  * loss, with a backward of its own. That passes without using up, so that the next finds what it needs; the calls of
- * the other loss get gradients of zero. And so does what those come from, even where it is of a single call: from a
- * lasting node it is handed on to all that lie before it. */
+ * the other loss get gradients of zero, which change nothing behind (NOTE [Idle gradients] in grad/idle.c). */
 static void let_last(const wk_ctx *ctx, const wk_node *before) {
     for (wk_node *node = ctx->tape.last; node != before; node = node->prev) node->marks |= WK__LASTS;
-}
-
-/* Down to `floor`, the serial of the last node before the wave, and further where a node there begins to last. */
-static void hand_on(const wk_ctx *ctx, uint64_t floor) {
-    for (wk_node *node = ctx->tape.last; node != NULL && node->serial > floor; node = node->prev)
-        for (int32_t i = 0; (node->marks & WK__LASTS) && i < node->in_count; i++) {
-            wk_node *from = node->in[i].way.kind == WK__TO_NODE ? node->in[i].to.node : NULL;
-            if (from == NULL || (from->marks & WK__LASTS)) continue;
-            from->marks |= WK__LASTS;
-            if (from->serial <= floor) floor = from->serial - 1;
-        }
 }
 
 static bool run_with(wk_ctx *ctx, wk_group *g, wk_tensor **in) {
@@ -172,19 +160,14 @@ static void drop_dead(wk_level *level) {
 }
 
 static bool run_levels(wk_batch *b) {
-    const wk_ctx *ctx = b->ctx;
-    const uint64_t floor = ctx->tape.last != NULL ? ctx->tape.last->serial : 0;
-    bool some_alone = false;
     for (int32_t l = b->some_gone ? b->level_count - 1 : -1; l >= 0; l--) drop_dead(&b->levels[l]);
     wk__groups_merge(b);
     wk__groups_order(b);
     for (int32_t l = 0; l < b->level_count; l++)
         for (wk_group *g = b->levels[l].first; g != NULL; g = g->next, b->group_count++) {
             if (!run_group(b->ctx, g)) return false;
-            some_alone |= g->alone;
             leave_group(g);
         }
-    if (some_alone) hand_on(ctx, floor);
     return true;
 }
 

@@ -20,6 +20,9 @@ typedef struct wk_backprop {
     struct wk_walk *walk;
 } wk_backprop;
 
+/* Are all elements of g, which is contiguous, zeros? */
+bool wk__is_zeros(const wk_array *g);
+
 /* Does input i want a gradient? */
 static inline bool wk__wants(const wk_backprop *b, int32_t i) { return b->node->in[i].wanted; }
 

@@ -150,6 +150,12 @@ static inline bool is_region(const wk_op *view, const wk_array *room) {
     return wk_likely(!(view->flags & WK__OP_OVERLAPS)) || wk__array_is_injective(room);
 }
 
+/* Does the gradient of a view go into its base's by another way than through the view's node? Where the history ends it
+ * waits in the node, which is refused, or idle. */
+static inline bool leads_on(const wk_node *view) {
+    return view->consumed_by == 0 && view->in[0].way.kind != WK__TO_CUT;
+}
+
 /* The slot of a view's output: the region of its base's slot. False when that region does not exist. */
 static bool view_slot(wk_walk *walk, wk_node *node, int depth, wk_array *room, bool *failed) {
     wk_array base_room;
@@ -170,7 +176,7 @@ static const wk_array *edge_slot(wk_walk *walk, wk_edge *edge, bool partial, int
     }
     if (wk_unlikely(edge->way.kind == WK__TO_CUT)) return refuse_cut(walk, edge->to.leaf), NULL;
     wk_node *node = edge->to.node;
-    if (node->op->view != NULL && walk->targets == NULL && node->consumed_by == 0 && !node->hooked) {
+    if (node->op->view != NULL && walk->targets == NULL && leads_on(node) && !node->hooked) {
         bool failed = false;
         *add = true;
         if (view_slot(walk, node, depth, room, &failed)) return room;

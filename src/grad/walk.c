@@ -48,27 +48,29 @@ static inline bool as_it_was(const wk_tensor *saved, uint32_t version) {
     return saved == NULL || wk_likely(saved->storage->version == version);
 }
 
-WK_NOINLINE static bool check_any_versions(wk_walk *walk, const wk_node *node) {
+WK_NOINLINE static const wk_tensor *any_overwritten(const wk_node *node) {
     for (int32_t i = 0; i < node->in_count; i++)
-        if (!as_it_was(node->in[i].saved, node->in[i].version)) return refuse_version(walk, node, node->in[i].saved);
+        if (!as_it_was(node->in[i].saved, node->in[i].version)) return node->in[i].saved;
     for (int32_t k = 0; k < node->out_count; k++)
-        if (!as_it_was(node->out[k].saved, node->out[k].version)) return refuse_version(walk, node, node->out[k].saved);
-    return true;
+        if (!as_it_was(node->out[k].saved, node->out[k].version)) return node->out[k].saved;
+    return NULL;
 }
 
-WK_INLINE bool check_versions(wk_walk *walk, const wk_node *node) {
-    if (node->saves == 0) return true;
-    if (wk_unlikely(node->saves == WK__SAVES_ANY)) return check_any_versions(walk, node);
+WK_INLINE const wk_tensor *overwritten(const wk_node *node) {
+    if (node->saves == 0) return NULL;
+    if (wk_unlikely(node->saves == WK__SAVES_ANY)) return any_overwritten(node);
     for (uint32_t bits = wk__saves_in(node); bits != 0; bits &= bits - 1) {
         const wk_edge *in = &node->in[__builtin_ctz(bits)];
-        if (!as_it_was(in->saved, in->version)) return refuse_version(walk, node, in->saved);
+        if (!as_it_was(in->saved, in->version)) return in->saved;
     }
     for (uint32_t bits = wk__saves_out(node); bits != 0; bits &= bits - 1) {
         const wk_node_output *out = &node->out[__builtin_ctz(bits)];
-        if (!as_it_was(out->saved, out->version)) return refuse_version(walk, node, out->saved);
+        if (!as_it_was(out->saved, out->version)) return out->saved;
     }
-    return true;
+    return NULL;
 }
+
+const wk_tensor *wk__overwritten(const wk_node *node) { return overwritten(node); }
 
 /* ----------------------------------------------------------------------------------------------------- one node --- */
 
@@ -218,8 +220,11 @@ static bool uses_up(const wk_walk *walk) { return !(walk->flags & (WK_RETAIN_GRA
 
 /* `plain`: nobody looks on, and nothing is retained. */
 WK_INLINE bool process(wk_walk *walk, wk_node *node, bool plain) {
+    const bool idle = wk_unlikely(walk->may_idle) && wk__is_idle(node);
+    if (wk_unlikely(idle) && wk__history_ends(node)) return wk__gradients_end(walk, node), true;
     if (wk_unlikely(node->consumed_by != 0)) return refuse_consumed(walk, node->consumed_by, node->op->name);
-    if (!check_versions(walk, node)) return false;
+    const wk_tensor *changed = overwritten(node);
+    if (wk_unlikely(changed != NULL)) return refuse_version(walk, node, changed);
     wk_backprop b;
     b.ctx = walk->ctx;
     b.node = node;
@@ -228,7 +233,9 @@ WK_INLINE bool process(wk_walk *walk, wk_node *node, bool plain) {
     if (plain && wk_likely(node->needed_by == 0)) backprop(&b, false);
     else backprop_carefully(&b);
     for (int32_t k = 0; k < node->out_count; k++) gradient_used(b.gy[k]);
-    if ((plain || uses_up(walk)) && wk_likely(!(node->marks & WK__LASTS))) {
+    if (wk_unlikely(node->marks & WK__LASTS)) {
+        walk->may_idle = !(walk->flags & WK_CREATE_GRAPH) && walk->ctx->capture == NULL;
+    } else if ((plain || uses_up(walk)) && wk_likely(!idle)) {
         wk__node_release_saved(node);
         node->consumed_by = walk->number;
     }

@@ -45,6 +45,7 @@ typedef struct wk_walk {
     int32_t target_count;
     bool inner;      /* a part of the walk outside it: a composition (else, a user's call during that walk) */
     bool careful;    /* there are targets, hooks, or somebody watches */
+    bool may_idle;   /* gradients may be zeros for that alone that calls ran with others (NOTE [Idle gradients]) */
     wk_wait *waits;
     struct wk_walk *outer;
     wk_node *newest;
@@ -59,6 +60,18 @@ bool wk__walk(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *con
  * where none came. */
 wk_status wk__grads(wk_walk *walk, int32_t y_count, wk_tensor *const *ys, wk_tensor *const *gys,
                     wk_tensor *const *xs, wk_tensor **out);
+
+/* The first value that the node saved and that is not as it was, or NULL. */
+const wk_tensor *wk__overwritten(const wk_node *node);
+
+/* idle.c (NOTE [Idle gradients]). Are there only zeros waiting in a node, for which that makes a difference? */
+bool wk__is_idle(const wk_node *node);
+
+/* Can no walk pass this node? */
+bool wk__history_ends(const wk_node *node);
+
+/* What waits in the node goes. */
+void wk__gradients_end(wk_walk *walk, wk_node *node);
 
 /* Hands g to what lies behind an edge. */
 bool wk__deliver(wk_walk *walk, wk_edge *edge, wk_tensor *g);
