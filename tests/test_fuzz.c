@@ -104,7 +104,7 @@ static void agree_with_differences(int order, const numbers *values, const numbe
 typedef struct roads {
     double value;
     bool twice; /* the gradients depend on the leaves: there are second ones */
-    numbers backward, recorded, second, second_recorded, grad;
+    numbers backward, recorded, second, second_recorded, second_backward, grad;
 } roads;
 
 /* In nested scopes, everything from one tape. */
@@ -124,8 +124,12 @@ static void run_scoped(const numbers *values, wk_dtype dtype, roads *r) {
     if (!r->twice) return;
     wk_grad(g, m.leaf, LEAVES, found, WK_CREATE_GRAPH);
     r->second_recorded = read_all(found);
-    wk_grad(g, m.leaf, LEAVES, found, 0);
+    wk_grad(g, m.leaf, LEAVES, found, WK_RETAIN_GRAPH);
     r->second = read_all(found);
+    for (int i = 0; i < LEAVES; i++) wk_zero_grad(m.leaf[i]);
+    wk_backward(g);
+    for (int i = 0; i < LEAVES; i++) found[i] = wk_grad_of(m.leaf[i]);
+    r->second_backward = read_all(found);
 }
 
 static void run_flat(const numbers *values, wk_dtype dtype, roads *r) {
@@ -145,7 +149,9 @@ static void run_flat(const numbers *values, wk_dtype dtype, roads *r) {
 static void agree_on_all(const roads *r, double first, double second) {
     agree(&r->backward, &r->grad, OF_LEAVES, first, "backward and grad");
     agree(&r->recorded, &r->grad, NUMBERS, first, "recorded and grad");
-    if (r->twice) agree(&r->second, &r->second_recorded, OF_LEAVES, second, "second and recorded second");
+    if (!r->twice) return;
+    agree(&r->second, &r->second_recorded, OF_LEAVES, second, "second and recorded second");
+    agree(&r->second, &r->second_backward, OF_LEAVES, second, "second and backward of gradients");
 }
 
 /* In f32 a number of a program of some 50 ops is off by some 1e-6, a gradient by more, with now and then an unlucky

@@ -1,5 +1,6 @@
 /* test_training.c -- modules, optimisers, wk_grad, and running out of memory at every allocation. */
 #include "injection.h"
+#include "tensors.h"
 
 /* ------------------------------------------------------------------------------------------------------ modules --- */
 
@@ -293,6 +294,20 @@ static void grad_of_anything(void **state) {
     assert_ok();
 }
 
+/* The gradient of a view's gradient is a view of what arrives there, which waits for the gradient of y as well. */
+static void gradients_of_gradients_of_views(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = matrix_leaf(2, 2, 0.25), *y = wk_tanh(x), *row = wk_select(y, 0, 0), *g, *expected;
+    wk_tensor *whole = wk_sum(wk_tanh(y)), *part = wk_sum(wk_tanh(row));
+    wk_grad(wk_add(part, whole), &x, 1, &g, WK_CREATE_GRAPH);
+    wk_tensor *penalty = wk_sum(wk_square(g));
+    wk_grad(penalty, &x, 1, &expected, WK_RETAIN_GRAPH);
+    wk_backward(penalty);
+    assert_true(wk_allclose(wk_grad_of(x), expected, 1e-12, 0, false));
+    assert_ok();
+}
+
 /* The penalty of WGAN-GP: (|d D(x) / dx|^2 - 1)^2 for D(x) = a x^2, differentiated by a. */
 static void gradient_penalty(void **state) {
     (void)state;
@@ -358,5 +373,5 @@ WK_TEST_MAIN("training", cmocka_unit_test(names_are_pytorchs), cmocka_unit_test(
              cmocka_unit_test(a_branch_not_taken_is_left_alone), cmocka_unit_test(sgd_with_everything),
              cmocka_unit_test(an_option_of_zero), cmocka_unit_test(a_parameter_that_joins_later),
              cmocka_unit_test(actor_and_critic_under_one_root), cmocka_unit_test(grad_of_anything),
-             cmocka_unit_test(gradient_penalty), cmocka_unit_test(a_graph_as_deep_as_memory_allows),
-             cmocka_unit_test(memory_runs_out))
+             cmocka_unit_test(gradients_of_gradients_of_views), cmocka_unit_test(gradient_penalty),
+             cmocka_unit_test(a_graph_as_deep_as_memory_allows), cmocka_unit_test(memory_runs_out))

@@ -20,6 +20,10 @@ typedef struct wk_backprop {
     struct wk_walk *walk;
 } wk_backprop;
 
+/* Does nobody else hold g, or look at its elements in a view? Only then may they be written. A gradient may be a view:
+ * that of a view's gradient looks at what arrived, which may wait elsewhere as well. */
+static inline bool wk__is_held_alone(const wk_tensor *g) { return g->refs == 1 && g->storage->refs == 1; }
+
 /* Are all elements of g, which is contiguous, zeros? */
 bool wk__is_zeros(const wk_array *g);
 

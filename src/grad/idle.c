@@ -1,7 +1,7 @@
 /* idle.c -- gradients of zeros, in batches.
  *
- * NOTE [Idle gradients]. Calls of a batch that ran as one are passed as one. So a walk from a loss comes, with zeros for
- * gradients, to calls on which the loss does not depend, and from there to what those come from:
+ * NOTE [Idle gradients]. Calls of a batch that ran as one are passed as one. So a walk from a loss comes to calls on
+ * which the loss does not depend as well, with zeros for gradients, and from there to what those come from:
  *
  *     loss a <--- tanh of (v, u) <--+-- v
  *     loss b <---                   +-- u        backward(a): zeros arrive at u

@@ -113,7 +113,7 @@ bool wk__deliver_to_leaf(wk_walk *walk, wk_tensor *leaf, wk_tensor *g) {
  * written. */
 static bool own_pending(wk_walk *walk, wk_node_output *out) {
     wk_tensor *shared = out->pending;
-    if (shared->refs == 1) return true;
+    if (wk__is_held_alone(shared)) return true;
     wk_tensor *own = wk__tensor_make(walk->ctx, out->dtype, out->ndim, out->dims);
     if (own == NULL) return out_of_memory(walk);
     wk__kernels->copy[own->a.dtype](own->a.numel, own->a.data, 1, shared->a.data, 1);
@@ -192,7 +192,7 @@ WK_APART const wk_array *region_slot(wk_walk *walk, wk_edge *edge, wk_array *roo
     const bool may_have_begun = base->way.kind == WK__TO_NODE && view->consumed_by == 0;
     const wk_tensor *pending = may_have_begun ? base->to.node->out[base->way.output].pending : NULL;
     *add = true;
-    if (pending != NULL && pending->refs == 1 && view->op->view(view->attrs, &pending->a, room) &&
+    if (pending != NULL && wk__is_held_alone(pending) && view->op->view(view->attrs, &pending->a, room) &&
         is_region(view->op, room))
         return room;
     return edge_slot(walk, edge, false, 0, room, add);
@@ -211,7 +211,7 @@ const wk_array *wk__slot(wk_backprop *b, int32_t i, wk_array *room, bool *add) {
 
 /* Does g, of the input's shape and held by nobody else, become what waits for the node behind the edge? */
 static inline bool moves_on(const wk_walk *walk, const wk_edge *edge, const wk_tensor *g) {
-    if (edge->way.kind != WK__TO_NODE || walk->careful || g->refs != 1) return false;
+    if (edge->way.kind != WK__TO_NODE || walk->careful || !wk__is_held_alone(g)) return false;
     return edge->to.node->op->view == NULL && edge->to.node->out[edge->way.output].pending == NULL;
 }
 

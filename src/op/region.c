@@ -159,7 +159,7 @@ static void scatter_forward(wk_call *c) {
 static void pass_rest(wk_backprop *b) {
     wk_tensor *g = b->gy[0], *rest = g;
     wk_array region;
-    if (g->refs > 1) rest = wk__tensor_make(b->ctx, g->a.dtype, g->a.ndim, g->a.dims);
+    if (!wk__is_held_alone(g)) rest = wk__tensor_make(b->ctx, g->a.dtype, g->a.ndim, g->a.dims);
     if (rest == NULL) {
         wk__fail(b->ctx, WK_ENOMEM, b->node->op->name, "out of memory");
         return;
