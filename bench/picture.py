@@ -40,10 +40,11 @@ def draw(values, task="any"):
         return LEFT + (math.log10(us) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-           'font-family="DejaVu Sans, sans-serif">',
+           'role="img" font-family="DejaVu Sans, sans-serif">',
+           "<title>A training step whose length changes every time</title>",
            f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
            text(28, 40, "A training step whose length changes every time", 21),
-           text(28, 62, f"{TASKS[task]}, drawn anew for each step; one thread; microseconds on a log scale", 13, FAINT),
+           text(28, 62, f"{TASKS[task]}, drawn anew for each step; one thread; time on a log scale", 13, FAINT),
            dot(34, 86, STEADY), text(46, 90, "a step, once all is compiled"),
            dot(254, 86, WARM), text(266, 90, "the mean of the first 240 steps")]
     for power in range(low, high + 1):

@@ -8,7 +8,7 @@ import math
 import os
 import sys
 
-TASKS = {"tutorial": "T from 10, 20, 30", "any": "T from 1 .. 60"}
+TASKS = {"tutorial": "T from 10, 20, 30", "any": "T from 1 to 60"}
 WHATS = (("first", "first step, ms"), ("warm", "first 240 steps, ms"), ("steady", "then a step, us"),
          ("compiled", "graphs compiled"), ("memory", "memory, MB"))
 

@@ -18,34 +18,51 @@ static const char *kind_name(char kind) {
     }
 }
 
-/* The words of names, put between quotes where the list is JSON. */
-static void print_words(const char *names, bool json) {
+/* The words of names, put between quotes where the list is JSON. Returns how wide they are, as what follows does. */
+static int print_words(const char *names, bool json) {
+    int width = 0;
     for (const char *at = names; *at != '\0';) {
         const int length = (int)strcspn(at, " ");
-        printf(json ? "%s\"%.*s\"" : "%s%.*s", at == names ? "" : ", ", length, at);
+        width += printf(json ? "%s\"%.*s\"" : "%s%.*s", at == names ? "" : ", ", length, at);
         at += length + (at[length] == ' ');
     }
+    return width;
 }
 
-static void print_attrs(const wk_op *op, bool json) {
+static int print_attrs(const wk_op *op, bool json) {
+    int width = 0;
     for (int32_t i = 0; i < wk_op_attr_count(op); i++) {
         char kind;
-        const char *name = wk_op_attr_name(op, i, &kind);
-        printf(json ? "%s{\"name\": \"%s\", \"kind\": \"%s\"}" : "%s%s %s", i == 0 ? "" : ", ",
-               json ? name : kind_name(kind), json ? kind_name(kind) : name);
+        const char *name = wk_op_attr_name(op, i, &kind), *of_kind = kind_name(kind), *comma = i == 0 ? "" : ", ";
+        if (json)
+            width += printf("%s{\"name\": \"%s\", \"kind\": \"%s\"}", comma, name, of_kind);
+        else if (strcmp(name, of_kind) == 0)
+            width += printf("%s%s", comma, name); /* "dims" tells both */
+        else
+            width += printf("%s%s %s", comma, of_kind, name);
     }
+    return width;
 }
 
+/* "softmax(x; int dim)": the inputs, and the attributes behind a semicolon. */
+static int print_signature(const wk_op *op) {
+    const int32_t inputs = wk_op_input_count(op), outputs = wk_op_output_count(op);
+    int width = printf("%s(", wk_op_name(op)) + print_words(wk_op_input_names(op), false);
+    if (inputs < 0) width += printf(" ...");
+    if (inputs != 0 && wk_op_attr_count(op) > 0) width += printf("; ");
+    width += print_attrs(op, false) + printf(")");
+    if (outputs > 1) width += printf(" -> %d outputs", (int)outputs);
+    return width;
+}
+
+/* The formula stands beside the signature, or below one that leaves it no room. */
 static void print_line(const wk_op *op) {
-    const bool variadic = wk_op_input_count(op) < 0;
-    printf("%-20s  %s\n%-20s    (", wk_op_name(op), wk_op_formula(op), "");
-    print_words(wk_op_input_names(op), false);
-    if (variadic) printf(" ...");
-    if (wk_op_attr_count(op) > 0) printf(wk_op_input_count(op) == 0 ? "" : "; ");
-    print_attrs(op, false);
-    printf(")");
-    if (wk_op_output_count(op) > 1) printf(" -> %d outputs", (int)wk_op_output_count(op));
-    printf("\n");
+    enum { COLUMN = 46 };
+    const int width = print_signature(op);
+    if (width > COLUMN - 2)
+        printf("\n%*s%s\n", COLUMN, "", wk_op_formula(op));
+    else
+        printf("%*s%s\n", COLUMN - width, "", wk_op_formula(op));
 }
 
 /* Formulas are plain text without quotes or backslashes; a test holds them to that. */

@@ -193,7 +193,8 @@ static void show(network *n) {
 }
 
 static const char help[] = "usage: trees [--steps N] [--no-batch]\n\n"
-                           "Trains a network to work out expressions, each of which is a tree of its own shape.\n\n"
+                           "Trains a network to work out expressions of digits, each a tree of its own shape, such as\n"
+                           "max(3, min(7, add(9, 4))); add counts modulo 10.\n\n"
                            "  --steps N     updates of 32 trees each, 1 .. 1000000 (default 5000)\n"
                            "  --no-batch    one operation after another, as written\n";
 

@@ -196,7 +196,7 @@ static void print_cell(const run *r) {
 
 static void print_table(run runs[2][WAYS]) {
     const run *fixed = runs[0], *varying = runs[1];
-    printf("%-24s  %-29s  %s\n", "", "T = 10 always", "T drawn from 1 .. 60");
+    printf("%-24s  %-29s  %s\n", "", "T = 10 always", "T drawn from 1 to 60");
     printf("%-24s  %8s %10s %9s  %8s %10s %9s\n", "", "us/step", "loss", "recorded", "us/step", "loss", "recorded");
     for (int w = 0; w < WAYS; w++) {
         printf("%-24s", way_names[w]);
@@ -271,13 +271,16 @@ static void draw_loss(wk_svg *svg, const run *r, const char *color, double width
 }
 
 static void draw_losses(wk_svg *svg, run runs[2][WAYS]) {
-    for (int decade = 0; decade >= -5; decade--) {
-        const double y = y_of_loss(pow(10, decade));
+    static const char *const decades[] = {"1", "0.1", "0.01", "0.001", "0.0001", "0.00001"};
+    for (int decade = 0; decade <= 5; decade++) {
+        const double y = y_of_loss(pow(10, -decade));
         wk_svg_line(svg, LEFT, y, RIGHT, y, FAINT, 1);
-        draw_number(svg, LEFT - 10, y + 4.5, 'e', pow(10, decade));
+        wk_svg_text(svg, LEFT - 10, y + 4.5, 13, 'e', MUTED, decades[decade]);
     }
-    wk_svg_text(svg, LEFT, LOSS_TOP - 12, 13, 's', MUTED,
-                "loss while T changes, step by step; the plan drawn over eager");
+    wk_svg_text(svg, LEFT, LOSS_TOP - 12, 13, 's', MUTED, "loss while T changes; the plan drawn over eager");
+    for (int i = 0; i <= 4; i++)
+        draw_number(svg, LEFT + i * (RIGHT - LEFT) / 4.0, LOSS_BOTTOM + 22, 'm', runs[1][EAGER].count * i / 4);
+    wk_svg_text(svg, RIGHT, LOSS_BOTTOM + 40, 13, 'e', MUTED, "steps of training");
     draw_loss(svg, &runs[1][EAGER], "#a9cbe8", 4);
     draw_loss(svg, &runs[1][PLAN], way_colors[PLAN], 1.2);
 }
@@ -384,8 +387,7 @@ int main(int argc, char **argv) {
         train_all(runs, o.steps);
         wk_check(&error);
     } else {
-        error.status = WK_ENOMEM;
-        snprintf(error.message, sizeof error.message, "out of memory");
+        error = (wk_error){.status = WK_ENOMEM, .message = "out of memory"};
     }
     if (error.status == WK_OK) {
         print_table(runs);

@@ -63,4 +63,15 @@ static void a_signature_is_of_the_form(void **state) {
     assert_true(signatures[0] != signatures[2]);
 }
 
-WK_TEST_MAIN("graph", cmocka_unit_test(a_copy_tells_what_was_called), cmocka_unit_test(a_signature_is_of_the_form))
+/* One colour for each kind of operations; none is left out. */
+static void every_row_has_a_colour(void **state) {
+    (void)state;
+    const char *none = wk_viz_color("no row");
+    for (int32_t i = 0; i < wk_op_count(); i++)
+        if (strcmp(wk_viz_color(wk_op_name(wk_op_at(i))), none) == 0) fail_msg("%s has none", wk_op_name(wk_op_at(i)));
+    assert_string_equal(wk_viz_color("lstm"), wk_viz_color("rnn"));
+    assert_string_equal(wk_viz_color(NULL), none);
+}
+
+WK_TEST_MAIN("graph", cmocka_unit_test(a_copy_tells_what_was_called), cmocka_unit_test(a_signature_is_of_the_form),
+             cmocka_unit_test(every_row_has_a_colour))

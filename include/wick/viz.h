@@ -43,7 +43,8 @@ WK_API wk_status wk_svg_save(const wk_svg *svg, const char *path, wk_error *erro
  * Errors: EIO, ENOMEM, EINVAL (no graph, no path). error may be NULL. */
 WK_API wk_status wk_graph_save_svg(const wk_graph *graph, const char *title, const char *path, wk_error *error);
 
-/* The colour in which ops of this name are drawn, as "#2f7fc1": one for all ops of one file, so one for a kind. */
+/* The colour in which ops of this name are drawn, as "#2f7fc1": one for all products, one for all losses and so on;
+ * grey for what is no row of ops.def. */
 WK_API const char *wk_viz_color(const char *op);
 
 WK_END_DECLS

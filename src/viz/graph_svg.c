@@ -43,17 +43,22 @@ static const char *file_of(const char *op) {
 
 const char *wk_viz_color(const char *op) {
     static const struct {
-        const char *file, *color;
+        const char *color, *files; /* each between blanks */
     } kinds[] = {
-        {"rnn", "#6a4c9c"},   {"linear", "#2f7fc1"}, {"matmul", "#2f7fc1"},     {"arithmetic", "#3c8d5a"},
-        {"tanh", "#3c8d5a"},  {"view", "#7b8794"},   {"stack", "#a0603c"},      {"reduce", "#a8487c"},
-        {"write", "#8a7a2a"}, {"random", "#7b8794"}, {"mse_loss", "#16324f"},
+        {"#6a4c9c", " rnn lstm gru "},
+        {"#2f7fc1", " linear matmul products einsum "},
+        {"#3c8d5a", " arithmetic binary divide unary clamp tanh activation compare where any close "},
+        {"#a8487c", " reduce reduce_dims extremes scan softmax layer_norm "},
+        {"#a0603c", " stack cat move gather index index_list find sort "},
+        {"#7b8794", " view view_reshape region cast dropout random multinomial "},
+        {"#8a7a2a", " write "},
+        {"#16324f", " mse_loss losses "},
     };
-    const char *file = op ? file_of(op) : "";
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (strcmp(kinds[i].file, file) == 0) return kinds[i].color;
-    }
-    return "#52606d";
+    char file[64];
+    snprintf(file, sizeof file, " %s ", op != NULL ? file_of(op) : "");
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strstr(kinds[i].files, file) != NULL) return kinds[i].color;
+    return "#52606d"; /* of operations of one's own */
 }
 
 /* A colour of the form "#rrggbb" mixed with white: the fill of a box with an outline of that colour. */
