@@ -118,32 +118,22 @@ static bool randperm_shape(wk_call *c) {
 typedef void draw_loop(wk_rng *rng, int64_t n, void *y, double low, double high);
 typedef void draw_whole_loop(wk_rng *rng, int64_t n, void *y, int64_t from, int64_t to);
 
-static void normal_f32(wk_rng *rng, int64_t n, void *y, double low, double high) {
-    (void)low, (void)high;
-    wk__rng_normal_f32(rng, n, y, 0, 1, wk__kernels->box_muller[WK_F32]);
-}
-static void normal_f64(wk_rng *rng, int64_t n, void *y, double low, double high) {
-    (void)low, (void)high;
-    wk__rng_normal_f64(rng, n, y, 0, 1, wk__kernels->box_muller[WK_F64]);
-}
-static void uniform_f32(wk_rng *rng, int64_t n, void *y, double a, double b) { wk__rng_uniform_f32(rng, n, y, a, b); }
-static void uniform_f64(wk_rng *rng, int64_t n, void *y, double a, double b) { wk__rng_uniform_f64(rng, n, y, a, b); }
-static void bernoulli_f32(wk_rng *rng, int64_t n, void *y, double p, double high) {
-    (void)high;
-    wk__rng_bernoulli_f32(rng, n, y, p);
-}
-static void bernoulli_f64(wk_rng *rng, int64_t n, void *y, double p, double high) {
-    (void)high;
-    wk__rng_bernoulli_f64(rng, n, y, p);
-}
-static void exponential_f32(wk_rng *rng, int64_t n, void *y, double rate, double high) {
-    (void)high;
-    wk__rng_exponential_f32(rng, n, y, rate);
-}
-static void exponential_f64(wk_rng *rng, int64_t n, void *y, double rate, double high) {
-    (void)high;
-    wk__rng_exponential_f64(rng, n, y, rate);
-}
+/* uniform_f32 and so on: the generator's function of that name as a draw_loop, which binds its numbers to a and b. */
+#define DRAW(name, ...)                                                     \
+    static void name(wk_rng *rng, int64_t n, void *y, double a, double b) { \
+        (void)a, (void)b;                                                   \
+        wk__rng_##name(rng, n, y, __VA_ARGS__);                             \
+    }
+DRAW(normal_f32, 0, 1, wk__kernels->box_muller[WK_F32])
+DRAW(normal_f64, 0, 1, wk__kernels->box_muller[WK_F64])
+DRAW(uniform_f32, a, b)
+DRAW(uniform_f64, a, b)
+DRAW(bernoulli_f32, a)
+DRAW(bernoulli_f64, a)
+DRAW(exponential_f32, a)
+DRAW(exponential_f64, a)
+#undef DRAW
+
 static void whole(wk_rng *rng, int64_t n, void *y, int64_t from, int64_t to) { wk__rng_randint(rng, n, y, from, to); }
 static void permutation(wk_rng *rng, int64_t n, void *y, int64_t from, int64_t to) {
     (void)from, (void)to;
