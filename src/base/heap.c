@@ -172,7 +172,7 @@ WK_NOINLINE void wk__heap_quarantine(wk_heap *heap, wk_free_block *block, int32_
     while (heap->quarantined_nbytes > QUARANTINE_NBYTES && heap->oldest != heap->newest) leave_quarantine(heap);
 }
 
-/* ---------------------------------------------------------------------- captures (NOTE [Blocks of a capture]) --- */
+/* ------------------------------------------------------------------------ captures (NOTE [Blocks of a capture]) --- */
 
 void wk__heap_capture_pause(wk_heap *heap, wk_heap_capture *capture) {
     memcpy(heap->free, capture->free, sizeof heap->free);

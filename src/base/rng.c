@@ -23,7 +23,7 @@ void wk__rng_seed(wk_rng *rng, uint64_t seed) {
     }
 }
 
-/* ---- words ---- */
+/* -------------------------------------------------------------------------------------------------------- words --- */
 
 static uint32_t twist(uint32_t word, uint32_t next, uint32_t tap) {
     const uint32_t mixed = (word & 0x80000000u) | (next & 0x7fffffffu);
@@ -80,7 +80,7 @@ static void words64(wk_rng *rng, int64_t n, uint64_t *y) {
     for (int64_t i = 0; i < n; i++) y[i] = (uint64_t)words[2 * i] << 32 | words[2 * i + 1];
 }
 
-/* ---- uniform ---- */
+/* ------------------------------------------------------------------------------------------------------ uniform --- */
 
 static float fraction24(uint32_t word) { return (float)(int32_t)(word & 0xffffffu) * 0x1p-24f; }
 
@@ -105,7 +105,7 @@ void wk__rng_uniform_f64(wk_rng *rng, int64_t n, double *y, double from, double 
     for (int64_t i = 0; i < n; i++) y[i] = fma(fraction53(wk__rng_next64(rng)), span, from);
 }
 
-/* ---- integers ---- */
+/* ----------------------------------------------------------------------------------------------------- integers --- */
 
 /* Unsigned arithmetic throughout: to - from may not fit int64_t, and word + from wraps back into range. */
 void wk__rng_randint(wk_rng *rng, int64_t n, int64_t *y, int64_t from, int64_t to) {
@@ -127,7 +127,7 @@ void wk__rng_randperm(wk_rng *rng, int64_t n, int64_t *y) {
     }
 }
 
-/* ---- bernoulli ---- */
+/* ---------------------------------------------------------------------------------------------------- bernoulli --- */
 
 /* fraction53(word) < p, asked in whole numbers: k / 2^53 < p where k < ceil(p 2^53). */
 void wk__rng_bernoulli_f32(wk_rng *rng, int64_t n, float *y, double p) {
@@ -158,7 +158,7 @@ void wk__rng_bernoulli_each_f32(wk_rng *rng, int64_t n, float *y, const float *p
     }
 }
 
-/* ---- exponential ---- */
+/* -------------------------------------------------------------------------------------------------- exponential --- */
 
 static double exponential(wk_rng *rng, double rate) { return -1 / rate * log(1 - fraction53(wk__rng_next64(rng))); }
 

@@ -19,7 +19,7 @@ enum { GROUP = 16 };
 
 static const double two_pi = 6.283185307179586476925286766559;
 
-/* ---- one number at a time ---- */
+/* ----------------------------------------------------------------------------------------- one number at a time --- */
 
 static double next_normal(wk_rng *rng) {
     if (rng->has_spare_normal) {
@@ -34,7 +34,7 @@ static double next_normal(wk_rng *rng) {
     return radius * cos(angle);
 }
 
-/* ---- many, in groups ---- */
+/* ---------------------------------------------------------------------------------------------- many, in groups --- */
 
 /* Uniform numbers in [0, 1) of either type. */
 typedef void uniform_numbers(wk_rng *rng, int64_t n, void *y);

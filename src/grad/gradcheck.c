@@ -255,7 +255,7 @@ wk_status wk_gradcheck(wk_function *f, void *user, wk_tensor *const *inputs, int
     return run(&c, options);
 }
 
-/* -------------------------------------------------------------------------------------- gradients of gradients --- */
+/* --------------------------------------------------------------------------------------- gradients of gradients --- */
 
 /* The gradients of f as a function: of its inputs, and of the gradients of its outputs, which follow them. */
 typedef struct gradient {

@@ -7,7 +7,7 @@
 
 static const char *const op = "hook"; /* in messages about what a hook did */
 
-/* ------------------------------------------------------------------------------------------------ registration --- */
+/* ------------------------------------------------------------------------------------------------- registration --- */
 
 static void unlink_at(wk_ctx *ctx, wk_hook **at) {
     wk_hook *hook = *at;
@@ -62,7 +62,7 @@ void wk__hooks_cut(wk_ctx *ctx) {
     }
 }
 
-/* ----------------------------------------------------------------------------------------------------- calling --- */
+/* ------------------------------------------------------------------------------------------------------ calling --- */
 
 /* The next hook in the order of registering, after number `after` and none newer than `newest`. Found anew each time,
  * because a hook may remove hooks. */
@@ -131,7 +131,7 @@ void wk__hooks_of_targets(wk_walk *walk) {
     }
 }
 
-/* ------------------------------------------------------------------------------------------------------ leaves --- */
+/* ------------------------------------------------------------------------------------------------------- leaves --- */
 
 wk_wait *wk__wait_of(const wk_walk *walk, const wk_tensor *leaf) {
     wk_wait *wait = walk->waits;
@@ -184,7 +184,7 @@ bool wk__waits_pass(wk_walk *walk, uint64_t serial) {
     return true;
 }
 
-/* --------------------------------------------------------------------------------------------- walks in a walk --- */
+/* ---------------------------------------------------------------------------------------------- walks in a walk --- */
 
 static bool stash(wk_walk *walk) {
     const int32_t size_class = wk__heap_class((size_t)walk->pending * sizeof *walk->stash);

@@ -1,7 +1,7 @@
 /* types.c -- calls whose inputs are not of the one type that the row computes in (NOTE [Types]). */
 #include "grad/op.h"
 
-/* ------------------------------------------------------------------------------------------ what to compute in --- */
+/* ------------------------------------------------------------------------------------------- what to compute in --- */
 
 /* What decides between two types first: a floating one before whole numbers, these before bool. */
 static int32_t rank_of(wk_dtype dtype) { return wk__dtype_is_floating(dtype) ? WK__HALF : wk__dtype_category[dtype]; }

@@ -10,7 +10,7 @@ static bool make_room(wk_buffer *buffer, size_t nbytes) {
     size_t capacity = buffer->capacity ? buffer->capacity : 4096;
     while (capacity - buffer->length < nbytes) capacity *= 2;
     char *text = realloc(buffer->text, capacity);
-    if (!text) {
+    if (text == NULL) {
         buffer->failed = true;
         return false;
     }
@@ -41,7 +41,7 @@ static int utf8_length(unsigned char first) {
 
 uint32_t wk__utf8_next(const char **text) {
     const unsigned char *p = (const unsigned char *)*text;
-    if (!*p) return 0;
+    if (*p == 0) return 0;
     const int length = utf8_length(*p);
     uint32_t c = length == 1 ? *p : *p & (0x7fu >> length);
     for (int i = 1; i < length; i++) {

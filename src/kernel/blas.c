@@ -53,7 +53,7 @@ bool wk__cblas_gemm(wk_dtype dtype, int64_t m, int64_t n, int64_t k, const wk_ma
     return true;
 }
 
-/* ---- which one it is ---- */
+/* ---------------------------------------------------------------------------------------------- which one it is --- */
 
 #ifndef WK_CBLAS_NAME
 #define WK_CBLAS_NAME "a CBLAS"

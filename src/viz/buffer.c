@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* ---- numbers ---- */
+/* ------------------------------------------------------------------------------------------------------ numbers --- */
 
 /* printf("%f") writes a comma under half of the world's locales, and an SVG with commas is no picture. */
 static void add_number(wk_buffer *buffer, double value) {
@@ -32,7 +32,7 @@ static void add_number(wk_buffer *buffer, double value) {
     wk__buffer_add(buffer, p, (size_t)(end - p));
 }
 
-/* ---- characters ---- */
+/* --------------------------------------------------------------------------------------------------- characters --- */
 
 static const char *entity(uint32_t c) {
     switch (c) {
@@ -49,13 +49,12 @@ static const char *entity(uint32_t c) {
 static void add_escaped(wk_buffer *buffer, const char *text) {
     for (const char *next = text ? text : "";; text = next) {
         const uint32_t c = wk__utf8_next(&next);
-        if (!c) return;
+        if (c == 0) return;
         const char *replacement = entity(c);
-        if (replacement) {
+        if (replacement)
             wk__buffer_add(buffer, replacement, strlen(replacement));
-        } else {
+        else
             wk__buffer_add(buffer, text, (size_t)(next - text));
-        }
     }
 }
 
@@ -64,11 +63,10 @@ void wk__buffer_format(wk_buffer *buffer, const char *format, ...) {
     va_start(arguments, format);
     for (const char *mark; (mark = strchr(format, '%')); format = mark + 2) {
         wk__buffer_add(buffer, format, (size_t)(mark - format));
-        if (mark[1] == 'n') {
+        if (mark[1] == 'n')
             add_number(buffer, va_arg(arguments, double));
-        } else {
+        else
             add_escaped(buffer, va_arg(arguments, const char *));
-        }
     }
     va_end(arguments);
     wk__buffer_add(buffer, format, strlen(format));

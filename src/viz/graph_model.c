@@ -21,7 +21,7 @@ void wk__graph_model_free(wk_graph_model *model) {
     *model = (wk_graph_model){0};
 }
 
-/* ---- nodes ---- */
+/* -------------------------------------------------------------------------------------------------------- nodes --- */
 
 static void write_shape(const wk_graph_node *node, char *text, size_t nbytes) {
     wk_shape_text shape;
@@ -31,7 +31,7 @@ static void write_shape(const wk_graph_node *node, char *text, size_t nbytes) {
 static bool read_nodes(wk_graph_model *model, const wk_graph *graph) {
     model->node_count = (int32_t)wk_graph_node_count(graph);
     model->nodes = calloc((size_t)model->node_count + 1, sizeof *model->nodes);
-    if (!model->nodes) return false;
+    if (model->nodes == NULL) return false;
     for (int32_t i = 0; i < model->node_count; i++) {
         wk_drawn_node *drawn = &model->nodes[i];
         wk_graph_node_at(graph, i, &drawn->node);
@@ -50,7 +50,7 @@ static int32_t count_inputs(const wk_graph_model *model) {
 /* Turns round "what a node reads" into "who reads it". */
 static bool find_readers(wk_graph_model *model) {
     model->readers = calloc((size_t)count_inputs(model) + 1, sizeof *model->readers);
-    if (!model->readers) return false;
+    if (model->readers == NULL) return false;
     for (int32_t i = 0; i < model->node_count; i++) {
         const wk_graph_node *node = &model->nodes[i].node;
         for (int32_t k = 0; k < node->input_count; k++) model->nodes[node->inputs[k]].reader_count++;
@@ -70,7 +70,7 @@ static bool find_readers(wk_graph_model *model) {
     return true;
 }
 
-/* ---- buses ---- */
+/* -------------------------------------------------------------------------------------------------------- buses --- */
 
 static bool have_same_readers(const wk_graph_model *model, const wk_drawn_node *a, const wk_drawn_node *b) {
     const int32_t *readers_of_a = model->readers + a->first_reader, *readers_of_b = model->readers + b->first_reader;
@@ -85,7 +85,7 @@ double wk__pill_width(const wk_drawn_node *leaf) {
 
 static bool find_buses(wk_graph_model *model) {
     model->buses = calloc((size_t)model->node_count + 1, sizeof *model->buses);
-    if (!model->buses) return false;
+    if (model->buses == NULL) return false;
     for (int32_t i = 0; i < model->node_count; i++) {
         wk_drawn_node *leaf = &model->nodes[i];
         if (leaf->node.kind != WK_NODE_LEAF || leaf->reader_count < WK__BUS_READERS) continue;
@@ -138,7 +138,7 @@ static void arrange_buses(wk_graph_model *model) {
     }
 }
 
-/* ---- boxes and wires ---- */
+/* ---------------------------------------------------------------------------------------------- boxes and wires --- */
 
 static double larger(double a, double b) { return a > b ? a : b; }
 
@@ -146,9 +146,7 @@ bool wk__is_tall(const wk_box *box) { return box->height > WK__BOX_HEIGHT; }
 
 static wk_box make_box(const wk_drawn_node *drawn, int32_t wires_in) {
     const wk_graph_node *node = &drawn->node;
-    if (node->kind == WK_NODE_LEAF) {
-        return (wk_box){.width = wk__pill_width(drawn), .height = WK__BOX_HEIGHT};
-    }
+    if (node->kind == WK_NODE_LEAF) return (wk_box){.width = wk__pill_width(drawn), .height = WK__BOX_HEIGHT};
     const int32_t fan = wires_in > drawn->reader_count ? wires_in : drawn->reader_count;
     const double name = wk_svg_text_width(WK__NAME_SIZE, node->op);
     const double detail = wk_svg_text_width(WK__SMALL_SIZE, node->detail);
@@ -187,9 +185,8 @@ static bool lay_out(wk_graph_model *model) {
     wk_wire *wires = calloc((size_t)count_inputs(model) + 1, sizeof *wires);
     int32_t wire_count;
     const int32_t box_count = boxes && wires ? make_boxes(model, boxes, wires, &wire_count) : 0;
-    const bool done =
-        boxes && wires &&
-        wk__layout_begin(&model->layout, boxes, box_count, wires, wire_count, WK__BOX_GAP, WK__BOX_PITCH);
+    const bool done = boxes && wires &&
+                      wk__layout_begin(&model->layout, boxes, box_count, wires, wire_count, WK__BOX_GAP, WK__BOX_PITCH);
     free(boxes);
     free(wires);
     return done;

@@ -20,7 +20,7 @@ enum {
     TITLE_HEIGHT = 42,
 };
 
-/* ---- colours ---- */
+/* ------------------------------------------------------------------------------------------------------ colours --- */
 
 /* The file that an op stands in tells its kind, and ops.def tells the file. */
 static const char *file_of(const char *op) {
@@ -72,7 +72,7 @@ static void lighten(const char *color, char *tint, size_t nbytes) {
     snprintf(tint, nbytes, "#%02x%02x%02x", red, green, blue);
 }
 
-/* ---- boxes ---- */
+/* -------------------------------------------------------------------------------------------------------- boxes --- */
 
 static void draw_pill(wk_svg *svg, const wk_drawn_node *leaf, double x, double y, double width) {
     wk_svg_rect(svg, x, y - WK__BOX_HEIGHT / 2.0, width, WK__BOX_HEIGHT, WK__BOX_HEIGHT / 2.0, LEAF_FILL, LEAF_COLOR);
@@ -88,9 +88,8 @@ static void draw_cells(wk_svg *svg, const wk_box *box, int64_t steps, const char
     const double top = box->y - box->height / 2 - WK__BOX_GAP / 2.0;
     if (pitch < 3) return;
     wk_svg_line(svg, x + width / 2, top + pitch / 2, x + width / 2, top + pitch * ((double)steps - 0.5), color, 1.5);
-    for (int64_t i = 0; i < steps; i++) {
+    for (int64_t i = 0; i < steps; i++)
         wk_svg_rect(svg, x, top + pitch * ((double)i + 0.5) - height / 2, width, height, 3, color, "none");
-    }
 }
 
 static void draw_tall_op(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *box, const char *color) {
@@ -103,9 +102,8 @@ static void draw_tall_op(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *
 
     double y = box->y - 4;
     wk_svg_text(svg, x, y, WK__NAME_SIZE + 1, anchor, color, node->op);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         if (*lines[i]) wk_svg_text(svg, x, y += 16, WK__SMALL_SIZE, anchor, MUTED, lines[i]);
-    }
     if (node->steps > 0) draw_cells(svg, box, node->steps, color);
 }
 
@@ -123,11 +121,10 @@ static void draw_op(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *box) 
     char tint[8];
     lighten(color, tint, sizeof tint);
     wk_svg_rect(svg, box->x, box->y - box->height / 2, box->width, box->height, 6, is_result ? color : tint, color);
-    if (wk__is_tall(box)) {
+    if (wk__is_tall(box))
         draw_tall_op(svg, drawn, box, is_result ? "#ffffff" : color);
-    } else {
+    else
         draw_small_op(svg, drawn, box, is_result ? "#ffffff" : color, is_result ? "#dbe4ee" : MUTED);
-    }
 }
 
 static void draw_node(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *box) {
@@ -136,15 +133,14 @@ static void draw_node(wk_svg *svg, const wk_drawn_node *drawn, const wk_box *box
     const char *name = node->kind == WK_NODE_LEAF ? node->name : node->op;
     snprintf(title, sizeof title, "%s %s %s", name, node->detail, drawn->shape);
     wk_svg_group(svg, title);
-    if (node->kind == WK_NODE_LEAF) {
+    if (node->kind == WK_NODE_LEAF)
         draw_pill(svg, drawn, box->x, box->y, box->width);
-    } else {
+    else
         draw_op(svg, drawn, box);
-    }
     wk_svg_group_end(svg);
 }
 
-/* ---- wires and buses ---- */
+/* ---------------------------------------------------------------------------------------------- wires and buses --- */
 
 static void draw_wires(wk_svg *svg, const wk_graph_model *model) {
     const wk_layout *layout = &model->layout;
@@ -187,7 +183,7 @@ static void draw_bus(wk_svg *svg, const wk_graph_model *model, int32_t number, d
     }
 }
 
-/* ---- the picture ---- */
+/* -------------------------------------------------------------------------------------------------- the picture --- */
 
 static wk_svg *draw(const wk_graph_model *model, const char *title, double lanes_y) {
     const wk_layout *layout = &model->layout;
@@ -201,14 +197,13 @@ static wk_svg *draw(const wk_graph_model *model, const char *title, double lanes
         const wk_drawn_node *drawn = &model->nodes[i];
         if (drawn->box >= 0) draw_node(svg, drawn, &layout->boxes[drawn->box]);
     }
-    for (int32_t i = 0; i < model->bus_count; i++) {
+    for (int32_t i = 0; i < model->bus_count; i++)
         draw_bus(svg, model, i, lanes_y + i * WK__LANE_HEIGHT + WK__BOX_HEIGHT / 2.0);
-    }
     return svg;
 }
 
 wk_status wk_graph_save_svg(const wk_graph *graph, const char *title, const char *path, wk_error *error) {
-    if (!graph) return wk__viz_fail(error, WK_EINVAL, "graph_save_svg", path ? path : "", "no graph was given");
+    if (graph == NULL) return wk__viz_fail(error, WK_EINVAL, "graph_save_svg", path ? path : "", "no graph was given");
     const double lanes_y = MARGIN + (title ? TITLE_HEIGHT : 0);
     wk_graph_model model;
     wk_svg *svg = wk__graph_model_make(&model, graph, MARGIN, lanes_y) == WK_OK ? draw(&model, title, lanes_y) : NULL;

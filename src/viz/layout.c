@@ -17,7 +17,7 @@ void wk__layout_free(wk_layout *layout) {
     *layout = (wk_layout){0};
 }
 
-/* ---- 1. ranks ---- */
+/* ----------------------------------------------------------------------------------------------------- 1. ranks --- */
 
 /* Wires are sorted by the box they go to, so what a box reads has its rank when the box gets its own. Returns how many
  * columns there are. */
@@ -35,9 +35,8 @@ static int32_t rank_boxes(wk_box *boxes, int32_t box_count, const wk_wire *wires
 
 /* Moves the late boxes, which read nothing, to just before the first box that reads them. */
 static void rank_late_boxes(wk_box *boxes, const wk_wire *wires, int32_t wire_count, int32_t rank_count) {
-    for (int32_t i = 0; i < wire_count; i++) {
+    for (int32_t i = 0; i < wire_count; i++)
         if (boxes[wires[i].from].late) boxes[wires[i].from].rank = rank_count;
-    }
     for (int32_t i = 0; i < wire_count; i++) {
         wk_box *from = &boxes[wires[i].from];
         const int32_t before = boxes[wires[i].to].rank - 1;
@@ -45,7 +44,7 @@ static void rank_late_boxes(wk_box *boxes, const wk_wire *wires, int32_t wire_co
     }
 }
 
-/* ---- 2. bends ---- */
+/* ----------------------------------------------------------------------------------------------------- 2. bends --- */
 
 static int32_t count_bends(const wk_box *boxes, const wk_wire *wires, int32_t wire_count) {
     int32_t count = 0;
@@ -70,7 +69,7 @@ static void add_wire(wk_layout *layout, int32_t from, int32_t to) {
     add_short_wire(layout, from, to);
 }
 
-/* ---- sorting by column ---- */
+/* -------------------------------------------------------------------------------------------- sorting by column --- */
 
 static int compare_slots(const void *a, const void *b) {
     const wk_slot *x = a, *y = b;
@@ -104,7 +103,7 @@ static void fill_columns(wk_layout *layout) {
     qsort(layout->wires, (size_t)layout->wire_count, sizeof *layout->wires, compare_wires);
 }
 
-/* ---- 3. order ---- */
+/* ----------------------------------------------------------------------------------------------------- 3. order --- */
 
 /* Sorts column r by the mean place of what its boxes read (side -1) or of what reads them (side 1). Boxes without such
  * neighbours stay where they are, between the others. */
@@ -135,7 +134,7 @@ static void order_columns(wk_layout *layout) {
     }
 }
 
-/* ---- all three ---- */
+/* ---------------------------------------------------------------------------------------------------- all three --- */
 
 static bool make_room(wk_layout *layout, int32_t box_count, int32_t wire_count, int32_t rank_count) {
     const size_t ranks = (size_t)rank_count + 1; /* one more: where the last column ends */

@@ -11,7 +11,7 @@ enum {
     STEEP = 320,       /* ... this far, or more */
 };
 
-/* ---- 4. ports ---- */
+/* ----------------------------------------------------------------------------------------------------- 4. ports --- */
 
 static int compare_wires(const void *a, const void *b) {
     const wk_wire *x = a, *y = b;
@@ -48,7 +48,7 @@ static void assign_ports(wk_layout *layout, int32_t r) {
     }
 }
 
-/* ---- 5. heights ---- */
+/* --------------------------------------------------------------------------------------------------- 5. heights --- */
 
 /* Boxes that have moved against each other and now move as one. */
 typedef struct run {
@@ -99,18 +99,17 @@ static void pull_column(wk_layout *layout, int32_t r, int side, run *runs) {
     for (int32_t i = layout->first_wire[joint]; i < layout->first_wire[joint + 1]; i++) {
         const wk_wire *wire = &layout->wires[i];
         const wk_box *from = &layout->boxes[wire->from], *to = &layout->boxes[wire->to];
-        if (side < 0) {
+        if (side < 0)
             layout->slots[to->order].key += (from->y + wire->from_y - wire->to_y) / to->ins;
-        } else {
+        else
             layout->slots[from->order].key += (to->y + wire->to_y - wire->from_y) / from->outs;
-        }
     }
     settle_column(layout, r, runs);
 }
 
 static bool settle(wk_layout *layout) {
     run *runs = malloc(((size_t)layout->box_count + 1) * sizeof *runs);
-    if (!runs) return false;
+    if (runs == NULL) return false;
     for (int32_t r = 0; r < layout->rank_count; r++) { /* one below another, about the middle */
         for (int32_t i = layout->first_slot[r]; i < layout->first_slot[r + 1]; i++) layout->slots[i].key = 0;
         settle_column(layout, r, runs);
@@ -140,13 +139,12 @@ static void measure_heights(wk_layout *layout) {
     layout->height = bottom - top;
 }
 
-/* ---- 6. columns ---- */
+/* --------------------------------------------------------------------------------------------------- 6. columns --- */
 
 static double steepest_wire(const wk_layout *layout, int32_t r) {
     double climb = 0;
-    for (int32_t i = layout->first_wire[r]; i < layout->first_wire[r + 1]; i++) {
+    for (int32_t i = layout->first_wire[r]; i < layout->first_wire[r + 1]; i++)
         climb = fmax(climb, fabs(layout->wires[i].to_y - layout->wires[i].from_y));
-    }
     return climb;
 }
 
@@ -157,9 +155,8 @@ static void place_columns(wk_layout *layout) {
         if (r > 0) x += GUTTER + STEEP_GUTTER * fmin(1, steepest_wire(layout, r - 1) / STEEP);
         layout->column_x[r] = x;
         double width = 0;
-        for (int32_t i = layout->first_slot[r]; i < layout->first_slot[r + 1]; i++) {
+        for (int32_t i = layout->first_slot[r]; i < layout->first_slot[r + 1]; i++)
             width = fmax(width, layout->boxes[layout->slots[i].box].width);
-        }
         for (int32_t i = layout->first_slot[r]; i < layout->first_slot[r + 1]; i++) {
             layout->boxes[layout->slots[i].box].x = x;
             layout->boxes[layout->slots[i].box].width = width;
