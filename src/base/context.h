@@ -130,6 +130,12 @@ static inline wk_ctx *wk__ctx(void) {
     return wk_likely(ctx != NULL) ? ctx : wk__ctx_first();
 }
 
+static inline void wk__hook_remove(wk_ctx *ctx, wk_hook **at) {
+    wk_hook *hook = *at;
+    *at = hook->next;
+    wk__heap_free(&ctx->heap, hook, wk__heap_class(sizeof *hook));
+}
+
 /* Records a failure unless one is pending. `op` is the public name without wk_. Returns the status. ctx may be NULL. */
 wk_status wk__fail(wk_ctx *ctx, wk_status status, const char *op, const char *format, ...) WK_PRINTF(4, 5);
 

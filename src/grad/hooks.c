@@ -9,12 +9,6 @@ static const char *const op = "hook"; /* in messages about what a hook did */
 
 /* ------------------------------------------------------------------------------------------------- registration --- */
 
-static void unlink_at(wk_ctx *ctx, wk_hook **at) {
-    wk_hook *hook = *at;
-    *at = hook->next;
-    wk__heap_free(&ctx->heap, hook, wk__heap_class(sizeof *hook));
-}
-
 int64_t wk_register_hook(wk_tensor *t, wk_hook_fn *call, void *user) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx) || !wk__usable(ctx, t, "register_hook", "t")) return 0;
@@ -49,7 +43,7 @@ void wk_remove_hook(int64_t id) {
     wk_ctx *ctx = wk__ctx();
     for (wk_hook **at = ctx != NULL ? &ctx->hooks : NULL; at != NULL && *at != NULL; at = &(*at)->next) {
         if ((*at)->id != id) continue;
-        unlink_at(ctx, at);
+        wk__hook_remove(ctx, at);
         return;
     }
 }
@@ -57,7 +51,7 @@ void wk_remove_hook(int64_t id) {
 void wk__hooks_cut(wk_ctx *ctx) {
     const uint64_t last = ctx->tape.last != NULL ? ctx->tape.last->serial : 0;
     for (wk_hook **at = &ctx->hooks; *at != NULL;) {
-        if ((*at)->leaf == NULL && (*at)->serial > last) unlink_at(ctx, at);
+        if ((*at)->leaf == NULL && (*at)->serial > last) wk__hook_remove(ctx, at);
         else at = &(*at)->next;
     }
 }

@@ -1,10 +1,11 @@
 /* scope.c -- who owns handles, and how long history lasts (NOTE [Scopes] in tensor.h). */
-#include "grad/outers.h"
 #include "grad/scope.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "grad/outers.h"
 
 /* A list of tensors. Lists of a context are chained, newest first, and go with their scope; the freed ones wait in the
  * heap for the next step. */

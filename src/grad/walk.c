@@ -11,8 +11,7 @@
 
 /* ----------------------------------------------------------------------------------------------------- refusals --- */
 
-/* An earlier walk used this node up. Under WK_TRACE the message says where that was called. */
-/* An earlier walk has passed this part, the one of that number. */
+/* The walk of that number has used this part up. Under WK_TRACE the message says where it was called. */
 WK_NOINLINE static bool refuse_consumed(wk_walk *walk, uint32_t number, const char *part) {
     const struct wk_site *site = &walk->ctx->walk_sites[number % WK__WALKS];
     const bool known = site->file != NULL && walk->number - number < WK__WALKS;

@@ -61,11 +61,9 @@ static void storage_destroy(wk_storage *s) {
 }
 
 static void hooks_forget(wk_tensor *leaf) {
-    wk_ctx *ctx = leaf->ctx;
-    for (wk_hook **at = &ctx->hooks, *hook = *at; hook != NULL; hook = *at) {
-        *at = hook->leaf == leaf ? hook->next : hook;
-        if (*at == hook) at = &hook->next;
-        else wk__heap_free(&ctx->heap, hook, wk__heap_class(sizeof *hook));
+    for (wk_hook **at = &leaf->ctx->hooks; *at != NULL;) {
+        if ((*at)->leaf == leaf) wk__hook_remove(leaf->ctx, at);
+        else at = &(*at)->next;
     }
 }
 
