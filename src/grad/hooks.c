@@ -9,24 +9,20 @@ static const char *const op = "hook"; /* in messages about what a hook did */
 
 /* ------------------------------------------------------------------------------------------------- registration --- */
 
-int64_t wk_register_hook(wk_tensor *t, wk_hook_fn *call, void *user) {
-    wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx) || !wk__usable(ctx, t, "register_hook", "t")) return 0;
-    if (t->flags & WK__BATCHED) {
-        wk__fail(ctx, WK_ESTATE, "register_hook",
-                 "t was computed in a batch, together with others: hook a wk_clone of it");
-        return 0;
-    }
-    if (wk__capture_refuses(ctx, "register_hook", "a plan has no tensors to call it with")) return 0;
-    const bool leaf = t->way.kind == WK__TO_LEAF;
-    if (call == NULL) return wk__fail(ctx, WK_EINVAL, "register_hook", "hook is NULL"), 0;
-    if (!leaf && t->way.kind != WK__TO_NODE)
-        return wk__fail(ctx, WK_EGRAD, "register_hook", "t does not require a gradient, or its history is cut"), 0;
-    wk_meta *meta = leaf ? wk__tensor_meta(t) : NULL;
-    wk_hook *hook = !leaf || meta != NULL ? wk__heap_alloc(&ctx->heap, wk__heap_class(sizeof *hook)) : NULL;
-    if (hook == NULL) return wk__fail(ctx, WK_ENOMEM, "register_hook", "out of memory"), 0;
-    *hook = (wk_hook){.next = ctx->hooks, .id = ++ctx->newest_hook, .call = call, .user = user};
-    if (leaf) {
+static wk_status refuse_hook(wk_ctx *ctx, const wk_tensor *t, wk_hook_fn *call) {
+    const char *const name = "register_hook";
+    if (t->flags & WK__BATCHED)
+        return wk__fail(ctx, WK_ESTATE, name, "t was computed in a batch, together with others: hook a wk_clone of it");
+    if (wk__capture_refuses(ctx, name, "a plan has no tensors to call it with")) return WK_ESTATE;
+    if (call == NULL) return wk__fail(ctx, WK_EINVAL, name, "hook is NULL");
+    if (t->way.kind != WK__TO_LEAF && t->way.kind != WK__TO_NODE)
+        return wk__fail(ctx, WK_EGRAD, name, "t does not require a gradient, or its history is cut");
+    return WK_OK;
+}
+
+/* Has the hook called for t, whose meta it is if t is a leaf. */
+static void hang_up(wk_hook *hook, wk_tensor *t, wk_meta *meta) {
+    if (meta != NULL) {
         hook->leaf = t;
         meta->hooked = true;
     } else {
@@ -35,6 +31,18 @@ int64_t wk_register_hook(wk_tensor *t, wk_hook_fn *call, void *user) {
         hook->output = t->way.output;
         t->node->hooked = true;
     }
+}
+
+int64_t wk_register_hook(wk_tensor *t, wk_hook_fn *call, void *user) {
+    wk_ctx *ctx = wk__ctx();
+    if (!wk__ready(ctx) || !wk__usable(ctx, t, "register_hook", "t")) return 0;
+    if (refuse_hook(ctx, t, call) != WK_OK) return 0;
+    const bool leaf = t->way.kind == WK__TO_LEAF;
+    wk_meta *meta = leaf ? wk__tensor_meta(t) : NULL;
+    wk_hook *hook = !leaf || meta != NULL ? wk__heap_alloc(&ctx->heap, wk__heap_class(sizeof *hook)) : NULL;
+    if (hook == NULL) return wk__fail(ctx, WK_ENOMEM, "register_hook", "out of memory"), 0;
+    *hook = (wk_hook){.next = ctx->hooks, .id = ++ctx->newest_hook, .call = call, .user = user};
+    hang_up(hook, t, meta);
     ctx->hooks = hook;
     return hook->id;
 }

@@ -78,6 +78,13 @@ static bool have_same_readers(const wk_graph_model *model, const wk_drawn_node *
            memcmp(readers_of_a, readers_of_b, (size_t)a->reader_count * sizeof *readers_of_a) == 0;
 }
 
+/* The bus of the leaves with this one's readers, or the number of buses where there is none yet. */
+static int32_t bus_of(const wk_graph_model *model, const wk_drawn_node *leaf) {
+    int32_t k = 0;
+    while (k < model->bus_count && !have_same_readers(model, leaf, &model->nodes[model->buses[k].leaf])) k++;
+    return k;
+}
+
 double wk__pill_width(const wk_drawn_node *leaf) {
     return wk_svg_text_width(WK__NAME_SIZE, leaf->node.name) + wk_svg_text_width(WK__SMALL_SIZE, leaf->shape) +
            3 * WK__PADDING;
@@ -89,8 +96,7 @@ static bool find_buses(wk_graph_model *model) {
     for (int32_t i = 0; i < model->node_count; i++) {
         wk_drawn_node *leaf = &model->nodes[i];
         if (leaf->node.kind != WK_NODE_LEAF || leaf->reader_count < WK__BUS_READERS) continue;
-        int32_t bus = 0;
-        while (bus < model->bus_count && !have_same_readers(model, leaf, &model->nodes[model->buses[bus].leaf])) bus++;
+        const int32_t bus = bus_of(model, leaf);
         if (bus == model->bus_count) model->buses[model->bus_count++] = (wk_bus){.leaf = i};
         model->buses[bus].width += wk__pill_width(leaf) + WK__BOX_GAP;
         leaf->bus = bus;
@@ -114,28 +120,24 @@ static int compare_buses(const void *a, const void *b) {
     return x->leaf > y->leaf ? -1 : x->leaf < y->leaf;
 }
 
-/* Gives the buses their lanes, and makes room for the droppers. */
-static void arrange_buses(wk_graph_model *model) {
-    for (int32_t i = 0; i < model->bus_count; i++) {
-        wk_bus *bus = &model->buses[i];
-        bus->first_rank = model->layout.rank_count;
-        for (int32_t k = 0; k < model->nodes[bus->leaf].reader_count; k++) {
-            const int32_t rank = wk__bus_reader(model, bus, k)->rank;
-            if (rank < bus->first_rank) bus->first_rank = rank;
-            if (rank > bus->last_rank) bus->last_rank = rank;
-            model->layout.gutters[rank] = DROPPER_DISTANCE + DROPPER_PITCH * model->bus_count;
-        }
+/* Finds the ranks that a bus has readers in, and makes room there for the droppers. */
+static void span_bus(wk_graph_model *model, wk_bus *bus) {
+    bus->first_rank = model->layout.rank_count;
+    for (int32_t k = 0; k < model->nodes[bus->leaf].reader_count; k++) {
+        const int32_t rank = wk__bus_reader(model, bus, k)->rank;
+        if (rank < bus->first_rank) bus->first_rank = rank;
+        if (rank > bus->last_rank) bus->last_rank = rank;
+        model->layout.gutters[rank] = DROPPER_DISTANCE + DROPPER_PITCH * model->bus_count;
     }
+}
+
+/* Gives the buses their lanes, and the leaves their buses anew. */
+static void arrange_buses(wk_graph_model *model) {
+    for (int32_t i = 0; i < model->bus_count; i++) span_bus(model, &model->buses[i]);
     qsort(model->buses, (size_t)model->bus_count, sizeof *model->buses, compare_buses);
     for (int32_t i = 0; i < model->bus_count; i++) model->buses[i].lane = i;
-    for (int32_t i = 0; i < model->node_count; i++) {
-        wk_drawn_node *leaf = &model->nodes[i];
-        for (int32_t k = 0; leaf->bus >= 0 && k < model->bus_count; k++) {
-            if (!have_same_readers(model, leaf, &model->nodes[model->buses[k].leaf])) continue;
-            leaf->bus = k;
-            break;
-        }
-    }
+    for (int32_t i = 0; i < model->node_count; i++)
+        if (model->nodes[i].bus >= 0) model->nodes[i].bus = bus_of(model, &model->nodes[i]);
 }
 
 /* ---------------------------------------------------------------------------------------------- boxes and wires --- */
