@@ -154,7 +154,7 @@ static wk_box make_box(const wk_drawn_node *drawn, int32_t wires_in) {
     const double detail = wk_svg_text_width(WK__SMALL_SIZE, node->detail);
     const double shape = wk_svg_text_width(WK__SMALL_SIZE, drawn->shape);
     if (fan >= WK__TALL_FAN) {
-        const double cells = node->steps > 0 ? 2 * WK__BOX_HEIGHT : 0;
+        const double cells = node->steps > 0 ? WK__CELL_WIDTH + WK__PADDING : 0;
         return (wk_box){.width = larger(name, larger(detail, shape)) + cells + 2 * WK__PADDING,
                         .height = fan * WK__BOX_PITCH - WK__BOX_GAP};
     }

@@ -19,6 +19,7 @@ enum {
     WK__BOX_HEIGHT = 29,
     WK__BOX_GAP = 9,
     WK__BOX_PITCH = WK__BOX_HEIGHT + WK__BOX_GAP,
+    WK__CELL_WIDTH = 20, /* of a fused sequence op, which stand in its box on the right */
     WK__LANE_HEIGHT = 38,
     WK__PADDING = 11,    /* between a box's sides and its letters, and between texts */
     WK__NAME_SIZE = 13,  /* of letters: names of ops and leaves ... */

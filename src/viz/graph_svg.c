@@ -83,7 +83,7 @@ static void draw_pill(wk_svg *svg, const wk_drawn_node *leaf, double x, double y
 /* A fused sequence op shows its cells and the state that goes from each to the next. */
 static void draw_cells(wk_svg *svg, const wk_box *box, int64_t steps, const char *color) {
     const double pitch = (box->height + WK__BOX_GAP) / (double)steps;
-    const double height = pitch - 14 < 5 ? pitch * 0.6 : pitch - 14, width = 20;
+    const double height = pitch - 14 < 5 ? pitch * 0.6 : pitch - 14, width = WK__CELL_WIDTH;
     const double x = box->x + box->width - width - WK__PADDING;
     const double top = box->y - box->height / 2 - WK__BOX_GAP / 2.0;
     if (pitch < 3) return;
