@@ -11,9 +11,11 @@ bool wk__pack_copy(wk_ctx *ctx, const wk_array *x, wk_packed *p) {
     return true;
 }
 
-/* The address of the last element. */
-static const char *last_element(const wk_array *a) {
+/* The address of the last element. A slot that some tensor describes has no gaps. */
+static const char *last_element(const wk_packed_slot *t) {
+    const wk_array *a = t->slot;
     int64_t offset = 0;
+    if (a != &t->room) return (const char *)a->data + (a->numel - 1) * wk__dtype_nbytes[a->dtype];
     for (int32_t d = 0; d < a->ndim; d++) offset += (a->dims[d] - 1) * a->strides[d];
     return wk__array_at(a, offset);
 }
@@ -21,7 +23,7 @@ static const char *last_element(const wk_array *a) {
 /* Does slot i share no memory with the slots before it? It does when two inputs are one tensor, or one a view of the
  * other; the kernel may then set what it has already added to. */
 static bool apart(wk_packed_slot *t, int32_t i) {
-    const char *first = t[i].slot->data, *last = t[i].slot->numel > 0 ? last_element(t[i].slot) : NULL;
+    const char *first = t[i].slot->data, *last = t[i].slot->numel > 0 ? last_element(&t[i]) : NULL;
     t[i].last = last;
     bool fine = true;
     for (int32_t j = 0; j < i; j++)

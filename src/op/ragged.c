@@ -116,9 +116,10 @@ void wk__ragged_unsort(const wk_ragged *r, const wk_array *a, const void *sorted
 
 void wk__ragged_zero_ends(const wk_ragged *r, const wk_array *a) {
     static const double zero = 0;
+    if (r->is_full) return;
     const int64_t nbytes = (r->rows * a->dims[1] - r->total) * a->dims[2] * wk__dtype_nbytes[a->dtype];
     wk_fill_loop *fill = (nbytes < WK_FAR_NBYTES ? wk__kernels->fill : wk__kernels->fill_far)[a->dtype];
-    for (int64_t i = 0; i < r->rows && !r->is_full; i++) {
+    for (int64_t i = 0; i < r->rows; i++) {
         wk_array end = *a;
         end.dims[0] = 1;
         end.dims[1] -= r->lengths[i];

@@ -32,7 +32,7 @@ bool wk__recurrence_begin(wk_recurrence *run, wk_ctx *ctx, const wk_recurrent *r
     run->w_hh = arrays[at->w_hh];
     run->b_ih = arrays[at->b_ih];
     run->b_hh = arrays[at->b_hh];
-    run->scratch_count = 0;
+    run->scratch_count = run->near_used = 0;
     if (!wk__ragged_begin(ctx, run->lengths, x->dims[0], x->dims[1], attrs->reverse, &run->batch)) return false;
     wk__ragged_places(&run->batch, 0, x, &run->at_x);
     wk__ragged_places(&run->batch, 1, y, &run->at_y);
@@ -46,15 +46,21 @@ void wk__recurrence_end(wk_recurrence *run) {
     wk__ragged_end(&run->batch);
 }
 
+/* Whole cache lines of any type. */
+static int64_t whole_lines(int64_t elements) { return (elements + WK__LINE - 1) & -(int64_t)WK__LINE; }
+
 void *wk__scratch_some(wk_recurrence *run, int64_t elements, bool *fine) {
+    const int64_t nbytes = whole_lines(elements) * wk__dtype_nbytes[run->dtype];
+    if (nbytes <= WK__NEAR_NBYTES - run->near_used && run->ctx->capture == NULL) {
+        void *const at = run->near + run->near_used;
+        run->near_used += (int32_t)nbytes;
+        return at;
+    }
     wk_tensor *t = wk__tensor_make(run->ctx, run->dtype, 1, &elements);
     if (t == NULL) return *fine = false, NULL;
     run->scratch[run->scratch_count++] = t;
     return t->a.data;
 }
-
-/* Whole cache lines of any type. */
-static int64_t whole_lines(int64_t elements) { return (elements + WK__LINE - 1) & -(int64_t)WK__LINE; }
 
 void wk__scratch_parts(wk_recurrence *run, const wk_scratch_part *parts, int32_t count, bool *fine) {
     int64_t elements = 0;
@@ -168,7 +174,7 @@ static void project(const forward_run *f, const wk_stretch *s) {
     const wk_recurrence *r = &f->run;
     const int64_t H = r->H;
     wk_gate_part part[2];
-    const int32_t parts = wk__gate_parts(r->row, H, part);
+    const int32_t parts = wk__gate_parts(r->row, H, s->rows == 1, part);
     const wk_mat x = wk__packed_x(r, s, f->x);
     for (int32_t k = 0; k < parts; k++) {
         const wk_mat w = wk__rows_from(r->w_ih, part[k].from, part[k].rows), w_t = wk__transposed(&w);
@@ -178,6 +184,7 @@ static void project(const forward_run *f, const wk_stretch *s) {
     if (!r->row->is_turned) return;
     const wk_mat no_x = wk__rows_of(r, x.data, s->rows, 0, 0), no_w = wk__rows_of(r, r->w_ih->data, 0, H, H);
     const wk_mat m = gates_of(f, s, 0, s->rows, 3 * H, H);
+    if (s->rows == 1) wk__kernels->copy[r->dtype](H, gates_of(f, s, 0, 1, 0, H).data, 1, m.data, 1);
     wk__gemm(r->ctx, &no_x, &no_w, &m, false); /* a product of no terms */
 }
 

@@ -57,14 +57,16 @@ static inline const wk_recurrent_inputs *wk__recurrent_inputs(const wk_recurrent
     return r->has_c ? &h_and_c : &h_alone;
 }
 
-/* The parts of the product with W_ih: rows `from` .. of W_ih make the columns `to` .. of the gates. */
+/* The parts of the product with W_ih: rows `from` .. of W_ih make the columns `to` .. of the gates. With `single`, they
+ * are where h's are, as one, and whoever multiplies copies n from m's place, or to it: for a single row that is less
+ * than another product. (Not where sums go over the gates: a row's have the bits of a row among others.) */
 typedef struct wk_gate_part {
     int64_t from, rows, to;
 } wk_gate_part;
 
-static inline int32_t wk__gate_parts(const wk_recurrent *r, int64_t H, wk_gate_part part[2]) {
-    if (!r->is_turned) {
-        part[0] = (wk_gate_part){0, r->gates * H, 0};
+static inline int32_t wk__gate_parts(const wk_recurrent *r, int64_t H, bool single, wk_gate_part part[2]) {
+    if (!r->is_turned || single) {
+        part[0] = (wk_gate_part){0, r->gates * H, r->is_turned ? H : 0};
         return 1;
     }
     part[0] = (wk_gate_part){0, (r->gates - 1) * H, H};

@@ -155,36 +155,36 @@ static bool collects(const backward_run *g, int32_t i, const wk_mat *d, const wk
     return d->rows == 0 || wk__packed_slot_collect(g->slots, i, d->data, x->data);
 }
 
-/* gW_hh = d^T h_before. Without h0, the rows of step 0 are zeros. */
-static void recurrent_gradient(const backward_run *g, const wk_stretch *s, const wk_mat *before) {
+/* In the gru's | n | r | z | m |, n comes to the place of m, which is not used any more: the gates that x reaches lie
+ * side by side then, as those that h reaches did. */
+static void bring_together(const backward_run *g, void *gates) {
     const wk_recurrence *r = &g->run;
-    const wk_mat d = wk__gate_columns(r, g->dgates, s->rows - before->rows, before->rows, r->row->is_turned ? r->H : 0,
-                                      r->row->gates * r->H);
-    if (collects(g, g->at.w_hh, &d, before)) return;
-    const wk_mat d_t = wk__transposed(&d), gw = wk__matrix_of(slot_of(g, g->at.w_hh));
-    wk__gemm(r->ctx, &d_t, before, &gw, adds(g, s, g->at.w_hh));
+    if (!r->row->is_turned) return;
+    wk__kernels->copy[r->dtype](r->H, wk__gate_columns(r, gates, 0, 1, 3 * r->H, r->H).data, 1, gates, 1);
 }
 
-/* Of a single row: the gates that x reaches, one after another. In the gru's | n | r | z | m | that is the last use of
- * m, whose place n takes. */
-static wk_mat single_row(const backward_run *g) {
+/* Those gates of packed rows `first` .. */
+static wk_mat side_by_side(const backward_run *g, const void *gates, int64_t first, int64_t rows) {
     const wk_recurrence *r = &g->run;
-    const wk_mat d = wk__gate_columns(r, g->dgates, 0, 1, r->row->is_turned ? r->H : 0, r->row->gates * r->H);
-    if (r->row->is_turned)
-        wk__kernels->copy[r->dtype](r->H, wk__gate_columns(r, g->dgates, 0, 1, 3 * r->H, r->H).data, 1, g->dgates, 1);
-    return d;
+    return wk__gate_columns(r, gates, first, rows, r->row->is_turned ? r->H : 0, r->row->gates * r->H);
+}
+
+/* gW_hh = d^T h_before. Without h0, the rows of step 0 are zeros. */
+static void recurrent_gradient(const backward_run *g, const wk_stretch *s, const wk_mat *before) {
+    const wk_mat d = side_by_side(g, g->dgates, s->rows - before->rows, before->rows);
+    if (collects(g, g->at.w_hh, &d, before)) return;
+    const wk_mat d_t = wk__transposed(&d), gw = wk__matrix_of(slot_of(g, g->at.w_hh));
+    wk__gemm(g->run.ctx, &d_t, before, &gw, adds(g, s, g->at.w_hh));
 }
 
 /* gW_ih = d^T x */
 static void input_weight_gradient(const backward_run *g, const wk_stretch *s) {
     const wk_recurrence *r = &g->run;
-    const wk_mat x = wk__packed_x(r, s, g->x);
-    if (g->slots[g->at.w_ih].collects != NULL) {
-        const wk_mat row = single_row(g);
-        if (collects(g, g->at.w_ih, &row, &x)) return;
-    }
+    const wk_mat x = wk__packed_x(r, s, g->x), row = side_by_side(g, g->dgates, 0, s->rows);
     wk_gate_part part[2];
-    const int32_t parts = wk__gate_parts(r->row, r->H, part);
+    const int32_t parts = wk__gate_parts(r->row, r->H, s->rows == 1, part);
+    if (s->rows == 1) bring_together(g, g->dgates);
+    if (collects(g, g->at.w_ih, &row, &x)) return;
     for (int32_t k = 0; k < parts; k++) {
         const wk_mat d = wk__gate_columns(r, g->dgates, 0, s->rows, part[k].to, part[k].rows);
         const wk_mat d_t = wk__transposed(&d);
@@ -196,28 +196,27 @@ static void input_weight_gradient(const backward_run *g, const wk_stretch *s) {
 /* gx = d W_ih; no two stretches have rows of it in common. */
 static void input_gradient(const backward_run *g, const wk_stretch *s) {
     const wk_recurrence *r = &g->run;
-    const bool add = wk__packed_slot_add(&g->slots[g->at.x]), packs = packs_gx(g);
-    wk_gate_part part[2];
-    const int32_t parts = wk__gate_parts(r->row, r->H, part);
+    const bool add = wk__packed_slot_add(&g->slots[g->at.x]);
     int64_t apart;
-    wk__ragged_is_even(&r->batch, &g->at_gx, &apart);
+    const bool even = wk__ragged_is_even(&r->batch, &g->at_gx, &apart);
     const wk_mat gx =
-        packs ? wk__rows_of(r, g->gx, s->rows, r->I, r->I) : wk__even_rows(r, &g->at_gx, s->first, s->rows, apart);
+        even ? wk__even_rows(r, &g->at_gx, s->first, s->rows, apart) : wk__rows_of(r, g->gx, s->rows, r->I, r->I);
+    wk_gate_part part[2];
+    const int32_t parts = wk__gate_parts(r->row, r->H, false, part);
     for (int32_t k = 0; k < parts; k++) {
         const wk_mat d = wk__gate_columns(r, g->dgates, 0, s->rows, part[k].to, part[k].rows);
         const wk_mat w = wk__rows_from(r->w_ih, part[k].from, part[k].rows);
-        wk__gemm(r->ctx, &d, &w, &gx, k > 0 || (add && !packs));
+        wk__gemm(r->ctx, &d, &w, &gx, k > 0 || (add && even));
     }
-    if (packs) wk__ragged_unpack(&r->batch, &g->at_gx, s, g->gx, add);
+    if (!even) wk__ragged_unpack(&r->batch, &g->at_gx, s, g->gx, add);
 }
 
-/* Blocks of the bias's gradient, in the order of the weights. */
-static void bias_gradient(const backward_run *g, int32_t i, const wk_gate_part *part, int32_t parts) {
+static void bias_gradient(const backward_run *g, int32_t i) {
+    if (!wants(g, i)) return;
     const wk_array *slot = slot_of(g, i);
+    const wk_mat sums = side_by_side(g, g->dbias, 0, 1);
     wk_unary_loop *put = (wk__packed_slot_add(&g->slots[i]) ? wk__kernels->accumulate : wk__kernels->copy)[slot->dtype];
-    for (int32_t k = 0; k < parts; k++)
-        put(part[k].rows, wk__array_at(slot, part[k].from * slot->strides[0]), slot->strides[0],
-            (const char *)g->dbias + part[k].to * wk__dtype_nbytes[slot->dtype], 1);
+    put(sums.cols, slot->data, slot->strides[0], sums.data, 1);
 }
 
 static void run_stretches(const backward_run *g) {
@@ -243,12 +242,11 @@ static void unsort_to(const backward_run *g, int32_t i, const void *sorted) {
 static void gradients_at_end(const backward_run *g) {
     const wk_recurrence *r = &g->run;
     const wk_recurrent_inputs *at = &g->at;
-    wk_gate_part part[2], whole = {0, r->row->gates * r->H, r->row->is_turned ? r->H : 0};
-    const int32_t parts = wk__gate_parts(r->row, r->H, part);
     unsort_to(g, at->h0, g->dh);
     unsort_to(g, at->c0, g->dc);
-    if (wants(g, at->b_ih)) bias_gradient(g, at->b_ih, part, parts);
-    if (wants(g, at->b_hh)) bias_gradient(g, at->b_hh, &whole, 1);
+    bias_gradient(g, at->b_hh);
+    bring_together(g, g->dbias);
+    bias_gradient(g, at->b_ih);
     if (wants(g, at->x) && !wk__packed_slot_add(&g->slots[at->x])) wk__ragged_zero_ends(&r->batch, slot_of(g, at->x));
 }
 
@@ -294,12 +292,9 @@ void wk__recurrent_use_of(const wk_backprop *b, wk_recurrent_use *use) {
 }
 
 /* One step of one row, as cells take it: the gradients of the weights are outer products. */
-static bool begin_slot(wk_backprop *b, const wk_recurrent_use *use, int32_t i) {
-    const wk_recurrent_inputs *at = wk__recurrent_inputs(use->row);
-    const wk_array *y = use->out[0], *x = use->in[at->x];
-    const bool single = y->dims[0] == 1 && y->dims[1] == 1 && use->in[at->lengths] == NULL && x->strides[2] == 1;
-    return (single && (i == at->w_hh || i == at->w_ih) && wk__packed_slot_collects(b, i, use->slots)) ||
-           wk__packed_slot_begin(b, i, use->slots, fine);
+static bool is_single(const wk_recurrent_use *use, const wk_recurrent_inputs *at) {
+    const wk_array *y = use->out[0];
+    return y->dims[0] == 1 && y->dims[1] == 1 && use->in[at->lengths] == NULL && use->in[at->x]->strides[2] == 1;
 }
 
 bool wk__recurrent_grad(wk_backprop *b) {
@@ -309,7 +304,11 @@ bool wk__recurrent_grad(wk_backprop *b) {
     bool good = true;
     wk__recurrent_use_of(b, &use);
     use.slots = slots;
-    for (; begun < b->node->in_count && good; begun++) good = begin_slot(b, &use, begun);
+    const wk_recurrent_inputs *at = wk__recurrent_inputs(use.row);
+    const uint32_t outer = is_single(&use, at) ? 1u << at->w_ih | 1u << at->w_hh : 0;
+    for (; begun < b->node->in_count && good; begun++)
+        good = ((outer >> begun & 1) && wk__packed_slot_collects(b, begun, slots)) ||
+               wk__packed_slot_begin(b, begun, slots, fine);
     if (good) (wk__recurrent_is_noted(&use) ? wk__recurrent_note_grad : wk__recurrent_run_grad)(&use);
     for (int32_t i = 0; i < begun; i++) wk__packed_slot_end(&slots[i]);
     return true;
