@@ -17,6 +17,7 @@ typedef struct machine {
     bool scoped;    /* nested scopes, drops; else everything is made in one scope */
     bool reads;     /* looks at elements now and then, and makes some things without recording */
     bool detaches;  /* may detach: then differences tell another gradient */
+    bool copies;    /* writes no tensor where it stands, as what a batch has computed cannot be */
     wk_tensor *(*more)(struct machine *); /* further operations, if not NULL: then what is refused is passed over */
     bool was_in_a_plan;                   /* and something was refused for that */
     int32_t live_count;
@@ -25,7 +26,8 @@ typedef struct machine {
     wk_tensor *middle;                        /* some tensor that was computed on the way to the loss */
 } machine;
 
-static int64_t below(machine *m, int64_t n) { return (int64_t)(next_word(&m->random) % (uint64_t)n); }
+/* n is 0 where a failure has left no sizes. */
+static int64_t below(machine *m, int64_t n) { return (int64_t)(next_word(&m->random) % (uint64_t)(n > 0 ? n : 1)); }
 static bool chance(machine *m, int percent) { return below(m, 100) < percent; }
 static wk_tensor *pick(machine *m) { return m->live[below(m, m->live_count)]; }
 static int32_t some_dim(machine *m, const wk_tensor *t) { return (int32_t)(below(m, 2 * wk_ndim(t)) - wk_ndim(t)); }
@@ -255,6 +257,7 @@ static wk_tensor *random_buffer_part(machine *m) {
     const int32_t dim = (int32_t)below(m, 2);
     wk_tensor *view = chance(m, 50) ? m->buffer : wk_transpose(wk_transpose(m->buffer, 0, 1), 0, 1);
     wk_tensor *part = wk_select(view, dim, below(m, wk_dim(view, dim)));
+    if (part == NULL) return NULL;
     wk_copy_(part, chance(m, 70) ? fitting(m, 1, wk_dims(part)) : constant(m, 1, wk_dims(part)));
     return wk_mul_scalar(chance(m, 50) ? part : m->buffer, -1.1);
 }
@@ -341,7 +344,7 @@ static inline wk_tensor *leaf_of(int i, wk_dtype dtype, const numbers *values) {
 }
 
 /* Runs the program of a seed on m's leaves; returns its loss, to which half of what it made leads. */
-static wk_tensor *run_on_leaves(machine *m, uint64_t seed) {
+static inline wk_tensor *run_on_leaves(machine *m, uint64_t seed) {
     m->random = seed;
     m->detaches = seed % 4 == 0;
     for (int i = 0; i < LEAVES; i++) make_live(m, m->leaf[i]);

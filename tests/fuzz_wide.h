@@ -53,7 +53,7 @@ static wk_tensor *wide_in_place(machine *m) {
     static wide_scalar *const scalars[] = {wk_mul_scalar_, wk_add_scalar_, wk_rsub_scalar_, wk_div_scalar_,
                                            wk_pow_scalar_};
     static wide_binary *const pairs[] = {wk_add_, wk_sub_, wk_mul_, wk_div_, wk_maximum_, wk_minimum_, wk_copy_};
-    wk_tensor *x = pick(m), *y = chance(m, 90) ? wk_clone(x) : x, *other = pick(m);
+    wk_tensor *x = pick(m), *y = chance(m, 90) || m->copies ? wk_clone(x) : x, *other = pick(m);
     const int64_t kind = below(m, 3), first = below(m, 60);
     if (chance(m, 30) && wk_ndim(y) > 0 && wk_dim(y, 0) > 0) y = wk_select(y, 0, 0);
     if (kind == 0) return ones[first % COUNT(ones)](y);

@@ -143,17 +143,6 @@ static bool is_one_more(const wk_group *g, const wk_deferral *d, operand_test *t
     return true;
 }
 
-/* Of the groups of the operands that are pending the latest, from which the fewest ways part. */
-static wk_group *latest_pending(const wk_deferral *d) {
-    wk_group *latest = NULL;
-    for (int32_t i = 0; i < d->c->in_count; i++) {
-        int32_t row;
-        wk_group *g = wk__source_group(operand(d, i, &row));
-        if (g != NULL && g->is_open && (latest == NULL || g->level > latest->level)) latest = g;
-    }
-    return latest;
-}
-
 /* Bytes of operand i that would have to be copied if the call joined g, and are not if it does not: its own, and those
  * that are one run so far. */
 static int64_t copied_nbytes(const wk_group *g, const wk_deferral *d, int32_t i) {
@@ -197,7 +186,7 @@ static wk_group *known_group(const wk_batch *b, wk_deferral *d) {
         wk_group *g = b->last->after[which];
         if (g != NULL && is_one_more(g, d, is_from_there)) return g;
     }
-    d->from = latest_pending(d);
+    d->from = wk__latest_pending(d->c);
     return d->from != NULL ? follow(d->from, d) : NULL;
 }
 

@@ -73,6 +73,9 @@ bool wk__copy_callers(wk_call *c, wk_tensor **own);
 /* A group of this kind and level, without calls. NULL when memory is out. */
 wk_group *wk__group_new(wk_batch *b, wk_kind *kind, int32_t level);
 
+/* Of the pending groups that c has operands from the latest, from which the fewest ways part, or NULL. */
+wk_group *wk__latest_pending(const wk_call *c);
+
 /* Room in a column for another run; false when memory is out. */
 bool wk__column_grow(wk_batch *b, wk_column *column);
 

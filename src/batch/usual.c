@@ -162,20 +162,8 @@ static bool joins(const wk_group *g, const wk_call *c, int32_t level) {
     return nbytes <= WK__FEW_NBYTES_COPIED && is_recorded_alike(kind, c, needs_grad);
 }
 
-/* Of the groups of the operands the latest. */
-static wk_group *latest_of(const wk_call *c) {
-    wk_group *latest = NULL;
-    for (int32_t i = 0; i < c->in_count; i++) {
-        const wk_tensor *x = c->in[i];
-        if (x == NULL || x->live != WK__PROMISED || x->storage == NULL) continue;
-        wk_group *g = wk__source_group((wk_source)x->storage);
-        if (g->is_open && (latest == NULL || g->level > latest->level)) latest = g;
-    }
-    return latest;
-}
-
 static wk_group *by_joining(const wk_call *c) {
-    const wk_group *from = latest_of(c);
+    const wk_group *from = wk__latest_pending(c);
     const wk_path *path = from != NULL ? from->paths : NULL;
     for (int looked_at = 0; path != NULL && looked_at < FEW_PATHS; path = path->next, looked_at++)
         if (joins(path->to, c, from->level + 1)) return path->to;
