@@ -2,7 +2,7 @@
 #ifndef WK_KERNEL_VEC_AVX2_H
 #define WK_KERNEL_VEC_AVX2_H
 
-#include "kernel/simd.h"
+#include "kernel/vec_octet.h"
 
 enum { W = 8 };
 #define TILE_ROWS 6 /* of a product's tile in registers: TILE_ROWS x TILE_VECS sums, a row and a factor */
@@ -87,18 +87,12 @@ INLINE vec v_octets_first(const float *p, const float *q, int64_t n) {
     return v_load_first(p, first_lanes(n));
 }
 
-INLINE int v_octet_row(int i) { return i; }
-
 /* Lane i is the sum ((0+1)+(2+3)) + ((4+5)+(6+7)) of x[i]. */
-INLINE vec v_sum_octets(const vec x[8]) {
-    const vec low = v_sum_pairs(v_sum_pairs(x[0], x[1]), v_sum_pairs(x[2], x[3]));
-    const vec high = v_sum_pairs(v_sum_pairs(x[4], x[5]), v_sum_pairs(x[6], x[7]));
-    return v_add(_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31));
-}
+INLINE vec v_sum_octets(const vec x[8]) { return octet_sums(x); }
 
 /* The same of four, in the first half. */
 INLINE vec v_sum_four(const vec x[4]) {
-    const vec quads = v_sum_pairs(v_sum_pairs(x[0], x[1]), v_sum_pairs(x[2], x[3]));
+    const vec quads = octet_quads(x);
     return v_add(quads, _mm256_castps128_ps256(_mm256_extractf128_ps(quads, 1)));
 }
 
@@ -107,8 +101,6 @@ INLINE vec v_high_half(vec x) { return _mm256_castps128_ps256(_mm256_extractf128
 INLINE vec v_load_half(const float *p) { return _mm256_castps128_ps256(_mm_loadu_ps(p)); }
 
 INLINE void v_store_half(float *p, vec x) { _mm_storeu_ps(p, _mm256_castps256_ps128(x)); }
-
-INLINE vec v_sum_each(const vec octet[W]) { return v_sum_octets(octet); }
 
 /* ---- choosing lanes: by the sign bits of a vector ---- */
 

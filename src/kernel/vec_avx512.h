@@ -2,7 +2,7 @@
 #ifndef WK_KERNEL_VEC_AVX512_H
 #define WK_KERNEL_VEC_AVX512_H
 
-#include "kernel/simd.h"
+#include "kernel/vec_octet.h"
 
 enum { W = 16 };
 #define TILE_ROWS 14 /* of a product's tile in registers: TILE_ROWS x TILE_VECS sums, a row and a factor */
@@ -103,13 +103,11 @@ INLINE vec v_octets_first(const float *p, const float *q, int64_t n) {
                               1);
 }
 
-/* Lanes r and r + 4 of v_sum_octets are the sums ((0+1)+(2+3)) + ((4+5)+(6+7)) of the octets of the i-th vector, which
- * is the one for r = v_octet_row(i).
+/* Lanes r and r + 4 of v_sum_octets are the sums ((0+1)+(2+3)) + ((4+5)+(6+7)) of the octets of the i-th vector, where
+ * r = i / 4 * 8 + i % 4.
  *
  *     a0 a1 a2 a3 | a4 ..         a01 a23 b01 b23 | a45 ..         a0123 b0123 c0123 d0123 | a4567 ..
  *     b0 b1 b2 b3 | b4 ..   ->    c01 c23 d01 d23 | c45 ..   ->                                         -> ... */
-INLINE int v_octet_row(int i) { return i / 4 * 8 + i % 4; }
-
 INLINE vec v_sum_octets(const vec x[8]) {
     vec quads[2];
     UNROLL for (int i = 0; i < 2; i++) quads[i] =
@@ -128,14 +126,6 @@ INLINE vec v_high_half(vec x) { return _mm512_castps256_ps512(_mm512_extractf32x
 INLINE vec v_load_half(const float *p) { return _mm512_castps256_ps512(_mm256_loadu_ps(p)); }
 
 INLINE void v_store_half(float *p, vec x) { _mm256_storeu_ps(p, _mm512_castps512_ps256(x)); }
-
-/* The sum of each octet, where they are apart. */
-INLINE vec v_sum_each(const __m256 octet[W]) {
-    vec x[8];
-    UNROLL for (int i = 0; i < 8; i++) x[i] =
-        _mm512_insertf32x8(_mm512_castps256_ps512(octet[v_octet_row(i)]), octet[v_octet_row(i) + 4], 1);
-    return v_sum_octets(x);
-}
 
 /* ---- choosing lanes: by a mask register ---- */
 

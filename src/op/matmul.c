@@ -82,16 +82,33 @@ static wk_mat matrix_at(const wk_array *m, const int64_t *index) {
     return (wk_mat){wk__array_at(m, offset), m->dtype, m->dims[d], m->dims[d + 1], m->strides[d], m->strides[d + 1]};
 }
 
+/* The products along the last dimension of a batch, whose factors are so many elements apart. Where all have the same b,
+ * they are one, if their rows are equally far apart. */
+static void multiply_along(wk_ctx *ctx, int64_t count, wk_mat a, int64_t a_step, wk_mat b, int64_t b_step, wk_mat y) {
+    const int64_t nbytes = wk__dtype_nbytes[y.dtype];
+    if (b_step == 0 && (a.rows == 1 || a_step == a.rows * a.row)) {
+        if (a.rows == 1) a.row = a_step;
+        a.rows = y.rows *= count, count = 1;
+    }
+    for (; count > 0; count--) {
+        wk__gemm(ctx, &a, &b, &y, false);
+        a.data = (char *)a.data + a_step * nbytes, b.data = (char *)b.data + b_step * nbytes;
+        y.data = (char *)y.data + y.rows * y.cols * nbytes;
+    }
+}
+
 WK_NOINLINE static void batch_forward(wk_call *c) {
     const wk_array *y = &c->out[0]->a;
     int64_t index[WK_MAX_DIMS] = {0};
     product p;
     product_of(&c->in[0]->a, &c->in[1]->a, &p);
-    for (int64_t done = 0; done < y->numel; done += p.rows * p.cols) { /* y is contiguous */
-        const wk_mat a = matrix_at(&p.a, index), b = matrix_at(&p.b, index);
+    const int32_t last = p.batch_ndim - 1;
+    const int64_t count = last < 0 ? 1 : p.batch[last], each = count * p.rows * p.cols;
+    const int64_t a_step = last < 0 ? 0 : p.a.strides[last], b_step = last < 0 ? 0 : p.b.strides[last];
+    for (int64_t done = 0; done < y->numel; done += each) { /* y is contiguous */
         const wk_mat to = {wk__array_at(y, done), y->dtype, p.rows, p.cols, p.cols, 1};
-        wk__gemm(c->ctx, &a, &b, &to, false);
-        wk__next_index(p.batch_ndim, p.batch, index);
+        multiply_along(c->ctx, count, matrix_at(&p.a, index), a_step, matrix_at(&p.b, index), b_step, to);
+        for (int32_t d = last - 1; d >= 0 && ++index[d] == p.batch[d]; d--) index[d] = 0;
     }
 }
 
