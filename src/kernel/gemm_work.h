@@ -33,12 +33,11 @@ enum {
 
 /* Elements of scratch for gemm_packed; 0 for a product that is better off without: what it reads is in the cache, or
  * read too few times for a copy to pay; or there are no kernels that pack. Symmetric in m and n,
- * for C^T = B^T A^T is the same product. Doubles have their block of A alone (f64.inc). */
+ * for C^T = B^T A^T is the same product. */
 static inline int64_t wk__gemm_work_of_kernels(wk_dtype dtype, int64_t m, int64_t n, int64_t k) {
     const int64_t narrow = m < n ? m : n, wide = m < n ? n : m;
     if (narrow < 128 || k < 64 || (double)m * (double)n * (double)k < 0x1p26) return 0;
-    if (dtype == WK_F64) return WK_GEMM_DEPTH * WK_GEMM_A_LANES;
-    if (dtype != WK_F32) return 0;
+    if (dtype != WK_F32 && dtype != WK_F64) return 0;
     const int64_t lanes = wide < WK_GEMM_B_LANES ? wide : WK_GEMM_B_LANES;
     return WK_GEMM_DEPTH * (WK_GEMM_A_LANES + (lanes + WK_GEMM_PANEL - 1) / WK_GEMM_PANEL * WK_GEMM_PANEL);
 }

@@ -82,8 +82,8 @@ static wk_mat matrix_at(const wk_array *m, const int64_t *index) {
     return (wk_mat){wk__array_at(m, offset), m->dtype, m->dims[d], m->dims[d + 1], m->strides[d], m->strides[d + 1]};
 }
 
-/* The products along the last dimension of a batch, whose factors are so many elements apart. Where all have the same b,
- * they are one, if their rows are equally far apart. */
+/* The products along the last dimension of a batch, whose factors are so many elements apart. Where all have the same
+ * b, they are one, if their rows are equally far apart. */
 static void multiply_along(wk_ctx *ctx, int64_t count, wk_mat a, int64_t a_step, wk_mat b, int64_t b_step, wk_mat y) {
     const int64_t nbytes = wk__dtype_nbytes[y.dtype];
     if (b_step == 0 && (a.rows == 1 || a_step == a.rows * a.row)) {
