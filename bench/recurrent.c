@@ -7,6 +7,7 @@
  *     any       lengths from 1 to T
  *     one long  one row of T steps among rows of 10
  *
+ * Layers of several inputs, layers or directions have the products of each; forward alone, those of the way forward.
  * wick's products are calls of wk_matmul; what as many calls cost on matrices of one element is taken off their time,
  * as is the time of the loss from the layer's. All are measured in turns, and the least CPU time of each counts: of all
  * threads, so that one thread means one. */
@@ -40,22 +41,30 @@ static double clock_cost(void) {
     return least;
 }
 
+/* What is left out is 1, or, of I, H. */
+typedef struct shape {
+    const char *name; /* NULL: the sizes */
+    int64_t H, B, T, I;
+    int num_layers, directions, lengths_kind;
+    bool forward; /* alone, without gradients */
+} shape;
+
 typedef struct layer {
     int kind;
-    int64_t H, B, T;
-    int lengths_kind;
+    shape of;
     int64_t gates;                          /* the width of all gates: those of the kind, times H */
     int64_t lengths[MAX_B], total, longest; /* lengths fall */
     wk_module *module;
-    wk_optim *sgd; /* clears gradients */
-    wk_tensor *x, *g, *given; /* input, gradient of the output, the lengths as a tensor or NULL */
+    wk_optim *sgd;                     /* clears gradients */
+    wk_tensor *x, *like_y, *g, *given; /* input, a leaf in the output's place, its gradient, the lengths or NULL */
 } layer;
 
 static int64_t length_of(const layer *l, int64_t row) {
     const uint32_t word = ((uint32_t)row * 2654435761u) >> 8;
-    if (l->lengths_kind == HALF) return l->T / 2 + 1 + word % (l->T / 2);
-    if (l->lengths_kind == ANY) return 1 + word % l->T;
-    return l->lengths_kind == FULL || row == 0 ? l->T : 10;
+    const int64_t T = l->of.T;
+    if (l->of.lengths_kind == HALF) return T / 2 + 1 + word % (T / 2);
+    if (l->of.lengths_kind == ANY) return 1 + word % T;
+    return l->of.lengths_kind == FULL || row == 0 ? T : 10;
 }
 
 static int falling(const void *a, const void *b) {
@@ -63,19 +72,22 @@ static int falling(const void *a, const void *b) {
     return (y > x) - (y < x);
 }
 
-static void layer_make(layer *l) {
-    l->total = 0;
-    for (int64_t row = 0; row < l->B; row++) l->total += l->lengths[row] = length_of(l, row);
-    if (l->lengths_kind != FULL) l->given = wk_from_data(l->lengths, WK_SHAPE(l->B), WK_I64);
-    qsort(l->lengths, (size_t)l->B, sizeof *l->lengths, falling);
+static void layer_make(layer *l, int kind, const shape *of) {
+    *l = (layer){.kind = kind, .of = *of, .gates = kinds[kind].gates * of->H};
+    const int64_t B = of->B, T = of->T, width = of->H * of->directions;
+    for (int64_t row = 0; row < B; row++) l->total += l->lengths[row] = length_of(l, row);
+    if (of->lengths_kind != FULL) l->given = wk_from_data(l->lengths, WK_SHAPE(B), WK_I64);
+    qsort(l->lengths, (size_t)B, sizeof *l->lengths, falling);
     l->longest = l->lengths[0];
-    l->gates = kinds[l->kind].gates * l->H;
     wk_rnn_options options = WK_RNN_OPTIONS;
     options.batch_first = 1;
-    l->module = kinds[l->kind].make(NULL, "layer", l->H, l->H, &options);
+    options.num_layers = of->num_layers;
+    options.bidirectional = of->directions == 2;
+    l->module = kinds[kind].make(NULL, "layer", of->I, of->H, &options);
     l->sgd = wk_sgd_new(l->module, 0.1, NULL);
-    l->x = wk_requires_grad_(wk_randn(WK_SHAPE(l->B, l->T, l->H), WK_F32), true);
-    l->g = wk_randn(WK_SHAPE(l->B, l->T, l->H), WK_F32);
+    l->x = wk_requires_grad_(wk_randn(WK_SHAPE(B, T, of->I), WK_F32), true);
+    l->like_y = wk_requires_grad_(wk_randn(WK_SHAPE(B, T, width), WK_F32), true);
+    l->g = wk_randn(WK_SHAPE(B, T, width), WK_F32);
 }
 
 static wk_tensor *output(const layer *l) {
@@ -89,13 +101,23 @@ static wk_tensor *output(const layer *l) {
                             : wk_lstm_forward_ragged(m, l->x, l->given, NULL, NULL, NULL, NULL);
 }
 
-/* Forward and backward of sum(y g), where y is what the layer makes of x or, for comparison, x itself. */
+static double forward_time(const layer *l) {
+    WK_SCOPE;
+    WK_NO_GRAD;
+    const double begin = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    output(l);
+    return cpu_since(begin);
+}
+
+/* Forward and backward of sum(y g), where y is what the layer makes of x or, for comparison, a leaf. */
 static double step_time(const layer *l, bool with_layer) {
     WK_SCOPE;
+    if (l->of.forward) return with_layer ? forward_time(l) : 0;
     const double begin = seconds(CLOCK_PROCESS_CPUTIME_ID);
-    wk_backward(wk_sum(wk_mul(with_layer ? output(l) : l->x, l->g)));
+    wk_backward(wk_sum(wk_mul(with_layer ? output(l) : l->like_y, l->g)));
     const double time = cpu_since(begin);
     wk_zero_grad(l->x);
+    wk_zero_grad(l->like_y);
     wk_optim_zero_grad(l->sgd);
     return time;
 }
@@ -106,6 +128,7 @@ static double step_time(const layer *l, bool with_layer) {
 typedef struct product {
     wk_tensor *a, *b;
     bool a_transposed, b_transposed, steps;
+    int count;                /* so many layers and directions have it */
     double least, least_blas; /* wick's with the cost of as many calls, `calls` */
     double calls;
 } product;
@@ -117,7 +140,7 @@ static void each_call(const layer *l, const product *p, void (*multiply)(const v
         multiply(user, wk_dim(p->a, 0));
         return;
     }
-    int64_t n = l->B;
+    int64_t n = l->of.B;
     for (int64_t t = 1; t < l->longest; t++) {
         while (n > 0 && l->lengths[n - 1] <= t) n--;
         multiply(user, n);
@@ -145,7 +168,7 @@ static void measure_wick(const layer *l, product *p) {
     WK_SCOPE;
     wick_call call = {{NULL}, p->a, p->b}, empty = {{NULL}, wk_ones(WK_SHAPE(1, 1), WK_F32), NULL};
     empty.b = empty.a;
-    for (int64_t n = 1; p->steps && n <= l->B; n++) call.alive[n] = wk_narrow(p->a, 0, 0, n);
+    for (int64_t n = 1; p->steps && n <= l->of.B; n++) call.alive[n] = wk_narrow(p->a, 0, 0, n);
     p->least = fmin(p->least, time_of(l, p, multiply_wick, &call));
     p->calls = fmin(p->calls, p->steps ? time_of(l, p, multiply_wick, &empty) : clock_cost());
 }
@@ -175,19 +198,35 @@ static void measure_blas(const layer *l, product *p, const blas *rival) {
 
 static wk_tensor *matrix(int64_t rows, int64_t cols) { return wk_randn(WK_SHAPE(rows, cols), WK_F32); }
 
-/* x W^T, h W_hh^T in each step; on the way back g W_hh in each step, g W, and two g^T x for the weights. */
-enum { PRODUCTS = 5 };
+/* Of each layer and direction: h W_hh^T in each step; on the way back g W_hh in each step, and g^T h for the weight. Of
+ * the first layer, and of those above it, whose inputs are the states of all directions: x W^T, g W, g^T x. */
+enum { OF_H = 3, OF_INPUT = 3, PRODUCTS = OF_H + 2 * OF_INPUT };
+
+static void products_of_h(const layer *l, wk_tensor *g, int count, product *p) {
+    wk_tensor *h = matrix(l->total, l->of.H), *w = matrix(l->gates, l->of.H);
+    wk_tensor *h_t = wk_narrow(h, 0, 0, l->of.B), *g_t = wk_narrow(g, 0, 0, l->of.B);
+    p[0] = (product){.a = h_t, .b = wk_transpose(w, 0, 1), .b_transposed = true, .steps = true, .count = count};
+    p[1] = (product){.a = g_t, .b = w, .steps = true, .count = count};
+    p[2] = (product){.a = wk_transpose(g, 0, 1), .b = h, .a_transposed = true, .count = count};
+}
+
+static void products_of_input(const layer *l, wk_tensor *g, int64_t features, int count, product *p) {
+    wk_tensor *x = matrix(l->total, features), *w = matrix(l->gates, features);
+    p[0] = (product){.a = x, .b = wk_transpose(w, 0, 1), .b_transposed = true, .count = count};
+    p[1] = (product){.a = g, .b = w, .count = count};
+    p[2] = (product){.a = wk_transpose(g, 0, 1), .b = x, .a_transposed = true, .count = count};
+}
 
 static void products_make(const layer *l, product p[PRODUCTS]) {
-    wk_tensor *x = matrix(l->total, l->H), *g = matrix(l->total, l->gates), *w = matrix(l->gates, l->H);
-    wk_tensor *w_t = wk_transpose(w, 0, 1), *g_t = wk_transpose(g, 0, 1);
-    wk_tensor *h = wk_narrow(x, 0, 0, l->B), *d = wk_narrow(g, 0, 0, l->B);
-    p[0] = (product){.a = x, .b = w_t, .b_transposed = true};
-    p[1] = (product){.a = h, .b = w_t, .b_transposed = true, .steps = true};
-    p[2] = (product){.a = d, .b = w, .steps = true};
-    p[3] = (product){.a = g, .b = w};
-    p[4] = (product){.a = g_t, .b = x, .a_transposed = true};
-    for (int i = 0; i < PRODUCTS; i++) p[i].least = p[i].least_blas = p[i].calls = INFINITY;
+    const int directions = l->of.directions, layers = l->of.num_layers;
+    wk_tensor *g = matrix(l->total, l->gates);
+    products_of_h(l, g, directions * layers, p);
+    products_of_input(l, g, l->of.I, directions, p + OF_H);
+    products_of_input(l, g, directions * l->of.H, directions * (layers - 1), p + OF_H + OF_INPUT);
+    for (int i = 0; i < PRODUCTS; i++) {
+        if (l->of.forward && i % 3 > 0) p[i].count = 0;
+        p[i].least = p[i].least_blas = p[i].calls = INFINITY;
+    }
 }
 
 typedef struct times {
@@ -207,56 +246,80 @@ static times measure_layer(const layer *l, const blas *rival) {
         loss = fmin(loss, step_time(l, false));
         WK_NO_GRAD;
         for (int i = 0; i < PRODUCTS; i++) {
+            if (p[i].count == 0) continue;
             measure_wick(l, &p[i]);
             if (rival->sgemm != NULL) measure_blas(l, &p[i], rival);
         }
     }
     found.layer = whole - loss;
     for (int i = 0; i < PRODUCTS; i++) {
-        const double times = i == PRODUCTS - 1 ? 2 : 1, wick = p[i].least - p[i].calls;
-        found.wick += times * wick;
-        found.faster += times * fmin(wick, p[i].least_blas - clock_cost());
+        if (p[i].count == 0) continue;
+        const double wick = p[i].least - p[i].calls;
+        found.wick += p[i].count * wick;
+        found.faster += p[i].count * fmin(wick, p[i].least_blas - clock_cost());
     }
     return found;
 }
 
-static void row(FILE *csv, const blas *rival, const char *name, layer l, const char *goal) {
+static void row(FILE *csv, const blas *rival, int kind, shape of) {
+    char name[96];
+    if (of.I == 0) of.I = of.H;
+    if (of.num_layers == 0) of.num_layers = 1;
+    if (of.directions == 0) of.directions = 1;
+    if (of.name != NULL)
+        snprintf(name, sizeof name, "%s %s", kinds[kind].name, of.name);
+    else
+        snprintf(name, sizeof name, "%s H %d B %d T %d", kinds[kind].name, (int)of.H, (int)of.B, (int)of.T);
     WK_SCOPE;
-    layer_make(&l);
+    layer l;
+    layer_make(&l, kind, &of);
     const times t = measure_layer(&l, rival);
     wk_optim_free(l.sgd);
     wk_module_free(l.module);
-    printf("  %-34s %9.3f ms   products alone %9.3f ms (wick's %9.3f)   %5.2f x  %s\n", name, t.layer * 1e3,
-           t.faster * 1e3, t.wick * 1e3, t.layer / t.faster, goal);
+    printf("  %-48s %9.3f ms   products alone %9.3f ms (wick's %9.3f)   %5.2f x\n", name, t.layer * 1e3, t.faster * 1e3,
+           t.wick * 1e3, t.layer / t.faster);
     if (csv != NULL) fprintf(csv, "%s,%.6g,ms\n%s products,%.6g,ms\n", name, t.layer * 1e3, name, t.faster * 1e3);
 }
 
-static void rows_of_kind(FILE *csv, const blas *rival, int kind) {
-    static const int64_t sizes[][3] = {{64, 1, 50},   {64, 16, 50},  {64, 64, 50},  {64, 1, 1},   {64, 1, 4000},
-                                       {128, 1, 50},  {128, 16, 50}, {128, 64, 50}, {128, 16, 1}, {128, 16, 1000},
-                                       {256, 1, 50},  {256, 16, 50}, {256, 64, 50}, {512, 1, 50}, {512, 16, 50},
-                                       {512, 64, 20}, {512, 1, 1},   {256, 1, 1000}};
-    static const struct {
-        const char *name, *goal;
-        int64_t T;
-        int lengths;
-    } ragged[] = {{"lengths 21..40", "goal 1.2", 40, HALF},
-                  {"T 31", "as many steps, full", 31, FULL},
-                  {"lengths 1..40", "goal 1.2", 40, ANY},
-                  {"one long", "goal 1.2", 4000, ONE_LONG}};
-    char name[64];
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        const int64_t *s = sizes[i];
-        snprintf(name, sizeof name, "%s H %d B %d T %d", kinds[kind].name, (int)s[0], (int)s[1], (int)s[2]);
-        row(csv, rival, name, (layer){.kind = kind, .H = s[0], .B = s[1], .T = s[2]}, "goal 1.2");
-    }
-    for (size_t i = 0; i < sizeof ragged / sizeof *ragged; i++) {
-        snprintf(name, sizeof name, "%s H 128 B 64 %s", kinds[kind].name, ragged[i].name);
-        row(csv, rival, name,
-            (layer){.kind = kind, .H = 128, .B = 64, .T = ragged[i].T, .lengths_kind = ragged[i].lengths},
-            ragged[i].goal);
-    }
-}
+/* The goal is 1.2; lengths 21..40 are to cost what T 31 does, a full batch of as many steps. */
+static const shape shapes[] = {
+    {.H = 64, .B = 1, .T = 50},
+    {.H = 64, .B = 16, .T = 50},
+    {.H = 64, .B = 64, .T = 50},
+    {.H = 64, .B = 1, .T = 1},
+    {.H = 64, .B = 1, .T = 4000},
+    {.H = 128, .B = 1, .T = 50},
+    {.H = 128, .B = 16, .T = 50},
+    {.H = 128, .B = 64, .T = 50},
+    {.H = 128, .B = 16, .T = 1},
+    {.H = 128, .B = 16, .T = 1000},
+    {.H = 256, .B = 1, .T = 50},
+    {.H = 256, .B = 16, .T = 50},
+    {.H = 256, .B = 64, .T = 50},
+    {.H = 512, .B = 1, .T = 50},
+    {.H = 512, .B = 16, .T = 50},
+    {.H = 512, .B = 64, .T = 20},
+    {.H = 512, .B = 1, .T = 1},
+    {.H = 256, .B = 1, .T = 1000},
+    {.name = "H 128 B 64 lengths 21..40", .H = 128, .B = 64, .T = 40, .lengths_kind = HALF},
+    {.name = "H 128 B 64 T 31", .H = 128, .B = 64, .T = 31},
+    {.name = "H 128 B 64 lengths 1..40", .H = 128, .B = 64, .T = 40, .lengths_kind = ANY},
+    {.name = "H 128 B 64 one long", .H = 128, .B = 64, .T = 4000, .lengths_kind = ONE_LONG},
+    {.name = "H 128 B 64 lengths 21..40 forward", .H = 128, .B = 64, .T = 40, .lengths_kind = HALF, .forward = true},
+    {.name = "H 128 B 64 T 31 forward", .H = 128, .B = 64, .T = 31, .forward = true},
+    {.name = "H 128 B 64 lengths 1..40 forward", .H = 128, .B = 64, .T = 40, .lengths_kind = ANY, .forward = true},
+    {.H = 100, .B = 3, .T = 50},
+    {.H = 33, .B = 17, .T = 50},
+    {.name = "I 300 H 128 B 17 T 50", .I = 300, .H = 128, .B = 17, .T = 50},
+    {.name = "I 7 H 64 B 3 T 50", .I = 7, .H = 64, .B = 3, .T = 50},
+    {.name = "H 128 B 16 T 50 two directions", .H = 128, .B = 16, .T = 50, .directions = 2},
+    {.name = "H 100 B 17 T 50 three layers two directions",
+     .H = 100,
+     .B = 17,
+     .T = 50,
+     .num_layers = 3,
+     .directions = 2},
+};
 
 int main(int argc, char **argv) {
     FILE *csv = argc > 1 ? fopen(argv[1], "a") : NULL;
@@ -264,7 +327,8 @@ int main(int argc, char **argv) {
     printf("Recurrent layers, forward and backward, beside their own matrix products   (kernels: %s; CBLAS: %s)\n",
            wk_isa(), rival.name);
     wk_manual_seed(1);
-    for (int kind = 0; kind < 3; kind++) rows_of_kind(csv, &rival, kind);
+    for (int kind = 0; kind < 3; kind++)
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) row(csv, &rival, kind, shapes[i]);
     if (csv != NULL) fclose(csv);
     wk_error error;
     if (wk_check(&error) == WK_OK) return 0;

@@ -39,6 +39,22 @@ static wk_tensor *run_cell(wk_module *net) {
     return h;
 }
 
+/* Rows of several lengths, with dropout between layers and a gradient of a gradient. */
+static void build_gru(wk_module *net) {
+    wk_rnn_options o = WK_RNN_OPTIONS;
+    o.num_layers = 2, o.dropout = 0.5;
+    wk_gru_new(net, "m", 3, 2, &o);
+}
+
+static wk_tensor *run_gru(wk_module *net) {
+    static const int64_t several[] = {1, 2};
+    wk_tensor *x = wk_requires_grad_(wk_ones(WK_SHAPE(2, 2, 3), WK_F32), true), *g = NULL;
+    wk_tensor *lengths = wk_from_data(several, WK_SHAPE(2), WK_I64);
+    wk_tensor *y = wk_gru_forward_ragged(wk_module_child(net, "m"), x, lengths, NULL, NULL);
+    wk_grad(wk_sum(y), &x, 1, &g, WK_CREATE_GRAPH);
+    return wk_add(wk_mean(y), wk_sum(wk_square(g)));
+}
+
 static void build_embedding(wk_module *net) { wk_embedding_new(net, "m", 5, 3, NULL); }
 
 static wk_tensor *run_embedding(wk_module *net) {
@@ -110,6 +126,7 @@ static const struct {
     {"Linear, Adam", build_linear, run_linear, adam},
     {"RNN, AdamW", build_rnn, run_rnn, adamw},
     {"RNNCell, RMSprop", build_cell, run_cell, rmsprop},
+    {"penalty on a GRU, SGD", build_gru, run_gru, sgd},
     {"Embedding, SGD", build_embedding, run_embedding, sgd},
     {"LayerNorm, AdamW", build_layer_norm, run_linear, adamw},
     {"Sequential, RMSprop", build_sequential, run_classifier, rmsprop},

@@ -1,5 +1,6 @@
 /* test_injection_plans.c -- memory runs out, block by block (injection.h), in the steps of examples/why_dynamic.c:
- * eager, while a plan is recorded, and while it is run at lengths that it has not met. */
+ * eager, while a plan is recorded, and while it is run at lengths that it has not met; and in a plan that
+ * differentiates rows of several lengths twice. */
 #include "injection.h"
 
 #define main why_dynamic_main
@@ -42,4 +43,32 @@ static void frozen(void **state) {
     run_out(frozen_steps, 0, way_names[FROZEN]);
 }
 
-WK_TEST_MAIN("memory that runs out in plans", cmocka_unit_test(each_way), cmocka_unit_test(frozen))
+static bool penalty(void *user, wk_tensor *const *in, wk_tensor **out) {
+    wk_tensor *x = wk_requires_grad_(wk_clone(in[0]), true), *g = NULL;
+    wk_grad(wk_sum(wk_rnn_forward_ragged(user, x, in[1], NULL, NULL)), &x, 1, &g, WK_CREATE_GRAPH);
+    out[0] = wk_sum(wk_square(g));
+    wk_backward(out[0]);
+    return wk_ok();
+}
+
+static void two_penalties(int unused) {
+    (void)unused;
+    WK_SCOPE;
+    wk_module *rnn = wk_rnn_new(NULL, "rnn", 2, 2, NULL);
+    wk_plan *plan = wk_plan_new(penalty, rnn, 2, 1, NULL);
+    for (int i = 0; i < 2 && wk_ok(); i++) {
+        WK_SCOPE;
+        wk_tensor *lengths = wk_arange(i, i + 2, 1, WK_I64), *loss;
+        wk_plan_run(plan, (wk_tensor *[]){wk_ones(WK_SHAPE(2, 2, 2), WK_F32), lengths}, &loss);
+    }
+    wk_plan_free(plan);
+    wk_module_free(rnn);
+}
+
+static void penalties(void **state) {
+    (void)state;
+    run_out(two_penalties, 0, "penalties");
+}
+
+WK_TEST_MAIN("memory that runs out in plans", cmocka_unit_test(each_way), cmocka_unit_test(frozen),
+             cmocka_unit_test(penalties))

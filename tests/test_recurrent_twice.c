@@ -158,6 +158,40 @@ static bool once_more(void *user, wk_tensor *const *in, wk_tensor **out) {
     return wk_ok();
 }
 
+static bool both(void *user, wk_tensor *const *in, wk_tensor **out) {
+    wk_tensor *mine[5], *g[2], *gg[5];
+    for (int i = 0; i < 5; i++) mine[i] = wk_requires_grad_(wk_clone(in[i]), true);
+    const penalty with = {((const penalty *)user)->kind, in[5]};
+    if (!gradient((void *)(uintptr_t)&with, mine, g)) return false;
+    wk_grad(wk_add(wk_sum(wk_square(g[0])), wk_sum(g[1])), mine, 5, gg, 0);
+    for (int i = 0; i < 5; i++) out[i] = gg[i];
+    return wk_ok();
+}
+
+/* For lengths one after another, and where calls are put off: the bits of the function. */
+static void the_same_in_a_plan(void **state) {
+    (void)state;
+    static const int64_t others[][N] = {{2, 3, 0, 1}, {3, 3, 3, 3}, {0, 0, 0, 0}, {0, 1, 2, 3}};
+    for (int kind = 0; kind < KINDS; kind++) {
+        WK_SCOPE;
+        penalty p = {kind, NULL};
+        wk_plan *plan = wk_plan_new(both, &p, 6, 5, NULL);
+        for (int i = 0; i < 8; i++) {
+            const wk_scope scope = i % 2 ? wk_batch_open() : wk_scope_open();
+            wk_tensor *in[6], *by_plan[5], *eager[5];
+            inputs(kind, in);
+            for (int k = 0; k < 5; k++) in[k] = wk_detach(in[k]);
+            in[5] = wk_from_data(others[i / 2], WK_SHAPE(N), WK_I64);
+            wk_plan_run(plan, in, by_plan);
+            assert_true(both(&p, in, eager));
+            for (int k = 0; k < 5; k++) assert_true(wk_equal(by_plan[k], eager[k]));
+            wk_scope_close(scope);
+        }
+        wk_plan_free(plan);
+        assert_ok();
+    }
+}
+
 static void what_a_plan_refuses(void **state) {
     (void)state;
     WK_SCOPE;
@@ -174,5 +208,5 @@ static void what_a_plan_refuses(void **state) {
 }
 
 WK_TEST_MAIN("recurrent networks differentiated twice", cmocka_unit_test(modules), cmocka_unit_test(three_times),
-             cmocka_unit_test(lengths_that_are_all_T), cmocka_unit_test(no_steps),
+             cmocka_unit_test(lengths_that_are_all_T), cmocka_unit_test(no_steps), cmocka_unit_test(the_same_in_a_plan),
              cmocka_unit_test(what_a_plan_refuses))

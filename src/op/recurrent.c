@@ -78,7 +78,7 @@ void wk__scratch_parts(wk_recurrence *run, const wk_scratch_part *parts, int32_t
 typedef struct forward_run {
     wk_recurrence run;
     void *gates, *x, *h, *c, *c_kept, *bias, *recurrent, *work;
-    wk_mat w_hh;     /* (H, G H) */
+    wk_mat w_hh;        /* (H, G H) */
     bool has_all_gates; /* of every stretch, not only of the one at hand */
     bool runs_chain;    /* a single step is less work without */
     bool copies_h;      /* the states at the beginning are read from `h`, not where they lie */

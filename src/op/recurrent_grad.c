@@ -10,7 +10,7 @@ typedef struct backward_run {
     wk_packed_slot *slots;
     wk_recurrent_inputs at;
     wk_places at_gy, at_gx;
-    const void *gates, *c_kept;                                   /* of the run forward */
+    const void *gates, *c_kept;     /* of the run forward */
     void *dgates, *before, *x, *gx; /* of a stretch; before: h_{t-1} of its rows, unless they lie so */
     void *dh, *dc, *c0, *dbias, *work;
 } backward_run;
