@@ -244,6 +244,48 @@ static void an_absent_input_of_an_elementwise_row(void **state) {
     assert_ok();
 }
 
+/* ------------------------------------------------------------------------------------------------- numbers --- */
+
+enum { WEIGHED = 9 };
+
+/* A loss for each example, with a number in one of four places. */
+static wk_tensor *weighed(wk_tensor *w, int way, int i, double number) {
+    wk_tensor *loss = wk_sum(wk_square(wk_tanh(wk_linear(matrix(1, 2, i), w, NULL))));
+    switch (way) {
+    case 0: return wk_mul_scalar(loss, number);
+    case 1: return wk_div_scalar(loss, number);
+    case 2: return wk_square(wk_add_scalar(loss, number));
+    default: return wk_square(wk_sub_scalar(wk_reshape(loss, WK_SHAPE(1, 1)), number));
+    }
+}
+
+/* Losses and gradient; how large the graph was. `step`: from one number to the next, of which there are five. */
+static int64_t run_weighed(int way, bool batched, double step, double *values) {
+    const wk_scope scope = batched ? wk_batch_open() : wk_scope_open();
+    wk_tensor *w = matrix_leaf(2, 2, 0.3), *losses[WEIGHED];
+    wk_list *sums = wk_list_new();
+    for (int i = 0; i < WEIGHED; i++) wk_list_push(sums, wk_sum(losses[i] = weighed(w, way, i, 0.3 + step * (i % 5))));
+    wk_backward(wk_sum(wk_stack(sums, 0)));
+    const int64_t size = wk_graph_size();
+    for (int i = 0; i < WEIGHED; i++) values[i] = wk_item(losses[i]);
+    wk_read(wk_grad_of(w), values + WEIGHED, 4 * sizeof *values);
+    wk_scope_close(scope);
+    return size;
+}
+
+/* Calls that differ in a number run as one, but for the first, and with the same bits. */
+static void numbers_that_differ(void **state) {
+    (void)state;
+    for (int way = 0; way < 4; way++) {
+        double alone[WEIGHED + 4], batched[WEIGHED + 4], same[WEIGHED + 4];
+        run_weighed(way, false, 0.25, alone);
+        assert_true(run_weighed(way, true, 0.25, batched) <= run_weighed(way, true, 0, same) + 6);
+        for (int i = 0; i < WEIGHED; i++) assert_close(batched[i], alone[i], 0, "a loss");
+        for (int i = WEIGHED; i < WEIGHED + 4; i++) assert_close(batched[i], alone[i], 1e-12, "dw");
+    }
+    assert_ok();
+}
+
 static void memory_runs_out(void **state) {
     (void)state;
     run_out(sentences, 0, "sentences");
@@ -253,4 +295,5 @@ WK_TEST_MAIN("programs in a batch", cmocka_unit_test(two_losses_one_after_the_ot
              cmocka_unit_test(memory_of_the_caller_may_be_rewritten), cmocka_unit_test(stale_views_are_refused),
              cmocka_unit_test(cells_are_put_off), cmocka_unit_test(trees_of_all_shapes),
              cmocka_unit_test(a_broken_promise_is_no_absent_input), cmocka_unit_test(a_loss_is_differentiated_once),
-             cmocka_unit_test(an_absent_input_of_an_elementwise_row), cmocka_unit_test(memory_runs_out))
+             cmocka_unit_test(an_absent_input_of_an_elementwise_row), cmocka_unit_test(numbers_that_differ),
+             cmocka_unit_test(memory_runs_out))

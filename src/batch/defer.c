@@ -161,10 +161,8 @@ static bool joins_for_little(const wk_group *g, const wk_deferral *d) {
     return nbytes <= WK__FEW_NBYTES_COPIED;
 }
 
-enum {
-    MOST_PATHS = 16, /* looked at: who goes to more groups than that begins new ones, which may be merged later */
-    MOST_ALIKE = 2,  /* so many groups of one kind from one group; what has other operands yet joins the last of them */
-};
+/* So many groups of one kind from one group; what has other operands yet joins the last of them. */
+enum { MOST_ALIKE = 2 };
 
 /* The group to which such a call went from `from`, or NULL. One that has the same operands is better than one that has
  * others of their shape, for then there may be nothing to copy. */
@@ -172,7 +170,7 @@ static wk_group *follow(const wk_group *from, const wk_deferral *d) {
     const wk_path *path = from->paths;
     wk_group *joinable = NULL;
     int alike = 0;
-    for (int looked_at = 0; path != NULL && looked_at < MOST_PATHS; path = path->next, looked_at++) {
+    for (int looked_at = 0; path != NULL && looked_at < WK__MOST_PATHS; path = path->next, looked_at++) {
         if (is_one_more(path->to, d, is_from_there)) return path->to;
         if (joinable != NULL || !is_one_more(path->to, d, has_its_shape)) continue;
         if (++alike == MOST_ALIKE || joins_for_little(path->to, d)) joinable = path->to;
@@ -239,6 +237,18 @@ static bool may_put_off(const wk_call *c) {
     return ctx->walking == NULL && (ctx->watch & (uint8_t) ~(WK__WATCH_BATCH | WK__WATCH_REWRITES)) == 0;
 }
 
+static bool take(wk_batch *b, wk_call *c);
+
+/* As one of the row with a tensor in place of the number. */
+static bool take_with_tensor(wk_batch *b, wk_call *c) {
+    wk_tensor *const in[] = {c->in[0], wk__number_of(c)};
+    wk_call as = {.op = c->op->by_tensor, .ctx = c->ctx, .in = in, .in_count = 2};
+    if (in[1] == NULL) return true;
+    const bool is_taken = take(b, &as);
+    c->out[0] = as.out[0];
+    return is_taken;
+}
+
 /* Any but the usual call. */
 WK_NOINLINE static bool take(wk_batch *b, wk_call *c) {
     wk_deferral d = {.c = c, .is_short = c->in_count <= WK__FEW_OPERANDS};
@@ -246,7 +256,7 @@ WK_NOINLINE static bool take(wk_batch *b, wk_call *c) {
     if (c->op->view != NULL && !wk__is_batched(c->in[0])) return false; /* of a tensor that is there: a view */
     if ((c->ctx->watch & WK__WATCH_REWRITES) && !wk__no_stale_view(c)) return true;
     wk_group *g = known_group(b, &d);
-    if (g == NULL) return put_off_anew(b, &d);
+    if (g == NULL) return wk__differs_in_number(&d) ? take_with_tensor(b, c) : put_off_anew(b, &d);
     return promise_again(c, g->kind) ? put_off(b, &d, g) : out_of_memory(c);
 }
 

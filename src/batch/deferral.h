@@ -5,7 +5,10 @@
 #include "batch/batch.h"
 #include "grad/scope.h"
 
-enum { WK__FEW_OPERANDS = WK__MAX_FIXED_INPUTS };
+enum {
+    WK__FEW_OPERANDS = WK__MAX_FIXED_INPUTS,
+    WK__MOST_PATHS = 16, /* looked at: who goes to more groups than that begins new ones, which may be merged later */
+};
 
 /* What is known of a call before its group. */
 typedef struct wk_deferral {
@@ -56,6 +59,14 @@ static inline bool wk__same_attrs(const wk_kind *k, const wk_call *c) {
         if (a[at] != b[at]) return false;
     return true;
 }
+
+/* ----------------------------------------------------------------------------------------------------- number.c --- */
+
+/* Is the call to take the row with a tensor in place of its number? (NOTE [Numbers]) */
+bool wk__differs_in_number(const wk_deferral *d);
+
+/* That tensor, of as many dimensions as the input. NULL when memory is out (recorded). */
+wk_tensor *wk__number_of(const wk_call *c);
 
 /* ----------------------------------------------------------------------------------------------------- caller.c --- */
 

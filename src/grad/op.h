@@ -157,6 +157,7 @@ struct wk_op {
     size_t attrs_nbytes; /* whole words of 8 bytes */
     const wk_attr_field *fields;
     int32_t field_count;
+    const struct wk_op *by_tensor; /* of a row with a number `s` first in its attributes: that with a tensor for it */
     const struct wk_op *apart; /* of a row in place: the row that makes a tensor of its own of the same */
     const char *instead; /* for messages: what takes a tensor, which may change, in place of the attribute */
     int64_t (*steps)(const struct wk_node *node); /* fused sequence ops: how many cells, for pictures */

@@ -158,7 +158,7 @@ static void mul_scalar_vjp(const wk_backprop *b, wk_tensor **gx) {
 static const wk_attr_field scalar_fields[] = {{"s", 'f', offsetof(wk_map_attrs, s), 1}};
 
 WK_ROW_AND_IN_PLACE(mul_scalar, WK__OP_TO_I64, .in_count = 1, .out_count = 1, .in_names = "x",
-                    WK_ATTRS(wk_map_attrs, scalar_fields), .instead = WK_A_TENSOR,
+                    WK_ATTRS(wk_map_attrs, scalar_fields), .instead = WK_A_TENSOR, .by_tensor = &wk__op_mul,
                     .types = WK__EVERY_TYPE & ~WK__TYPE(BOOL), .batch = WK__BATCH_ELEMENTS, .shape = number_shape,
                     .forward = mul_scalar_forward, .grad = mul_scalar_grad, .vjp = mul_scalar_vjp);
 
@@ -177,16 +177,17 @@ static bool div_scalar_grad(wk_backprop *b) { return scaled(b, 0, over(b)), true
 
 static void div_scalar_vjp(const wk_backprop *b, wk_tensor **gx) { gx[0] = wk_mul_scalar(b->gy[0], over(b)); }
 
-#define WITH_NUMBER(name, takes, shape_rule, gradient)                                                            \
+#define WITH_NUMBER(name, takes, shape_rule, gradient, by_tensor_)                                                \
     static void name##_forward(wk_call *c) { wk__map_forward(c, wk__kernels->name); }                             \
     WK_ROW_AND_IN_PLACE(name, WK_FLAGS_OF(WK_TAKES_##takes), .in_count = 1, .out_count = 1, .in_names = "x",      \
                         WK_ATTRS(wk_map_attrs, scalar_fields), .types = WK_TYPES_OF(WK_TAKES_##takes),            \
-                        .instead = WK_A_TENSOR, .batch = WK__BATCH_ELEMENTS, .shape = shape_rule,                 \
-                        .forward = name##_forward, .grad = gradient##_grad, .vjp = gradient##_vjp);               \
+                        .instead = WK_A_TENSOR, .by_tensor = (by_tensor_), .batch = WK__BATCH_ELEMENTS,           \
+                        .shape = shape_rule, .forward = name##_forward, .grad = gradient##_grad,                  \
+                        .vjp = gradient##_vjp);                                                                   \
     wk_tensor *wk_##name(wk_tensor *x, double s) { return wk__apply1(&wk__op_##name, x, &(wk_map_attrs){s, 0}); } \
     wk_tensor *wk_##name##_(wk_tensor *x, double s) { return wk__apply1(&wk__op_##name##_, x, &(wk_map_attrs){s, 0}); }
 
-WITH_NUMBER(add_scalar, TRUTHS_AS_I64, number_shape, passed)
-WITH_NUMBER(sub_scalar, WHOLE, number_shape, passed)
-WITH_NUMBER(rsub_scalar, WHOLE, number_shape, neg)
-WITH_NUMBER(div_scalar, AS_FLOAT, wk__unary_shape, div_scalar)
+WITH_NUMBER(add_scalar, TRUTHS_AS_I64, number_shape, passed, &wk__op_add)
+WITH_NUMBER(sub_scalar, WHOLE, number_shape, passed, &wk__op_sub)
+WITH_NUMBER(rsub_scalar, WHOLE, number_shape, neg, NULL)
+WITH_NUMBER(div_scalar, AS_FLOAT, wk__unary_shape, div_scalar, &wk__op_div)
