@@ -155,6 +155,11 @@ static void gradient_forward(wk_call *c) {
         slots[p].slot = &slots[p].room;
         at += x->numel * wk__dtype_nbytes[x->dtype];
     }
+    for (int32_t p = 0, n = 0; p < PLACES; p++) {
+        if (!has(a->present, p)) continue;
+        if (p >= INPUTS) use.gy[p - INPUTS] = &c->in[n]->a;
+        n++;
+    }
     (wk__recurrent_is_noted(&use) ? wk__recurrent_note_grad : wk__recurrent_run_grad)(&use);
 }
 
@@ -197,7 +202,8 @@ void wk__recurrent_vjp(const wk_backprop *b, wk_tensor **gx) {
         places[p] = node->in[p].saved;
         if (wk__wants(b, p)) a.wanted |= INT64_C(1) << p;
     }
-    for (int32_t k = 0; k < node->out_count; k++) places[INPUTS + k] = b->gy[k];
+    for (int32_t k = 0; k < node->out_count; k++) /* where it is recorded, that of a sum is one number, stretched */
+        places[INPUTS + k] = b->gy[k] != NULL ? wk_contiguous(b->gy[k]) : NULL;
     for (int32_t p = 0; p < PLACES; p++)
         if (places[p] != NULL) a.present |= INT64_C(1) << p;
     const int32_t count = gather(a.present, places, list);
