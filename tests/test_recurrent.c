@@ -100,7 +100,7 @@ static void gradients_agree(void **state) {
         wk_grad(loss, of, 5, b, WK_RETAIN_GRAPH);
         wk_grad(loss, of, 5, c, WK_CREATE_GRAPH);
         for (int i = 0; i < 5; i++) assert_same(a[i], b[i], 0, "again");
-        for (int i = 0; i < 5; i++) assert_same(a[i], c[i], ragged ? 0 : 1e-14, "with a graph");
+        for (int i = 0; i < 5; i++) assert_same(a[i], c[i], ragged ? 0 : 1e-13, "with a graph"); /* near 10 */
         assert_ok();
     }
 }
