@@ -72,7 +72,9 @@ static void read_metadata(wk_json *j, wk_safetensors *file) {
     wk__json_expect(j, '}');
 }
 
+/* A header may have blanks behind its end, but none before its beginning. */
 static void read_header(wk_json *j, wk_safetensors *file) {
+    if (j->nbytes == 0 || j->text[0] != '{') wk__json_refuse(j, "a header begins with {");
     wk__json_expect(j, '{');
     if (wk__json_take(j, '}')) return;
     do {
