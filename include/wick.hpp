@@ -8,12 +8,12 @@
  * #include <wick.hpp>
  *
  * int main() {
- *     const wk::module layer{wk_linear_new(nullptr, "layer", 2, 1, nullptr)};
+ *     const wk::module layer{WK_ON(WK_CPU, wk_linear_new(nullptr, "layer", 2, 1, nullptr))};
  *     wk::kept state;                                          // a value from step to step
  *     try {
  *         for (int i = 0; i < 3; i++) {
  *             WK_SCOPE;
- *             wk_tensor *x = wk_ones(WK_SHAPE(1, 2), WK_F32);
+ *             wk_tensor *x = WK_ON(WK_CPU, wk_ones(WK_SHAPE(1, 2), WK_F32));
  *             state.keep(wk_detach(state ? wk_add(state.get(), x) : x));
  *             if (i == 2) throw std::runtime_error("enough");  // closes the scope, keeps the state
  *         }

@@ -172,6 +172,63 @@ static void devices(void **state) {
     assert_ok();
 }
 
-WK_TEST_MAIN("create", cmocka_unit_test(devices), cmocka_unit_test(ranges_as_pytorch), cmocka_unit_test(ranges_refused),
-             cmocka_unit_test(like_others), cmocka_unit_test(wrapped_memory),
-             cmocka_unit_test(whole_numbers_and_bytes))
+static wk_device seen[4]; /* the current device, when tensors were made */
+
+static wk_tensor *made_on(int i) {
+    seen[i] = wk_current_device();
+    return wk_ones(WK_SHAPE(2), WK_F32);
+}
+
+static bool made_in_a_plan(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    out[0] = wk_add(in[0], WK_ON(WK_CPU, wk_ones(WK_SHAPE(2), WK_F32)));
+    return true;
+}
+
+/* One call on a device: its value is that of the expression, whatever it is. There being one device, what is put back
+ * is seen by what a failure leaves. */
+static void devices_of_one_call(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *y = WK_ON(WK_CPU, wk_add(made_on(0), WK_ON(WK_CPU, made_on(1))));
+    assert_close(wk_item(wk_sum(y)), 4, 0, "one inside another");
+    assert_true(seen[0] == WK_CPU && seen[1] == WK_CPU);
+    wk_module *layer = WK_ON(WK_CPU, wk_linear_new(NULL, "layer", 2, 1, NULL));
+    wk_plan *plan = WK_ON(WK_CPU, wk_plan_new(made_in_a_plan, NULL, 1, 1, NULL));
+    for (int run = 0; run < 3; run++) {
+        wk_tensor *sum;
+        assert_int_equal(wk_plan_run(plan, &y, &sum), WK_OK);
+        assert_close(wk_item(wk_sum(sum)), 6, 0, "in a plan");
+    }
+    {
+        WK_BATCH;
+        y = wk_linear_forward(layer, wk_reshape(WK_ON(WK_CPU, wk_tanh(made_on(0))), WK_SHAPE(1, 2)));
+        assert_int_equal(wk_numel(wk_contiguous(y)), 1);
+    }
+    wk_plan_free(plan);
+    wk_module_free(layer);
+    assert_ok();
+}
+
+static void devices_that_are_not_there(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *y = WK_ON(WK_CPU, wk_add(made_on(0), WK_ON(5, made_on(1))));
+    assert_null(y);
+    assert_fails(WK_EDEVICE, "set_device: there is no device 5: this build has WK_CPU, which is 0");
+    assert_null(WK_ON(-1, wk_linear_new(NULL, "layer", 2, 1, NULL)));
+    assert_fails(WK_EDEVICE, "set_device: there is no device -1: this build has WK_CPU, which is 0");
+    assert_int_equal(wk_current_device(), WK_CPU);
+    assert_null(WK_ON(WK_CPU, wk_zeros(WK_SHAPE(-1), WK_F32)));
+    assert_fails(WK_ESHAPE, "zeros: shape (-1) has a negative size");
+    wk_ctx *other = wk_ctx_new(), *was = wk_ctx_use(other);
+    assert_null(WK_ON(9, made_on(2)));
+    wk_ctx_use(was);
+    assert_ok();
+    assert_non_null(WK_ON(WK_CPU, made_on(3)));
+    wk_ctx_free(other);
+}
+
+WK_TEST_MAIN("create", cmocka_unit_test(devices_of_one_call), cmocka_unit_test(devices_that_are_not_there),
+             cmocka_unit_test(devices), cmocka_unit_test(ranges_as_pytorch), cmocka_unit_test(ranges_refused),
+             cmocka_unit_test(like_others), cmocka_unit_test(wrapped_memory), cmocka_unit_test(whole_numbers_and_bytes))

@@ -148,10 +148,11 @@ WK_API wk_tensor *wk_wrap(void *data, int32_t ndim, const int64_t *dims, wk_dtyp
 
 /* NOTE [Devices]. Tensors are made on the current device of their context, WK_CPU unless set: by every function that
  * makes them, layers and optimisers included, as under torch.set_default_device. What is made from another tensor lies
- * where that does. Inside a block:
+ * where that does. For a block, and for a single call:
  *
  *     WK_DEVICE(WK_CPU);                  // until this block is left, by any road
  *     wk_tensor *x = wk_zeros(WK_SHAPE(64, 10), WK_F32);
+ *     wk_tensor *table = WK_ON(WK_CPU, wk_randn(WK_SHAPE(1000, 10), WK_F32));
  *
  * The CPU is the only device that wick has today; programs that name their devices are ready for others. */
 
@@ -164,6 +165,16 @@ WK_API void wk__device_cleanup(const wk_device *was);
 #ifdef WK_CLEANUP
 #define WK_DEVICE(device) \
     WK_CLEANUP(wk__device_cleanup) wk_device WK__JOIN(wk__device_, __LINE__) = wk_set_device(device)
+
+/* `made` is any expression: a tensor, a module, an optimiser. Its value is that of WK_ON, when it has been computed
+ * with this device as the current one, which is then again what it was, also when an exception leaves. One WK_ON may
+ * stand in another. A device that does not exist is EDEVICE: nothing is made, and the value is NULL.
+ * (A block in parentheses is GNU's, as the cleanup of a variable is.) */
+#define WK_ON(device, made)                                                                              \
+    __extension__({                                                                                      \
+        WK_CLEANUP(wk__device_cleanup) wk_device WK__JOIN(wk__on_, __COUNTER__) = wk_set_device(device); \
+        made;                                                                                            \
+    })
 #endif
 
 /* t on that device, with a gradient that comes back to where t is: t itself when it is there already.
