@@ -55,14 +55,38 @@ static int print_signature(const wk_op *op) {
     return width;
 }
 
-/* The formula stands beside the signature, or below one that leaves it no room. */
+/* The element types that the inputs may have, as a list between quotes, or in a word if there is one for them. */
+static void print_types(const wk_op *op, bool json) {
+    enum { FLOATING = 1 << WK_F32 | 1 << WK_F64 | 1 << WK_F16 | 1 << WK_BF16, ANY = (1 << WK_DTYPE_COUNT) - 1 };
+    uint32_t types = 0;
+    for (wk_dtype d = 0; d < WK_DTYPE_COUNT; d++) types |= (uint32_t)wk_op_takes(op, d) << d;
+    const char *word = types == ANY                        ? "any type"
+                       : types == (ANY & ~(1u << WK_BOOL)) ? "numbers"
+                       : types == FLOATING                 ? "floating"
+                                                           : NULL;
+    const char *between = "";
+    if (word != NULL && !json) printf("%s", word);
+    for (wk_dtype d = 0; d < WK_DTYPE_COUNT && (json || word == NULL); d++) {
+        if (!(types >> d & 1)) continue;
+        printf(json ? "%s\"%s\"" : "%s%s", between, wk_dtype_name(d));
+        between = json ? ", " : " ";
+    }
+}
+
+/* The formula stands beside the signature, or below one that leaves it no room; behind it what types it is of. */
 static void print_line(const wk_op *op) {
     enum { COLUMN = 46 };
     const int width = print_signature(op);
     if (width > COLUMN - 2)
-        printf("\n%*s%s\n", COLUMN, "", wk_op_formula(op));
+        printf("\n%*s%s", COLUMN, "", wk_op_formula(op));
     else
-        printf("%*s%s\n", COLUMN - width, "", wk_op_formula(op));
+        printf("%*s%s", COLUMN - width, "", wk_op_formula(op));
+    if (wk_op_input_count(op) != 0) {
+        printf("   [");
+        print_types(op, false);
+        printf("]");
+    }
+    printf("\n");
 }
 
 /* Formulas are plain text without quotes or backslashes; a test holds them to that. */
@@ -72,6 +96,8 @@ static void print_json(const wk_op *op, bool last) {
     printf("], \"variadic\": %s, \"outputs\": %d, \"attributes\": [", wk_op_input_count(op) < 0 ? "true" : "false",
            (int)wk_op_output_count(op));
     print_attrs(op, true);
+    printf("], \"dtypes\": [");
+    print_types(op, true);
     printf("]}%s\n", last ? "" : ",");
 }
 

@@ -1,5 +1,6 @@
 /* test_types.c -- element types: every pair of them in every row that promotes, and casts, against PyTorch's; gradients
  * through casts; what is refused. */
+#include "ops_file.h"
 #include "support.h"
 
 #include <stdlib.h>
@@ -204,6 +205,43 @@ static void halves_in_and_out(void **state) {
     assert_int_equal(wk_dtype_of(indices), WK_I64);
 }
 
+/* ------------------------------------------------------------------------------------- what rows say they take --- */
+
+static void call_of_each_type(const ops_case *c, void *user) {
+    const bool is_einsum = strcmp(c->op, "einsum") == 0; /* takes bools where its equation sums no products */
+    if (c->input_count == 0 || c->refused[0] != '\0') return;
+    for (wk_dtype d = 0; d < WK_DTYPE_COUNT; d++) {
+        WK_SCOPE;
+        wk_tensor *in[OPS_MAX_INPUTS] = {NULL}, *out[OPS_MAX_OUTPUTS];
+        ops_case whole = *c;
+        bool floating = false;
+        for (int i = 0; i < c->input_count; i++)
+            if (c->input[i].values != NULL)
+                in[i] = ops_tensor(&c->input[i], d), floating |= ops_is_floating(&c->input[i]);
+        if (!floating || (is_einsum && d == WK_BOOL)) continue;
+        for (int a = 0; a < c->attr_count; a++) whole.attrs[a].f = 1; /* which every type holds */
+        assert_ok();
+        wk_error e;
+        ops_call(&whole, in, out);
+        wk_check(&e);
+        if ((e.status == WK_EDTYPE) == wk_op_takes(wk_op_find(c->op), d))
+            fail_msg("%s of %s: %s", c->label, wk_dtype_name(d), e.status != WK_OK ? e.message : "not refused");
+        ++*(int *)user;
+    }
+}
+
+static void rows_take_what_they_say(void **state) {
+    (void)state;
+    int calls = 0;
+    ops_each_case(wk_test_data, "ops", call_of_each_type, &calls);
+    assert_true(calls > 8000);
+    assert_false(wk_op_takes(NULL, WK_F32));
+    assert_false(wk_op_takes(wk_op_find("add"), WK_DTYPE_COUNT));
+    assert_false(wk_op_takes(wk_op_find("rand"), WK_F32));
+    assert_true(wk_op_takes(wk_op_find("one_hot"), WK_U8) && !wk_op_takes(wk_op_find("one_hot"), WK_F32));
+    assert_true(wk_op_takes(wk_op_find("exp"), WK_I64) && !wk_op_takes(wk_op_find("exp_"), WK_I64));
+}
+
 /* --------------------------------------------------------------------------------------------------- the rest --- */
 
 static void cast_keeps_or_ends(void **state) {
@@ -263,8 +301,8 @@ static void what_is_refused(void **state) {
     assert_fails(WK_ESHAPE, "add: shapes a (2,2) and b (3) do not broadcast");
 }
 
-WK_TEST_MAIN("types", cmocka_unit_test(as_pytorch), cmocka_unit_test(gradients_come_back),
-             cmocka_unit_test(lists_are_joined), cmocka_unit_test(written_as_another_type),
-             cmocka_unit_test(gradients_of_gradients), cmocka_unit_test(halves_by_way_of_f32),
-             cmocka_unit_test(halves_in_and_out), cmocka_unit_test(cast_keeps_or_ends),
-             cmocka_unit_test(what_is_refused))
+WK_TEST_MAIN("types", cmocka_unit_test(as_pytorch), cmocka_unit_test(rows_take_what_they_say),
+             cmocka_unit_test(gradients_come_back), cmocka_unit_test(lists_are_joined),
+             cmocka_unit_test(written_as_another_type), cmocka_unit_test(gradients_of_gradients),
+             cmocka_unit_test(halves_by_way_of_f32), cmocka_unit_test(halves_in_and_out),
+             cmocka_unit_test(cast_keeps_or_ends), cmocka_unit_test(what_is_refused))

@@ -29,6 +29,9 @@ assert len(ops) == int(sys.argv[1])
 assert ops["linear"]["inputs"] == ["x", "w", "b"] and ops["stack"]["variadic"]
 assert ops["select"]["attributes"] == [{"name": "dim", "kind": "int"}, {"name": "index", "kind": "int"}]
 assert ops["rnn"]["outputs"] == 2
+every = ["f32", "f64", "i64", "i32", "u8", "bool", "f16", "bf16"]
+assert ops["add"]["dtypes"] == every == ops["transpose"]["dtypes"] and ops["rand"]["dtypes"] == []
+assert ops["silu"]["dtypes"] == ["f32", "f64", "f16", "bf16"] and ops["one_hot"]["dtypes"] == ["i64", "i32", "u8"]
 ' "$rows"
 }
 
@@ -39,7 +42,7 @@ check "ops lists every row" lists
 in_place=$("$wick" ops | grep -c '^[a-z0-9_]*_(')
 check "README counts the operations" grep -q "^| operations | $((rows - in_place)), and $in_place in place" README.md
 check "README.zh-CN counts them" grep -q "^| 运算 | $((rows - in_place)) 个，另有 $in_place 个原地版本" README.zh-CN.md
-check "one op" sh -c '"$0" ops linear | grep -qx "linear(x, w, b)  *y = x w^T + b"' "$wick"
+check "one op" sh -c '"$0" ops linear | grep -qx "linear(x, w, b)  *y = x w^T + b   \[numbers\]"' "$wick"
 if command -v python3 > /dev/null; then check "ops as JSON" json; fi
 check "info names the kernels" sh -c 'WK_ISA=ref "$0" info | grep -q "^kernels   ref, asked for by WK_ISA$"' "$wick"
 check "info does not name kernels that there are not" \

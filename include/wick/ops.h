@@ -104,6 +104,10 @@ WK_API int32_t wk_op_attr_count(const wk_op *op);
 /* The names of the inputs, "x w b", as its manual has them; "" when there are none. */
 WK_API const char *wk_op_input_names(const wk_op *op);
 
+/* May the inputs be of this element type, whether the row computes in it or in another one that they are cast to? Of
+ * inputs that hold indices or conditions the manual tells. false for rows without inputs. */
+WK_API bool wk_op_takes(const wk_op *op, wk_dtype dtype);
+
 /* Name and kind (WK_ATTR_INT ...) of an attribute; NULL and 0 outside. */
 WK_API const char *wk_op_attr_name(const wk_op *op, int32_t index, char *kind);
 

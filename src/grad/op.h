@@ -212,6 +212,9 @@ static inline bool wk__takes(const wk_op *op, wk_dtype dtype) {
     return wk__dtype_is_float[dtype] || (op->types >> dtype & 1);
 }
 
+/* Or are inputs of this type cast to one that there are kernels for? */
+bool wk__accepts(const wk_op *op, wk_dtype dtype);
+
 /* For shape rules, before all else: are the inputs of one type that the row takes? False also when the call is to start
  * again with other inputs (NOTE [Types]). */
 bool wk__check_float_slow(wk_call *c); /* the one for rows with types of their own among the inputs */

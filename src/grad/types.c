@@ -56,6 +56,15 @@ static wk_dtype computed_in(const wk_call *c, wk_dtype common) {
     return op->flags & WK__OP_TO_FLOAT ? WK_F32 : -1;
 }
 
+/* A view takes every type, a row of nothing but indices what indices may be. What is written must hold what was
+ * computed. */
+bool wk__accepts(const wk_op *op, wk_dtype dtype) {
+    if (op->in_count > 0 && op->indices == (1u << op->in_count) - 1) return is_index(dtype);
+    if (op->view != NULL || wk__takes(op, dtype)) return true;
+    const wk_dtype computed = computed_in(&(wk_call){.op = op}, dtype);
+    return computed >= 0 && (!(op->flags & WK__OP_IN_PLACE) || wk__dtype_holds(dtype, computed));
+}
+
 /* ------------------------------------------------------------------------------------------------------ refusal --- */
 
 static bool refuse_type(wk_call *c, int32_t i) {

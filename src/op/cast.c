@@ -69,6 +69,7 @@ const wk_op wk__op_cast = {
     .in_count = 1,
     .out_count = 1,
     .in_names = "x",
+    .types = WK__EVERY_TYPE,
     WK_ATTRS(cast_attrs, fields),
     .batch = WK__BATCH_ELEMENTS,
     .shape = shape,

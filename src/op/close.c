@@ -37,8 +37,9 @@ static void compose(wk_call *c) {
 }
 
 const wk_op wk__op_isclose = {
-    WK_ROW(isclose), .in_count = 2, .out_count = 1, .in_names = "a b", .flags = WK__OP_NO_GRAD,
-    WK_ATTRS(close_attrs, fields), .shape = shape, .compose = compose,
+    WK_ROW(isclose),         .in_count = 2,           .out_count = 1,
+    .in_names = "a b",       .flags = WK__OP_NO_GRAD, WK_ATTRS(close_attrs, fields),
+    .types = WK__EVERY_TYPE, .shape = shape,          .compose = compose,
 };
 
 wk_tensor *wk_isclose(wk_tensor *a, wk_tensor *b, double rtol, double atol, bool equal_nan) {

@@ -46,8 +46,8 @@ static void nonzero_forward(wk_call *c) {
 }
 
 const wk_op wk__op_nonzero = {
-    WK_ROW(nonzero), .in_count = 1, .out_count = 1, .in_names = "x", .flags = WK__OP_NO_GRAD,
-    .shape = nonzero_shape, .forward = nonzero_forward,
+    WK_ROW(nonzero),         .in_count = 1,           .out_count = 1,         .in_names = "x",
+    .flags = WK__OP_NO_GRAD, .types = WK__EVERY_TYPE, .shape = nonzero_shape, .forward = nonzero_forward,
 };
 
 wk_tensor *wk_nonzero(wk_tensor *x) { return wk__apply1(&wk__op_nonzero, x, NULL); }
@@ -86,17 +86,19 @@ static void masked_fill_compose(wk_call *c) {
 }
 
 const wk_op wk__op_masked_select = {
-    WK_ROW(masked_select), .in_count = 2,         .out_count = 1,
-    .in_names = "x mask",  .shape = masked_shape, .compose = masked_select_compose,
-};
-const wk_op wk__op_masked_fill = {
-    WK_ROW(masked_fill),
+    WK_ROW(masked_select),
     .in_count = 2,
     .out_count = 1,
     .in_names = "x mask",
-    WK_ATTRS(fill_attrs, fill_fields),
+    .types = WK__EVERY_TYPE,
     .shape = masked_shape,
-    .compose = masked_fill_compose,
+    .compose = masked_select_compose,
+};
+const wk_op wk__op_masked_fill = {
+    WK_ROW(masked_fill),     .in_count = 2,
+    .out_count = 1,          .in_names = "x mask",
+    .types = WK__EVERY_TYPE, WK_ATTRS(fill_attrs, fill_fields),
+    .shape = masked_shape,   .compose = masked_fill_compose,
 };
 
 wk_tensor *wk_masked_select(wk_tensor *x, wk_tensor *mask) {

@@ -110,8 +110,8 @@ static void take_compose(wk_call *c) {
 }
 
 const wk_op wk__op_take_along_dim = {
-    WK_ROW(take_along_dim),        .in_count = 2,       .out_count = 1,          .in_names = "x index",
-    WK_ATTRS(along_attrs, fields), .shape = take_shape, .compose = take_compose,
+    WK_ROW(take_along_dim),        .in_count = 2,           .out_count = 1,      .in_names = "x index",
+    WK_ATTRS(along_attrs, fields), .types = WK__EVERY_TYPE, .shape = take_shape, .compose = take_compose,
 };
 
 wk_tensor *wk_take_along_dim(wk_tensor *x, wk_tensor *index, int32_t dim) {

@@ -55,8 +55,16 @@ static void flip_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_flip = {
-    WK_ROW(flip), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(wk_dims_attr, wk__dims_fields),
-    .shape = flip_shape, .forward = flip_forward, .grad = flip_grad, .vjp = flip_vjp,
+    WK_ROW(flip),
+    .in_count = 1,
+    .out_count = 1,
+    .in_names = "x",
+    WK_ATTRS(wk_dims_attr, wk__dims_fields),
+    .types = WK__EVERY_TYPE,
+    .shape = flip_shape,
+    .forward = flip_forward,
+    .grad = flip_grad,
+    .vjp = flip_vjp,
 };
 
 wk_tensor *wk_flip(wk_tensor *x, int32_t ndim, const int64_t *dims) {
@@ -175,8 +183,16 @@ static void roll_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_roll = {
-    WK_ROW(roll), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(roll_attrs, roll_fields),
-    .shape = roll_shape, .forward = roll_forward, .grad = roll_grad, .vjp = roll_vjp,
+    WK_ROW(roll),
+    .in_count = 1,
+    .out_count = 1,
+    .in_names = "x",
+    WK_ATTRS(roll_attrs, roll_fields),
+    .types = WK__EVERY_TYPE,
+    .shape = roll_shape,
+    .forward = roll_forward,
+    .grad = roll_grad,
+    .vjp = roll_vjp,
 };
 
 wk_tensor *wk_roll(wk_tensor *x, int32_t shift_count, const int64_t *shifts, int32_t dim_count, const int64_t *dims) {
@@ -253,8 +269,15 @@ static void repeat_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_repeat = {
-    WK_ROW(repeat), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(wk_dims_attr, repeat_fields),
-    .shape = repeat_shape, .forward = repeat_forward, .vjp = repeat_vjp,
+    WK_ROW(repeat),
+    .in_count = 1,
+    .out_count = 1,
+    .in_names = "x",
+    WK_ATTRS(wk_dims_attr, repeat_fields),
+    .types = WK__EVERY_TYPE,
+    .shape = repeat_shape,
+    .forward = repeat_forward,
+    .vjp = repeat_vjp,
 };
 
 wk_tensor *wk_repeat(wk_tensor *x, int32_t ndim, const int64_t *repeats) {
@@ -315,13 +338,21 @@ static void triangle_vjp(const wk_backprop *b, wk_tensor **gx) {
     gx[0] = wk__apply1(b->node->op, b->gy[0], &t);
 }
 
-#define TRIANGLE(row)                                                                                              \
-    const wk_op wk__op_##row = {                                                                                   \
-        WK_ROW(row), .in_count = 1, .out_count = 1, .in_names = "x", WK_ATTRS(triangle_attrs, triangle_fields),    \
-        .shape = triangle_shape, .forward = triangle_forward, .grad = triangle_grad, .vjp = triangle_vjp,          \
-    };                                                                                                             \
-    wk_tensor *wk_##row(wk_tensor *x, int64_t diagonal) {                                                          \
-        return wk__apply1(&wk__op_##row, x, &(triangle_attrs){diagonal});                                          \
+#define TRIANGLE(row)                                                     \
+    const wk_op wk__op_##row = {                                          \
+        WK_ROW(row),                                                      \
+        .in_count = 1,                                                    \
+        .out_count = 1,                                                   \
+        .in_names = "x",                                                  \
+        WK_ATTRS(triangle_attrs, triangle_fields),                        \
+        .types = WK__EVERY_TYPE,                                          \
+        .shape = triangle_shape,                                          \
+        .forward = triangle_forward,                                      \
+        .grad = triangle_grad,                                            \
+        .vjp = triangle_vjp,                                              \
+    };                                                                    \
+    wk_tensor *wk_##row(wk_tensor *x, int64_t diagonal) {                 \
+        return wk__apply1(&wk__op_##row, x, &(triangle_attrs){diagonal}); \
     }
 TRIANGLE(tril)
 TRIANGLE(triu)

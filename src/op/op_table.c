@@ -36,6 +36,10 @@ int32_t wk_op_input_count(const wk_op *op) { return op != NULL ? op->in_count : 
 int32_t wk_op_output_count(const wk_op *op) { return op != NULL ? op->out_count : 0; }
 int32_t wk_op_attr_count(const wk_op *op) { return op != NULL ? op->field_count : 0; }
 
+bool wk_op_takes(const wk_op *op, wk_dtype dtype) {
+    return op != NULL && op->in_count != 0 && wk_dtype_name(dtype) != NULL && wk__accepts(op, dtype);
+}
+
 const char *wk_op_attr_name(const wk_op *op, int32_t index, char *kind) {
     const bool there = op != NULL && index >= 0 && index < op->field_count;
     if (kind != NULL) *kind = there ? op->fields[index].kind : '\0';

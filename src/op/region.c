@@ -193,8 +193,9 @@ static void scatter_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 const wk_op wk__op_as_strided_scatter = {
-    WK_ROW(as_strided_scatter), .in_count = 2, .out_count = 1, .in_names = "x src", WK_ATTRS(wk_region, fields),
-    .shape = scatter_shape, .forward = scatter_forward, .grad = scatter_grad, .vjp = scatter_vjp,
+    WK_ROW(as_strided_scatter),  .in_count = 2,           .out_count = 1,         .in_names = "x src",
+    WK_ATTRS(wk_region, fields), .types = WK__EVERY_TYPE, .shape = scatter_shape, .forward = scatter_forward,
+    .grad = scatter_grad,        .vjp = scatter_vjp,
 };
 
 const wk_op *const wk__region_write = &wk__op_as_strided_scatter;

@@ -53,8 +53,9 @@ static void forward(wk_call *c) {
 }
 
 const wk_op wk__op_argsort = {
-    WK_ROW(argsort), .in_count = 1, .out_count = 1, .in_names = "x", .flags = WK__OP_NO_GRAD,
-    WK_ATTRS(sort_attrs, fields), .shape = shape, .forward = forward,
+    WK_ROW(argsort),         .in_count = 1,           .out_count = 1,
+    .in_names = "x",         .flags = WK__OP_NO_GRAD, WK_ATTRS(sort_attrs, fields),
+    .types = WK__EVERY_TYPE, .shape = shape,          .forward = forward,
 };
 
 wk_tensor *wk_argsort(wk_tensor *x, int32_t dim, bool descending) {
@@ -103,8 +104,14 @@ static void sort_compose(wk_call *c) {
 }
 
 const wk_op wk__op_sort = {
-    WK_ROW(sort),        .in_count = 1,           .out_count = 2, .in_names = "x", WK_ATTRS(sort_attrs, fields),
-    .shape = sort_shape, .compose = sort_compose,
+    WK_ROW(sort),
+    .in_count = 1,
+    .out_count = 2,
+    .in_names = "x",
+    WK_ATTRS(sort_attrs, fields),
+    .types = WK__EVERY_TYPE,
+    .shape = sort_shape,
+    .compose = sort_compose,
 };
 
 wk_tensor *wk_sort(wk_tensor *x, int32_t dim, bool descending, wk_tensor **indices) {
@@ -139,8 +146,14 @@ static void topk_compose(wk_call *c) {
 }
 
 const wk_op wk__op_topk = {
-    WK_ROW(topk),        .in_count = 1,           .out_count = 2, .in_names = "x", WK_ATTRS(topk_attrs, topk_fields),
-    .shape = topk_shape, .compose = topk_compose,
+    WK_ROW(topk),
+    .in_count = 1,
+    .out_count = 2,
+    .in_names = "x",
+    WK_ATTRS(topk_attrs, topk_fields),
+    .types = WK__EVERY_TYPE,
+    .shape = topk_shape,
+    .compose = topk_compose,
 };
 
 wk_tensor *wk_topk(wk_tensor *x, int64_t k, int32_t dim, bool largest, wk_tensor **indices) {

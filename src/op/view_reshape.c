@@ -290,8 +290,15 @@ const wk_op wk__op_contiguous = {
 };
 
 const wk_op wk__op_clone = {
-    WK_ROW(clone), .in_count = 1, .out_count = 1, .in_names = "x",
-    .shape = clone_shape, .forward = reshape_forward, .grad = clone_grad, .vjp = identity_vjp,
+    WK_ROW(clone),
+    .in_count = 1,
+    .out_count = 1,
+    .in_names = "x",
+    .types = WK__EVERY_TYPE,
+    .shape = clone_shape,
+    .forward = reshape_forward,
+    .grad = clone_grad,
+    .vjp = identity_vjp,
 };
 
 wk_tensor *wk_contiguous(wk_tensor *x) { return wk__apply1(&wk__op_contiguous, x, NULL); }
