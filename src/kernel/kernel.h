@@ -57,7 +57,8 @@ typedef void wk_index_loop(int64_t n, void *y, int64_t sy, const void *x, int64_
 typedef void wk_argsort_kernel(int64_t n, int64_t count, int64_t *index, int64_t si, const void *x, int64_t sx,
                                bool descending, void *work);
 static inline int64_t wk__argsort_work(int64_t n, int64_t element_nbytes) {
-    return 2 * n * ((int64_t)sizeof(int64_t) + element_nbytes);
+    const int64_t word = element_nbytes < 8 && n <= UINT32_MAX ? 8 : 16; /* bytes, see argsort.c */
+    return 2 * n * word;
 }
 
 /* How many elements are not 0; and their numbers, x's first one being number `first`, one after another into found,

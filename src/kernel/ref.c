@@ -4,6 +4,7 @@
  *   scalar        the element type
  *   number        what is computed in: VALUE(x) is an element as one, ELEMENT(v) the element nearest to one
  *   ORDER(x)      an element as it compares with others, which is of type `ordered`
+ *   KEY(x)        a whole number that rises as x does (argsort.h)
  *   wide          the type in which sums are kept
  *   NUMBER(s)     a double as one of these
  *   LESS(a, b)    is a below b? LOWEST and HIGHEST are what nothing is below and above
@@ -14,6 +15,7 @@
 #include <tgmath.h> /* tanh, fma and sqrt of the type they are given */
 #undef I            /* the imaginary unit */
 
+#include "kernel/argsort.h"
 #include "kernel/blas.h"
 #include "kernel/convert.h"
 #include "kernel/half.h"
@@ -52,6 +54,7 @@ enum { BESIDE = 16 }; /* columns that go down together */
 
 #define VALUE(x) (x)
 #define ELEMENT(v) (scalar)(v)
+#define KEY(x) wk__key_of_float(VALUE(x))
 
 PLAIN_LOOPS
 #define scalar float
@@ -73,6 +76,8 @@ PLAIN_LOOPS
 #undef scalar
 LOOPS_AGAIN
 
+#undef KEY
+#define KEY(x) wk__key_of_double(x)
 #define scalar double
 #define number double
 #define KERNEL(k) wk__ref_##k##_f64
@@ -93,11 +98,13 @@ LOOPS_AGAIN
 #undef number
 #undef scalar
 
+#undef KEY
 #undef ELEMENT
 #undef VALUE
 
 PLAIN_LOOPS
 #define number float
+#define KEY(x) wk__key_of_float(VALUE(x))
 
 #define scalar uint16_t
 #define VALUE(x) wk__f16_value(x)
@@ -119,6 +126,7 @@ PLAIN_LOOPS
 #undef VALUE
 #undef scalar
 
+#undef KEY
 #undef number
 LOOPS_AGAIN
 #undef BLAS_GEMM
@@ -145,6 +153,7 @@ LOOPS_AGAIN
 #define HIGHEST INT64_MAX
 #define ordered scalar
 #define ORDER(x) (x)
+#define KEY(x) ((uint64_t)ORDER(x) + ((uint64_t)1 << (8 * sizeof(scalar) - 1)))
 #define BLAS_GEMM(...) false
 
 #define VALUE(x) (number)(x)
@@ -177,6 +186,7 @@ LOOPS_AGAIN
 #undef ELEMENT
 #undef VALUE
 #undef BLAS_GEMM
+#undef KEY
 #undef ORDER
 #undef ordered
 #undef HIGHEST
