@@ -24,6 +24,7 @@
 #include "kernels/index.inc"
 #include "kernels/reduce.inc"
 #include "kernels/fibres.inc"
+#include "kernels/lanes.inc"
 #include "kernels/normal.inc"
 #include "kernels/tanh.inc"
 #include "kernels/math.inc"
@@ -74,6 +75,7 @@ static void test_table(const char *data) {
     test_reduction_of_nan();
     test_fold_sum();
     test_fibres();
+    test_lanes();
     test_all_running();
     test_prod_grads();
     test_box_muller();
