@@ -46,7 +46,7 @@ typedef void wk_reduce_loop(int64_t n, void *y, const void *x, int64_t sx);
 typedef void wk_reduce2_loop(int64_t n, void *y, const void *a, int64_t sa, const void *b, int64_t sb);
 
 /* One dimension reached by index: the i-th of n elements lies at(i) * step elements on from where it would lie with
- * index 0, at(i) being index[i * si], counted from `size` when negative. Indices are in range.
+ * index 0, at(i) being index[i * si], counted from `size` when negative; size 0: none is. Indices are in range.
  *
  *     gather    y[i sy] (+)= x[i sx + at(i) step]            scatter   y[i sy + at(i) step] (+)= x[i sx] */
 typedef void wk_index_loop(int64_t n, void *y, int64_t sy, const void *x, int64_t sx, const int64_t *index, int64_t si,

@@ -39,7 +39,7 @@ static void gather_forward(wk_call *c) {
     const int64_t dim = dim_of(c->attrs);
     wk_pick p;
     wk__pick_each(&c->in[X]->a, dim, &c->in[INDEX]->a, &c->out[0]->a, &p);
-    if (wk__check_indices(c, &c->in[INDEX]->a, c->in[X], dim, false)) wk__pick_read(&p);
+    wk__pick_checked(c, &p, &c->in[INDEX]->a, dim, WK__PICK_READ);
 }
 
 static bool gather_grad(wk_backprop *b) {
@@ -135,10 +135,9 @@ static void write_each(wk_call *c, bool add) {
     const int64_t dim = dim_of(c->attrs);
     const wk_array *index = &c->in[INDEX]->a, *y = &c->out[0]->a;
     wk_pick p;
-    if (!wk__check_indices(c, index, c->in[X], dim, false)) return;
     wk__set_or_add(y, &c->in[X]->a, false);
     wk__pick_each(y, dim, index, &c->in[SRC]->a, &p);
-    wk__pick_write(&p, add);
+    wk__pick_checked(c, &p, index, dim, add ? WK__PICK_ADD : WK__PICK_WRITE);
 }
 
 static void scatter_forward(wk_call *c) { write_each(c, false); }

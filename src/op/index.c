@@ -41,6 +41,7 @@ static void forward_slices(wk_call *c, const wk_tensor *x, const wk_tensor *inde
     wk_pick p;
     if (!wk__check_indices(c, &index->a, x, dim, from_end)) return;
     wk__pick_slices(&x->a, dim, &index->a, &c->out[0]->a, &p);
+    if (!from_end) p.size = 0;
     wk__pick_read(&p);
 }
 
@@ -119,17 +120,19 @@ static bool index_add_shape(wk_call *c) {
 }
 
 /* y = x, y[index] (+)= values, whose indices have been checked. */
-static void write_slices(wk_call *c, int64_t dim, const wk_array *values, bool add) {
+static void write_slices(wk_call *c, int64_t dim, const wk_array *values, bool add, bool from_end) {
     const wk_array *y = &c->out[0]->a;
     wk_pick p;
     wk__set_or_add(y, &c->in[X]->a, false);
     wk__pick_slices(y, dim, &c->in[INDEX]->a, values, &p);
+    if (!from_end) p.size = 0;
     wk__pick_write(&p, add);
 }
 
 static void index_add_forward(wk_call *c) {
     const int64_t dim = dim_of(c->attrs);
-    if (wk__check_indices(c, &c->in[INDEX]->a, c->in[X], dim, false)) write_slices(c, dim, &c->in[VALUES]->a, true);
+    if (!wk__check_indices(c, &c->in[INDEX]->a, c->in[X], dim, false)) return;
+    write_slices(c, dim, &c->in[VALUES]->a, true, false);
 }
 
 static void index_add_vjp(const wk_backprop *b, wk_tensor **gx) {
@@ -267,7 +270,7 @@ static void put_forward(wk_call *c) {
     wk_dims_attr to;
     wk_array values;
     if (!wk__check_indices(c, &c->in[INDEX]->a, c->in[X], 0, true) || !stretch_values(c, &to, &values)) return;
-    write_slices(c, 0, &values, ((const put_attrs *)c->attrs)->accumulate != 0);
+    write_slices(c, 0, &values, ((const put_attrs *)c->attrs)->accumulate != 0, true);
 }
 
 static void put_vjp(const wk_backprop *b, wk_tensor **gx) {

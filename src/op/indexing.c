@@ -13,6 +13,7 @@ static void begin(const wk_array *x, int64_t dim, wk_pick *p) {
 
 void wk__pick_each(const wk_array *x, int64_t dim, const wk_array *index, const wk_array *values, wk_pick *p) {
     begin(x, dim, p);
+    p->size = 0;
     p->values = *values;
     p->index = *index;
     p->base = *index;
@@ -152,16 +153,19 @@ static bool note_check(const wk_call *c, const wk_rows *r, const wk_array *x, in
     return wk__note(c->ctx, &noted, words);
 }
 
+static bool refuse_index(wk_call *c, int64_t index, int64_t dim, const wk_tensor *x) {
+    wk_shape_text text;
+    return wk__refuse(c, WK_EINDEX, "index %lld is out of range for dimension %d of %s", (long long)index, (int)dim,
+                      wk__dims_text(&text, x));
+}
+
 bool wk__check_indices(wk_call *c, const wk_array *index, const wk_tensor *x, int64_t dim, bool from_end) {
     const int64_t size = x->a.ndim > 0 ? x->a.dims[dim] : 1, lowest = from_end ? -size : 0;
-    wk_shape_text text;
     wk_rows r;
     for (bool more = wk__rows_begin(&r, 1, &index); more; more = wk__rows_next(&r)) {
         if (wk_unlikely(c->ctx->capture != NULL) && note_check(c, &r, &x->a, dim, from_end)) continue;
         const int64_t *wrong = outside(r.n, r.data[0], r.stride[0], lowest, size);
-        if (wrong != NULL)
-            return wk__refuse(c, WK_EINDEX, "index %lld is out of range for dimension %d of %s", (long long)*wrong,
-                              (int)dim, wk__dims_text(&text, x));
+        if (wrong != NULL) return refuse_index(c, *wrong, dim, x);
     }
     return true;
 }
@@ -173,4 +177,54 @@ bool wk__check_dim_or_scalar(wk_call *c, int64_t *dim) {
         return wk__refuse(c, WK_EINDEX, "x %s has no dimension %lld", wk__dims_text(&text, c->in[0]), (long long)*dim);
     *dim = from_front;
     return true;
+}
+
+/* ----------------------------------------------------------------------------------------------- piece by piece --- */
+
+enum { PIECE = 1024 }; /* indices that are checked at a time */
+
+/* `count` elements of a row from element i on. */
+static wk_rows piece_of(const wk_rows *r, int64_t i, int64_t count) {
+    wk_rows piece = *r;
+    piece.n = count;
+    for (int32_t a = 0; a < r->count; a++)
+        piece.data[a] = (char *)r->data[a] + i * r->stride[a] * (int64_t)r->nbytes[a];
+    return piece;
+}
+
+static bool move_piece(wk_call *c, const wk_pick *p, const wk_rows *r, int64_t dim, int32_t what) {
+    const int64_t size = c->in[0]->a.ndim > 0 ? c->in[0]->a.dims[dim] : 1;
+    const int64_t *wrong = outside(r->stride[2] != 0 ? r->n : 1, r->data[2], r->stride[2], 0, size);
+    if (wrong != NULL) return refuse_index(c, *wrong, dim, c->in[0]);
+    if (what == WK__PICK_READ)
+        read_row(p, r);
+    else
+        write_row(p, r, what == WK__PICK_ADD);
+    return true;
+}
+
+static bool move_row(wk_call *c, const wk_pick *p, const wk_rows *r, int64_t dim, int32_t what) {
+    bool fine = true;
+    if (r->n <= PIECE) return move_piece(c, p, r, dim, what);
+    for (int64_t i = 0; fine && i < r->n; i += PIECE) {
+        const wk_rows piece = piece_of(r, i, r->n - i < PIECE ? r->n - i : PIECE);
+        fine = move_piece(c, p, &piece, dim, what);
+    }
+    return fine;
+}
+
+void wk__pick_checked(wk_call *c, const wk_pick *p, const wk_array *index, int64_t dim, int32_t what) {
+    const wk_array *const arrays[] = {what == WK__PICK_READ ? &p->values : &p->base,
+                                      what == WK__PICK_READ ? &p->base : &p->values, &p->index};
+    wk_rows r;
+    if (wk_unlikely(c->ctx->capture != NULL)) {
+        if (!wk__check_indices(c, index, c->in[0], dim, false)) return;
+        if (what == WK__PICK_READ)
+            wk__pick_read(p);
+        else
+            wk__pick_write(p, what == WK__PICK_ADD);
+        return;
+    }
+    bool more = wk__rows_begin(&r, 3, arrays);
+    while (more) more = move_row(c, p, &r, dim, what) && wk__rows_next(&r);
 }

@@ -21,10 +21,11 @@
 
 typedef struct wk_pick {
     wk_array values, index, base;
-    int64_t step, size; /* of the dimension that is indexed; size: what negative indices count from */
+    int64_t step, size; /* of the dimension that is indexed; size: what negative indices count from, 0: none is */
 } wk_pick;
 
-/* The elements of x along dim, at the indices of a tensor that has a place for each of values: gather. */
+/* The elements of x along dim, at the indices, none of them negative, of a tensor that has a place for each of values:
+ * gather. */
 void wk__pick_each(const wk_array *x, int64_t dim, const wk_array *index, const wk_array *values, wk_pick *p);
 
 /* Whole slices of x: values has x's shape with dim replaced by index's dimensions. */
@@ -35,6 +36,11 @@ void wk__pick_read(const wk_pick *p);
 
 /* base[index] (+)= values */
 void wk__pick_write(const wk_pick *p, bool add);
+
+/* The same for forward, which checks the index of each piece just before, while it is in the cache. What was written up
+ * to an index out of range is not a result. EINDEX. */
+enum { WK__PICK_READ, WK__PICK_WRITE, WK__PICK_ADD };
+void wk__pick_checked(wk_call *c, const wk_pick *p, const wk_array *index, int64_t dim, int32_t what);
 
 /* For forward, before anything is written: every index is one of dimension dim of x, counted from the end (if that is
  * allowed here) when negative. EINDEX. */

@@ -205,10 +205,10 @@ static void norm_forward(wk_call *c) {
 /* Elements whose size is the norm share its gradient. */
 static wk_tensor *infinite_norm_share(const wk_backprop *b, wk_tensor *x) {
     wk_tensor *y = wk__kept(b, b->node->out[0].saved);
-    wk_tensor *chosen = wk__equal(wk__abs_power(x, 1), y);
+    wk_tensor *chosen = wk__equal(wk_abs(x), y);
     wk_tensor *count = wk_sum_to_size(chosen, wk_ndim(y), wk_dims(y));
     wk_tensor *share = wk_mul(wk__kept(b, b->gy[0]), wk__signed_power(count, -1));
-    return wk_mul(wk_mul(chosen, wk__signed_power(x, 0)), share);
+    return wk_mul(wk_mul(chosen, wk_sign(x)), share);
 }
 
 static void norm_vjp(const wk_backprop *b, wk_tensor **gx) {
@@ -216,9 +216,13 @@ static void norm_vjp(const wk_backprop *b, wk_tensor **gx) {
     wk_tensor *x = b->node->in[0].saved, *g = b->gy[0], *y = b->node->out[0].saved;
     if (p == 0) return;
     if (isinf(p)) gx[0] = infinite_norm_share(b, x);
-    else if (p == 1) gx[0] = wk_mul(wk__signed_power(x, 0), wk__kept(b, g));
+    else if (p == 1)
+        gx[0] = wk_mul(wk_sign(x), wk__kept(b, g));
     else if (p == 2) gx[0] = wk_mul(x, wk__kept(b, wk_mul(g, wk__signed_power(y, -1))));
-    else gx[0] = wk_mul(wk__signed_power(x, p - 1), wk__kept(b, wk_mul(g, wk__signed_power(y, 1 - p))));
+    else {
+        wk_tensor *slope = p == 3 ? wk_mul(x, wk_abs(x)) : wk__signed_power(x, p - 1);
+        gx[0] = wk_mul(slope, wk__kept(b, wk_mul(g, wk__signed_power(y, 1 - p))));
+    }
 }
 
 const wk_op wk__op_norm = {

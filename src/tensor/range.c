@@ -79,10 +79,11 @@ static bool check_arange(wk_ctx *ctx, double start, double end, double step, wk_
            false;
 }
 
-#define FILL_WHOLE(type, name)                                                                       \
-    static void arange_##name(int64_t n, void *y, double start, double step, double unused) {        \
-        (void)unused;                                                                                \
-        for (int64_t i = 0; i < n; i++) ((type *)y)[i] = (type)((int64_t)start + i * (int64_t)step); \
+#define FILL_WHOLE(type, name)                                                                          \
+    static void arange_##name(int64_t n, void *y, double start, double step, double unused) {           \
+        uint64_t value = (uint64_t)(int64_t)start;                                                      \
+        (void)unused;                                                                                   \
+        for (int64_t i = 0; i < n; i++, value += (uint64_t)(int64_t)step) ((type *)y)[i] = (type)value; \
     }
 FILL_WHOLE(int64_t, i64)
 FILL_WHOLE(int32_t, i32)
