@@ -188,6 +188,8 @@ PROLOGUE = '''/* wick.c -- wick {version}, define-by-run deep learning in C, as 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define WK_HAVE_X86
 #include <immintrin.h>
+#elif defined(__GNUC__)
+#pragma GCC diagnostic ignored "-Wunused-const-variable" /* tables of vector kernels that are not here */
 #endif
 #ifdef WK_CBLAS
 #include <cblas.h>

@@ -60,8 +60,10 @@ static frame make_frame(const history *h) {
     f.first_step = h->iterations[f.begin].first;
     f.step_count = h->step_count - f.first_step;
     for (int64_t i = f.first_step; i < h->step_count; i++) {
-        f.highest = fmax(f.highest, fmin(2.5, fabs(h->prediction[i])));
+        const double height = fabs(h->prediction[i]);
+        if (height > f.highest) f.highest = height;
     }
+    f.highest = fmin(2.5, f.highest);
 
     double least = INFINITY, most = 0;
     for (int64_t i = f.begin; i < f.end; i++) {

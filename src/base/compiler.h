@@ -2,6 +2,12 @@
 #ifndef WK_BASE_COMPILER_H
 #define WK_BASE_COMPILER_H
 
+#include <stdint.h>
+
+#if UINTPTR_MAX < UINT64_MAX
+#error "wick needs a 64-bit processor: its blocks are laid out for pointers of 8 bytes"
+#endif
+
 #if defined(__GNUC__)
 #define wk_likely(x) __builtin_expect(!!(x), 1)
 #define wk_unlikely(x) __builtin_expect(!!(x), 0)

@@ -2,7 +2,9 @@
 #ifndef WK_KERNEL_SIMD_H
 #define WK_KERNEL_SIMD_H
 
+#ifdef WK_HAVE_X86
 #include <immintrin.h>
+#endif
 #include <math.h>
 #include <stdalign.h>
 #include <stdint.h>

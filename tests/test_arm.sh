@@ -1,0 +1,39 @@
+#!/bin/sh
+# test_arm.sh [BUILD] -- wick as one file on another processor: 64-bit ARM, by a cross compiler and an emulator, where
+# these are here (gcc-aarch64-linux-gnu, qemu-user). It computes what this machine computes with the reference kernels,
+# but for the last bits, where another libm rounds otherwise.
+build=$(cd "${1:-build}" && pwd) || exit 1
+cd "$(dirname "$0")/.." || exit 1
+. tools/tally.sh
+cc=aarch64-linux-gnu-gcc run='qemu-aarch64 -L /usr/aarch64-linux-gnu'
+for needed in python3 $cc qemu-aarch64; do
+    command -v "$needed" > /dev/null && continue
+    echo "0 passed, 0 failed, 1 skipped: $needed is not here"
+    exit 0
+done
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT INT TERM
+
+# alike A B: files of the same words, numbers among them up to a hundred-thousandth.
+alike() {
+    python3 - "$@" <<'END'
+import math, sys
+a, b = (open(name).read().split() for name in sys.argv[1:])
+def near(x, y):
+    try:
+        return math.isclose(float.fromhex(x), float.fromhex(y), rel_tol=1e-5)
+    except ValueError:
+        return x == y
+sys.exit(not a or len(a) != len(b) or not all(map(near, a, b)))
+END
+}
+
+check "amalgamate.py" python3 tools/amalgamate.py . "$build" "$work"
+check "no warning" $cc -O2 -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Werror -c "$work/wick.c" -o "$work/wick.o"
+check "a program" $cc -O2 tests/amalgamation/losses.c "$work/wick.o" "-I$work" -lm -lpthread -o "$work/arm"
+check "the library's program" cc -O2 tests/amalgamation/losses.c -Iinclude "-L$build" -lwick "-Wl,-rpath,$build" \
+    -o "$work/here"
+check "here" sh -c 'WK_ISA=ref "$0" > "$1"' "$work/here" "$work/expected"
+check "on ARM" sh -c "$run"' "$0" > "$1"' "$work/arm" "$work/found"
+check "the same losses" alike "$work/expected" "$work/found"
+tally
