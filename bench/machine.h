@@ -66,17 +66,19 @@ static inline double machine_peak(void) {
     return loops.multiply == NULL ? 0 : 2.0 * 12 * loops.lanes * ROUNDS / best;
 }
 
-/* Bytes per second when so many bytes are read again and again; 0 where it cannot be said. */
-static inline double machine_bandwidth(size_t nbytes) {
+/* Bytes per second when so many bytes are read again and again, vectors of them from the beginnings of lines or across
+ * two lines each; 0 where it cannot be said. */
+static inline double machine_bandwidth(size_t nbytes, bool across) {
     const machine_loops loops = machine_loops_in_use();
     const int64_t count = (int64_t)(nbytes / sizeof(float)), times = 1 + (int64_t)(4e6 / (double)nbytes);
-    float *p = loops.read == NULL ? NULL : aligned_alloc(4096, (nbytes + 4095) / 4096 * 4096);
+    const size_t room = (nbytes / 4096 + 2) * 4096;
+    float *p = loops.read == NULL ? NULL : aligned_alloc(4096, room);
     double best = INFINITY;
     if (p == NULL) return 0;
-    memset(p, 1, nbytes);
+    memset(p, 1, room);
     for (int i = 0; i < MACHINE_RUNS; i++) {
         const double begin = seconds(CLOCK_MONOTONIC);
-        for (int64_t k = 0; k < times; k++) loops.read(p, count);
+        for (int64_t k = 0; k < times; k++) loops.read(p + across, count);
         const double time = seconds(CLOCK_MONOTONIC) - begin;
         if (time < best) best = time;
     }
