@@ -1,11 +1,12 @@
 /* test_plan_fuzz_loops.c -- random loops over time in plans: cells of random operations on the step's input and on
  * states of one to three steps before, forwards or backwards, over T or a part of it, one after another or in one
- * another. Whether one recording serves all lengths or each has its own, the bits are those of the function. A failure
- * names its seed; `test_plan_fuzz_loops DATA FIRST COUNT` runs others. */
+ * another. Whether one recording serves all lengths or each has its own, the bits are those of the function; so are
+ * those of a plan for one length, in which loops are found without being asked for. A failure names its seed;
+ * `test_plan_fuzz_loops DATA FIRST COUNT` runs others. */
 #include "plan_pair.h"
 #include "splitmix.h"
 
-enum { POOL = 12, RUNS = 14 };
+enum { POOL = 12, RUNS = 14, WRITTEN_OUT = 4 };
 
 static uint64_t seed_now;
 static int folded, single;
@@ -123,29 +124,35 @@ static bool step(void *user, wk_tensor *const *in, wk_tensor **out) {
     return true;
 }
 
+/* Side by side with the function for some runs, in no more memory; how many recordings were for a single size. */
+static int64_t by_plan(const kind *k, bool by_trips, int runs) {
+    model a = model_new(k, NULL), b = model_new(k, NULL);
+    wk_plan *plan = by_trips ? plan_of(k, &b) : wk_plan_new(k->step, &b, INPUTS, OUTPUTS, NULL);
+    wk_plan_stats stats = WK_PLAN_STATS;
+    int64_t of_eager = 0;
+    for (int i = 0; i < runs; i++) {
+        const int64_t nbytes = one_step(k, i, &a, plan);
+        if (nbytes > of_eager) of_eager = nbytes;
+        wk_plan_stats_of(plan, &stats);
+        if (stats.buffer_nbytes > of_eager)
+            fail_msg("%s: %d bytes of buffers, and %d of eager at its peak", k->name, (int)stats.buffer_nbytes,
+                     (int)of_eager);
+    }
+    for (int64_t i = 0; i < wk_module_parameter_count(a.root); i++)
+        assert_same(k->name, -1, wk_module_parameter_at(a.root, i), wk_module_parameter_at(b.root, i));
+    wk_plan_free(plan);
+    model_free(&a);
+    model_free(&b);
+    return stats.unfolded;
+}
+
 static void one_program(uint64_t seed) {
     static char name[40];
     const kind k = {name, build, step, false};
     seed_now = seed;
     snprintf(name, sizeof name, "seed %llu", (unsigned long long)seed);
-    model a = model_new(&k, NULL), b = model_new(&k, NULL);
-    wk_plan *plan = plan_of(&k, &b);
-    wk_plan_stats stats = WK_PLAN_STATS;
-    int64_t of_eager = 0;
-    for (int i = 0; i < RUNS; i++) {
-        const int64_t nbytes = one_step(&k, i, &a, plan);
-        if (nbytes > of_eager) of_eager = nbytes;
-        wk_plan_stats_of(plan, &stats);
-        if (stats.buffer_nbytes > of_eager)
-            fail_msg("%s: %d bytes of buffers, and %d of eager at its peak", name, (int)stats.buffer_nbytes,
-                     (int)of_eager);
-    }
-    for (int64_t i = 0; i < wk_module_parameter_count(a.root); i++)
-        assert_same(name, -1, wk_module_parameter_at(a.root, i), wk_module_parameter_at(b.root, i));
-    folded += stats.unfolded == 0, single += stats.unfolded > 0;
-    wk_plan_free(plan);
-    model_free(&a);
-    model_free(&b);
+    *(by_plan(&k, true, RUNS) == 0 ? &folded : &single) += 1;
+    by_plan(&k, false, WRITTEN_OUT);
 }
 
 static uint64_t first_seed = 1, seed_count = 60;

@@ -10,6 +10,13 @@ static bool all_same(const wk_points *points, const int64_t *values) {
     return same;
 }
 
+/* Could all be sizes or addresses? What is larger is an element, and has no polynomial. */
+static bool are_sizes(const wk_points *points, const int64_t *values) {
+    bool fine = true;
+    for (int32_t i = 0; i < points->count; i++) fine &= values[i] >> 48 == 0 || values[i] >> 48 == -1;
+    return fine;
+}
+
 static bool passes(const wk_points *points, wk_polynomial p, const int64_t *values) {
     for (int32_t i = 0; i < points->count; i++)
         if (wk__value_at(p, points->t[i]) != values[i]) return false;
@@ -57,6 +64,7 @@ bool wk__fit(const wk_points *points, const int64_t *values, wk_polynomial *fitt
     const wk_trips *t = points->t;
     *fitted = wk__number(values[0]);
     if (all_same(points, values)) return true;
+    if (!are_sizes(points, values)) return false;
     if (points->count > 3) {
         fitted->a = 0;
         if (!fit_two(points, values, fitted)) return false;

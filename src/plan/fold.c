@@ -10,6 +10,7 @@ typedef struct folding {
     wk_recording *const *r;
     wk_points points;
     int32_t count; /* of recordings, a point each */
+    bool loops;    /* are looked for */
     wk_plan_structure s[WK__MOST_POINTS];
     bool no_memory;
 } folding;
@@ -165,7 +166,7 @@ static bool fold_output(const folding *f, int32_t k) {
 
 static bool fold_all(folding *f) {
     for (int32_t i = 0; i < f->count; i++)
-        if (!wk__find_structure(&f->s[i], f->r[i], f->count > 1)) return f->no_memory = true, false;
+        if (!wk__find_structure(&f->s[i], f->r[i], f->loops)) return f->no_memory = true, false;
     for (int32_t i = 1; i < f->count; i++)
         if (f->s[i].loops.count != f->s[0].loops.count || f->s[i].families.count != f->s[0].families.count)
             return false;
@@ -177,8 +178,9 @@ static bool fold_all(folding *f) {
     return fine;
 }
 
-bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const wk_trips *trips, int32_t count) {
-    folding f = {.p = p, .r = recordings, .points = {trips, count}, .count = count};
+bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const wk_trips *trips, int32_t count,
+                      bool loops) {
+    folding f = {.p = p, .r = recordings, .points = {trips, count}, .count = count, .loops = loops};
     *p = (wk_program){.base_trips = trips[0]};
     bool fine = fold_all(&f);
     for (int32_t i = 0; i < count; i++) wk__structure_free(&f.s[i]);
@@ -191,6 +193,18 @@ bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const wk_t
         wk__program_free(p);
     return fine;
 }
+
+static int64_t calls_of(const wk_program *p, wk_trips t, int64_t from, int64_t to) {
+    int64_t calls = 0;
+    for (int64_t l = from; l < to; l += 1 + WK_ITEMS(const wk_plan_loop, p->loops)[l].inside) {
+        const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
+        const int64_t body = loop->inside > 0 ? calls_of(p, t, l + 1, l + 1 + loop->inside) : loop->count;
+        calls += body * wk__value_at(loop->trips, t);
+    }
+    return calls;
+}
+
+int64_t wk__program_calls(const wk_program *p, wk_trips t) { return calls_of(p, t, 0, p->loops.count) - p->hoisted; }
 
 void wk__program_free(wk_program *p) {
     if (p->base != NULL) wk__recording_free(p->base);

@@ -107,11 +107,14 @@ typedef struct wk_program {
     int32_t hoisted; /* calls that are made before the runs */
 } wk_program;
 
-/* fold.c: a program from recordings at these numbers of trips (wk_points in fit.h); it takes over the first. False when
- * they do not fold (nothing is recorded as a failure then, unless memory is out), and the recordings stay the
- * caller's. */
-bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const wk_trips *trips, int32_t count);
+/* fold.c: a program from recordings at these numbers of trips (wk_points in fit.h), with the loops that are in them, if
+ * wanted; it takes over the first. False when they do not fold (nothing is recorded as a failure then, unless memory is
+ * out), and the recordings stay the caller's. */
+bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const wk_trips *trips, int32_t count, bool loops);
 void wk__program_free(wk_program *p);
+
+/* How many calls a run makes. */
+int64_t wk__program_calls(const wk_program *p, wk_trips t);
 
 /* verify.c: is this what the program says for so many trips? */
 bool wk__program_matches(const wk_program *p, wk_trips t, const wk_recording *r);
@@ -132,6 +135,7 @@ typedef struct wk_plan_structure {
     wk_growing positions; /* wk_plan_position of each word, with families */
     wk_growing families;  /* wk_found_family */
     wk_growing next_alike; /* int64_t for each call: the next one of the same kernel and row */
+    int64_t tries_left;    /* of periods that loops may have */
 } wk_plan_structure;
 
 typedef struct wk_found_family {

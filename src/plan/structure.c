@@ -21,6 +21,9 @@ static bool same_call(const wk_recorded_call *a, const wk_recorded_call *b) {
            a->noted.dtype == b->noted.dtype && a->row == b->row && a->of_gradient == b->of_gradient;
 }
 
+/* Places and counts move on from trip to trip; reals and elements stay. */
+static bool moves(char letter) { return letter != 'f' && letter != 'v'; }
+
 /* Do the calls i, i + p and i + u p, i + (u + 1) p differ in the same way? */
 static bool same_step(const wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t p, int64_t u) {
     const wk_recorded_call *first = wk__call_at(r, i), *later = wk__call_at(r, i + u * p);
@@ -29,7 +32,10 @@ static bool same_step(const wk_plan_structure *s, const wk_recording *r, int64_t
     const wk_plan_position *c = positions_of(s, later), *d = positions_of(s, wk__call_at(r, i + (u + 1) * p));
     for (int32_t w = 0; w < first->word_count; w++) {
         if (d[w].space != a[w].space || d[w].id != a[w].id) return false;
-        if (a[w].space == WK__REAL && d[w].value != a[w].value) return false;
+        if (!moves(first->noted.signature->letters[w])) {
+            if (d[w].value != a[w].value) return false;
+            continue;
+        }
         if (d[w].value - c[w].value != b[w].value - a[w].value) return false;
         if (d[w].member - c[w].member != b[w].member - a[w].member) return false;
     }
@@ -54,11 +60,18 @@ static int64_t repeats(const wk_plan_structure *s, const wk_recording *r, int64_
     return trips;
 }
 
+/* Would trips of p calls be several trips of the loop each, and two of them lie in it? Then they end where it does. */
+static bool is_multiple(const wk_found_loop *loop, int64_t p) {
+    return p % loop->period == 0 && 2 * p <= loop->trips * loop->period;
+}
+
 /* A trip begins where the same call comes again. */
-static wk_found_loop loop_at(const wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t end) {
+static wk_found_loop loop_at(wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t end) {
     const int64_t *alike = WK_ITEMS(const int64_t, s->next_alike);
     wk_found_loop best = {i, 1, 1, 0};
-    for (int64_t p = alike[i] - i; i + FEWEST_TRIPS * p <= end; p = alike[i + p] - i) {
+    for (int64_t p = alike[i] - i; i + FEWEST_TRIPS * p <= end && s->tries_left > 0; p = alike[i + p] - i) {
+        if (is_multiple(&best, p)) continue;
+        s->tries_left--;
         const int64_t trips = repeats(s, r, i, p, end, best.trips * best.period);
         if (trips >= FEWEST_TRIPS && trips * p > best.trips * best.period) best = (wk_found_loop){i, p, trips, 0};
     }
@@ -233,14 +246,21 @@ static bool find_families(wk_plan_structure *s, const wk_recording *r, membershi
     return true;
 }
 
+/* A long step in which nothing repeats, though many calls are alike, must not take time by the square. */
+static int64_t tries_for(const wk_recording *r) {
+    enum { TRIES_A_CALL = 32 };
+    return TRIES_A_CALL * r->calls.count;
+}
+
 bool wk__find_structure(wk_plan_structure *s, const wk_recording *r, bool repeating) {
-    *s = (wk_plan_structure){0};
+    *s = (wk_plan_structure){.tries_left = tries_for(r)};
     wk_growing of = {0};
     bool fine = wk__growing_add(&of, r->sizes.count + 1, sizeof(membership)) != NULL && take_numbers(s, r) &&
                 chain_alike(s, r) && (repeating ? find_loops(s, r, 0, r->calls.count, 0) : find_no_loops(s, r)) &&
                 find_families(s, r, of.items);
     if (fine && repeating) {
         s->loops.count = 0;
+        s->tries_left = tries_for(r);
         fine = find_loops(s, r, 0, r->calls.count, 0);
     }
     wk__growing_free(&of);

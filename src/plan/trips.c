@@ -46,10 +46,40 @@ bool wk__step_agrees(wk_plan *plan, const wk_plan_entry *entry, const wk_recordi
     return fine;
 }
 
+/* Rows are one call where that is known to be right. */
+static bool merge(const wk_plan *plan, wk_program *p) {
+    return wk__program_merge(p) || (wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), false);
+}
+
+static bool has_loops(const wk_program *p) {
+    bool any = false;
+    for (int64_t l = 0; l < p->loops.count; l++) any |= !wk__is_once(&WK_ITEMS(const wk_plan_loop, p->loops)[l]);
+    return any;
+}
+
+/* The program with the loops that were found is written out again, unless it is right, and makes fewer calls, as it
+ * does where rows of its loops have become one. There is but one number of trips to be tried. */
+static bool choose_spelling(const wk_plan *plan, wk_program *p, wk_trips t) {
+    wk_program written_out;
+    if (!has_loops(p)) return true;
+    const bool right = wk__program_matches(p, t, p->base);
+    if (!wk_ok() || (right && !merge(plan, p))) return false;
+    if (!wk__program_fold(&written_out, &p->base, &t, 1, false)) return false;
+    if (!right || wk__program_calls(p, t) >= wk__program_calls(&written_out, t)) {
+        const wk_program with_loops = *p;
+        *p = written_out;
+        written_out = with_loops;
+    }
+    written_out.base = NULL; /* one of both holds it */
+    wk__program_free(&written_out);
+    return true;
+}
+
 bool wk__capture_single(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
     set_arguments(plan, t, entry->arguments);
     wk_recording *r = record(plan, entry, 1);
-    if (r != NULL && wk__step_agrees(plan, entry, r, 2) && wk__program_fold(&entry->program, &r, &t, 1)) return true;
+    if (r != NULL && wk__step_agrees(plan, entry, r, 2) && wk__program_fold(&entry->program, &r, &t, 1, true))
+        return choose_spelling(plan, &entry->program, t);
     recording_drop(r);
     return false;
 }
@@ -155,11 +185,6 @@ static int32_t choose_points(const wk_plan_entry *entry, wk_trips t, wk_trips *p
     return count;
 }
 
-/* Trips are told apart no longer, now that the program is known to be right. */
-static bool merge(const wk_plan *plan, wk_plan_entry *entry) {
-    return wk__program_merge(&entry->program) || (wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), false);
-}
-
 bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, wk_way_to_fold way) {
     wk_recording *r[POINTS] = {NULL};
     wk_trips points[POINTS];
@@ -172,9 +197,9 @@ bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, wk_way_
         r[i] = record_trips(plan, entry, points[i], i + 1);
         fine = r[i] != NULL;
     }
-    fine = fine && wk__step_agrees(plan, entry, r[0], 2) && wk__program_fold(&entry->program, r, points, count);
+    fine = fine && wk__step_agrees(plan, entry, r[0], 2) && wk__program_fold(&entry->program, r, points, count, true);
     for (int32_t i = fine ? 1 : 0; i < count; i++) recording_drop(r[i]);
-    fine = fine && try_large(plan, entry, t, way.beside) && try_small(plan, entry, t) && merge(plan, entry);
+    fine = fine && try_large(plan, entry, t, way.beside) && try_small(plan, entry, t) && merge(plan, &entry->program);
     set_arguments(plan, points[0], entry->arguments);
     return fine;
 }
