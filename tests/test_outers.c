@@ -195,7 +195,7 @@ static void all_cases(wk_dtype dtype) {
     wk_kernels table = *wk__kernels; /* goes when the table of the next test is chosen */
     working = table.add_outers;
     if (working != NULL) table.add_outers = counted;
-    wk__kernels = &table;
+    wk__kernels_in_use = &table;
     wk_manual_seed(1);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (size_t k = 0; k < sizeof steps / sizeof *steps; k++)

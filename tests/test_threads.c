@@ -55,6 +55,123 @@ static void models_trained_at_once(void **state) {
     assert_ok();
 }
 
+/* -------------------------------------------------------------------------------------------------------- plans --- */
+
+typedef struct planned {
+    wk_module *net, *out;
+    wk_optim *adam;
+    wk_plan *plan;
+} planned;
+
+/* A running mean over time of what a layer makes of each step, to be the mean of the inputs. */
+static bool planned_step(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const planned *p = user;
+    wk_tensor *state = wk_zeros(WK_SHAPE(1), WK_F32);
+    for (int64_t t = 0; t < wk_dim(in[0], 0); t++)
+        state = wk_add(wk_mul_scalar(state, 0.5), wk_tanh(wk_linear_forward(p->out, wk_select(in[0], 0, t))));
+    out[0] = wk_square(wk_sub(wk_sum(state), wk_mean(in[0])));
+    wk_optim_zero_grad(p->adam);
+    wk_backward(out[0]);
+    wk_optim_step(p->adam);
+    return true;
+}
+
+static void planned_begin(planned *p, uint64_t seed) {
+    wk_manual_seed(seed);
+    *p = (planned){.net = wk_module_new(NULL, "net")};
+    p->out = wk_linear_new(p->net, "out", 3, 1, NULL);
+    p->adam = wk_adam_new(p->net, 0.05, NULL);
+    const wk_plan_dim trips = {0, 0};
+    wk_plan_options o = WK_PLAN_OPTIONS;
+    o.trips = &trips;
+    o.trip_count = seed % 2 == 0; /* else a recording for each length */
+    p->plan = wk_plan_new(planned_step, p, 1, 1, &o);
+}
+
+static double planned_run(planned *p) {
+    WK_SCOPE;
+    wk_tensor *x = wk_uniform(-1, 1, WK_SHAPE(wk_randint(1, 9), 3), WK_F32), *loss;
+    return wk_plan_run(p->plan, &x, &loss) == WK_OK ? wk_item(loss) : NAN;
+}
+
+static void planned_end(planned *p) {
+    wk_plan_free(p->plan);
+    wk_optim_free(p->adam);
+    wk_module_free(p->net);
+}
+
+/* Half of the threads record and run plans, while the others call operations. */
+static double train_by_plan(uint64_t seed) {
+    double last = 0;
+    planned p;
+    if (seed % 2 == 0) return train(seed);
+    planned_begin(&p, seed / 2);
+    for (int i = 0; i < STEPS; i++) last += planned_run(&p);
+    planned_end(&p);
+    return wk_ok() ? last : NAN;
+}
+
+static void *run_plan(void *user) {
+    job *j = user;
+    j->loss = train_by_plan(j->seed);
+    return NULL;
+}
+
+static void plans_recorded_at_once(void **state) {
+    (void)state;
+    pthread_t threads[THREADS];
+    job jobs[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        jobs[i] = (job){.seed = (uint64_t)i};
+        assert_int_equal(pthread_create(&threads[i], NULL, run_plan, &jobs[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++) assert_close(jobs[i].loss, train_by_plan((uint64_t)i), 0, "as if alone");
+    assert_ok();
+}
+
+/* A thread whose context is another one cannot run the plan, and may free it, as nobody uses its context now. */
+static void *run_and_free(void *user) {
+    const planned *p = user;
+    WK_SCOPE;
+    wk_tensor *x = wk_ones(WK_SHAPE(4, 3), WK_F32), *loss = x;
+    wk_error e;
+    wk_plan_run(p->plan, &x, &loss);
+    wk_check(&e);
+    wk_plan_free(p->plan);
+    return loss == NULL && e.status == WK_ECONTEXT && wk_ok() ? strdup(e.message) : NULL;
+}
+
+static void a_plan_in_another_thread(void **state) {
+    (void)state;
+    wk_ctx *ctx = wk_ctx_new(), *own = wk_ctx_use(ctx);
+    planned p;
+    pthread_t thread;
+    void *message = NULL;
+    wk_memory before, after;
+    {
+        WK_SCOPE;
+        wk_rand(0, NULL, WK_F32); /* the generator is made at the first draw */
+    }
+    wk_memory_stats(&before);
+    planned_begin(&p, 2);
+    for (int i = 0; i < 20; i++) assert_true(planned_run(&p) >= 0);
+    wk_ctx_use(own);
+    pthread_create(&thread, NULL, run_and_free, &p);
+    pthread_join(thread, &message);
+    assert_non_null(message);
+    assert_string_equal(message, "plan_run: the plan belongs to another context");
+    free(message);
+    wk_ctx_use(ctx);
+    p.plan = NULL;
+    planned_end(&p);
+    wk_memory_stats(&after);
+    assert_int_equal(after.nbytes, before.nbytes);
+    assert_ok();
+    wk_ctx_use(own);
+    wk_ctx_free(ctx);
+}
+
 /* ------------------------------------------------------------------------------------------------------ sharing --- */
 
 typedef struct server {
@@ -196,5 +313,6 @@ static void a_library_loaded_late(void **state) {
     assert_null(trouble);
 }
 
-WK_TEST_MAIN("threads", cmocka_unit_test(models_trained_at_once), cmocka_unit_test(one_model_in_four_threads),
+WK_TEST_MAIN("threads", cmocka_unit_test(models_trained_at_once), cmocka_unit_test(plans_recorded_at_once),
+             cmocka_unit_test(a_plan_in_another_thread), cmocka_unit_test(one_model_in_four_threads),
              cmocka_unit_test(tensors_from_a_loader_thread), cmocka_unit_test(a_library_loaded_late))

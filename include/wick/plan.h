@@ -121,10 +121,12 @@ WK_API wk_plan *wk_plan_new(wk_function *f, void *user, int32_t in_count, int32_
  *   ESTATE    the function does what a plan cannot, see above; an input is not contiguous, or has a history; one that
  *             the step writes is shared with other threads
  *   EINVAL    the function returned false
+ *   ECONTEXT  another context is the current one
  * and what f itself fails with. */
 WK_API wk_status wk_plan_run(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **outputs);
 
-/* NULL is allowed. ESTATE in the plan's own function. */
+/* NULL is allowed. Also where another context is the current one, as long as no thread uses the plan's. ESTATE in the
+ * plan's own function. */
 WK_API void wk_plan_free(wk_plan *plan);
 
 /* What a plan did so far; nothing, for NULL. */

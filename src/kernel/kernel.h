@@ -287,7 +287,10 @@ typedef struct wk_kernels {
 } wk_kernels;
 
 extern const wk_kernels wk__kernels_ref, wk__kernels_avx2, wk__kernels_avx512;
-extern const wk_kernels *wk__kernels; /* the table in use; set before main by select.c */
+
+/* The table in use; set before main by select.c. Threads that record exchange it while others read it. */
+extern const wk_kernels *wk__kernels_in_use;
+#define wk__kernels __atomic_load_n(&wk__kernels_in_use, __ATOMIC_RELAXED)
 
 /* While somebody records, wk__kernels is the table of record.h. The table that works is then still to be had. */
 const wk_kernels *wk__kernels_working(void);

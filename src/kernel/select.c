@@ -12,7 +12,7 @@
 #define RUN_AT_LOAD /* the reference stays in use until wk__kernels_select is called */
 #endif
 
-const wk_kernels *wk__kernels = &wk__kernels_ref;
+const wk_kernels *wk__kernels_in_use = &wk__kernels_ref;
 static const wk_kernels *working = &wk__kernels_ref;
 static pthread_mutex_t recording = PTHREAD_MUTEX_INITIALIZER; /* taken when a capture begins or ends */
 static int captures;
@@ -21,7 +21,7 @@ const wk_kernels *wk__kernels_working(void) { return __atomic_load_n(&working, _
 
 /* Other threads may be reading the pointer: they find one table or the other, and both do their work. */
 static void use_table(void) {
-    __atomic_store_n(&wk__kernels, captures > 0 ? &wk__kernels_recording : working, __ATOMIC_RELAXED);
+    __atomic_store_n(&wk__kernels_in_use, captures > 0 ? &wk__kernels_recording : working, __ATOMIC_RELAXED);
 }
 
 static void count_captures(int change) {
