@@ -19,6 +19,7 @@ static void build(model *m) {
 typedef struct loop {
     uint64_t random;
     const model *m;
+    int64_t t, T;
     wk_tensor *pool[POOL]; /* all (BATCH,HIDDEN), the newest last */
     int count;
 } loop;
@@ -35,9 +36,19 @@ static wk_tensor *normed(loop *l, wk_tensor *x) {
     }
 }
 
+/* A number of C, which is another one in each step. */
+static double number_of(loop *l) {
+    switch (below(l, 4)) {
+    case 0: return 1 / (double)(l->t + 1);
+    case 1: return 0.3 / (double)(l->T - l->t);
+    case 2: return (double)(l->T - l->t) / (double)l->T;
+    default: return 0.1 * (double)(l->t + 1);
+    }
+}
+
 static wk_tensor *random_op(loop *l) {
     wk_tensor *x = pick(l), *y = pick(l);
-    switch (below(l, 11)) {
+    switch (below(l, 12)) {
     case 0: return wk_add(x, y);
     case 1: return wk_mul(x, wk_sigmoid(y));
     case 2: return wk_tanh(x);
@@ -47,7 +58,8 @@ static wk_tensor *random_op(loop *l) {
     case 6: return wk_dropout(x, 0.2, true);
     case 7: return wk_cat(wk_split(wk_narrow(x, 1, 0, HIDDEN), HIDDEN / 2, 1), 1);
     case 8: return wk_add_(wk_mul_scalar(x, 0.5), y);
-    case 9: return wk_tanh(wk_matmul(x, wk_transpose(wk_module_parameter(l->m->layers[3], "weight"), 0, 1)));
+    case 9: return wk_mul_scalar(x, number_of(l));
+    case 10: return wk_tanh(wk_matmul(x, wk_transpose(wk_module_parameter(l->m->layers[3], "weight"), 0, 1)));
     default: return wk_where(wk_gt_scalar(x, 0), x, wk_mul_scalar(y, 0.1));
     }
 }
@@ -72,7 +84,9 @@ static wk_list *over_time(loop *l, const wk_list *xs) {
     wk_tensor *states[3];
     wk_list *all = wk_list_new();
     for (int i = 0; i < 3; i++) states[i] = wk_zeros(WK_SHAPE(BATCH, HIDDEN), WK_F32);
+    l->T = T;
     for (int64_t t = begin; t < T; t++) {
+        l->t = t;
         wk_tensor *next = cell(l, wk_list_at(xs, back ? T - 1 - t : t), states, memory);
         for (int i = 2; i > 0; i--) states[i] = states[i - 1];
         wk_list_push(all, states[0] = next);

@@ -165,6 +165,29 @@ static bool step_weights(void *user, wk_tensor *const *in, wk_tensor **out) {
     return true;
 }
 
+/* Numbers of C that are others in each step: falling, rising by the step and by the part of all steps that is done, and
+ * two of the outer and the inner loop. */
+static bool step_numbers(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    const int64_t T = wk_dim(in[0], 1);
+    wk_tensor *h = wk_zeros(WK_SHAPE(BATCH, HIDDEN), WK_F32), *sum = wk_mean(in[0]);
+    wk_list *ys = wk_list_new();
+    for (int64_t t = 0; t < T; t++) {
+        wk_tensor *next = wk_tanh(wk_add(layer(m, 0, wk_select(in[0], 1, t)), layer(m, 1, h)));
+        h = wk_add(h, wk_mul_scalar(wk_sub(next, h), 1 / (double)(t + 1)));
+        h = wk_add_scalar(wk_mul_scalar(h, 1 - 0.125), 0.1 * (double)t);
+        h = wk_add_scalar(h, (double)t / (double)T);
+        wk_list_push(ys, layer(m, 4, h));
+    }
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t s = 0; s < T; s++)
+            sum = wk_add(sum, wk_mean(wk_mul_scalar(wk_list_at(ys, s), 0.5 / (double)(2 + s + t))));
+    out[0] = wk_add(wk_mse_loss(wk_stack(ys, 1), in[0]), sum);
+    finish(m, out[0]);
+    out[1] = wk_detach(h);
+    return true;
+}
+
 static void one_plan_for_all(void **state) {
     static const kind kinds[] = {
         {"stack", build_stack, step_stack, false},
@@ -172,6 +195,7 @@ static void one_plan_for_all(void **state) {
         {"self-attention", build_stack, step_self_attention, false},
         {"delays", build_stack, step_delays, false},
         {"weights", build_stack, step_weights, false},
+        {"numbers", build_stack, step_numbers, false},
         {"translate", build_stack, step_translate, true},
         {"translate attentively", build_stack, step_translate_attentively, true},
         {"cross-attention", build_stack, step_cross_attention, true},

@@ -78,9 +78,11 @@
  * One recording for every length. With `trips`, a plan looks for loops over time in the step, loops after and in one
  * another, to a depth of 3, and sizes that grow with T or T^2; with `second_trips` also for loops over S, and sizes of
  * T times S. wk_plan_stats.unfolded counts where it found them not to be the same for all T, and recorded for one size.
- * That is so with a number of C that is another one in each trip, such as 1 / (t + 1), and with an inner loop as long
- * as the outer one has come. Both can be had from tensors: select the number of step t from one that wk_arange made,
- * and let the inner loop run over all steps, with weights of 0 (wk_tril) for those that are not meant.
+ * Numbers of C may be others in each trip t if they are a number over a whole one, times a whole one, or a whole one
+ * over T or a number, and the whole ones go evenly with t and T: 1 / (t + 1), 0.1 * t, t / (double)T. That is not so
+ * with other numbers, such as powers, and with an inner loop as long as the outer one has come. Both can be had from
+ * tensors: select the number of step t from a tensor of all of them, which wk_arange may begin, and let the inner loop
+ * run over all steps, with weights of 0 (wk_tril) for those that are not meant.
  *
  * What else the function does to the program's variables happens while it is recorded and never again. */
 #ifndef WICK_PLAN_H

@@ -115,7 +115,10 @@ static bool lay_out_words(binding *of) {
     if (words == NULL && p->formulas.count > 0) return false;
     for (int64_t w = 0; w < p->formulas.count; w++) {
         const wk_formula *formula = &WK_ITEMS(const wk_formula, p->formulas)[w];
-        words[w].i = formula->space == WK__REAL ? wk__real_at(formula, of->t) : wk__value_at(formula->value, of->t);
+        const int64_t n = wk__value_at(formula->value, of->t);
+        words[w].i = formula->space != WK__REAL
+                         ? n
+                         : wk__real_of(formula->form, formula->number, n, wk__value_at(formula->over, of->t));
     }
     return true;
 }
@@ -166,7 +169,6 @@ static wk_polynomial place_of(const binding *of, const wk_formula *formula) {
 
 /* And how far a trip of the loop of depth d takes it on. */
 static wk_polynomial step_of(const binding *of, const wk_formula *formula, int32_t d) {
-    if (formula->space == WK__REAL) return wk__number(0);
     if (formula->space != WK__LOCAL || !has_pitch(family_at(of, formula->id))) return formula->step[d];
     return plus(formula->step[d], formula->member_step[d], pitch(of, family_at(of, formula->id)));
 }
@@ -181,10 +183,11 @@ static bool set(const binding *of, int64_t *number, wk_polynomial value) {
 }
 
 static bool set_real(const binding *of, const wk_formula *formula, wk_word *word) {
-    if (formula->numerator == 0 && formula->divisor == 0) return true;
-    wk_moving_real *real = WK_PUSH(wk_moving_real, of->b->reals);
-    if (real != NULL) *real = (wk_moving_real){word, formula};
-    return real != NULL;
+    if (formula->form == WK__BITS) return true;
+    wk_bound_real *real = WK_PUSH(wk_bound_real, of->b->reals);
+    if (real == NULL) return false;
+    *real = (wk_bound_real){.word = word, .form = formula->form, .number = formula->number};
+    return set(of, &real->n.i, formula->value) && set(of, &real->over, formula->over);
 }
 
 /* The address of an argument, which each run knows. */
@@ -239,8 +242,20 @@ static bool bind_call(binding *of, int64_t c) {
     return true;
 }
 
+/* The word that a trip takes on: itself, or the whole number that the real is made of. */
+static wk_word *moved_word(const binding *of, wk_bound_loop *loop, int64_t w) {
+    wk_word *word = &WK_ITEMS(wk_word, of->b->words)[w];
+    for (int64_t r = loop->first_real; r < of->b->reals.count; r++) {
+        wk_bound_real *real = &WK_ITEMS(wk_bound_real, of->b->reals)[r];
+        if (real->word != word) continue;
+        loop->real_count = of->b->reals.count - loop->first_real;
+        return &real->n;
+    }
+    return word;
+}
+
 /* How the words of a loop's calls move on from trip to trip. */
-static bool bind_bumps(binding *of, const wk_plan_loop *loop) {
+static bool bind_bumps(binding *of, const wk_plan_loop *loop, wk_bound_loop *bound) {
     for (int32_t c = loop->first; c < loop->first + loop->count; c++) {
         const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, of->p->calls)[c];
         for (int64_t w = call->first_word; w < call->first_word + call->word_count; w++) {
@@ -248,7 +263,7 @@ static bool bind_bumps(binding *of, const wk_plan_loop *loop) {
             if (wk__is_number(by, 0)) continue;
             wk_bump *bump = WK_PUSH(wk_bump, of->b->bumps);
             if (bump == NULL) return false;
-            bump->word = &WK_ITEMS(wk_word, of->b->words)[w];
+            bump->word = moved_word(of, bound, w);
             if (!set(of, &bump->by, by)) return false;
         }
     }
@@ -262,14 +277,15 @@ static bool bind_loop(binding *of, int64_t l) {
     const int64_t at = of->b->loops.count;
     wk_bound_loop *bound = WK_PUSH(wk_bound_loop, of->b->loops);
     if (bound == NULL) return false;
-    *bound = (wk_bound_loop){.first = (int32_t)of->b->steps.count, .inside = loop->inside};
+    *bound =
+        (wk_bound_loop){.first = (int32_t)of->b->steps.count, .inside = loop->inside, .first_real = of->b->reals.count};
     if (!set(of, &bound->trips, loop->trips)) return false;
     bool fine = loop->inside == 0 || bind_loops(of, l + 1, l + 1 + loop->inside);
     for (int32_t c = loop->first; fine && loop->inside == 0 && c < loop->first + loop->count; c++)
         fine = bind_call(of, c);
     const int64_t first_bump = of->b->bumps.count;
-    fine = fine && (wk__is_once(loop) || bind_bumps(of, loop));
     bound = &WK_ITEMS(wk_bound_loop, of->b->loops)[at];
+    fine = fine && (wk__is_once(loop) || bind_bumps(of, loop, bound));
     bound->count = (int32_t)of->b->steps.count - bound->first;
     bound->first_bump = first_bump;
     bound->bump_count = of->b->bumps.count - first_bump;
@@ -285,15 +301,17 @@ static bool bind_loops(binding *of, int64_t from, int64_t to) {
 /* Lists whose items are pointed to. */
 static bool reserve(const binding *of) {
     const wk_program *p = of->p;
-    int64_t patches = 0, bumps = 0;
+    int64_t patches = 0, bumps = 0, reals = 0;
     for (int64_t w = 0; w < p->formulas.count; w++) {
         const wk_formula *formula = &WK_ITEMS(const wk_formula, p->formulas)[w];
         patches += formula->space == WK__INPUT || formula->space == WK__OUTPUT;
+        reals += formula->form != WK__BITS;
         for (int32_t d = 0; d < WK__DEPTH; d++) bumps += !wk__is_number(step_of(of, formula, d), 0);
     }
     return wk__growing_reserve(&of->b->loops, p->loops.count, sizeof(wk_bound_loop)) &&
            wk__growing_reserve(&of->b->patches, patches, sizeof(wk_patch)) &&
-           wk__growing_reserve(&of->b->bumps, bumps, sizeof(wk_bump)) && wk__chains_reserve(of->b, p);
+           wk__growing_reserve(&of->b->bumps, bumps, sizeof(wk_bump)) &&
+           wk__growing_reserve(&of->b->reals, reals, sizeof(wk_bound_real)) && wk__chains_reserve(of->b, p);
 }
 
 static bool bind_all(binding *of, wk_ctx *ctx, wk_plan_arena *arena) {
@@ -325,7 +343,7 @@ static const bound_list lists[] = {
     {offsetof(wk_bound, fused), sizeof(wk_fused_step)},
     {offsetof(wk_bound, fused_words), sizeof(wk_fused_words)},
     {offsetof(wk_bound, moving), sizeof(wk_moving)},
-    {offsetof(wk_bound, reals), sizeof(wk_moving_real)},
+    {offsetof(wk_bound, reals), sizeof(wk_bound_real)},
     {offsetof(wk_bound, scratches), sizeof(wk_moving_scratch)},
     {offsetof(wk_bound, hoisted), sizeof(wk_bound_step)},
 };

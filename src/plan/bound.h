@@ -34,6 +34,7 @@ typedef struct wk_bound_loop {
     int32_t first, count, inside;
     int64_t trips;
     int64_t first_bump, bump_count;
+    int64_t first_real, real_count; /* in it, if some move with the trips */
 } wk_bound_loop;
 
 /* An address in a chain, and how far a block takes it on. */
@@ -77,12 +78,15 @@ typedef struct wk_moving {
     wk_polynomial value;
 } wk_moving;
 
-/* The same for reals, and for the scratch memory of a call whose numbers change. */
-typedef struct wk_moving_real {
-    wk_word *word;
-    const wk_formula *formula;
-} wk_moving_real;
+/* A real that another T or another trip changes: they set and move its whole numbers, of which it is made anew. */
+typedef struct wk_bound_real {
+    wk_word *word, n;
+    int64_t over;
+    wk_real_form form;
+    double number;
+} wk_bound_real;
 
+/* The scratch memory of a call whose numbers change. */
 typedef struct wk_moving_scratch {
     wk_word *word;
     const wk_noted *noted;

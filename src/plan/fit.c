@@ -83,37 +83,100 @@ static double real_of(int64_t bits) {
     return value;
 }
 
-/* value = numerator / (a + b T), which is what means over T have. */
-static bool fit_quotient(const wk_points *points, const int64_t *bits, double numerator, wk_formula *formula) {
-    int64_t divisors[WK__MOST_POINTS] = {0};
-    for (int32_t i = 0; i < points->count; i++) {
-        const double value = real_of(bits[i]), divisor = rint(numerator / value);
-        if (!(fabs(divisor) >= 1 && fabs(divisor) < 0x1p53) || numerator / divisor != value) return false;
-        divisors[i] = (int64_t)divisor;
-    }
-    formula->numerator = numerator;
-    return wk__fit(points, divisors, &formula->value);
+/* The whole number that makes these bits in this form; `number` is what a fraction is over. */
+static bool whole_of(int64_t bits, wk_real_form form, double number, int64_t *n) {
+    const double value = real_of(bits), n_near = rint(form == WK__QUOTIENT   ? number / value
+                                                      : form == WK__MULTIPLE ? value / number
+                                                                             : value * number);
+    if (!(fabs(n_near) < 0x1p53) || !(fabs(number) < 0x1p53)) return false;
+    *n = (int64_t)n_near;
+    return wk__real_of(form, number, *n, (int64_t)number) == bits;
 }
 
-/* value = (a + b T) / divisor, which is what the ends of ranges over T are. */
-static bool fit_multiple(const wk_points *points, const int64_t *bits, double divisor, wk_formula *formula) {
-    int64_t multiples[WK__MOST_POINTS] = {0};
-    for (int32_t i = 0; i < points->count; i++) {
-        const double multiple = real_of(bits[i]) * divisor;
-        if (!(fabs(multiple) < 0x1p53) || multiple != rint(multiple)) return false;
-        multiples[i] = (int64_t)multiple;
-    }
-    formula->divisor = divisor;
-    return wk__fit(points, multiples, &formula->value);
+/* ----------------------------------------------------------------------------------------- from trip to trip --- */
+
+static bool are_even(const wk_trip_reals *reals, wk_real_form form, double number, wk_real_trips *trips) {
+    int64_t n, next;
+    if (!whole_of(reals->bits[0], form, number, &n) || !whole_of(reals->bits[1], form, number, &next)) return false;
+    *trips = (wk_real_trips){form, number, n, next - n};
+    for (int32_t i = 2; i < reals->count; i++)
+        if (wk__real_of(form, number, n + reals->trip[i] * (next - n), (int64_t)number) != reals->bits[i]) return false;
+    return true;
 }
 
+/* What was found by dividing may be the neighbour of what the program has. */
+static bool are_nearly(const wk_trip_reals *reals, wk_real_form form, double number, wk_real_trips *trips) {
+    return isfinite(number) && number != 0 &&
+           (are_even(reals, form, number, trips) || are_even(reals, form, nextafter(number, INFINITY), trips) ||
+            are_even(reals, form, nextafter(number, -INFINITY), trips));
+}
+
+bool wk__find_real(const wk_trip_reals *reals, wk_real_trips *trips) {
+    static const double numbers[] = {1, 2, -1, -2};
+    const double a = real_of(reals->bits[0]), b = real_of(reals->bits[1]), by = fabs(b - a);
+    for (size_t c = 0; c < sizeof numbers / sizeof *numbers; c++)
+        if (are_even(reals, WK__QUOTIENT, numbers[c], trips)) return true;
+    for (int c = 0; c < 2; c++) /* by is 1 or 2 parts of what it is over */
+        if (are_even(reals, WK__FRACTION, numbers[c], trips) ||
+            are_even(reals, WK__FRACTION, rint(numbers[c] / by), trips))
+            return true;
+    return are_nearly(reals, WK__MULTIPLE, a == 0 ? by : a / rint(fabs(a / by)), trips) ||
+           are_nearly(reals, WK__QUOTIENT, a * rint(fabs(b / by)), trips);
+}
+
+/* `numbers`: one for each point. */
+static bool fit_numbers(const wk_points *points, const int64_t *bits, wk_real_form form, const double *numbers,
+                        wk_formula *formula) {
+    int64_t n[WK__MOST_POINTS] = {0}, over[WK__MOST_POINTS] = {0};
+    for (int32_t i = 0; i < points->count; i++) {
+        if (!whole_of(bits[i], form, numbers[i], &n[i])) return false;
+        over[i] = form == WK__FRACTION ? (int64_t)numbers[i] : 1;
+    }
+    formula->form = form;
+    formula->number = numbers[0];
+    return wk__fit(points, n, &formula->value) && wk__fit(points, over, &formula->over);
+}
+
+static bool fit_form(const wk_points *points, const int64_t *bits, wk_real_form form, double number,
+                     wk_formula *formula) {
+    double numbers[WK__MOST_POINTS];
+    for (int32_t i = 0; i < WK__MOST_POINTS; i++) numbers[i] = number;
+    return fit_numbers(points, bits, form, numbers, formula);
+}
+
+/* Parts of T, or of S, as what is done of all steps in the last of them. */
+static bool fit_parts(const wk_points *points, const int64_t *bits, bool of_S, wk_formula *formula) {
+    double numbers[WK__MOST_POINTS];
+    for (int32_t i = 0; i < points->count; i++) numbers[i] = (double)(of_S ? points->t[i].S : points->t[i].T);
+    return fit_numbers(points, bits, WK__FRACTION, numbers, formula);
+}
+
+/* As they go from one T to the next, or from one S, if that is what differs. */
+static bool fit_steps(const wk_points *points, const int64_t *bits, wk_formula *formula) {
+    wk_trip_reals reals = {.count = 3};
+    wk_real_trips trips;
+    const bool of_S = points->t[1].T == points->t[0].T;
+    for (int32_t i = 0; i < 3; i++) {
+        reals.bits[i] = bits[i];
+        reals.trip[i] = of_S ? points->t[i].S - points->t[0].S : points->t[i].T - points->t[0].T;
+    }
+    return reals.trip[1] == 1 && wk__find_real(&reals, &trips) &&
+           fit_form(points, bits, trips.form, trips.number, formula);
+}
+
+/* Means over T are quotients, ends of ranges over T are multiples or halves. */
 bool wk__fit_real(const wk_points *points, const int64_t *bits, wk_formula *formula) {
     formula->value = wk__number(bits[0]);
     if (all_same(points, bits)) return true;
     const double first = real_of(bits[0]), T = (double)points->t[0].T, S = (double)points->t[0].S;
     const double candidates[] = {1, 2, -1, -2, first * T, first * S, first * T * S};
     for (size_t c = 0; c < sizeof candidates / sizeof *candidates; c++)
-        if (fit_quotient(points, bits, candidates[c], formula)) return true;
-    formula->numerator = 0;
-    return fit_multiple(points, bits, 1, formula) || fit_multiple(points, bits, 2, formula);
+        if (fit_form(points, bits, WK__QUOTIENT, candidates[c], formula)) return true;
+    return fit_form(points, bits, WK__FRACTION, 1, formula) || fit_form(points, bits, WK__FRACTION, 2, formula) ||
+           fit_parts(points, bits, false, formula) || fit_parts(points, bits, true, formula) ||
+           fit_steps(points, bits, formula);
+}
+
+bool wk__real_whole_of(int64_t bits, const wk_real_trips *trips, int64_t *n) {
+    return whole_of(bits, trips->form, trips->number, n);
 }

@@ -19,4 +19,23 @@ bool wk__fit(const wk_points *points, const int64_t *values, wk_polynomial *fitt
 /* The value of a real by its bits: a number that stays, or one made of T and S. */
 bool wk__fit_real(const wk_points *points, const int64_t *bits, wk_formula *formula);
 
+/* How a real is made in the trips of a loop: of n, then n + step, n + 2 step. */
+typedef struct wk_real_trips {
+    wk_real_form form;
+    double number; /* or what the fraction is over */
+    int64_t n, step;
+} wk_real_trips;
+
+/* The bits of a real in trips of a loop, the first two of which are 0 and 1. */
+enum { WK__MOST_TRIP_REALS = 16 };
+typedef struct wk_trip_reals {
+    int64_t bits[WK__MOST_TRIP_REALS], trip[WK__MOST_TRIP_REALS];
+    int32_t count;
+} wk_trip_reals;
+
+/* False when they are of no form with even steps. */
+bool wk__find_real(const wk_trip_reals *reals, wk_real_trips *trips);
+/* The n of other bits that are made so. */
+bool wk__real_whole_of(int64_t bits, const wk_real_trips *trips, int64_t *n);
+
 #endif

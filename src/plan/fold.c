@@ -50,6 +50,57 @@ static bool fold_step(const folding *f, const call_path *path, int32_t d, int32_
     return wk__fit(&f->points, step, &formula->step[d]) && wk__fit(&f->points, member, &formula->member_step[d]);
 }
 
+/* The bits of a real in trip u of the loop of depth d, the first of the others. */
+static int64_t real_in_trip(const folding *f, int32_t i, const call_path *path, int32_t d, int64_t u, int32_t w) {
+    return position(f, i, call_number(f, i, path) + u * loop_of(f, i, path->loops[d])->period, w)->value;
+}
+
+/* The outermost loop whose second trip has another real than its first; -1: none. */
+static int32_t loop_of_real(const folding *f, const call_path *path, int32_t w) {
+    for (int32_t d = 0; d < path->depth; d++)
+        if (loop_of(f, 0, path->loops[d])->trips > 1 &&
+            real_in_trip(f, 0, path, d, 0, w) != real_in_trip(f, 0, path, d, 1, w))
+            return d;
+    return -1;
+}
+
+/* How far the second trip of the loop of depth d takes the whole number of a real. */
+static bool fold_real_step(const folding *f, const call_path *path, int32_t d, int32_t w, const wk_real_trips *trips,
+                           wk_formula *formula) {
+    int64_t step[WK__MOST_POINTS] = {0};
+    for (int32_t i = 0; i < f->count; i++) {
+        int64_t n = trips[i].n;
+        if (loop_of(f, i, path->loops[d])->trips > 1 &&
+            !wk__real_whole_of(real_in_trip(f, i, path, d, 1, w), &trips[i], &n))
+            return false;
+        step[i] = n - trips[i].n;
+    }
+    return wk__fit(&f->points, step, &formula->step[d]);
+}
+
+/* A real that moves with the trips of the loop of depth d. */
+static bool fold_moving_real(const folding *f, const call_path *path, int32_t d, int32_t w, wk_formula *formula) {
+    wk_real_trips trips[WK__MOST_POINTS];
+    int64_t n[WK__MOST_POINTS] = {0}, over[WK__MOST_POINTS] = {0};
+    for (int32_t i = 0; i < f->count; i++) {
+        const int64_t count = loop_of(f, i, path->loops[d])->trips;
+        wk_trip_reals reals = {.count = count < WK__MOST_TRIP_REALS ? (int32_t)count : WK__MOST_TRIP_REALS};
+        for (int32_t u = 0; u < reals.count; u++) {
+            reals.bits[u] = real_in_trip(f, i, path, d, u, w);
+            reals.trip[u] = u;
+        }
+        if (count < 2 || !wk__find_real(&reals, &trips[i]) || trips[i].form != trips[0].form) return false;
+        if (trips[i].form != WK__FRACTION && trips[i].number != trips[0].number) return false;
+        n[i] = trips[i].n;
+        over[i] = trips[i].form == WK__FRACTION ? (int64_t)trips[i].number : 1;
+    }
+    formula->form = trips[0].form;
+    formula->number = trips[0].number;
+    for (int32_t e = 0; e < path->depth; e++)
+        if (!fold_real_step(f, path, e, w, trips, formula)) return false;
+    return wk__fit(&f->points, n, &formula->value) && wk__fit(&f->points, over, &formula->over);
+}
+
 static bool fold_word(const folding *f, const call_path *path, int32_t w, wk_formula *formula) {
     int64_t value[WK__MOST_POINTS] = {0}, member[WK__MOST_POINTS] = {0};
     const wk_plan_position *base = position(f, 0, call_number(f, 0, path), w);
@@ -60,7 +111,10 @@ static bool fold_word(const folding *f, const call_path *path, int32_t w, wk_for
         value[i] = at->value;
         member[i] = at->member;
     }
-    if (base->space == WK__REAL) return wk__fit_real(&f->points, value, formula);
+    if (base->space == WK__REAL) {
+        const int32_t d = loop_of_real(f, path, w);
+        return d < 0 ? wk__fit_real(&f->points, value, formula) : fold_moving_real(f, path, d, w, formula);
+    }
     for (int32_t d = 0; d < path->depth; d++)
         if (!fold_step(f, path, d, w, formula)) return false;
     return wk__fit(&f->points, value, &formula->value) && wk__fit(&f->points, member, &formula->member);

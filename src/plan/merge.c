@@ -24,6 +24,14 @@ static const wk_plan_family *family_of(const wk_program *p, const wk_formula *f)
     return &WK_ITEMS(const wk_plan_family, p->families)[f->id];
 }
 
+/* Is a real another one in each trip? */
+static bool has_moving_real(const wk_program *p, int64_t c) {
+    bool moves = false;
+    for (int32_t w = 0; w < call_at(p, c)->word_count; w++)
+        moves |= formulas_of(p, c)[w].space == WK__REAL && !wk__is_number(formulas_of(p, c)[w].step[0], 0);
+    return moves;
+}
+
 static bool is_address(const wk_program *p, int64_t c, int32_t w) {
     const char letter = call_at(p, c)->noted.signature->letters[w];
     return letter == 'r' || letter == 'w';
@@ -137,7 +145,7 @@ static bool counts(wk_polynomial trips) {
 static bool can_be_merged(const wk_program *p, const wk_plan_loop *loop) {
     if (loop->depth > 0 || loop->inside > 0 || wk__is_once(loop) || !counts(loop->trips)) return false;
     for (int64_t c = loop->first; c < loop->first + loop->count; c++)
-        if (!is_row_of_elements(p, c) && !is_row_of_product(p, c)) return false;
+        if (has_moving_real(p, c) || (!is_row_of_elements(p, c) && !is_row_of_product(p, c))) return false;
     for (int64_t c = loop->first; c < loop->first + loop->count; c++)
         for (int64_t d = c; d < loop->first + loop->count; d++)
             if (!calls_apart(p, c, d)) return false;

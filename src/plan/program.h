@@ -36,20 +36,25 @@ static inline bool wk__grows(wk_polynomial p) {
 
 enum { WK__DEPTH = 3 }; /* of loops in loops */
 
+/* How a real is made of a whole number n: n is its bits, number / n, number n, or n / over(T). */
+typedef enum wk_real_form { WK__BITS, WK__QUOTIENT, WK__MULTIPLE, WK__FRACTION } wk_real_form;
+
 /* An argument: in its space at value(T), and so much further on in each trip of the loops around it, the outermost
- * first; of a family, in a member that is found in the same way. A real is the bits of value, or, with a numerator,
- * numerator / value(T), or, with a divisor, value(T) / divisor. */
+ * first; of a family, in a member that is found in the same way. A real has its n there. */
 typedef struct wk_formula {
     int32_t space, id; /* LOCAL: the family */
     wk_polynomial value, step[WK__DEPTH], member, member_step[WK__DEPTH];
-    double numerator, divisor;
+    wk_real_form form;
+    double number;
+    wk_polynomial over;
 } wk_formula;
 
 /* The bits of a real. */
-static inline int64_t wk__real_at(const wk_formula *f, wk_trips t) {
-    wk_word word = {.i = f->value.a};
-    if (f->numerator != 0) word.f = f->numerator / (double)wk__value_at(f->value, t);
-    if (f->divisor != 0) word.f = (double)wk__value_at(f->value, t) / f->divisor;
+static inline int64_t wk__real_of(wk_real_form form, double number, int64_t n, int64_t over) {
+    wk_word word = {.i = n};
+    if (form == WK__QUOTIENT) word.f = number / (double)n;
+    if (form == WK__MULTIPLE) word.f = number * (double)n;
+    if (form == WK__FRACTION) word.f = (double)n / (double)over;
     return word.i;
 }
 

@@ -3,6 +3,13 @@
 
 /* ---------------------------------------------------------------------------------------------------- another T --- */
 
+/* Reals, from the whole numbers that they are made of. */
+static void set_reals(const wk_bound *b, int64_t first, int64_t count) {
+    const wk_bound_real *reals = WK_ITEMS(const wk_bound_real, b->reals) + first;
+    for (int64_t i = 0; i < count; i++)
+        reals[i].word->i = wk__real_of(reals[i].form, reals[i].number, reals[i].n.i, reals[i].over);
+}
+
 /* False when a call needs more scratch memory than there is. */
 static bool move_scratch(const wk_bound *b) {
     for (int64_t i = 0; i < b->scratches.count; i++) {
@@ -18,10 +25,7 @@ bool wk__bound_move(wk_bound *b, wk_trips t, const wk_plan_arena *arena) {
     if (b->moves == 0 || b->moves != arena->moves || !b->is_even || t.T > b->most.T || t.S > b->most.S) return false;
     const wk_moving *moving = WK_ITEMS(const wk_moving, b->moving);
     for (int64_t i = 0; i < b->moving.count; i++) *moving[i].to = wk__value_at(moving[i].value, t);
-    for (int64_t i = 0; i < b->reals.count; i++) {
-        const wk_moving_real *real = &WK_ITEMS(const wk_moving_real, b->reals)[i];
-        real->word->i = wk__real_at(real->formula, t);
-    }
+    set_reals(b, 0, b->reals.count);
     b->t = t;
     if (b->moves_constants) b->seen = UINT64_MAX;
     return move_scratch(b);
@@ -78,12 +82,13 @@ static int64_t run_trips(const wk_bound_step *steps, int32_t count, const wk_bum
     return trips;
 }
 
-/* The same for loops in a loop. */
+/* The same for loops in a loop, and where reals change. */
 static int64_t run_trips_of_loops(const wk_bound *b, const wk_ctx *ctx, const wk_bound_loop *loop,
                                   const wk_bump *bumps) {
     for (int64_t u = 0; u < loop->trips; u++) {
         if (!run_body(b, ctx, loop)) return u;
         for (int64_t i = 0; i < loop->bump_count; i++) bumps[i].word->i += bumps[i].by;
+        set_reals(b, loop->first_real, loop->real_count);
     }
     return loop->trips;
 }
@@ -92,9 +97,11 @@ static int64_t run_trips_of_loops(const wk_bound *b, const wk_ctx *ctx, const wk
 static bool run_loop(const wk_bound *b, const wk_ctx *ctx, const wk_bound_loop *loop) {
     const wk_bump *bumps = WK_ITEMS(const wk_bump, b->bumps) + loop->first_bump;
     const wk_bound_step *steps = WK_ITEMS(const wk_bound_step, b->steps) + loop->first;
-    const int64_t u = loop->inside > 0 ? run_trips_of_loops(b, ctx, loop, bumps)
-                                       : run_trips(steps, loop->count, bumps, loop->bump_count, loop->trips, ctx);
+    const int64_t u = loop->inside > 0 || loop->real_count > 0
+                          ? run_trips_of_loops(b, ctx, loop, bumps)
+                          : run_trips(steps, loop->count, bumps, loop->bump_count, loop->trips, ctx);
     for (int64_t i = 0; i < loop->bump_count; i++) bumps[i].word->i -= bumps[i].by * u;
+    set_reals(b, loop->first_real, loop->real_count);
     return u >= loop->trips;
 }
 

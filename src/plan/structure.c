@@ -6,7 +6,7 @@
  * even, have the same. */
 #include <string.h>
 
-#include "plan/program.h"
+#include "plan/fit.h"
 
 enum { FEWEST_TRIPS = 3 }; /* that make a loop */
 
@@ -21,8 +21,11 @@ static bool same_call(const wk_recorded_call *a, const wk_recorded_call *b) {
            a->noted.dtype == b->noted.dtype && a->row == b->row && a->of_gradient == b->of_gradient;
 }
 
-/* Places and counts move on from trip to trip; reals and elements stay. */
-static bool moves(char letter) { return letter != 'f' && letter != 'v'; }
+/* Can a real be `later` in trip u after it was so in the first three? */
+static bool same_real(int64_t first, int64_t second, int64_t third, int64_t later, int64_t u) {
+    if (first == second) return later == first;
+    return wk__find_real(&(wk_trip_reals){{first, second, third, later}, {0, 1, 2, u}, 4}, &(wk_real_trips){0});
+}
 
 /* Do the calls i, i + p and i + u p, i + (u + 1) p differ in the same way? */
 static bool same_step(const wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t p, int64_t u) {
@@ -32,8 +35,11 @@ static bool same_step(const wk_plan_structure *s, const wk_recording *r, int64_t
     const wk_plan_position *c = positions_of(s, later), *d = positions_of(s, wk__call_at(r, i + (u + 1) * p));
     for (int32_t w = 0; w < first->word_count; w++) {
         if (d[w].space != a[w].space || d[w].id != a[w].id) return false;
-        if (!moves(first->noted.signature->letters[w])) {
-            if (d[w].value != a[w].value) return false;
+        const char letter = first->noted.signature->letters[w];
+        if (letter == 'v' && d[w].value != a[w].value) return false;
+        if (letter == 'f') {
+            const int64_t third = positions_of(s, wk__call_at(r, i + 2 * p))[w].value;
+            if (!same_real(a[w].value, b[w].value, third, d[w].value, u + 1)) return false;
             continue;
         }
         if (d[w].value - c[w].value != b[w].value - a[w].value) return false;

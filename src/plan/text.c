@@ -64,15 +64,18 @@ static void put_moving(text *t, wk_polynomial at, const wk_polynomial *step) {
 static void put_real(text *t, const wk_formula *f) {
     double value;
     memcpy(&value, &f->value.a, sizeof value);
-    if (f->numerator != 0) put(t, "%g/", f->numerator);
-    if (f->numerator == 0 && f->divisor == 0) {
+    if (f->form == WK__BITS) {
         put(t, "%g", value);
         return;
     }
+    if (f->form != WK__FRACTION) put(t, f->form == WK__QUOTIENT ? "%g/" : "%g*", f->number);
     put(t, "(");
-    put_polynomial(t, f->value);
+    put_moving(t, f->value, f->step);
     put(t, ")");
-    if (f->divisor != 0 && f->divisor != 1) put(t, "/%g", f->divisor);
+    if (f->form != WK__FRACTION || wk__is_number(f->over, 1)) return;
+    put(t, "/(");
+    put_polynomial(t, f->over);
+    put(t, ")");
 }
 
 static void put_place(text *t, const wk_formula *f) {
