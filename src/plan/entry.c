@@ -183,7 +183,7 @@ static bool capture(wk_plan *plan, bool alone) {
     if (!alone && capture_folded(plan)) return true;
     plan->stats.unfolded += plan->options.trip_count + plan->options.second_trip_count > 0;
     wk_plan_entry *entry = wk_ok() ? wk__entry_new(plan, &plan->entries) : NULL;
-    if (entry != NULL && wk__capture_single(plan, entry, plan->trips)) return true;
+    if (entry != NULL && wk__capture_single(plan, entry, plan->trips, false)) return true;
     if (entry != NULL) wk__entry_drop(plan, &plan->entries);
     return false;
 }

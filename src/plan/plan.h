@@ -63,9 +63,10 @@ int64_t wk__entry_nbytes(const wk_plan_entry *entry);
 bool wk__is_T(const wk_plan *plan, int32_t input, int32_t dim);
 bool wk__is_S(const wk_plan *plan, int32_t input, int32_t dim);
 
-/* trips.c: records the step for these numbers of trips, or for all that it is to serve, the others being t's. False
- * when that fails; where only the folding does, nothing is recorded as a failure. */
-bool wk__capture_single(wk_plan *plan, wk_plan_entry *entry, wk_trips t);
+/* trips.c: records the step for these numbers of trips (`beside` an entry for all others: so few that loops are not
+ * looked for), or for all that it is to serve, the others being t's. False when that fails; where only the folding
+ * does, nothing is recorded as a failure. */
+bool wk__capture_single(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool beside);
 bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, wk_way_to_fold way);
 
 /* Does the step do the same again, with other numbers in memory? */

@@ -27,6 +27,16 @@ static bool same_real(int64_t first, int64_t second, int64_t third, int64_t late
     return wk__find_real(&(wk_trip_reals){{first, second, third, later}, {0, 1, 2, u}, 4}, &(wk_real_trips){0});
 }
 
+/* Does word w of call i, which is another in some trips, move on in trip u + 1 as in the first? An element stays. */
+static bool moves_on(const wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t p, int64_t u, int32_t w) {
+    int64_t value[5];
+    const int64_t trips[] = {0, 1, 2, u, u + 1};
+    const char letter = wk__call_at(r, i)->noted.signature->letters[w];
+    for (int k = 0; k < 5; k++) value[k] = positions_of(s, wk__call_at(r, i + trips[k] * p))[w].value;
+    if (letter == 'f') return same_real(value[0], value[1], value[2], value[4], u + 1);
+    return letter != 'v' && value[4] - value[3] == value[1] - value[0];
+}
+
 /* Do the calls i, i + p and i + u p, i + (u + 1) p differ in the same way? */
 static bool same_step(const wk_plan_structure *s, const wk_recording *r, int64_t i, int64_t p, int64_t u) {
     const wk_recorded_call *first = wk__call_at(r, i), *later = wk__call_at(r, i + u * p);
@@ -35,15 +45,9 @@ static bool same_step(const wk_plan_structure *s, const wk_recording *r, int64_t
     const wk_plan_position *c = positions_of(s, later), *d = positions_of(s, wk__call_at(r, i + (u + 1) * p));
     for (int32_t w = 0; w < first->word_count; w++) {
         if (d[w].space != a[w].space || d[w].id != a[w].id) return false;
-        const char letter = first->noted.signature->letters[w];
-        if (letter == 'v' && d[w].value != a[w].value) return false;
-        if (letter == 'f') {
-            const int64_t third = positions_of(s, wk__call_at(r, i + 2 * p))[w].value;
-            if (!same_real(a[w].value, b[w].value, third, d[w].value, u + 1)) return false;
-            continue;
-        }
-        if (d[w].value - c[w].value != b[w].value - a[w].value) return false;
         if (d[w].member - c[w].member != b[w].member - a[w].member) return false;
+        const bool stays = d[w].value == a[w].value && b[w].value == a[w].value;
+        if (!stays && !moves_on(s, r, i, p, u, w)) return false;
     }
     return true;
 }

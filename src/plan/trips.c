@@ -75,10 +75,10 @@ static bool choose_spelling(const wk_plan *plan, wk_program *p, wk_trips t) {
     return true;
 }
 
-bool wk__capture_single(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
+bool wk__capture_single(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool beside) {
     set_arguments(plan, t, entry->arguments);
     wk_recording *r = record(plan, entry, 1);
-    if (r != NULL && wk__step_agrees(plan, entry, r, 2) && wk__program_fold(&entry->program, &r, &t, 1, true))
+    if (r != NULL && wk__step_agrees(plan, entry, r, 2) && wk__program_fold(&entry->program, &r, &t, 1, !beside))
         return choose_spelling(plan, &entry->program, t);
     recording_drop(r);
     return false;
@@ -123,7 +123,8 @@ static bool try_few(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool folds_
     wk_plan_entry *other = wk_ok() ? wk__entry_new(plan, &entry->others) : NULL;
     if (other == NULL) return false;
     const wk_way_to_fold way = {.T = folds_T, .S = folds_S, .beside = true};
-    const bool fine = folds_T || folds_S ? wk__capture_folded(plan, other, t, way) : wk__capture_single(plan, other, t);
+    const bool fine =
+        folds_T || folds_S ? wk__capture_folded(plan, other, t, way) : wk__capture_single(plan, other, t, true);
     if (fine) return true;
     const wk_trips now = plan->trips;
     const bool at_hand = (folds_T || now.T == t.T) && (folds_S || now.S == t.S);
