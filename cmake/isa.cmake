@@ -2,7 +2,7 @@
 # has it (kernel/select.c).
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
     set(WK_HAVE_X86 ON CACHE INTERNAL "")
-    set(avx2 -mavx2 -mfma)
+    set(avx2 -mavx2 -mfma -mf16c -fno-math-errno) # nobody looks at errno, which keeps roots from becoming vectors
     set(avx512 -mavx512f -mavx512vl -mavx512dq -mavx512bw ${avx2})
     target_sources(wick_objects PRIVATE kernel/simd_avx2.c kernel/simd_avx512.c)
     # What -O3 adds to these it adds in size, a fifth of the table, not in speed.

@@ -93,6 +93,8 @@ static void test_table(const char *data) {
     test_whole_arithmetic();
     test_folds_of_columns();
     test_halves();
+    test_vector_conversions();
+    test_conversions_of_runs();
     test_truths();
     test_rmsprop();
 }

@@ -159,7 +159,7 @@ def section(path, text, clashing):
     text = f'/* {"-" * (110 - len(path))} {path} --- */\n{text}{undefined}'
     if not isa:
         return text
-    flags = {'avx2': 'avx2,fma', 'avx512': 'avx512f,avx512vl,avx512dq,avx512bw,avx2,fma'}[isa.group(1)]
+    flags = {'avx2': 'avx2,fma,f16c', 'avx512': 'avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c'}[isa.group(1)]
     return f'''#ifdef WK_HAVE_X86
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("{flags}"))), apply_to = function)

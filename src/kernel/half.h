@@ -35,7 +35,8 @@ static inline uint16_t wk__bf16_of(float value) {
 /* Exponent and fraction, moved to where f32 has them, are the number divided by 2^112; subnormals too. */
 static inline float wk__f16_value(uint16_t h) {
     const uint32_t sign = (uint32_t)(h & 0x8000) << 16, rest = (uint32_t)(h & 0x7fff) << 13;
-    if (rest >= 0x0f800000) return wk__float_of_bits(sign | 0x7f800000 | rest); /* infinity, NaN */
+    const uint32_t quiet = rest > 0x0f800000 ? 0x400000 : 0; /* of NaN */
+    if (rest >= 0x0f800000) return wk__float_of_bits(sign | 0x7f800000 | rest | quiet);
     return wk__float_of_bits(sign | wk__bits_of_float(wk__float_of_bits(rest) * 0x1p112f));
 }
 

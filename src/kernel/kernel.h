@@ -276,11 +276,16 @@ enum {
 typedef void wk_outers_kernel(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, const float *b,
                               int64_t b_row, float *c, int64_t c_row);
 
+/* Converts elements beside one another, as convert.h says, and returns how many of the first ones it has done: 0 where
+ * there is no faster way than one by one. */
+typedef int64_t wk_convert_kernel(wk_dtype from, wk_dtype to, int64_t n, void *y, const void *x);
+
 typedef struct wk_kernels {
     const char *isa;        /* "ref", "avx2" or "avx512" */
     int64_t rnn_chain_most; /* the largest H that its rnn_chain in f32 is of use for */
     wk_fused_kernel *fused; /* or NULL */
     wk_outers_kernel *add_outers; /* or NULL */
+    wk_convert_kernel *convert;   /* or NULL */
 #define WK_KERNEL(name, type, dtypes) type *name[WK_DTYPE_COUNT];
 #include "kernel/kernels.def"
 #undef WK_KERNEL

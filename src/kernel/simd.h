@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "kernel/blas.h"
+#include "kernel/convert.h"
 #include "kernel/gemm_work.h"
 #include "kernel/math_table.h"
 #include "kernel/normal.h"

@@ -1,4 +1,4 @@
-/* simd_avx2.c -- the AVX2 table; built with -mavx2 -mfma. */
+/* simd_avx2.c -- the AVX2 table; built with -mavx2 -mfma -mf16c, which every processor with AVX2 has. */
 #include "kernel/vec_avx2.h"
 
 #define SIMD_ISA "avx2"

@@ -1,4 +1,5 @@
-/* simd_avx512.c -- the AVX-512 table; built with -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma. */
+/* simd_avx512.c -- the AVX-512 table; built with -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma
+ * -mf16c. */
 #include "kernel/vec_avx512.h"
 
 #define SIMD_ISA "avx512"

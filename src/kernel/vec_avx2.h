@@ -136,6 +136,56 @@ INLINE vec v_swapped(vec x, int size) {
 
 INLINE vec v_backwards(vec x) { return _mm256_permutevar8x32_ps(x, _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0)); }
 
+/* ---- elements of other types ---- */
+
+INLINE vec v_get_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+
+INLINE vec v_get_u8(const uint8_t *p, int8_t most) {
+    const __m128i bytes = _mm_min_epu8(_mm_loadl_epi64((const __m128i *)p), _mm_set1_epi8(most));
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+}
+
+INLINE void v_put_f16(uint16_t *p, vec x) { _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, 0)); }
+
+INLINE __m128i v_shortened(__m256i x) { /* of lanes that 16 bits hold */
+    return _mm_packus_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+}
+
+INLINE void v_put_bytes(uint8_t *p, __m256i x) { /* of lanes that 8 bits hold */
+    _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(v_shortened(x), _mm_setzero_si128()));
+}
+
+/* Adding almost half a unit, or all of half a unit to an odd number, rounds to nearest, ties to even. */
+INLINE void v_put_bf16(uint16_t *p, vec x) {
+    const __m256i bits = _mm256_castps_si256(x),
+                  odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
+    const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    const vec all = v_pick(v_differs(x, x), _mm256_castsi256_ps(quiet), _mm256_castsi256_ps(rounded));
+    _mm_storeu_si128((__m128i *)p, v_shortened(_mm256_srli_epi32(_mm256_castps_si256(all), 16)));
+}
+
+INLINE bool v_is_in_range(__m256i whole) {
+    return !v_any(_mm256_castsi256_ps(_mm256_cmpeq_epi32(whole, _mm256_set1_epi32(INT32_MIN))));
+}
+
+/* False where something is out of range. */
+INLINE bool v_put_i32(int32_t *p, vec x) {
+    const __m256i whole = _mm256_cvttps_epi32(x);
+    _mm256_storeu_si256((__m256i *)p, whole);
+    return v_is_in_range(whole);
+}
+
+INLINE bool v_put_u8(uint8_t *p, vec x) {
+    const __m256i whole = _mm256_cvttps_epi32(x);
+    v_put_bytes(p, _mm256_and_si256(whole, _mm256_set1_epi32(255)));
+    return v_is_in_range(whole);
+}
+
+INLINE void v_put_bool(uint8_t *p, vec x) {
+    v_put_bytes(p, _mm256_srli_epi32(_mm256_castps_si256(v_differs(x, v_set(0))), 31));
+}
+
 /* ---- magnitude and sign, whole numbers ---- */
 
 INLINE vec v_round(vec x) { /* half to even */

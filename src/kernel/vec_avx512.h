@@ -164,6 +164,44 @@ INLINE vec v_backwards(vec x) {
     return _mm512_permutexvar_ps(_mm512_setr_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), x);
 }
 
+/* ---- elements of other types ---- */
+
+INLINE vec v_get_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+
+INLINE vec v_get_u8(const uint8_t *p, int8_t most) {
+    const __m128i bytes = _mm_min_epu8(_mm_loadu_si128((const __m128i *)p), _mm_set1_epi8(most));
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+}
+
+INLINE void v_put_f16(uint16_t *p, vec x) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(x, 0)); }
+
+/* Adding almost half a unit, or all of half a unit to an odd number, rounds to nearest, ties to even. */
+INLINE void v_put_bf16(uint16_t *p, vec x) {
+    const __m512i bits = _mm512_castps_si512(x),
+                  odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+    const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+    const __m512i all = _mm512_mask_mov_epi32(rounded, v_differs(x, x), quiet);
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(all, 16)));
+}
+
+/* False where something is out of range. */
+INLINE bool v_put_i32(int32_t *p, vec x) {
+    const __m512i whole = _mm512_cvttps_epi32(x);
+    _mm512_storeu_si512(p, whole);
+    return _mm512_cmpeq_epi32_mask(whole, _mm512_set1_epi32(INT32_MIN)) == 0;
+}
+
+INLINE bool v_put_u8(uint8_t *p, vec x) {
+    const __m512i whole = _mm512_cvttps_epi32(x);
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(whole));
+    return _mm512_cmpeq_epi32_mask(whole, _mm512_set1_epi32(INT32_MIN)) == 0;
+}
+
+INLINE void v_put_bool(uint8_t *p, vec x) {
+    _mm_storeu_si128((__m128i *)p, _mm_maskz_set1_epi8(v_differs(x, v_set(0)), 1));
+}
+
 /* ---- magnitude and sign, whole numbers ---- */
 
 INLINE vec v_signed(vec x, vec s) { /* x, which is positive, with the sign of s */
