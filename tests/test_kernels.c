@@ -86,6 +86,7 @@ static void test_table(const char *data) {
     test_f64_sums();
     test_f64_extremes();
     test_f64_functions();
+    test_f64_far_gradients();
     test_recurrent();
     test_layer_norm();
     test_adam();

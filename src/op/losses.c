@@ -308,7 +308,7 @@ static void smooth_l1_compose(wk_call *c) {
 
 static void huber_compose(wk_call *c) {
     const loss_attrs *a = c->attrs;
-    c->out[0] = reduced(wk_mul_scalar(smooth_l1(c->in[0], c->in[1], a->beta), a->beta), a->reduction);
+    c->out[0] = wk_mul_scalar(reduced(smooth_l1(c->in[0], c->in[1], a->beta), a->reduction), a->beta);
 }
 
 static wk_tensor *weighted(wk_tensor *losses, wk_tensor *weight) {
