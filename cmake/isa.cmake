@@ -23,6 +23,8 @@ get_target_property(kernels wick_objects SOURCES)
 list(FILTER kernels INCLUDE REGEX "^kernel/")
 set_property(SOURCE ${kernels} APPEND PROPERTY COMPILE_OPTIONS -fno-asynchronous-unwind-tables)
 # The plain kernels exist for every type: loops for neighbours become vectors, and nothing else that takes room.
+set_property(SOURCE kernel/convert.c APPEND PROPERTY COMPILE_OPTIONS
+    "$<$<C_COMPILER_ID:GNU>:-O2;-ftree-loop-vectorize;-fvect-cost-model=dynamic>")
 set_property(SOURCE kernel/ref.c APPEND PROPERTY COMPILE_OPTIONS
     "$<$<C_COMPILER_ID:GNU>:-O2;-ftree-loop-vectorize;-fvect-cost-model=dynamic;-fversion-loops-for-strides>")
 
