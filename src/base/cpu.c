@@ -2,10 +2,17 @@
 #include "base/cpu.h"
 
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+#include <cpuid.h>
+
+/* Halves become floats and floats halves. clang 14 has no name for it that could be asked for. */
+static bool has_f16c(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
 
 bool wk__cpu_has_avx2(void) {
     __builtin_cpu_init(); /* needed where this runs before the constructors of libgcc do */
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
 
 bool wk__cpu_has_avx512(void) {

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-bool wk__cpu_has_avx2(void);   /* AVX2 and FMA */
+bool wk__cpu_has_avx2(void);   /* AVX2, FMA and F16C */
 bool wk__cpu_has_avx512(void); /* AVX-512 F, VL, DQ and BW, and all of the above */
 
 #endif
