@@ -80,7 +80,7 @@ static bool fold_real_step(const folding *f, const call_path *path, int32_t d, i
 
 /* A real that moves with the trips of the loop of depth d. */
 static bool fold_moving_real(const folding *f, const call_path *path, int32_t d, int32_t w, wk_formula *formula) {
-    wk_real_trips trips[WK__MOST_POINTS];
+    wk_real_trips trips[WK__MOST_POINTS] = {0};
     int64_t n[WK__MOST_POINTS] = {0}, over[WK__MOST_POINTS] = {0};
     for (int32_t i = 0; i < f->count; i++) {
         const int64_t count = loop_of(f, i, path->loops[d])->trips;
