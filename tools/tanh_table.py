@@ -3,12 +3,11 @@
 
     python3 tools/tanh_table.py > src/kernel/tanh_table.h
 
-AVX-512 uses 32 pieces of degree 4, chosen by u = |x| + 5/8, which goes from 5/8 to 10: eight to each power of two.
-The float u's own bits name the piece: the low five bits of (bits >> 20) are two bits of the exponent and three of the
-mantissa, so the table is rotated to be indexed by them. 32 floats are two registers, in which one instruction looks
-up. The first piece is a polynomial in |x| itself without |x|^2, for tanh is odd; the others are in the distance from
-a centre near their middle where tanh is almost a float. AVX2 has no registers for such a table: below 5/8 it uses an
-odd polynomial, above 1 - 2 / (e^2x + 1).
+AVX-512 uses 16 pieces of degree 5, chosen by u = |x| + 5/8, which goes from 5/8 to 10: four to each power of two.
+The float u's own bits name the piece: the low four bits of (bits >> 21) are two bits of the exponent and two of the
+mantissa, so the table is rotated to be indexed by them. 16 floats are one register. The first piece is a polynomial
+in |x| itself, the others in the distance from a centre near their middle where tanh is almost a float. AVX2 has no
+registers for such a table: below 5/8 it uses an odd polynomial, above 1 - 2 / (e^2x + 1).
 
 Each coefficient is rounded to float in turn, lowest power first, and the remaining ones are fitted again, so that
 they make up for the rounding. The fit is least squares at Chebyshev nodes, weighted to make the relative error even.
@@ -17,7 +16,7 @@ import re
 
 import numpy as np
 
-SHIFT, COUNT, PER_OCTAVE, DEGREE = 0.625, 32, 8, 4
+SHIFT, COUNT, PER_OCTAVE, DEGREE = 0.625, 16, 4, 5
 FURTHEST = 9.25  # in the last piece, where tanh is 1
 
 
@@ -55,7 +54,7 @@ def centre_near(middle):
 def tanh_piece(index):
     low, high = max(start(index) - SHIFT, 0), start(index + 1) - SHIFT
     if low == 0:
-        fixed = {0: np.float32(0), 1: np.float32(1), 2: np.float32(0)}
+        fixed = {0: np.float32(0), 1: np.float32(1)}
         return {**fit(np.tanh, 1e-4, high, 0.0, range(DEGREE + 1), fixed, relative), "centre": 0.0}
     centre = centre_near((low + high) / 2)
     fixed = {0: np.float32(np.tanh(centre))}
@@ -74,7 +73,7 @@ def table(name, values, per_line=8):
 
 
 def main():
-    first = next(i for i in range(COUNT) if start(i) == SHIFT)
+    first = int(SHIFT * PER_OCTAVE) - 1  # the piece that begins at SHIFT
     pieces = {(126 * PER_OCTAVE + i) % COUNT: tanh_piece(i) for i in range(first, first + COUNT)}
     print("/* tanh_table.h -- polynomials of the float tanh; written by tools/tanh_table.py, which explains them. */")
     print(f"static const float tanh_shift = {hexadecimal(SHIFT)}, tanh_furthest = {hexadecimal(FURTHEST)};")

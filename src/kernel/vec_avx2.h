@@ -235,9 +235,4 @@ INLINE vec v_tanh(vec x) {
     return v_flip(_mm256_blendv_ps(small, large, _mm256_cmp_ps(a, v_set(0.625f), _CMP_GE_OQ)), x);
 }
 
-/* Of several vectors. */
-INLINE void v_tanh_each(vec *x, int count) {
-    UNROLL for (int i = 0; i < count; i++) x[i] = v_tanh(x[i]);
-}
-
 #endif

@@ -204,11 +204,6 @@ INLINE void v_put_bool(uint8_t *p, vec x) {
 
 /* ---- magnitude and sign, whole numbers ---- */
 
-INLINE vec v_signed(vec x, vec s) { /* x, which is positive, with the sign of s */
-    const __m512i sign = _mm512_set1_epi32(INT32_MIN), to = _mm512_castps_si512(x), from = _mm512_castps_si512(s);
-    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(to, sign, from, 0xf8)); /* to | sign & from */
-}
-
 INLINE vec v_round(vec x) { /* half to even */
     return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
@@ -229,43 +224,25 @@ INLINE vec v_split(vec x, vec *n) {
     return _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(exponent, 23)));
 }
 
-/* The entry that the lowest four bits of a lane name; of two registers, the lowest five. */
-INLINE vec v_by_low_bits(const float table[W], vec bits) {
-    return _mm512_permutexvar_ps(_mm512_castps_si512(bits), v_load(table));
+INLINE vec v_looked_up(const float table[W], __m512i lane) { return _mm512_permutexvar_ps(lane, v_load(table)); }
+
+/* The entry that the lowest four bits of a lane name. */
+INLINE vec v_by_low_bits(const float table[W], vec bits) { return v_looked_up(table, _mm512_castps_si512(bits)); }
+
+/* The coefficients of powers p and p + 1 for each lane's piece of tanh: c_p + c_p+1 d. */
+INLINE vec v_tanh_pair(int p, __m512i piece, vec d) {
+    return v_fma(v_looked_up(tanh_piece[p + 1], piece), d, v_looked_up(tanh_piece[p], piece));
 }
 
-/* tanh x = c0 + c1 d + ... + c4 d^4, d = |x| - centre of the piece that |x| lies in; see tools/tanh_table.py. */
-enum { TANH_TABLES = 1 + sizeof tanh_piece / sizeof *tanh_piece };
-
-INLINE const float *tanh_table(int t) { return t == 0 ? tanh_centre : tanh_piece[t - 1]; }
-
-/* The sum is taken in the shape c0 + d ((c1 + c2 d) + d^2 (c3 + c4 d)), whose result never falls where x grows. Of
- * several vectors, one step is taken after another, so that there is something to do while each is waited for. The
- * tables then stay in registers: compilers would load them for each vector, and the time would be that of loads. */
-INLINE void v_tanh_each(vec *x, int count) {
-    enum { MOST = 4 };
-    vec low[TANH_TABLES], high[TANH_TABLES], d[MOST], y[MOST];
-    __m512i piece[MOST];
-    UNROLL for (int t = 0; t < TANH_TABLES; t++) {
-        low[t] = v_load(tanh_table(t)), high[t] = v_load(tanh_table(t) + W);
-        if (count > 1) __asm__("" : "+v"(low[t]), "+v"(high[t]));
-    }
-#define EACH UNROLL for (int i = 0; i < count; i++)
-#define LOOKED_UP(t) _mm512_permutex2var_ps(low[t], piece[i], high[t])
-    EACH d[i] = v_min(v_set(tanh_furthest), v_abs(x[i])); /* NaN stays NaN */
-    EACH piece[i] = _mm512_srli_epi32(_mm512_castps_si512(v_add(d[i], v_set(tanh_shift))), 20);
-    EACH d[i] = v_sub(d[i], LOOKED_UP(0));
-    EACH y[i] = v_fma(LOOKED_UP(5), d[i], LOOKED_UP(4));
-    EACH y[i] = v_fma(y[i], v_mul(d[i], d[i]), v_fma(LOOKED_UP(3), d[i], LOOKED_UP(2)));
-    EACH y[i] = v_fma(y[i], d[i], LOOKED_UP(1));
-    EACH x[i] = v_signed(y[i], x[i]);
-#undef LOOKED_UP
-#undef EACH
-}
-
+/* tanh x = c0 + c1 d + ... + c5 d^5, d = |x| - centre of the piece that |x| lies in; see tools/tanh_table.py. The sum
+ * is taken in the shape (c0 + c1 d) + d^2 ((c2 + c3 d) + d^2 (c4 + c5 d)). */
 INLINE vec v_tanh(vec x) {
-    v_tanh_each(&x, 1);
-    return x;
+    const __m512i sign = _mm512_set1_epi32(INT32_MIN), bits = _mm512_castps_si512(x);
+    const vec a = v_min(v_set(tanh_furthest), v_abs(x)); /* NaN stays NaN */
+    const __m512i piece = _mm512_srli_epi32(_mm512_castps_si512(v_add(a, v_set(tanh_shift))), 21);
+    const vec d = v_sub(a, v_looked_up(tanh_centre, piece)), d2 = v_mul(d, d);
+    const vec y = v_fma(v_fma(v_tanh_pair(4, piece, d), d2, v_tanh_pair(2, piece, d)), d2, v_tanh_pair(0, piece, d));
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(y), sign, bits, 0xf8)); /* y | s & b */
 }
 
 #endif
