@@ -103,21 +103,24 @@ INLINE vec v_octets_first(const float *p, const float *q, int64_t n) {
                               1);
 }
 
+/* In each quarter: 0+1 and 2+3 of x, 0+1 and 2+3 of y. */
+INLINE vec v_sum_pairs(vec x, vec y) { return v_add(_mm512_shuffle_ps(x, y, 0x88), _mm512_shuffle_ps(x, y, 0xdd)); }
+
+INLINE vec v_sum_quads(const vec x[4]) { return v_sum_pairs(v_sum_pairs(x[0], x[1]), v_sum_pairs(x[2], x[3])); }
+
 /* Lanes r and r + 4 of v_sum_octets are the sums ((0+1)+(2+3)) + ((4+5)+(6+7)) of the octets of the i-th vector, where
  * r = i / 4 * 8 + i % 4.
  *
  *     a0 a1 a2 a3 | a4 ..         a01 a23 b01 b23 | a45 ..         a0123 b0123 c0123 d0123 | a4567 ..
  *     b0 b1 b2 b3 | b4 ..   ->    c01 c23 d01 d23 | c45 ..   ->                                         -> ... */
 INLINE vec v_sum_octets(const vec x[8]) {
-    vec quads[2];
-    UNROLL for (int i = 0; i < 2; i++) quads[i] =
-        v_sum_pairs(v_sum_pairs(x[4 * i], x[4 * i + 1]), v_sum_pairs(x[4 * i + 2], x[4 * i + 3]));
-    return v_add(_mm512_shuffle_f32x4(quads[0], quads[1], 0x88), _mm512_shuffle_f32x4(quads[0], quads[1], 0xdd));
+    const vec low = v_sum_quads(x), high = v_sum_quads(x + 4);
+    return v_add(_mm512_shuffle_f32x4(low, high, 0x88), _mm512_shuffle_f32x4(low, high, 0xdd));
 }
 
 /* Of four vectors: lane r of the first half is the sum of the lower octet of x[r], lane r + 4 of the higher one. */
 INLINE vec v_sum_four(const vec x[4]) {
-    const vec quads = v_sum_pairs(v_sum_pairs(x[0], x[1]), v_sum_pairs(x[2], x[3]));
+    const vec quads = v_sum_quads(x);
     return v_add(_mm512_shuffle_f32x4(quads, quads, 0x88), _mm512_shuffle_f32x4(quads, quads, 0xdd));
 }
 

@@ -177,9 +177,7 @@ static void gradient_vjp(const wk_backprop *b, wk_tensor **gx) {
 }
 
 static const wk_op gradient_row = {
-    .size = sizeof(wk_op),
-    .name = "recurrent_grad",
-    .row = -1,
+    WK_INNER_ROW(recurrent_grad),
     .in_count = WK__ANY_NUMBER,
     .out_count = 1,
     .in_names = "an input",
