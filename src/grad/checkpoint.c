@@ -119,10 +119,10 @@ static void again(wk_call *c) {
     wk__unref(now);
 }
 
-#define CHECKPOINT(outputs)                                                                                     \
-    {                                                                                                           \
-        .size = sizeof(wk_op), .name = "checkpoint", .row = -1, .in_count = WK__ANY_NUMBER, .in_names = "an input", \
-        .out_count = (outputs), .shape = shape, .compose = again, .attrs_nbytes = sizeof(checkpoint_attrs),     \
+#define CHECKPOINT(outputs)                                                                                   \
+    {                                                                                                         \
+        WK_INNER_ROW(checkpoint), .in_count = WK__ANY_NUMBER, .in_names = "an input", .out_count = (outputs), \
+                                  .shape = shape, .compose = again, .attrs_nbytes = sizeof(checkpoint_attrs), \
     }
 static const wk_op checkpoints[WK__MAX_OUTPUTS] = {CHECKPOINT(1), CHECKPOINT(2), CHECKPOINT(3)};
 
@@ -271,11 +271,10 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
     wk__failure_is_apart(b->ctx); /* what backward gives is the program's business */
 }
 
-#define FUNCTION(outputs)                                                                       \
-    {                                                                                           \
-        .size = sizeof(wk_op), .name = "function_apply", .row = -1, .in_count = WK__ANY_NUMBER, \
-        .in_names = "an input", .out_count = (outputs), .shape = shape, .vjp = vjp,             \
-        .attrs_nbytes = sizeof(checkpoint_attrs),                                               \
+#define FUNCTION(outputs)                                                                                         \
+    {                                                                                                             \
+        WK_INNER_ROW(function_apply), .in_count = WK__ANY_NUMBER, .in_names = "an input", .out_count = (outputs), \
+                                      .shape = shape, .vjp = vjp, .attrs_nbytes = sizeof(checkpoint_attrs),       \
     }
 static const wk_op functions[WK__MAX_OUTPUTS] = {FUNCTION(1), FUNCTION(2), FUNCTION(3)};
 

@@ -163,6 +163,9 @@ struct wk_op {
     int64_t (*steps)(const struct wk_node *node); /* fused sequence ops: how many cells, for pictures */
 };
 
+/* The first fields of a row that is not in ops.def, and that only other rows or a layer above call. */
+#define WK_INNER_ROW(op) .size = sizeof(wk_op), .name = #op, .row = -1
+
 /* ------------------------------------------------------------------------------------------------ calling a row --- */
 
 /* Runs a row: checks, shape, memory, forward, recording. outs (room for op->out_count) may be NULL for rows of one

@@ -58,12 +58,12 @@ static void flat_forward(wk_call *c) {
 }
 
 /* No rows of ops.def; messages bear the name of what was called. */
-#define FLAT_INDEX(called)                                                                                \
-    {                                                                                                     \
-        .size = sizeof(wk_op), .name = (called), .row = -1, .in_count = WK__ANY_NUMBER, .out_count = 1,   \
-        .in_names = "x indices", .flags = WK__OP_NO_GRAD, .shape = flat_shape, .forward = flat_forward,   \
+#define FLAT_INDEX(called)                                                                           \
+    {                                                                                                \
+        WK_INNER_ROW(called), .in_count = WK__ANY_NUMBER, .out_count = 1, .in_names = "x indices",   \
+                              .flags = WK__OP_NO_GRAD, .shape = flat_shape, .forward = flat_forward, \
     }
-static const wk_op flat_for_index = FLAT_INDEX("index"), flat_for_put = FLAT_INDEX("index_put");
+static const wk_op flat_for_index = FLAT_INDEX(index), flat_for_put = FLAT_INDEX(index_put);
 
 static bool fail(const wk_op *flat, wk_status status, const char *format, const wk_tensor *index, const wk_tensor *x) {
     wk_shape_text ti, tx;

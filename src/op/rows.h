@@ -42,9 +42,6 @@ enum {
 /* The fields for a row that takes whole numbers and bools, all as i64. */
 #define WK_IN_I64 .types = WK__TYPE(I64), .flags = WK__OP_TO_I64
 
-/* The same for a row that only other rows call, and that is not in ops.def. */
-#define WK_INNER_ROW(op) .size = sizeof(wk_op), .name = #op, .row = -1
-
 /* The same of a row with one input and one output. */
 #define WK_ROW_OF_X(op) WK_ROW(op), .in_count = 1, .out_count = 1, .in_names = "x"
 

@@ -2,7 +2,6 @@
 #include <math.h>
 
 #include "kernel/kernel.h"
-#include "nn/layer.h"
 #include "optim/optim.h"
 
 enum { VALUES, GRADS, FIRST_MOMENT, SECOND_MOMENT, INPUTS };
@@ -26,15 +25,8 @@ static void forward(wk_call *c) {
 }
 
 static const wk_op adam_step = {
-    .size = sizeof(wk_op),
-    .name = "adam_step",
-    .row = -1,
-    .in_count = INPUTS,
-    .out_count = 1,
+    WK_OPTIM_ROW(adam_step, adam_attrs),
     .in_names = "values grads m v",
-    .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD,
-    .attrs_nbytes = sizeof(adam_attrs),
-    .shape = wk__optim_shape,
     .forward = forward,
 };
 
@@ -68,25 +60,20 @@ static const wk_optim_field fields[] = {
     WK_OPTIM_NUMBER(wk_adam_options, weight_decay, 0, INFINITY),
 };
 
-#define KIND(title, function, steps)                                                                           \
-    {                                                                                                          \
-        .name = (title), .maker = (function), .state_count = 2, .state_names = {"exp_avg", "exp_avg_sq"},      \
-        WK_OPTIM_FIELDS(fields), .step = (steps),                                                              \
-    }
-static const wk_optim_kind adam = KIND("Adam", "adam_new", adam_step_of);
-static const wk_optim_kind adamw = KIND("AdamW", "adamw_new", adamw_step_of);
+static const wk_adam_options adam_options = WK_ADAM_OPTIONS, adamw_options = WK_ADAMW_OPTIONS;
 
-static wk_optim *make(wk_module *module, double lr, const wk_adam_options *defaults, const wk_adam_options *given,
-                      const wk_optim_kind *kind) {
-    wk_adam_options o;
-    return wk__options(&o, defaults, given, sizeof o, kind->maker) ? wk__optim_new(module, kind, lr, &o, sizeof o, 0)
-                                                                   : NULL;
-}
+#define KIND(title, function, standard, steps)                                                            \
+    {                                                                                                     \
+        .name = (title), .maker = (function), .state_count = 2, .state_names = {"exp_avg", "exp_avg_sq"}, \
+        WK_OPTIM_OPTIONS(standard, fields), .step = (steps),                                              \
+    }
+static const wk_optim_kind adam = KIND("Adam", "adam_new", adam_options, adam_step_of);
+static const wk_optim_kind adamw = KIND("AdamW", "adamw_new", adamw_options, adamw_step_of);
 
 wk_optim *wk_adam_new(wk_module *module, double lr, const wk_adam_options *options) {
-    return make(module, lr, &(wk_adam_options)WK_ADAM_OPTIONS, options, &adam);
+    return wk__optim_new(&adam, module, lr, options);
 }
 
 wk_optim *wk_adamw_new(wk_module *module, double lr, const wk_adamw_options *options) {
-    return make(module, lr, &(wk_adam_options)WK_ADAMW_OPTIONS, options, &adamw);
+    return wk__optim_new(&adamw, module, lr, options);
 }

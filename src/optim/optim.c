@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/capture.h"
+#include "base/options.h"
 
 /* least <= value < below; records what is not so. */
 static bool check_number(const char *function, const char *what, double value, double least, double below) {
@@ -20,7 +21,7 @@ static bool check_number(const char *function, const char *what, double value, d
     return false;
 }
 
-static bool check_options(const wk_optim_kind *kind, double lr, const void *options) {
+static bool check_options(const wk_optim_kind *kind, double lr, const wk_optim_options *options) {
     bool fine = check_number(kind->maker, "lr", lr, 0, INFINITY);
     for (int32_t f = 0; fine && f < kind->field_count; f++) {
         const wk_optim_field *field = &kind->fields[f];
@@ -108,19 +109,19 @@ static bool collect(wk_optim *optim) {
     return true;
 }
 
-wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr, const void *options, size_t nbytes,
-                        uint32_t absent) {
+wk_optim *wk__optim_new(const wk_optim_kind *kind, wk_module *module, double lr, const void *given) {
     wk_ctx *ctx = wk__ctx();
+    wk_optim new = {.kind = kind, .ctx = ctx, .lr = lr};
+    if (!wk__options(&new.options, kind->defaults, given, kind->options_nbytes, kind->maker)) return NULL;
     if (!wk__ready(ctx) || wk__capture_refuses(ctx, kind->maker, "make optimisers before the run")) return NULL;
     if (module == NULL) return wk__fail(ctx, WK_EINVAL, kind->maker, "module is NULL"), NULL;
     if (module->root->ctx != ctx)
         return wk__fail(ctx, WK_ECONTEXT, kind->maker, "module belongs to another context"), NULL;
-    if (!check_options(kind, lr, options)) return NULL;
-    wk_optim *optim = calloc(1, sizeof *optim);
+    if (!check_options(kind, lr, &new.options) || (kind->settle != NULL && !kind->settle(&new))) return NULL;
+    wk_optim *optim = malloc(sizeof *optim);
     if (optim != NULL) {
-        *optim = (wk_optim){
-            .kind = kind, .module = wk__module_retain(module), .ctx = ctx, .lr = lr, .absent = absent};
-        memcpy(&optim->options, options, nbytes);
+        *optim = new;
+        optim->module = wk__module_retain(module);
         if (collect(optim)) return optim;
         wk_optim_free(optim);
     }

@@ -39,6 +39,13 @@ typedef struct wk_optim_run {
     wk_tensor *flat[2 + WK__MAX_STATES];
 } wk_optim_run;
 
+/* The options of whichever kind. */
+typedef union wk_optim_options {
+    wk_adam_options adam;
+    wk_sgd_options sgd;
+    wk_rmsprop_options rmsprop;
+} wk_optim_options;
+
 /* A number among the options of a kind, at its place in wk_optim.options, and what it may be: least <= value < below.
  * Options that are given, and those of a checkpoint, are held to it. */
 typedef struct wk_optim_field {
@@ -49,7 +56,9 @@ typedef struct wk_optim_field {
 } wk_optim_field;
 #define WK_OPTIM_NUMBER(options, field, least, below) {#field, false, offsetof(options, field), least, below}
 #define WK_OPTIM_FLAG(options, field) {#field, true, offsetof(options, field), 0, 2}
-#define WK_OPTIM_FIELDS(array) .fields = (array), .field_count = sizeof(array) / sizeof *(array)
+#define WK_OPTIM_OPTIONS(standard, array)                                           \
+    .defaults = &(standard), .options_nbytes = sizeof(standard), .fields = (array), \
+    .field_count = sizeof(array) / sizeof *(array)
 
 /* One kind of optimiser. */
 typedef struct wk_optim_kind {
@@ -57,8 +66,13 @@ typedef struct wk_optim_kind {
     const char *maker; /* "adam_new" */
     int32_t state_count;
     const char *state_names[WK__MAX_STATES]; /* "exp_avg": PyTorch's */
+    const void *defaults;                    /* options */
+    size_t options_nbytes;
     const wk_optim_field *fields;
     int32_t field_count;
+    /* Looks at options each of which may be: sets `absent`; false, recorded, when they do not go together. NULL: they
+     * do, and all states are kept. */
+    bool (*settle)(struct wk_optim *optim);
     /* Updates one run, whose parameters have had `steps` steps before. */
     void (*step)(struct wk_optim *optim, wk_optim_run *run, int64_t steps);
 } wk_optim_kind;
@@ -75,17 +89,12 @@ struct wk_optim {
     wk_optim_slab *slabs;
     wk_optim_run *runs; /* room for count */
     int64_t run_count;
-    union {
-        wk_adam_options adam;
-        wk_sgd_options sgd;
-        wk_rmsprop_options rmsprop;
-    } options;
+    wk_optim_options options;
 };
 
-/* A new optimiser of this kind over all parameters of the module, with a copy of the options, nbytes of a struct that
- * is in the union above; NULL, recorded, on failure. */
-wk_optim *wk__optim_new(wk_module *module, const wk_optim_kind *kind, double lr, const void *options, size_t nbytes,
-                        uint32_t absent);
+/* A new optimiser of this kind over all parameters of the module, with a copy of the options that the caller has given,
+ * or NULL for the defaults; NULL, recorded, on failure. */
+wk_optim *wk__optim_new(const wk_optim_kind *kind, wk_module *module, double lr, const void *given);
 
 /* Does this optimiser keep state s? */
 static inline bool wk__optim_keeps(const wk_optim *optim, int32_t s) {
@@ -116,6 +125,11 @@ typedef struct wk_optim_attrs {
 
 /* Shape rule of the rows, which write their first input. */
 bool wk__optim_shape(wk_call *c);
+
+/* What the rows have in common. Each file has an enum of its row's inputs, which ends with their number, INPUTS. */
+#define WK_OPTIM_ROW(op, attrs)                                                                      \
+    WK_INNER_ROW(op), .in_count = INPUTS, .out_count = 1, .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD, \
+                      .attrs_nbytes = sizeof(attrs), .shape = wk__optim_shape
 
 /* The data of a state that may be absent. */
 static inline void *wk__optim_data(const wk_tensor *t) { return t != NULL ? t->a.data : NULL; }

@@ -2,7 +2,6 @@
 #include <math.h>
 
 #include "kernel/kernel.h"
-#include "nn/layer.h"
 #include "optim/optim.h"
 
 enum { VALUES, GRADS, SQUARE_AVG, GRAD_AVG, MOMENTUM, INPUTS };
@@ -32,16 +31,9 @@ static void forward(wk_call *c) {
 }
 
 static const wk_op rmsprop_step = {
-    .size = sizeof(wk_op),
-    .name = "rmsprop_step",
-    .row = -1,
-    .in_count = INPUTS,
-    .out_count = 1,
+    WK_OPTIM_ROW(rmsprop_step, rmsprop_attrs),
     .optional = 1u << GRAD_AVG | 1u << MOMENTUM,
     .in_names = "values grads square_avg grad_avg momentum",
-    .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD,
-    .attrs_nbytes = sizeof(rmsprop_attrs),
-    .shape = wk__optim_shape,
     .forward = forward,
 };
 
@@ -63,15 +55,24 @@ static const wk_optim_field fields[] = {
     WK_OPTIM_FLAG(wk_rmsprop_options, centered),
 };
 
+static bool settle(wk_optim *optim) {
+    const wk_rmsprop_options *o = &optim->options.rmsprop;
+    optim->absent = (uint32_t)(o->centered == 0) << (GRAD_AVG - SQUARE_AVG) | (uint32_t)(o->momentum == 0)
+                                                                                  << (MOMENTUM - SQUARE_AVG);
+    return true;
+}
+
+static const wk_rmsprop_options defaults = WK_RMSPROP_OPTIONS;
 static const wk_optim_kind rmsprop = {
-    .name = "RMSprop", .maker = "rmsprop_new", .state_count = 3,
-    .state_names = {"square_avg", "grad_avg", "momentum_buffer"}, WK_OPTIM_FIELDS(fields), .step = step,
+    .name = "RMSprop",
+    .maker = "rmsprop_new",
+    .state_count = 3,
+    .state_names = {"square_avg", "grad_avg", "momentum_buffer"},
+    WK_OPTIM_OPTIONS(defaults, fields),
+    .settle = settle,
+    .step = step,
 };
 
 wk_optim *wk_rmsprop_new(wk_module *module, double lr, const wk_rmsprop_options *options) {
-    wk_rmsprop_options o;
-    const wk_rmsprop_options defaults = WK_RMSPROP_OPTIONS;
-    if (!wk__options(&o, &defaults, options, sizeof o, "rmsprop_new")) return NULL;
-    const uint32_t absent = (uint32_t)(o.centered == 0) << 1 | (uint32_t)(o.momentum == 0) << 2;
-    return wk__optim_new(module, &rmsprop, lr, &o, sizeof o, absent);
+    return wk__optim_new(&rmsprop, module, lr, options);
 }

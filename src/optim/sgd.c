@@ -3,7 +3,6 @@
 #include <math.h>
 
 #include "kernel/kernel.h"
-#include "nn/layer.h"
 #include "optim/optim.h"
 
 enum { VALUES, GRADS, MOMENTUM, INPUTS };
@@ -33,16 +32,9 @@ static void forward(wk_call *c) {
 }
 
 static const wk_op sgd_step = {
-    .size = sizeof(wk_op),
-    .name = "sgd_step",
-    .row = -1,
-    .in_count = INPUTS,
-    .out_count = 1,
+    WK_OPTIM_ROW(sgd_step, sgd_attrs),
     .optional = 1u << MOMENTUM,
     .in_names = "values grads momentum",
-    .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD,
-    .attrs_nbytes = sizeof(sgd_attrs),
-    .shape = wk__optim_shape,
     .forward = forward,
 };
 
@@ -63,19 +55,26 @@ static const wk_optim_field fields[] = {
     WK_OPTIM_FLAG(wk_sgd_options, nesterov),
 };
 
+static bool settle(wk_optim *optim) {
+    const wk_sgd_options *o = &optim->options.sgd;
+    optim->absent = o->momentum == 0;
+    if (!o->nesterov || (o->momentum > 0 && o->dampening == 0)) return true;
+    wk__fail(optim->ctx, WK_EINVAL, optim->kind->maker,
+             "nesterov needs a momentum above 0 and a dampening of 0, not %g and %g", o->momentum, o->dampening);
+    return false;
+}
+
+static const wk_sgd_options defaults = WK_SGD_OPTIONS;
 static const wk_optim_kind sgd = {
-    .name = "SGD", .maker = "sgd_new", .state_count = 1, .state_names = {"momentum_buffer"},
-    WK_OPTIM_FIELDS(fields), .step = step,
+    .name = "SGD",
+    .maker = "sgd_new",
+    .state_count = 1,
+    .state_names = {"momentum_buffer"},
+    WK_OPTIM_OPTIONS(defaults, fields),
+    .settle = settle,
+    .step = step,
 };
 
 wk_optim *wk_sgd_new(wk_module *module, double lr, const wk_sgd_options *options) {
-    wk_sgd_options o;
-    const wk_sgd_options defaults = WK_SGD_OPTIONS;
-    if (!wk__options(&o, &defaults, options, sizeof o, "sgd_new")) return NULL;
-    if (o.nesterov && !(o.momentum > 0 && o.dampening == 0)) {
-        wk__fail(wk__ctx(), WK_EINVAL, "sgd_new",
-                 "nesterov needs a momentum above 0 and a dampening of 0, not %g and %g", o.momentum, o.dampening);
-        return NULL;
-    }
-    return wk__optim_new(module, &sgd, lr, &o, sizeof o, o.momentum == 0);
+    return wk__optim_new(&sgd, module, lr, options);
 }
