@@ -8,11 +8,13 @@
  * #include <wick.h>
  *
  * static bool shape(wk_call *call) {
- *     return wk_call_declare_like(call, 0, wk_call_input(call, 0));
+ *     const wk_tensor *x = wk_call_input(call, 0);
+ *     if (wk_dtype_of(x) != WK_F64) return wk_call_refuse(call, WK_EDTYPE, "x must be f64");
+ *     return wk_call_declare_like(call, 0, x);
  * }
  *
  * static void forward(wk_call *call) { // y = x^n, element by element
- *     const double *x = wk_data(wk_call_input(call, 0));
+ *     const double *x = wk_data(wk_contiguous(wk_call_input(call, 0)));
  *     double *y = wk_data_mut(wk_call_output(call, 0));
  *     for (int64_t e = 0; e < wk_numel(wk_call_output(call, 0)); e++) {
  *         y[e] = 1;

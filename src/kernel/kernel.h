@@ -2,9 +2,9 @@
  * lengths and strides, and it cannot fail.
  *
  * Reference first, speed as overlay: `wk__kernels_ref` is complete and in plain C. Each ISA's table is the same list
- * with its own functions in the f32 slots, and `wk__kernels` points to the best table that this machine runs
- * (WK_ISA=ref|avx2|avx512 picks another). Whatever the table, a kernel computes a sum in an order fixed by shape and
- * layout, and an element-wise result depends on the element alone, not on where it lies.
+ * with functions of its own in most slots of f32 and f64 and some of the others, and `wk__kernels` points to the best
+ * table that this machine runs (WK_ISA=ref|avx2|avx512 picks another). Whatever the table, a kernel computes a sum in
+ * an order fixed by shape and layout, and an element-wise result depends on the element alone, not on where it lies.
  *
  * NOTE [Two NaNs]. One NaN is as good as another. Of two that meet in a sum or a product the processor gives the
  * first, with its sign and payload; but which is the first, the compiler decides anew wherever a formula is compiled:
