@@ -138,6 +138,7 @@ static inline void wk__hook_remove(wk_ctx *ctx, wk_hook **at) {
 
 /* Records a failure unless one is pending. `op` is the public name without wk_. Returns the status. ctx may be NULL. */
 wk_status wk__fail(wk_ctx *ctx, wk_status status, const char *op, const char *format, ...) WK_PRINTF(4, 5);
+wk_status wk__out_of_memory(wk_ctx *ctx, const char *op); /* ENOMEM */
 
 /* NOTE [Whose failure]. A message begins with the function that the program called. Where that calls others of the
  * library, each of which names itself, it gives a failure that began within it its own name before it returns; it does

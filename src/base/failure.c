@@ -75,6 +75,10 @@ WK_NOINLINE wk_status wk__fail(wk_ctx *ctx, wk_status status, const char *op, co
     return status;
 }
 
+WK_NOINLINE wk_status wk__out_of_memory(wk_ctx *ctx, const char *op) {
+    return wk__fail(ctx, WK_ENOMEM, op, "out of memory");
+}
+
 wk_status wk__report(wk_error *error, wk_status status, const char *op, const char *format, ...) {
     if (error == NULL) return status;
     va_list arguments;

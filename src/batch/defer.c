@@ -49,7 +49,7 @@ static bool look_at_inputs(wk_deferral *d) {
 /* ---------------------------------------------------------------------------------------------------- promises --- */
 
 static bool out_of_memory(wk_call *c) {
-    wk__refuse(c, WK_ENOMEM, "out of memory");
+    wk__refuse_no_memory(c);
     return wk__call_abandon(c), true;
 }
 

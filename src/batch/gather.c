@@ -231,7 +231,7 @@ static wk_tensor *places_of(const gathering *p) {
     wk_tensor *places = wk_empty(WK_SHAPE(p->piece_count, 4), WK_I64);
     const int32_t size_class = wk__heap_class((size_t)(p->source_count + 1) * sizeof(int64_t));
     int64_t *next = places != NULL ? wk__heap_alloc(&p->ctx->heap, size_class) : NULL;
-    if (next == NULL) return wk__fail(p->ctx, WK_ENOMEM, "batch", "out of memory"), NULL;
+    if (next == NULL) return wk__out_of_memory(p->ctx, "batch"), NULL;
     sort_pieces(p, next, places->a.data);
     wk__heap_free(&p->ctx->heap, next, size_class);
     return places;
@@ -275,7 +275,7 @@ static wk_tensor *search(wk_ctx *ctx, int32_t count, const wk_column *columns, c
         for (int32_t r = 0; r < columns[i].count; r++) most += (size_t)columns[i].runs[r].count;
     const int32_t size_class = wk__heap_class(most * sizeof(piece) + (most + 1) * sizeof(wk_tensor *));
     piece *pieces = wk__heap_alloc(&ctx->heap, size_class);
-    if (pieces == NULL) return wk__fail(ctx, WK_ENOMEM, "batch", "out of memory"), NULL;
+    if (pieces == NULL) return wk__out_of_memory(ctx, "batch"), NULL;
     gathering p = {.ctx = ctx, .pieces = pieces, .sources = (wk_tensor **)(void *)(pieces + most) + 1};
     for (int32_t i = 0; i < count; i++) add_column(&p, &columns[i], order);
     wk_tensor *y = gathered(&p, wk__source_array(columns[0].runs[0].source));
@@ -309,5 +309,5 @@ static const wk_op row_op = {
 bool wk__batch_record_row(wk_tensor *t, wk_tensor *y, int64_t place) {
     wk_call c = {
         .op = &row_op, .ctx = t->ctx, .in = &y, .in_count = 1, .attrs = &place, .needs_grad = true, .out = {t}};
-    return wk__tape_record(&c) || wk__refuse(&c, WK_ENOMEM, "out of memory");
+    return wk__tape_record(&c) || wk__refuse_no_memory(&c);
 }

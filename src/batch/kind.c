@@ -198,7 +198,7 @@ wk_kind *wk__kind_new(wk_batch *b, wk_deferral *d) {
     if (!declare(d, raw)) return NULL;
     wk_kind *k = 2 * b->table_used < b->table_size || table_grow(b) ? make(b, d, raw) : NULL;
     if (k == NULL) {
-        wk__refuse(d->c, WK_ENOMEM, "out of memory");
+        wk__refuse_no_memory(d->c);
         wk__call_abandon(d->c);
         return NULL;
     }

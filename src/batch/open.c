@@ -46,7 +46,7 @@ wk_scope wk_batch_open(void) {
     const wk_scope scope = wk_scope_open();
     if (scope == 0 || ctx->batch != NULL) return scope; /* in a batch another one is a scope */
     wk_batch *b = wk__heap_alloc(&ctx->heap, wk__heap_class(sizeof *b));
-    if (b == NULL) return wk__fail(ctx, WK_ENOMEM, "batch_open", "out of memory"), scope;
+    if (b == NULL) return wk__out_of_memory(ctx, "batch_open"), scope;
     memset(b, 0, sizeof *b);
     b->ctx = ctx;
     b->depth = ctx->depth;
@@ -136,7 +136,7 @@ static void hand_up(wk_tensor *t) {
         meta->row_of = wk__retain(m.group->result[m.output]);
         meta->row = wk__row_of_call(m.group, m.call);
     } else {
-        wk__fail(t->ctx, WK_ENOMEM, "batch", "out of memory");
+        wk__out_of_memory(t->ctx, "batch");
     }
 }
 

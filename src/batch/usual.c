@@ -97,7 +97,7 @@ WK_NOINLINE static void give_back(wk_call *c, int32_t count) {
 
 WK_NOINLINE static bool out_of_blocks(wk_call *c, int32_t count) {
     give_back(c, count);
-    return wk__refuse(c, WK_ENOMEM, "out of memory");
+    return wk__refuse_no_memory(c);
 }
 
 /* Blocks for the outputs; false when memory is out (recorded). */

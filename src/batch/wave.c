@@ -7,7 +7,7 @@
 #include "op/custom.h"
 #include "op/rows.h"
 
-static bool out_of_memory(wk_ctx *ctx) { return wk__fail(ctx, WK_ENOMEM, "batch", "out of memory"), false; }
+static bool out_of_memory(wk_ctx *ctx) { return wk__out_of_memory(ctx, "batch"), false; }
 
 /* ----------------------------------------------------------------------------------------------------- operands --- */
 

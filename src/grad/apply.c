@@ -13,8 +13,6 @@
 
 /* ----------------------------------------------------------------------------------------- help for shape rules --- */
 
-static bool out_of_memory(wk_call *c) { return wk__refuse(c, WK_ENOMEM, "out of memory"); }
-
 /* The view does not exist. */
 static void take_back(wk_tensor *y) {
     wk__use_own_storage(y, NULL);
@@ -38,7 +36,7 @@ WK_NOINLINE static bool declare_view_later(wk_call *c, wk_tensor *y, bool *decla
 bool wk__declare_view(wk_call *c, bool *declared) {
     wk_tensor *x = c->in[0],
               *y = wk_likely(!c->later) ? wk__view_new(c->ctx) : wk__handle_new(c->ctx, WK__PROMISE_CLASS);
-    if (wk_unlikely(y == NULL)) return out_of_memory(c);
+    if (wk_unlikely(y == NULL)) return wk__refuse_no_memory(c);
     if (wk_unlikely(c->later)) return declare_view_later(c, y, declared);
     *declared = c->op->view(c->attrs, &x->a, &y->a);
     if (wk_unlikely(!*declared)) return take_back(y), true;
@@ -55,6 +53,11 @@ WK_NOINLINE bool wk__refuse(wk_call *c, wk_status status, const char *format, ..
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     wk__fail(c->ctx, status, c->op->name, "%s", message);
+    return false;
+}
+
+WK_NOINLINE bool wk__refuse_no_memory(wk_call *c) {
+    wk__out_of_memory(c->ctx, c->op->name);
     return false;
 }
 
@@ -125,7 +128,7 @@ WK_INLINE bool give_outputs(wk_call *c, int32_t out_count) {
     for (int32_t k = 0; k < out_count; k++) {
         if (wk_likely(wk__give_to_scope(c->out[k]) != NULL)) continue;
         for (int32_t j = k + 1; j < out_count; j++) wk__unref(c->out[j]);
-        return out_of_memory(c);
+        return wk__refuse_no_memory(c);
     }
     return true;
 }
@@ -145,7 +148,7 @@ WK_NOINLINE static wk_tensor *undeclared(wk_call *c) {
     return c->retype ? wk__apply_retyped(c, c->out) : NULL;
 }
 
-WK_NOINLINE static wk_tensor *unrecorded(wk_call *c) { return out_of_memory(c), wk__call_abandon(c); }
+WK_NOINLINE static wk_tensor *unrecorded(wk_call *c) { return wk__refuse_no_memory(c), wk__call_abandon(c); }
 
 /* A call whose inputs are in order. */
 WK_INLINE wk_tensor *run(wk_call *c, int32_t in_count, int32_t out_count) {

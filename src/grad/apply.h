@@ -34,7 +34,7 @@ static inline bool wk__call_records(const wk_call *c) {
 
 /* Records the call if it is to be. False, recorded as a failure, when memory is out. */
 static inline bool wk__call_record(wk_call *c) {
-    return !wk__call_records(c) || wk_likely(wk__tape_record(c)) || wk__refuse(c, WK_ENOMEM, "out of memory");
+    return !wk__call_records(c) || wk_likely(wk__tape_record(c)) || wk__refuse_no_memory(c);
 }
 
 /* False, recorded, when memory is out; then the scope keeps the outputs that it has got, and the others are gone. */

@@ -84,7 +84,7 @@ static bool check_root(wk_ctx *ctx, const wk_tensor *y, const char *op, const ch
 static wk_tensor *one_like(wk_ctx *ctx, const wk_tensor *y, const char *op) {
     wk_tensor *one = wk__tensor_make(ctx, y->a.dtype, y->a.ndim, y->a.dims);
     if (one == NULL) {
-        wk__fail(ctx, WK_ENOMEM, op, "out of memory");
+        wk__out_of_memory(ctx, op);
         return NULL;
     }
     const wk_element e = wk__element_of(1, y->a.dtype);
@@ -165,7 +165,7 @@ wk_status wk__grads(wk_walk *walk, int32_t y_count, wk_tensor *const *ys, wk_ten
     wk_ctx *ctx = walk->ctx;
     const int32_t size_class = wk__heap_class((size_t)walk->target_count * sizeof(wk_target));
     walk->targets = wk__heap_alloc(&ctx->heap, size_class);
-    if (walk->targets == NULL) return wk__fail(ctx, WK_ENOMEM, walk->op, "out of memory");
+    if (walk->targets == NULL) return wk__out_of_memory(ctx, walk->op);
     if (wk__scope_open(ctx) != 0) grads_into(walk, y_count, ys, gys, xs, out);
     wk__heap_free(&ctx->heap, walk->targets, size_class);
     return ctx->failure.status;
@@ -177,7 +177,7 @@ static wk_status grads_of_rows(wk_walk *walk, wk_tensor *y, wk_tensor *one, wk_t
     const int32_t count = walk->target_count, size_class = wk__heap_class((size_t)count * 2 * sizeof *out);
     wk_tensor **wholes = wk__heap_alloc(&ctx->heap, size_class), **gradients = wholes + count;
     int64_t row;
-    if (wholes == NULL) return wk__fail(ctx, WK_ENOMEM, "grad", "out of memory");
+    if (wholes == NULL) return wk__out_of_memory(ctx, "grad");
     for (int32_t i = 0; i < count; i++) gradients[i] = NULL, wholes[i] = wk__computed_with(xs[i], &row);
     const wk_status status = wk__grads(walk, 1, &y, &one, wholes, gradients);
     for (int32_t i = 0; i < count; i++) {

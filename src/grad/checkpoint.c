@@ -33,7 +33,7 @@ static bool add(wk_ctx *ctx, wk_reads *reads, wk_tensor *t) {
         const int32_t capacity = reads->capacity > 0 ? 2 * reads->capacity : 32;
         const int32_t size_class = wk__heap_class((size_t)capacity * sizeof t);
         wk_tensor **items = wk__heap_alloc(&ctx->heap, size_class);
-        if (items == NULL) return wk__fail(ctx, WK_ENOMEM, "checkpoint", "out of memory"), false;
+        if (items == NULL) return wk__out_of_memory(ctx, "checkpoint"), false;
         for (int32_t i = 0; i < reads->count; i++) items[i] = reads->items[i];
         if (reads->items != NULL) wk__heap_free(&ctx->heap, reads->items, reads->size_class);
         reads->items = items;
@@ -77,7 +77,7 @@ static wk_tensor *state_of_generator(wk_ctx *ctx) {
     static const int64_t count[] = {sizeof(wk_rng) / sizeof(int64_t)};
     _Static_assert(sizeof(wk_rng) % sizeof(int64_t) == 0, "the state is whole words");
     wk_tensor *state = wk__tensor_make(ctx, WK_I64, 1, count);
-    if (state == NULL) return wk__fail(ctx, WK_ENOMEM, "checkpoint", "out of memory"), NULL;
+    if (state == NULL) return wk__out_of_memory(ctx, "checkpoint"), NULL;
     const wk_word words[] = {{.p = state->a.data}, {.p = ctx->rng}};
     if (!wk__note(ctx, &noted, words)) call_save(NULL, words);
     return state;
@@ -166,7 +166,7 @@ static bool make_outputs(first_run *r) {
         fine = r->made[k] != NULL;
     }
     wk_scope_close(scope);
-    if (!fine && wk_ok()) wk__fail(r->ctx, WK_ENOMEM, r->op, "out of memory");
+    if (!fine && wk_ok()) wk__out_of_memory(r->ctx, r->op);
     return fine;
 }
 
@@ -256,7 +256,7 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
     const int32_t size_class = wk__heap_class((size_t)node->in_count * sizeof(wk_tensor *));
     wk_tensor **in = wk__heap_alloc(&b->ctx->heap, size_class), *out[WK__MAX_OUTPUTS];
     if (in == NULL) {
-        wk__fail(b->ctx, WK_ENOMEM, "function_apply", "out of memory");
+        wk__out_of_memory(b->ctx, "function_apply");
         return;
     }
     for (int32_t i = 0; i < node->in_count; i++) in[i] = node->in[i].saved;

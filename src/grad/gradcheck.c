@@ -113,7 +113,7 @@ typedef struct kept_gradient {
 
 static bool put_aside(const check *c, int32_t i, kept_gradient *kept) {
     wk_meta *meta = wk__tensor_meta(c->xs[i]);
-    if (meta == NULL) return wk__fail(c->ctx, WK_ENOMEM, c->op, "out of memory"), false;
+    if (meta == NULL) return wk__out_of_memory(c->ctx, c->op), false;
     *kept = (kept_gradient){meta->grad, meta->has_grad, meta->grad_invalid};
     meta->grad = NULL;
     meta->has_grad = false;

@@ -174,7 +174,7 @@ wk_graph *wk_graph_copy(void) {
     wk_graph *graph = calloc(1, sizeof *graph);
     if (graph != NULL && fill(graph, ctx)) return graph;
     wk_graph_free(graph);
-    wk__fail(ctx, WK_ENOMEM, "graph_copy", "out of memory");
+    wk__out_of_memory(ctx, "graph_copy");
     return NULL;
 }
 

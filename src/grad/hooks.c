@@ -40,7 +40,7 @@ int64_t wk_register_hook(wk_tensor *t, wk_hook_fn *call, void *user) {
     const bool leaf = t->way.kind == WK__TO_LEAF;
     wk_meta *meta = leaf ? wk__tensor_meta(t) : NULL;
     wk_hook *hook = !leaf || meta != NULL ? wk__heap_alloc(&ctx->heap, wk__heap_class(sizeof *hook)) : NULL;
-    if (hook == NULL) return wk__fail(ctx, WK_ENOMEM, "register_hook", "out of memory"), 0;
+    if (hook == NULL) return wk__out_of_memory(ctx, "register_hook"), 0;
     *hook = (wk_hook){.next = ctx->hooks, .id = ++ctx->newest_hook, .call = call, .user = user};
     hang_up(hook, t, meta);
     ctx->hooks = hook;
@@ -82,7 +82,7 @@ static wk_hook *next_of(const wk_ctx *ctx, const wk_tensor *leaf, const wk_node 
 static wk_tensor *contiguous(wk_walk *walk, wk_tensor *g) {
     if ((g->flags & WK__CONTIGUOUS) || (walk->flags & WK_CREATE_GRAPH)) return wk__retain(g);
     wk_tensor *copy = wk__tensor_make(walk->ctx, g->a.dtype, g->a.ndim, g->a.dims);
-    if (copy == NULL) wk__fail(walk->ctx, WK_ENOMEM, op, "out of memory");
+    if (copy == NULL) wk__out_of_memory(walk->ctx, op);
     else wk__unary_rows(wk__kernels->copy[g->a.dtype], &copy->a, &g->a);
     return copy;
 }
@@ -215,7 +215,7 @@ static void unstash(wk_walk *walk) {
 }
 
 bool wk__walk_interrupt(wk_walk *walk) {
-    if (!stash(walk)) return wk__fail(walk->ctx, WK_ENOMEM, walk->op, "out of memory"), false;
+    if (!stash(walk)) return wk__out_of_memory(walk->ctx, walk->op), false;
     if (walk->targets != NULL) wk__targets_unmark(walk);
     if (!walk->inner || wk__walk_interrupt(walk->outer)) return true;
     if (walk->targets != NULL) wk__targets_mark(walk, walk->newest);
@@ -225,7 +225,6 @@ bool wk__walk_interrupt(wk_walk *walk) {
 
 void wk__walk_resume(wk_walk *walk) {
     if (walk->inner) wk__walk_resume(walk->outer);
-    if (walk->targets != NULL && !wk__targets_mark(walk, walk->newest))
-        wk__fail(walk->ctx, WK_ENOMEM, walk->op, "out of memory");
+    if (walk->targets != NULL && !wk__targets_mark(walk, walk->newest)) wk__out_of_memory(walk->ctx, walk->op);
     unstash(walk);
 }

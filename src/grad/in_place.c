@@ -72,7 +72,7 @@ static wk_tensor *copy_before(wk_call *c) {
     WK_NO_GRAD;
     wk_tensor *const y = c->in[0], *before = wk__tensor_make(c->ctx, y->a.dtype, y->a.ndim, y->a.dims);
     if (before == NULL || wk__copy_into(before, y) == NULL) {
-        wk__refuse(c, WK_ENOMEM, "out of memory");
+        wk__refuse_no_memory(c);
         wk__unref(before);
         return NULL;
     }
@@ -107,7 +107,7 @@ static bool write_recorded(wk_call *c, wk_tensor *base) {
     const history of_y = history_of(y), of_base = history_of(base);
     const bool recorded = record_write(c) && (base == y || record_base(c, base));
     if (recorded && wk__scope_follow(y) && wk__scope_follow(base)) c->op->forward(c);
-    else wk__refuse(c, WK_ENOMEM, "out of memory");
+    else wk__refuse_no_memory(c);
     if (wk_likely(c->ctx->failure.status == WK_OK)) {
         y->epoch = base->epoch = ++y->storage->epoch;
         c->ctx->watch |= WK__WATCH_REWRITES;

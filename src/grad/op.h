@@ -188,6 +188,7 @@ bool wk__dtype_holds(wk_dtype to, wk_dtype from);
 
 /* Records a failure of this call; returns false, so that shape rules can `return wk__refuse(...)`. */
 bool wk__refuse(wk_call *c, wk_status status, const char *format, ...) WK_PRINTF(3, 4);
+bool wk__refuse_no_memory(wk_call *c); /* ENOMEM */
 
 /* The name of input i in the row's manual, in buffer or borrowed. */
 const char *wk__input_name(const wk_op *op, int32_t i, char *buffer, size_t nbytes);
@@ -196,14 +197,14 @@ const char *wk__input_name(const wk_op *op, int32_t i, char *buffer, size_t nbyt
 static inline bool wk__declare(wk_call *c, int32_t k, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
     c->out[k] = wk_likely(!c->later) ? wk__tensor_make(c->ctx, dtype, ndim, dims)
                                      : wk__tensor_promise(c->ctx, dtype, ndim, dims);
-    return wk_likely(c->out[k] != NULL) || wk__refuse(c, WK_ENOMEM, "out of memory");
+    return wk_likely(c->out[k] != NULL) || wk__refuse_no_memory(c);
 }
 
 /* For shape rules: output k has the shape and type of x. */
 static inline bool wk__declare_like(wk_call *c, int32_t k, const wk_tensor *x) {
     if (wk_unlikely(c->later)) return wk__declare(c, k, x->a.dtype, x->a.ndim, x->a.dims);
     c->out[k] = wk__tensor_like(c->ctx, x);
-    return wk_likely(c->out[k] != NULL) || wk__refuse(c, WK_ENOMEM, "out of memory");
+    return wk_likely(c->out[k] != NULL) || wk__refuse_no_memory(c);
 }
 
 /* For shape rules of views: output 0 is op->view of input 0. When the view does not exist (a reshape of strides that

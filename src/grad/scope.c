@@ -49,7 +49,7 @@ bool wk__scopes_init(wk_ctx *ctx) {
 
 wk_scope wk__scope_open(wk_ctx *ctx) {
     if (wk_unlikely(ctx->depth + 1 >= ctx->frame_capacity) && !frames_grow(ctx)) {
-        wk__fail(ctx, WK_ENOMEM, "scope_open", "out of memory");
+        wk__out_of_memory(ctx, "scope_open");
         return 0;
     }
     ctx->depth++;
@@ -295,7 +295,7 @@ wk_list *wk_list_new(void) {
     if (!wk__ready(ctx)) return NULL;
     wk_list *list = wk__heap_alloc(&ctx->heap, wk__heap_class(sizeof *list));
     if (list == NULL) {
-        wk__fail(ctx, WK_ENOMEM, "list_new", "out of memory");
+        wk__out_of_memory(ctx, "list_new");
         return NULL;
     }
     *list = (wk_list){.previous = ctx->lists, .live = WK__LIVE, .ctx = ctx, .depth = ctx->depth};
@@ -319,7 +319,7 @@ static bool list_grow(wk_list *list) {
 WK_NOINLINE static bool list_ready(wk_ctx *ctx, wk_list *list, const wk_tensor *t) {
     if (!wk__list_usable(ctx, list, "list_push", "list") || !wk__known(ctx, t, "list_push", "t")) return false;
     if (list->count < list->capacity || list_grow(list)) return true;
-    wk__fail(ctx, WK_ENOMEM, "list_push", "out of memory");
+    wk__out_of_memory(ctx, "list_push");
     return false;
 }
 

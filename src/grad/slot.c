@@ -8,7 +8,7 @@
 enum { MAX_VIEW_CHAIN = 16 }; /* views of views beyond this gather by themselves */
 
 static bool out_of_memory(wk_walk *walk) {
-    wk__fail(walk->ctx, WK_ENOMEM, walk->op, "out of memory");
+    wk__out_of_memory(walk->ctx, walk->op);
     return false;
 }
 

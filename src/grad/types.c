@@ -155,7 +155,7 @@ WK_NOINLINE wk_tensor *wk__apply_retyped(const wk_call *c, wk_tensor **outs) {
     wk_heap *heap = &c->ctx->heap;
     const int32_t size_class = wk__heap_class((size_t)c->in_count * sizeof(wk_tensor *));
     wk_tensor **in = wk__heap_alloc(heap, size_class);
-    if (in == NULL) return wk__fail(c->ctx, WK_ENOMEM, c->op->name, "out of memory"), NULL;
+    if (in == NULL) return wk__out_of_memory(c->ctx, c->op->name), NULL;
     wk_tensor *y = apply_with(c, in, outs);
     wk__heap_free(heap, in, size_class);
     return y;

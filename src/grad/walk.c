@@ -162,7 +162,7 @@ bool wk__backprop_composition(const wk_backprop *b) {
     const int32_t size_class = wk__heap_class(count * (sizeof(wk_target) + sizeof(wk_tensor *)));
     const bool scoped = !(b->walk->flags & WK_CREATE_GRAPH);
     wk_target *targets = wk__heap_alloc(&ctx->heap, size_class);
-    if (targets == NULL) return wk__fail(ctx, WK_ENOMEM, b->walk->op, "out of memory"), false;
+    if (targets == NULL) return wk__out_of_memory(ctx, b->walk->op), false;
     const wk_scope scope = scoped ? wk__scope_open(ctx) : 0;
     const bool fine = wk_ok() && walk_composition(b, targets, (wk_tensor **)(void *)(targets + count));
     if (scope != 0) wk_scope_close(scope);
@@ -177,7 +177,7 @@ static bool backprop_vjp(wk_backprop *b) {
     wk_tensor *few[FEW_INPUTS] = {NULL}, **gx = few;
     const int32_t size_class = wk__heap_class((size_t)node->in_count * sizeof *gx);
     if (node->in_count > FEW_INPUTS && (gx = wk__heap_alloc(&b->ctx->heap, size_class)) == NULL)
-        return wk__fail(b->ctx, WK_ENOMEM, b->walk->op, "out of memory"), false;
+        return wk__out_of_memory(b->ctx, b->walk->op), false;
     for (int32_t i = 0; i < node->in_count; i++) gx[i] = NULL;
     node->op->vjp(b, gx);
     const bool fine = wk_ok() && deliver_all(b->walk, node, gx);
@@ -309,7 +309,7 @@ static bool sweep_any(wk_walk *walk, wk_node *newest) {
  * computed there remembers by itself that a walk has passed, and a second one is refused as elsewhere. */
 WK_NOINLINE static bool pass_once(wk_walk *walk, wk_tensor *root) {
     wk_meta *meta = wk__tensor_meta(root);
-    if (meta == NULL) return wk__fail(walk->ctx, WK_ENOMEM, walk->op, "out of memory"), false;
+    if (meta == NULL) return wk__out_of_memory(walk->ctx, walk->op), false;
     if (meta->walk != 0) return refuse_consumed(walk, meta->walk, "the whole of it");
     if (uses_up(walk)) meta->walk = walk->number;
     return true;
@@ -341,7 +341,7 @@ static bool walk_down(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_ten
     const int32_t quiet = WK__WATCH_REWRITES | WK__WATCH_CAPTURE;
     walk->careful = walk->targets != NULL || ctx->hooks != NULL || (ctx->watch & ~quiet) != 0;
     const bool marked = walk->targets == NULL ? wk__waits_begin(walk) : wk__targets_mark(walk, newest);
-    if (!marked) wk__fail(ctx, WK_ENOMEM, walk->op, "out of memory");
+    if (!marked) wk__out_of_memory(ctx, walk->op);
     const bool enabled = wk_set_grad_enabled((walk->flags & WK_CREATE_GRAPH) != 0);
     const bool fine = marked && seed(walk, count, ys, gys) && sweep_any(walk, newest);
     if (wk_unlikely(ctx->outers != NULL)) (fine ? wk__outers_add_all : wk__outers_forget)(ctx);

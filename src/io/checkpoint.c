@@ -42,7 +42,7 @@ static WK_PRINTF(3, 4) void add(wk_state *list, wk_tensor *t, const char *format
     char *name = malloc((size_t)length + 1);
     if (name == NULL || t == NULL || !wk__grow((void **)&list->items, (int32_t)list->count, sizeof *list->items)) {
         free(name);
-        wk__io_fail(WK_ENOMEM, "out of memory");
+        wk__io_out_of_memory();
         return;
     }
     va_start(arguments, format);
@@ -88,7 +88,7 @@ static const char *name_of(const wk_state *names, const wk_tensor *t) {
 static void visit_optim(checkpoint *c, wk_optim *optim, int32_t index) {
     wk_state names;
     if (!wk__state_of(optim->module, "", &names)) {
-        wk__io_fail(WK_ENOMEM, "out of memory");
+        wk__io_out_of_memory();
         return;
     }
     number(c, &optim->lr, 0, INFINITY, index, "lr", "", "");
@@ -161,11 +161,11 @@ static void collect_states(checkpoint *c, const wk_optim *optim, int32_t index, 
 static bool collect(checkpoint *c) {
     wk_initial_seed(); /* makes the generator, if nobody has */
     if (!wk_ok()) return false;
-    if (!wk__state_of(c->module, "model", &c->tensors)) wk__io_fail(WK_ENOMEM, "out of memory");
+    if (!wk__state_of(c->module, "model", &c->tensors)) wk__io_out_of_memory();
     for (int32_t i = 0; i < c->optim_count && wk_ok(); i++) {
         wk_state names;
         if (!wk__state_of(c->optims[i]->module, "", &names)) {
-            wk__io_fail(WK_ENOMEM, "out of memory");
+            wk__io_out_of_memory();
             break;
         }
         collect_states(c, c->optims[i], i, &names);
@@ -179,7 +179,7 @@ static wk_named *all_items(checkpoint *c) {
     const size_t tensors = (size_t)c->tensors.count, numbers = (size_t)c->numbers.count;
     wk_named *all = malloc((tensors + numbers + 1) * sizeof *all);
     if (all == NULL) {
-        wk__io_fail(WK_ENOMEM, "out of memory");
+        wk__io_out_of_memory();
         return NULL;
     }
     if (tensors > 0) memcpy(all, c->tensors.items, tensors * sizeof *all);

@@ -53,9 +53,12 @@ static void read_entry(wk_json *j, wk_entry *e) {
     if (seen != (1u << FIELDS) - 1) wk__json_refuse(j, "a tensor without dtype, shape or data_offsets");
 }
 
+/* The one problem that is not the file's. */
+static const char no_memory[] = "out of memory";
+
 /* Room for one more entry or pair; without memory, that is the problem. */
 static bool more(wk_json *j, void **array, int64_t count, size_t nbytes) {
-    return j->problem == NULL && (wk__grow(array, (int32_t)count, nbytes) || wk__json_refuse(j, "out of memory"));
+    return j->problem == NULL && (wk__grow(array, (int32_t)count, nbytes) || wk__json_refuse(j, no_memory));
 }
 
 static void read_metadata(wk_json *j, wk_safetensors *file) {
@@ -153,7 +156,7 @@ bool wk__header_parse(wk_safetensors *file, size_t nbytes, int64_t data_nbytes) 
     read_header(&j, file);
     wk__json_end(&j);
     if (j.problem == NULL) return check_places(file, data_nbytes) && check_names(file);
-    const wk_status status = strcmp(j.problem, "out of memory") == 0 ? WK_ENOMEM : WK_EFORMAT;
+    const wk_status status = j.problem == no_memory ? WK_ENOMEM : WK_EFORMAT;
     wk__io_fail(status, "%s: byte %zu of the header: %s", file->path, j.at, j.problem);
     return false;
 }

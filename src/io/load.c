@@ -94,7 +94,7 @@ static wk_tensor *read_as(const wk_safetensors *file, const char *name, wk_dtype
 /* All is read before anything is copied. */
 bool wk__load_values(const wk_safetensors *file, const wk_state *state) {
     wk_tensor **fresh = calloc((size_t)state->count + 1, sizeof *fresh);
-    if (fresh == NULL) return wk__io_fail(WK_ENOMEM, "out of memory"), false;
+    if (fresh == NULL) return wk__io_out_of_memory(), false;
     const wk_scope scope = wk_scope_open();
     const bool enabled = wk_set_grad_enabled(false);
     for (int64_t i = 0; i < state->count; i++)
@@ -112,7 +112,7 @@ bool wk__load_values(const wk_safetensors *file, const wk_state *state) {
 static bool state_of(const char *path, const wk_module *m, wk_state *state) {
     if (path == NULL || m == NULL) wk__io_fail(WK_EINVAL, "%s is NULL", path == NULL ? "path" : "module");
     else if (m->root->ctx != wk__ctx()) wk__io_fail(WK_ECONTEXT, "module belongs to another context");
-    else if (!wk__state_of(m, "", state)) wk__io_fail(WK_ENOMEM, "out of memory");
+    else if (!wk__state_of(m, "", state)) wk__io_out_of_memory();
     return wk_ok();
 }
 

@@ -32,7 +32,7 @@ static bool read_header(wk_safetensors *file, int64_t file_nbytes) {
         return refuse(file, "the header would be longer than 100 MB, so this is no safetensors file");
     if (nbytes > (uint64_t)file_nbytes - LENGTH_NBYTES) return refuse(file, "the file ends within its header");
     file->header = malloc((size_t)nbytes + 1);
-    if (file->header == NULL) return wk__io_fail(WK_ENOMEM, "out of memory"), false;
+    if (file->header == NULL) return wk__io_out_of_memory(), false;
     if (!wk__file_read(file->file, LENGTH_NBYTES, file->header, (size_t)nbytes)) return unreadable(file->path);
     file->header[nbytes] = '\0';
     file->data_begin = LENGTH_NBYTES + (int64_t)nbytes;
@@ -46,7 +46,7 @@ wk_safetensors *wk__safetensors_open(const char *path) {
     if (file == NULL || copy == NULL) {
         free(file);
         free(copy);
-        return wk__io_fail(WK_ENOMEM, "out of memory"), NULL;
+        return wk__io_out_of_memory(), NULL;
     }
     int64_t nbytes = 0;
     file->path = copy;

@@ -54,6 +54,7 @@ wk_dtype wk__dtype_of_format(int32_t format);
 
 /* Records why the call that the user made cannot go on; it is named when it ends (NOTE [Calls that report]). */
 #define wk__io_fail(status, ...) wk__fail(wk__ctx(), status, "io", __VA_ARGS__)
+static inline wk_status wk__io_out_of_memory(void) { return wk__out_of_memory(wk__ctx(), "io"); }
 
 /* Takes file->header, `nbytes` of text with a 0 behind it, apart. False, recorded, when it is none of a file with
  * data_nbytes of data. */

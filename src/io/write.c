@@ -109,7 +109,7 @@ static wk_named *ordered(const wk_named *items, int64_t count) {
             return wk__io_fail(WK_EINVAL, "\"__metadata__\" is no name for a tensor"), NULL;
     }
     wk_named *sorted = malloc(((size_t)count + 1) * sizeof *sorted);
-    if (sorted == NULL) return wk__io_fail(WK_ENOMEM, "out of memory"), NULL;
+    if (sorted == NULL) return wk__io_out_of_memory(), NULL;
     if (count > 0) memcpy(sorted, items, (size_t)count * sizeof *sorted);
     if (count > 0) qsort(sorted, (size_t)count, sizeof *sorted, in_order);
     return sorted;
@@ -117,7 +117,7 @@ static wk_named *ordered(const wk_named *items, int64_t count) {
 
 static bool check_header(const wk_buffer *header, const char *unwritable) {
     if (unwritable != NULL) wk__io_fail(WK_EINVAL, "the name \"%s\" is not UTF-8", unwritable);
-    else if (header->failed) wk__io_fail(WK_ENOMEM, "out of memory");
+    else if (header->failed) wk__io_out_of_memory();
     return wk_ok();
 }
 
@@ -145,7 +145,7 @@ static void write_named(const char *path, const char *const *names, wk_tensor *c
     const char *twice = repeated(names, count);
     wk_named *items = malloc(((size_t)count + 1) * sizeof *items);
     for (int64_t i = 0; items != NULL && i < count; i++) items[i] = (wk_named){(char *)names[i], tensors[i]};
-    if (items == NULL) wk__io_fail(WK_ENOMEM, "out of memory");
+    if (items == NULL) wk__io_out_of_memory();
     else if (twice != NULL) wk__io_fail(WK_EINVAL, "two tensors are called \"%s\"", twice);
     else wk__safetensors_write(path, items, count, NULL, 0);
     free(items);

@@ -111,7 +111,7 @@ wk_module *wk__module_new(wk_module *parent, const char *name, const wk_module_c
     if (m == NULL ||
         (parent != NULL && !wk__grow((void **)&parent->children, parent->child_count, sizeof *parent->children))) {
         if (m != NULL) module_free(m);
-        wk__fail(ctx, WK_ENOMEM, op, "out of memory");
+        wk__out_of_memory(ctx, op);
         return NULL;
     }
     m->ctx = ctx;

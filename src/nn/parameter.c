@@ -129,7 +129,7 @@ wk_tensor *wk_module_add_parameter(wk_module *m, const char *name, wk_tensor *in
         wk__fail(ctx, WK_EDTYPE, op, "init has type %s, not f32 or f64: wk_cast it", wk_dtype_name(init->a.dtype));
         return NULL;
     }
-    if (!place_parameter(m, name, init, &p)) return wk__fail(ctx, WK_ENOMEM, op, "out of memory"), NULL;
+    if (!place_parameter(m, name, init, &p)) return wk__out_of_memory(ctx, op), NULL;
     copy_silently(p.tensor, init);
     p.tensor->way.kind = WK__TO_LEAF;
     dotted_name(m, name, p.tensor->meta->name, sizeof p.tensor->meta->name);
@@ -145,7 +145,7 @@ wk_tensor *wk_module_share_parameter(wk_module *m, const char *name, wk_tensor *
     char *copy = strdup(name);
     if (copy == NULL || !wk__grow((void **)&m->parameters, m->parameter_count, sizeof *m->parameters)) {
         free(copy);
-        return wk__fail(ctx, WK_ENOMEM, op, "out of memory"), NULL;
+        return wk__out_of_memory(ctx, op), NULL;
     }
     wk_parameter *own = first_with(m->root, t);
     if (own == NULL) {
@@ -170,7 +170,7 @@ wk_tensor *wk_module_add_buffer(wk_module *m, const char *name, wk_tensor *init)
         !wk__grow((void **)&m->buffers, m->buffer_count, sizeof *m->buffers)) {
         free(copy);
         wk__unref(t);
-        return wk__fail(ctx, WK_ENOMEM, op, "out of memory"), NULL;
+        return wk__out_of_memory(ctx, op), NULL;
     }
     copy_silently(t, init);
     dotted_name(m, name, t->meta->name, sizeof t->meta->name);

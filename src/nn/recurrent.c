@@ -109,10 +109,8 @@ wk_module *wk__recurrent_new(wk_module *parent, const char *name, int64_t input_
                                   .hidden_size = hidden_size,
                                   .directions = o.bidirectional ? 2 : 1};
     self->each = calloc((size_t)o.num_layers, (size_t)self->directions * sizeof *self->each);
-    if (self->each == NULL)
-        wk__fail(wk__ctx(), WK_ENOMEM, function, "out of memory");
-    else
-        make_parameters(m, is_cell);
+    if (self->each == NULL) wk__out_of_memory(wk__ctx(), function);
+    else make_parameters(m, is_cell);
     return wk__layer_made(m, function);
 }
 

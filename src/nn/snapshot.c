@@ -87,7 +87,7 @@ wk_snapshot *wk_snapshot_new(wk_module *m) {
         s->module = wk__module_retain(m);
         s->kept = calloc((size_t)s->state.count + 1, sizeof *s->kept);
     }
-    if (s == NULL || s->kept == NULL) wk__fail(ctx, WK_ENOMEM, "snapshot_new", "out of memory");
+    if (s == NULL || s->kept == NULL) wk__out_of_memory(ctx, "snapshot_new");
     else wk_snapshot_take(s);
     if (wk_ok()) return s;
     wk__fail_as(ctx, "snapshot_new");

@@ -39,7 +39,7 @@ static void add_converted(const wk_array *y, const wk_array *x) {
 static void add_converted_whole(wk_ctx *ctx, const wk_array *y, const wk_array *x) {
     wk_tensor *converted = wk__tensor_make(ctx, y->dtype, y->ndim, y->dims);
     if (converted == NULL) {
-        wk__fail(ctx, WK_ENOMEM, "cast", "out of memory");
+        wk__out_of_memory(ctx, "cast");
         return;
     }
     wk__convert_rows(&converted->a, x);

@@ -57,7 +57,7 @@ static void number_forward(wk_call *c, wk_binary_loop *const *kernel) {
     }
     wk_tensor *wide = wk__tensor_make(c->ctx, WK_F64, x->ndim, x->dims);
     if (wide == NULL) {
-        wk__refuse(c, WK_ENOMEM, "out of memory");
+        wk__refuse_no_memory(c);
         return;
     }
     wk__convert_rows(&wide->a, x);

@@ -147,7 +147,7 @@ const wk_op *wk_op_register(const wk_custom_op *op) {
     if (wk_op_find(of.name) != NULL)
         return wk__fail(ctx, WK_EINVAL, "op_register", "there is an op of the name %s already", of.name), NULL;
     struct wk_registered *r = calloc(1, sizeof *r);
-    if (r == NULL) return wk__fail(ctx, WK_ENOMEM, "op_register", "out of memory"), NULL;
+    if (r == NULL) return wk__out_of_memory(ctx, "op_register"), NULL;
     r->of = of;
     r->ctx = ctx;
     r->next = ctx->ops;

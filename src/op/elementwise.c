@@ -102,7 +102,7 @@ bool wk__work_on_slot(wk_backprop *b, int32_t i, wk_workplace *w) {
     w->at = w->gx = wk__slot(b, i, &w->room, &w->add);
     if (w->gx == NULL || !w->add) return w->gx != NULL;
     w->apart = wk__tensor_make(b->ctx, w->gx->dtype, w->gx->ndim, w->gx->dims);
-    if (w->apart == NULL) return wk__fail(b->ctx, WK_ENOMEM, b->node->op->name, "out of memory"), false;
+    if (w->apart == NULL) return wk__out_of_memory(b->ctx, b->node->op->name), false;
     w->at = &w->apart->a;
     return true;
 }

@@ -29,7 +29,7 @@ static bool shared_grad(wk_backprop *b) {
     const wk_reduction *r = b->node->attrs;
     wk_tensor *share = wk__tensor_make(b->ctx, dtype, g->ndim, g->dims);
     wk_workplace w;
-    if (share == NULL) return wk__fail(b->ctx, WK_ENOMEM, b->node->op->name, "out of memory"), true;
+    if (share == NULL) return wk__out_of_memory(b->ctx, b->node->op->name), true;
     if (!wk__work_on_slot(b, 0, &w)) return wk__unref(share), true;
     const wk_array y = wk__stretched(b, wk__saved_out(b, 0), w.at), part = wk__stretched(b, &share->a, w.at);
     wk__binary_rows(wk__kernels->same[dtype], w.at, wk__saved_in(b, 0), &y);
@@ -98,7 +98,7 @@ static void whole_argument(wk_call *c, wk_fibre_kernel *kernel) {
     }
     wk_tensor *copy = wk__tensor_make(c->ctx, x->a.dtype, x->a.ndim, x->a.dims);
     if (copy == NULL) {
-        wk__refuse(c, WK_ENOMEM, "out of memory");
+        wk__refuse_no_memory(c);
         return;
     }
     wk__unary_rows(wk__kernels->copy[x->a.dtype], &copy->a, &x->a);

@@ -75,7 +75,7 @@ static void forward(wk_call *c) {
         args.y = y->data;
         wk__kernels->layer_norm[y->dtype](&args);
     } else {
-        wk__refuse(c, WK_ENOMEM, "out of memory");
+        wk__refuse_no_memory(c);
     }
     packs_end(packs);
 }
@@ -98,7 +98,7 @@ static bool grad(wk_backprop *b) {
     int32_t begun = 0;
     if (b->node->in[WEIGHT].saved != NULL) in[WEIGHT] = wk__saved_in(b, WEIGHT);
     bool fine = args_of(b->ctx, b->node->attrs, in, packs, &args);
-    if (!fine) wk__fail(b->ctx, WK_ENOMEM, "layer_norm", "out of memory");
+    if (!fine) wk__out_of_memory(b->ctx, "layer_norm");
     while (fine && begun < b->node->in_count) fine = wk__packed_slot_begin(b, begun, t, is_contiguous), begun++;
     if (fine) run_backward(b, &args, t);
     for (int32_t i = 0; i < begun; i++) wk__packed_slot_end(&t[i]);

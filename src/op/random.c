@@ -29,7 +29,7 @@ static uint64_t seed_from_system(void) {
 static wk_rng *generator(wk_ctx *ctx, const char *op) {
     if (ctx->rng != NULL) return ctx->rng;
     ctx->rng = malloc(sizeof *ctx->rng);
-    if (ctx->rng == NULL) wk__fail(ctx, WK_ENOMEM, op, "out of memory");
+    if (ctx->rng == NULL) wk__out_of_memory(ctx, op);
     else wk__rng_seed(ctx->rng, seed_from_system());
     return ctx->rng;
 }
@@ -272,7 +272,7 @@ static void draw_rows(wk_ctx *ctx, double p, const wk_array *lengths, const wk_a
     wk_ragged r;
     wk_places at;
     if (!wk__ragged_begin(ctx, lengths, y->dims[0], y->dims[1], false, &r)) {
-        wk__fail(ctx, WK_ENOMEM, "bernoulli", "out of memory");
+        wk__out_of_memory(ctx, "bernoulli");
         return;
     }
     wk__ragged_places(&r, 0, y, &at);

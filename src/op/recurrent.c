@@ -295,7 +295,7 @@ static bool check_lengths(const wk_recurrent_use *use) {
 void wk__recurrent_run(const wk_recurrent_use *use, wk_call *call) {
     forward_run f;
     if (!check_lengths(use)) return;
-    if (!run_forward(&f, use, call)) wk__fail(use->ctx, WK_ENOMEM, use->op->name, "out of memory");
+    if (!run_forward(&f, use, call)) wk__out_of_memory(use->ctx, use->op->name);
     wk__recurrence_end(&f.run);
 }
 
@@ -305,7 +305,7 @@ static bool keep_for_plan(wk_call *c, wk_recurrent_use *use) {
     const int64_t size = wk__recurrent_kept_size(use->row, y->dims[0] * y->dims[1], y->dims[2]);
     if (!use->row->keeps_gates || !wk__call_records(c)) return true;
     c->kept = wk__tensor_make(c->ctx, y->dtype, 1, &size);
-    if (c->kept == NULL) return wk__refuse(c, WK_ENOMEM, "out of memory");
+    if (c->kept == NULL) return wk__refuse_no_memory(c);
     use->kept = c->kept->a.data;
     return true;
 }

@@ -96,7 +96,7 @@ void wk__recurrent_compose(wk_call *call) {
     const wk_array *a = lengths != NULL ? &lengths->a : NULL;
     const int64_t T = x->a.dims[1];
     if (!wk__ragged_begin(ctx, a, x->a.dims[0], T, ((const wk_recurrent_attrs *)call->attrs)->reverse, &c.batch))
-        wk__fail(ctx, WK_ENOMEM, "a recurrent network in small operations", "out of memory");
+        wk__out_of_memory(ctx, "a recurrent network in small operations");
     else if (lengths == NULL ? make_even_indices(&c, T) : make_indices(&c, ctx, T))
         run(&c, call->out);
     wk__ragged_end(&c.batch);

@@ -270,7 +270,7 @@ void wk__recurrent_run_grad(const wk_recurrent_use *use) {
         run_stretches(&g);
         gradients_at_end(&g);
     } else {
-        wk__fail(use->ctx, WK_ENOMEM, use->op->name, "out of memory");
+        wk__out_of_memory(use->ctx, use->op->name);
     }
     wk__recurrence_end(&g.run);
 }

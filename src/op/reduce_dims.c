@@ -118,7 +118,7 @@ static void var_forward(wk_call *c) {
     const wk_array *x = &c->in[0]->a, *y = &c->out[0]->a;
     wk_tensor *mean = wk__tensor_make(c->ctx, x->dtype, y->ndim, y->dims);
     if (mean == NULL) {
-        wk__refuse(c, WK_ENOMEM, "out of memory");
+        wk__refuse_no_memory(c);
         return;
     }
     const double count = (double)wk__reduced_count(x, r->reduced);
@@ -241,7 +241,7 @@ static void logsumexp_forward(wk_call *c) {
     const wk_array *x = &c->in[0]->a, *y = &c->out[0]->a;
     wk_tensor *largest = wk__tensor_make(c->ctx, x->dtype, y->ndim, y->dims);
     if (largest == NULL) {
-        wk__refuse(c, WK_ENOMEM, "out of memory");
+        wk__refuse_no_memory(c);
         return;
     }
     wk__fibres(wk__kernels->fold_max[x->dtype], &largest->a, x, NULL, r->reduced, 0, false);

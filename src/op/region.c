@@ -104,7 +104,7 @@ static void strided_forward(wk_call *c) {
     wk_tensor *whole = wk__tensor_make(c->ctx, x->dtype, x->ndim, x->dims);
     wk_array region;
     if (whole == NULL) {
-        wk__refuse(c, WK_ENOMEM, "out of memory");
+        wk__refuse_no_memory(c);
         return;
     }
     wk__unary_rows(copy, &whole->a, x);
@@ -161,7 +161,7 @@ static void pass_rest(wk_backprop *b) {
     wk_array region;
     if (!wk__is_held_alone(g)) rest = wk__tensor_make(b->ctx, g->a.dtype, g->a.ndim, g->a.dims);
     if (rest == NULL) {
-        wk__fail(b->ctx, WK_ENOMEM, b->node->op->name, "out of memory");
+        wk__out_of_memory(b->ctx, b->node->op->name);
         return;
     }
     if (rest != g) wk__unary_rows(wk__kernels->copy[g->a.dtype], &rest->a, &g->a);

@@ -48,7 +48,7 @@ static void forward(wk_call *c) {
     const int64_t words = (wk__argsort_work(n, wk__dtype_nbytes[x->dtype]) + 7) / 8;
     wk_tensor *work = wk__tensor_make(c->ctx, WK_I64, 1, &words);
     if (work != NULL) sort_lines(s, x, &c->out[0]->a, work->a.data);
-    else wk__refuse(c, WK_ENOMEM, "out of memory");
+    else wk__refuse_no_memory(c);
     wk__unref(work);
 }
 

@@ -24,7 +24,7 @@ static void forward(wk_call *c) {
     }
     wk_tensor *aside = wk__tensor_make(c->ctx, x->a.dtype, x->a.ndim, x->a.dims);
     if (aside == NULL) {
-        wk__refuse(c, WK_ENOMEM, "out of memory");
+        wk__refuse_no_memory(c);
         return;
     }
     wk__unary_rows(copy, &aside->a, &x->a);

@@ -25,7 +25,7 @@ static void forward(wk_call *c) {
 }
 
 static const wk_op adam_step = {
-    WK_OPTIM_ROW(adam_step, adam_attrs),
+    WK_OPTIM_ROW(adam_step, INPUTS, adam_attrs),
     .in_names = "values grads m v",
     .forward = forward,
 };

@@ -125,7 +125,7 @@ wk_optim *wk__optim_new(const wk_optim_kind *kind, wk_module *module, double lr,
         if (collect(optim)) return optim;
         wk_optim_free(optim);
     }
-    wk__fail(ctx, WK_ENOMEM, kind->maker, "out of memory");
+    wk__out_of_memory(ctx, kind->maker);
     return NULL;
 }
 
@@ -255,7 +255,7 @@ wk_status wk_optim_step(wk_optim *optim) {
     if (wk_module_parameter_count(optim->module) != optim->count) return refuse_joined(optim);
     if (wk_unlikely(optim->ctx->capture != NULL)) return note_step(optim);
     if (!check_gradients(optim)) return wk__status(wk__ctx());
-    if (!find_runs(optim)) return wk__fail(optim->ctx, WK_ENOMEM, "optim_step", "out of memory");
+    if (!find_runs(optim)) return wk__out_of_memory(optim->ctx, "optim_step");
     const bool enabled = optim->ctx->grad_enabled;
     optim->ctx->grad_enabled = false;
     for (int64_t r = 0; r < optim->run_count; r++) {
@@ -281,7 +281,7 @@ void wk_optim_zero_grad(wk_optim *optim) {
 
 wk_status wk_optim_add(wk_optim *optim) {
     if (!usable(optim, "optim_add")) return wk__status(wk__ctx());
-    return collect(optim) ? WK_OK : wk__fail(optim->ctx, WK_ENOMEM, "optim_add", "out of memory");
+    return collect(optim) ? WK_OK : wk__out_of_memory(optim->ctx, "optim_add");
 }
 
 double wk_optim_lr(const wk_optim *optim) { return optim != NULL ? optim->lr : 0; }

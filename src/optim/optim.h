@@ -126,9 +126,9 @@ typedef struct wk_optim_attrs {
 /* Shape rule of the rows, which write their first input. */
 bool wk__optim_shape(wk_call *c);
 
-/* What the rows have in common. Each file has an enum of its row's inputs, which ends with their number, INPUTS. */
-#define WK_OPTIM_ROW(op, attrs)                                                                      \
-    WK_INNER_ROW(op), .in_count = INPUTS, .out_count = 1, .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD, \
+/* What the rows have in common. */
+#define WK_OPTIM_ROW(op, inputs, attrs)                                                                \
+    WK_INNER_ROW(op), .in_count = (inputs), .out_count = 1, .flags = WK__OP_IN_PLACE | WK__OP_NO_GRAD, \
                       .attrs_nbytes = sizeof(attrs), .shape = wk__optim_shape
 
 /* The data of a state that may be absent. */

@@ -31,7 +31,7 @@ static void forward(wk_call *c) {
 }
 
 static const wk_op rmsprop_step = {
-    WK_OPTIM_ROW(rmsprop_step, rmsprop_attrs),
+    WK_OPTIM_ROW(rmsprop_step, INPUTS, rmsprop_attrs),
     .optional = 1u << GRAD_AVG | 1u << MOMENTUM,
     .in_names = "values grads square_avg grad_avg momentum",
     .forward = forward,

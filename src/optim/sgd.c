@@ -32,7 +32,7 @@ static void forward(wk_call *c) {
 }
 
 static const wk_op sgd_step = {
-    WK_OPTIM_ROW(sgd_step, sgd_attrs),
+    WK_OPTIM_ROW(sgd_step, INPUTS, sgd_attrs),
     .optional = 1u << MOMENTUM,
     .in_names = "values grads momentum",
     .forward = forward,

@@ -32,7 +32,7 @@ void wk__recording_take_output(wk_recording *r, int32_t k, wk_tensor *t) {
     if (block < 0) {
         wk_tensor *copy = wk__tensor_make(r->ctx, t->a.dtype, t->a.ndim, t->a.dims);
         if (copy == NULL) {
-            wk__fail(r->ctx, WK_ENOMEM, "plan_run", "out of memory");
+            wk__out_of_memory(r->ctx, "plan_run");
             return;
         }
         wk__recording_note_external(r, t);

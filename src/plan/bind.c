@@ -373,7 +373,7 @@ bool wk__plan_bind(wk_bound *b, const wk_program *p, wk_trips t, wk_ctx *ctx, wk
     binding of = {.b = b, .p = p, .t = t, .most = t};
     if (b->is_even) of.most = (wk_trips){larger(t.T, b->most.T), larger(t.S, b->most.S)};
     const bool fine = bind_all(&of, ctx, arena);
-    if (!fine) wk__fail(ctx, WK_ENOMEM, "plan_run", "out of memory");
+    if (!fine) wk__out_of_memory(ctx, "plan_run");
     free(of.slot_begins);
     free(of.constant_begins);
     return fine;

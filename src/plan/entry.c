@@ -108,7 +108,7 @@ wk_plan_entry *wk__entry_new(wk_plan *plan, wk_plan_entry **list) {
     if (entry != NULL) entry->arguments = calloc((size_t)plan->step.in_count + 1, sizeof *entry->arguments);
     if (entry == NULL || entry->arguments == NULL) {
         free(entry);
-        wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory");
+        wk__out_of_memory(plan->ctx, "plan_run");
         return NULL;
     }
     entry->checks_left = plan->options.checks;

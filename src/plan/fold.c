@@ -240,7 +240,7 @@ bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const wk_t
     for (int32_t i = 0; i < count; i++) wk__structure_free(&f.s[i]);
     if (fine) wk__program_hoist(p, recordings[0]);
     if (fine && !(wk__program_fuse(p) && wk__program_place(p))) fine = false, f.no_memory = true;
-    if (f.no_memory) wk__fail(recordings[0]->ctx, WK_ENOMEM, "plan_run", "out of memory");
+    if (f.no_memory) wk__out_of_memory(recordings[0]->ctx, "plan_run");
     if (fine)
         p->base = recordings[0];
     else

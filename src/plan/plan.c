@@ -61,7 +61,7 @@ wk_plan *wk_plan_new(wk_function *f, void *user, int32_t in_count, int32_t out_c
     if (!check_options(&o, in_count, out_count)) return NULL;
     wk_plan *plan =
         plan_make(ctx, &(wk_plan_step){f, user, in_count, out_count, o.trip_count + o.second_trip_count > 0}, &o);
-    if (plan == NULL) wk__fail(ctx, WK_ENOMEM, "plan_new", "out of memory");
+    if (plan == NULL) wk__out_of_memory(ctx, "plan_new");
     return plan;
 }
 
@@ -147,7 +147,7 @@ static bool make_outputs(wk_plan *plan, const wk_program *p) {
         int64_t dims[WK_MAX_DIMS];
         for (int32_t d = 0; d < p->outputs[k].ndim; d++) dims[d] = wk__value_at(p->outputs[k].dims[d], plan->trips);
         plan->made[k] = wk__tensor_make(plan->ctx, p->outputs[k].dtype, p->outputs[k].ndim, dims);
-        if (plan->made[k] == NULL) return wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), false;
+        if (plan->made[k] == NULL) return wk__out_of_memory(plan->ctx, "plan_run"), false;
     }
     return true;
 }
@@ -160,7 +160,7 @@ static void give_outputs(wk_plan *plan, bool fine, wk_tensor **outputs) {
             t = wk__give_to_scope(t);
         else
             wk__unref(t), t = NULL;
-        if (fine && t == NULL) wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory");
+        if (fine && t == NULL) wk__out_of_memory(plan->ctx, "plan_run");
         if (outputs != NULL) outputs[k] = t;
     }
 }

@@ -14,7 +14,7 @@ static wk_recording *of_heap(wk_heap_capture *heap) {
     return (wk_recording *)(void *)((char *)heap - offsetof(wk_capture, heap));
 }
 
-static void out_of_memory(const wk_recording *r) { wk__fail(r->ctx, WK_ENOMEM, "plan_run", "out of memory"); }
+static void out_of_memory(const wk_recording *r) { wk__out_of_memory(r->ctx, "plan_run"); }
 
 /* ------------------------------------------------------------------------------------------------------- blocks --- */
 

@@ -108,7 +108,7 @@ static bool first_use(resolver *s, const wk_recorded_call *call, wk_buffer_block
     b->id = 0;
     if (b->output < 0) {
         int64_t *size = WK_PUSH(int64_t, s->r->sizes);
-        if (size == NULL) return wk__fail(s->r->ctx, WK_ENOMEM, "plan_run", "out of memory"), false;
+        if (size == NULL) return wk__out_of_memory(s->r->ctx, "plan_run"), false;
         *size = b->nbytes;
         b->id = (int32_t)(s->r->sizes.count - 1);
     }
@@ -168,7 +168,7 @@ static bool resolve_calls(resolver *s) {
     wk_recording *r = s->r;
     s->sorted = malloc(((size_t)r->blocks.count + 1) * sizeof *s->sorted);
     if (s->sorted == NULL || wk__growing_add(&r->symbols, r->words.count, sizeof(wk_symbol)) == NULL)
-        return wk__fail(r->ctx, WK_ENOMEM, "plan_run", "out of memory"), false;
+        return wk__out_of_memory(r->ctx, "plan_run"), false;
     for (int64_t i = 0; i < r->blocks.count; i++) {
         wk_buffer_block *b = &WK_ITEMS(wk_buffer_block, r->blocks)[i];
         s->sorted[i] = (struct sorted_block){b->data, b};

@@ -18,7 +18,7 @@ static void set_arguments(const wk_plan *plan, wk_trips t, wk_plan_argument *arg
 /* A recording for the entry's arguments. */
 static wk_recording *record(wk_plan *plan, const wk_plan_entry *entry, int32_t number) {
     wk_recording *r = malloc(sizeof *r);
-    if (r == NULL) return wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), NULL;
+    if (r == NULL) return wk__out_of_memory(plan->ctx, "plan_run"), NULL;
     if (wk__plan_record(r, plan->ctx, &plan->step, entry->arguments, number, entry->apart)) return r;
     wk__recording_free(r);
     free(r);
@@ -48,7 +48,7 @@ bool wk__step_agrees(wk_plan *plan, const wk_plan_entry *entry, const wk_recordi
 
 /* Rows are one call where that is known to be right. */
 static bool merge(const wk_plan *plan, wk_program *p) {
-    return wk__program_merge(p) || (wk__fail(plan->ctx, WK_ENOMEM, "plan_run", "out of memory"), false);
+    return wk__program_merge(p) || (wk__out_of_memory(plan->ctx, "plan_run"), false);
 }
 
 static bool has_loops(const wk_program *p) {

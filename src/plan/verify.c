@@ -164,7 +164,7 @@ static bool same_calls(pairing *b, const wk_program *p, wk_trips t, const wk_rec
 bool wk__program_matches(const wk_program *p, wk_trips t, const wk_recording *r) {
     pairing b;
     const bool begun = pairing_begin(&b, p, t, r);
-    if (!begun) wk__fail(r->ctx, WK_ENOMEM, "plan_run", "out of memory");
+    if (!begun) wk__out_of_memory(r->ctx, "plan_run");
     const bool same = begun && same_outputs(p, t, r) && same_calls(&b, p, t, r);
     pairing_free(&b);
     return same;

@@ -9,7 +9,7 @@ wk_tensor *wk__create(const char *op, int32_t ndim, const int64_t *dims, wk_dtyp
     if (!wk__ready(ctx) || !wk__check_shape(ctx, op, ndim, dims, dtype)) return NULL;
     wk_tensor *t = wk__tensor_make(ctx, dtype, ndim, dims);
     if (t != NULL) t = wk__give_to_scope(t);
-    if (t == NULL) wk__fail(ctx, WK_ENOMEM, op, "out of memory");
+    if (t == NULL) wk__out_of_memory(ctx, op);
     return t;
 }
 

@@ -33,10 +33,8 @@ void wk_set_name(wk_tensor *t, const char *name) {
     if (!wk__ready(ctx) || !wk__known(ctx, t, "set_name", "t")) return;
     if ((t->flags & WK__SHARED) && !wk__writable(ctx, t, "set_name", "t")) return;
     wk_meta *meta = wk__tensor_meta(t);
-    if (meta == NULL)
-        wk__fail(ctx, WK_ENOMEM, "set_name", "out of memory");
-    else
-        wk__print(meta->name, sizeof meta->name, "%s", name != NULL ? name : "");
+    if (meta == NULL) wk__out_of_memory(ctx, "set_name");
+    else wk__print(meta->name, sizeof meta->name, "%s", name != NULL ? name : "");
 }
 
 /* Inside a plan's step. */

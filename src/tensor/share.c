@@ -24,7 +24,7 @@ static wk_tensor *leave(wk_tensor *t, const char *op, uint8_t flags) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx) || !wk__usable(ctx, t, op, "t")) return NULL;
     wk_tensor *copy = copy_out(t);
-    if (copy == NULL) return wk__fail(ctx, WK_ENOMEM, op, "out of memory"), NULL;
+    if (copy == NULL) return wk__out_of_memory(ctx, op), NULL;
     copy->flags |= flags;
     return copy;
 }
@@ -40,7 +40,7 @@ wk_tensor *wk_adopt(wk_tensor *t) {
         return NULL;
     }
     if (ctx->handle_count == ctx->handle_capacity && !wk__handles_grow(ctx))
-        return wk__fail(ctx, WK_ENOMEM, "adopt", "out of memory"), NULL; /* t is still the caller's */
+        return wk__out_of_memory(ctx, "adopt"), NULL; /* t is still the caller's */
     t->ctx = ctx;
     return wk__give_to_scope(t);
 }

@@ -24,7 +24,7 @@ wk_tensor *wk_wrap(void *data, int32_t ndim, const int64_t *dims, wk_dtype dtype
         *wk__storage_wrap(&t->own) = (wk_storage_wrap){NULL, NULL};
         t = wk__give_to_scope(t);
     }
-    if (t == NULL) return wk__fail(ctx, WK_ENOMEM, "wrap", "out of memory"), NULL;
+    if (t == NULL) return wk__out_of_memory(ctx, "wrap"), NULL;
     *wk__storage_wrap(&t->own) = (wk_storage_wrap){release, user}; /* only now: a call that fails releases nothing */
     return t;
 }
