@@ -35,11 +35,12 @@ get_target_property(cold wick_objects SOURCES)
 list(FILTER cold INCLUDE REGEX "^(nn|io|viz)/|^kernel/record.c|^base/(failure|options|writer)|^tensor/(range|text|wrap)\
 |^grad/(checkpoint|context|gradcheck|graph|hooks|log|text)|^op/(close|custom|einsum|find|move|multinomial|op_table)\
 |^plan/(arguments|compare|text)")
+list(FILTER cold EXCLUDE REGEX "^nn/(gru|layer|linear|lstm|recurrent|rnn)\\.") # whose forwards take a step's time
 set_property(SOURCE ${cold} APPEND PROPERTY COMPILE_OPTIONS -Os)
 
-# So are, less so, plans but for their replay, and rows that are not called many times in a step.
+# So are, less so, plans but for their replay, layers, and rows that are not called many times in a step.
 get_target_property(small wick_objects SOURCES)
-list(FILTER small INCLUDE REGEX "^(plan|op)/")
+list(FILTER small INCLUDE REGEX "^(nn|plan|op)/")
 list(FILTER small EXCLUDE REGEX "^plan/(run|chain|entry)")
 list(FILTER small EXCLUDE REGEX
     "^op/(activation|arithmetic|binary|elementwise|linear|matmul|matrix|mse_loss|recurrent|reduce|stack|tanh|unary|view)")

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/context.h"
 #include "op/ragged.h"
@@ -166,11 +165,12 @@ static wk_tensor *run(wk_module *m, wk_tensor *x, wk_tensor *lengths, wk_layer_s
     return run_stack(&s, x, last);
 }
 
-/* What a forward looks at before it runs. A tensor that is not there, or gone, is for the operations to refuse. */
-static bool check_x(wk_tensor *x, int32_t ndim, const char *leading, int64_t features, const char *function) {
+/* What a forward looks at before it runs, on the path of each step. A tensor that is not there, or gone, is for the
+ * operations to refuse. dims: those of x. */
+static bool check_x(wk_tensor *x, const int64_t *dims, int32_t ndim, const char *leading, int64_t features,
+                    const char *function) {
     wk_shape_text is;
-    const int64_t *dims = wk_dims(x);
-    if (dims == NULL || (wk_ndim(x) == ndim && dims[ndim - 1] == features)) return true;
+    if (wk_ndim(x) == ndim && dims[ndim - 1] == features) return true;
     wk__fail(wk__ctx(), WK_ESHAPE, function, "x is %s and must be (%s,%lld)", wk__shape_text(&is, wk_ndim(x), dims),
              leading, (long long)features);
     return false;
@@ -178,8 +178,11 @@ static bool check_x(wk_tensor *x, int32_t ndim, const char *leading, int64_t fea
 
 static bool check_state(wk_tensor *state, const char *name, int32_t ndim, const int64_t *dims, const char *function) {
     wk_shape_text is, expected;
-    const int64_t *has = wk_dims(state);
-    if (has == NULL || (wk_ndim(state) == ndim && memcmp(has, dims, (size_t)ndim * sizeof *dims) == 0)) return true;
+    const int64_t *has = state != NULL ? wk_dims(state) : NULL;
+    if (has == NULL) return true;
+    bool same = wk_ndim(state) == ndim;
+    for (int32_t d = 0; same && d < ndim; d++) same = has[d] == dims[d];
+    if (same) return true;
     wk__fail(wk__ctx(), WK_ESHAPE, function, "%s is %s and must be %s%s", name,
              wk__shape_text(&is, wk_ndim(state), has), wk__shape_text(&expected, ndim, dims),
              ndim == 3 ? ": layers times directions, N, H" : "");
@@ -188,17 +191,19 @@ static bool check_state(wk_tensor *state, const char *name, int32_t ndim, const 
 
 static bool check_all(const wk_recurrent_module *self, wk_tensor *x, wk_layer_states first, const char *function) {
     const bool batch_first = self->options.batch_first;
-    if (!check_x(x, 3, batch_first ? "N,T" : "T,N", self->input_size, function)) return false;
-    if (wk_dims(x) == NULL) return true;
-    const int64_t dims[] = {state_count(self), wk_dim(x, batch_first ? 0 : 1), self->hidden_size};
+    const int64_t *of_x = wk_dims(x);
+    if (of_x == NULL) return true;
+    if (!check_x(x, of_x, 3, batch_first ? "N,T" : "T,N", self->input_size, function)) return false;
+    const int64_t dims[] = {state_count(self), of_x[batch_first ? 0 : 1], self->hidden_size};
     return check_state(first.h, "h0", 3, dims, function) && check_state(first.c, "c0", 3, dims, function);
 }
 
 bool wk__recurrent_check_step(const wk_recurrent_module *self, wk_tensor *x, wk_layer_states before,
                               const char *function) {
-    if (!check_x(x, 2, "N", self->input_size, function)) return false;
-    if (wk_dims(x) == NULL) return true;
-    const int64_t dims[] = {wk_dim(x, 0), self->hidden_size};
+    const int64_t *of_x = wk_dims(x);
+    if (of_x == NULL) return true;
+    if (!check_x(x, of_x, 2, "N", self->input_size, function)) return false;
+    const int64_t dims[] = {of_x[0], self->hidden_size};
     if (self->kind->has_c && (before.h == NULL) != (before.c == NULL))
         return wk__fail(wk__ctx(), WK_EINVAL, function, "h and c come together or not at all"), false;
     return check_state(before.h, "h", 2, dims, function) && check_state(before.c, "c", 2, dims, function);
