@@ -163,7 +163,7 @@ typedef struct wk_rnn_chain_args {
 typedef void wk_rnn_chain_kernel(const wk_rnn_chain_args *a);
 
 /* Its gradient, t = T-1 .. 0: dgates_t = (gout_t + dh) f'(out_t), dh = W_hh^T dgates_t, dbias += dgates_t. gout NULL:
- * zeros. */
+ * zeros. work: wk__rnn_chain_grad_work(H) elements, for W_hh in whole vectors. */
 typedef struct wk_rnn_chain_grad_args {
     int64_t T, H;
     const void *out, *gout, *w_hh;
@@ -175,6 +175,7 @@ typedef struct wk_rnn_chain_grad_args {
 typedef void wk_rnn_chain_grad_kernel(const wk_rnn_chain_grad_args *a);
 
 static inline int64_t wk__rnn_chain_work(int64_t H) { return (H + 1) * ((H + 15) / 16 * 16); }
+static inline int64_t wk__rnn_chain_grad_work(int64_t H) { return H % 16 != 0 ? wk__rnn_chain_work(H) : 0; }
 
 /* dst (cols,rows) = the transpose of src (rows,cols), rows of which are src_row apart; dst is contiguous. */
 typedef void wk_transpose_kernel(int64_t rows, int64_t cols, const void *src, int64_t src_row, void *dst);

@@ -171,13 +171,16 @@ static int64_t argsort_scratch(const wk_noted *noted, const wk_word *w) {
 static int64_t chain_scratch(const wk_noted *noted, const wk_word *w) {
     return wk__rnn_chain_work(w[1].i) * element_nbytes(noted);
 }
+static int64_t chain_grad_scratch(const wk_noted *noted, const wk_word *w) {
+    return wk__rnn_chain_grad_work(w[1].i) * element_nbytes(noted);
+}
 /* Types that take a struct, which is the words: a letter for each eight bytes of it. */
 #define TYPE_wk_fibre_kernel(...) RECORD_STRUCT(__VA_ARGS__, "nnwnnrnnrnnf1", wk_fibres)
 #define TYPE_wk_step_kernel(...) RECORD_STRUCT(__VA_ARGS__, "nnwrwwwwnr", wk_step_args)
 #define TYPE_wk_step_grad_kernel(...) RECORD_STRUCT(__VA_ARGS__, "nnrrrrrrnnrrwwww", wk_step_grad_args)
 #define TYPE_wk_rnn_chain_kernel(...) RECORD_STRUCT_SCRATCH(chain_scratch, __VA_ARGS__, "nnrrrwwn2k", wk_rnn_chain_args)
 #define TYPE_wk_rnn_chain_grad_kernel(...) \
-    RECORD_STRUCT_SCRATCH(chain_scratch, __VA_ARGS__, "nnrrrnnwww2k", wk_rnn_chain_grad_args)
+    RECORD_STRUCT_SCRATCH(chain_grad_scratch, __VA_ARGS__, "nnrrrnnwww2k", wk_rnn_chain_grad_args)
 #define LETTERS_OF_NORM "nnrrrfw"
 #define TYPE_wk_layer_norm_kernel(...) RECORD_STRUCT(__VA_ARGS__, LETTERS_OF_NORM, wk_layer_norm_args)
 #define TYPE_wk_layer_norm_grad_kernel(...) RECORD_STRUCT(__VA_ARGS__, LETTERS_OF_NORM "rwww3", wk_layer_norm_grad_args)

@@ -8,7 +8,7 @@
  * and backwards, with d for the gradient of `gates`:
  *
  *     for each step, from the last:   the kernel gives d;  dh = d W_hh
- *     gW_ih = d^T x    gW_hh = d^T h_before    gx = d W_ih          for a stretch at once
+ *     gx = d W_ih    gW_hh = d^T h_before    gW_ih = d^T x          for a stretch at once
  *
  * So the work follows the sum of the lengths, and each row's numbers are those it would have alone. A row of `gates`
  * holds blocks of H (kernel.h draws them). In the gru's, what comes from x is turned by one block, because its first

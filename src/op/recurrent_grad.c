@@ -13,6 +13,7 @@ typedef struct backward_run {
     const void *gates, *c_kept;     /* of the run forward */
     void *dgates, *before, *x, *gx; /* of a stretch; before: h_{t-1} of its rows, unless they lie so */
     void *dh, *dc, *c0, *dbias, *work;
+    bool runs_chain; /* a single step, before which nobody looks, has nothing to chain */
 } backward_run;
 
 static bool wants(const backward_run *g, int32_t i) {
@@ -55,7 +56,7 @@ static bool make_room(backward_run *g) {
                                      {&g->dc, r->row->has_c ? N * H : 0},
                                      {&g->c0, r->c0 != NULL ? N * H : 0},
                                      {&g->dbias, width},
-                                     {&g->work, r->is_chain ? wk__rnn_chain_work(H) : 0}};
+                                     {&g->work, g->runs_chain ? wk__rnn_chain_grad_work(H) : 0}};
     wk__scratch_parts(r, parts, 5, &good);
     g->gates = kept;
     g->c_kept = kept != NULL && r->row->has_c ? kept + r->batch.total * width * wk__dtype_nbytes[r->dtype] : NULL;
@@ -225,13 +226,13 @@ static void run_stretches(const backward_run *g) {
     do {
         wk__stretch_before(&r->batch, r->most, &s);
         const wk_mat before = states_before(g, &s);
-        if (r->is_chain)
+        if (g->runs_chain)
             run_chain(g);
         else
             run_steps(g, &s, &before);
+        if (wants(g, g->at.x)) input_gradient(g, &s); /* first, while W_ih may still be near */
         if (wants(g, g->at.w_hh)) recurrent_gradient(g, &s, &before);
         if (wants(g, g->at.w_ih)) input_weight_gradient(g, &s);
-        if (wants(g, g->at.x)) input_gradient(g, &s);
     } while (s.from > 0);
 }
 
@@ -258,6 +259,7 @@ static bool begin(backward_run *g, const wk_recurrent_use *use) {
     g->slots = use->slots;
     g->at = *wk__recurrent_inputs(use->row);
     if (!wk__recurrence_begin(r, use->ctx, use->row, &use->attrs, use->in, use->out[0])) return false;
+    g->runs_chain = r->is_chain && (r->batch.steps > 1 || wants(g, g->at.h0));
     wk__ragged_places(&r->batch, 2, use->gy[0], &g->at_gy);
     wk__ragged_places(&r->batch, 3, wants(g, g->at.x) ? slot_of(g, g->at.x) : NULL, &g->at_gx);
     return make_room(g);
