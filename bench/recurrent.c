@@ -10,7 +10,8 @@
  * Layers of several inputs, layers or directions have the products of each; forward alone, those of the way forward.
  * wick's products are calls of wk_matmul; what as many calls cost on matrices of one element is taken off their time,
  * as is the time of the loss from the layer's. All are measured in turns, and the least CPU time of each counts: of all
- * threads, so that one thread means one. */
+ * threads, so that one thread means one. What is short is done several times for each look at the clock, which takes as
+ * long as a small product. */
 #include <stdlib.h>
 #include <string.h>
 #include <wick.h>
@@ -21,6 +22,7 @@
 enum { MAX_B = 64, LEAST_TURNS = 7, MOST_TURNS = 400 };
 enum { FULL, HALF, ANY, ONE_LONG };
 enum { RNN, LSTM, GRU };
+enum { REPEATED_TERMS = 1 << 16 };
 static const double TURNS_SECONDS = 1;
 
 static const struct kind {
@@ -30,14 +32,16 @@ static const struct kind {
                        const wk_rnn_options *options);
 } kinds[] = {{"rnn", 1, wk_rnn_new}, {"lstm", 4, wk_lstm_new}, {"gru", 3, wk_gru_new}};
 
-/* CPU time is asked of the system, which takes as long as a small product. */
-static double cpu_since(double begin) { return seconds(CLOCK_PROCESS_CPUTIME_ID) - begin; }
+static double cpu_now(void) { return seconds(CLOCK_PROCESS_CPUTIME_ID); }
 
 static double clock_cost(void) {
     static double least;
     if (least > 0) return least;
     least = INFINITY;
-    for (int i = 0; i < 1000; i++) least = fmin(least, cpu_since(seconds(CLOCK_PROCESS_CPUTIME_ID)));
+    for (int i = 0; i < 1000; i++) {
+        const double begin = cpu_now();
+        least = fmin(least, cpu_now() - begin);
+    }
     return least;
 }
 
@@ -54,6 +58,7 @@ typedef struct layer {
     shape of;
     int64_t gates;                          /* the width of all gates: those of the kind, times H */
     int64_t lengths[MAX_B], total, longest; /* lengths fall */
+    int repeats;                            /* so often for each look at the clock */
     wk_module *module;
     wk_optim *sgd;                     /* clears gradients */
     wk_tensor *x, *like_y, *g, *given; /* input, a leaf in the output's place, its gradient, the lengths or NULL */
@@ -79,6 +84,7 @@ static void layer_make(layer *l, int kind, const shape *of) {
     if (of->lengths_kind != FULL) l->given = wk_from_data(l->lengths, WK_SHAPE(B), WK_I64);
     qsort(l->lengths, (size_t)B, sizeof *l->lengths, falling);
     l->longest = l->lengths[0];
+    l->repeats = 1 + (int)(REPEATED_TERMS / (l->total * l->gates * of->H));
     wk_rnn_options options = WK_RNN_OPTIONS;
     options.batch_first = 1;
     options.num_layers = of->num_layers;
@@ -101,25 +107,25 @@ static wk_tensor *output(const layer *l) {
                             : wk_lstm_forward_ragged(m, l->x, l->given, NULL, NULL, NULL, NULL);
 }
 
-static double forward_time(const layer *l) {
+static void forward(const layer *l, bool with_layer) {
     WK_SCOPE;
     WK_NO_GRAD;
-    const double begin = seconds(CLOCK_PROCESS_CPUTIME_ID);
-    output(l);
-    return cpu_since(begin);
+    if (with_layer) output(l);
 }
 
 /* Forward and backward of sum(y g), where y is what the layer makes of x or, for comparison, a leaf. */
-static double step_time(const layer *l, bool with_layer) {
+static void forward_and_backward(const layer *l, bool with_layer) {
     WK_SCOPE;
-    if (l->of.forward) return with_layer ? forward_time(l) : 0;
-    const double begin = seconds(CLOCK_PROCESS_CPUTIME_ID);
     wk_backward(wk_sum(wk_mul(with_layer ? output(l) : l->like_y, l->g)));
-    const double time = cpu_since(begin);
     wk_zero_grad(l->x);
     wk_zero_grad(l->like_y);
     wk_optim_zero_grad(l->sgd);
-    return time;
+}
+
+static double step_time(const layer *l, bool with_layer) {
+    const double begin = cpu_now();
+    for (int i = 0; i < l->repeats; i++) (l->of.forward ? forward : forward_and_backward)(l, with_layer);
+    return (cpu_now() - begin) / l->repeats;
 }
 
 /* ---- the products ---- */
@@ -159,9 +165,9 @@ static void multiply_wick(const void *user, int64_t rows) {
 
 static double time_of(const layer *l, const product *p, void (*multiply)(const void *user, int64_t rows),
                       const void *user) {
-    const double begin = seconds(CLOCK_PROCESS_CPUTIME_ID);
-    each_call(l, p, multiply, user);
-    return cpu_since(begin);
+    const double begin = cpu_now();
+    for (int i = 0; i < l->repeats; i++) each_call(l, p, multiply, user);
+    return (cpu_now() - begin) / l->repeats;
 }
 
 static void measure_wick(const layer *l, product *p) {
@@ -170,7 +176,7 @@ static void measure_wick(const layer *l, product *p) {
     empty.b = empty.a;
     for (int64_t n = 1; p->steps && n <= l->of.B; n++) call.alive[n] = wk_narrow(p->a, 0, 0, n);
     p->least = fmin(p->least, time_of(l, p, multiply_wick, &call));
-    p->calls = fmin(p->calls, p->steps ? time_of(l, p, multiply_wick, &empty) : clock_cost());
+    p->calls = fmin(p->calls, time_of(l, p, multiply_wick, &empty));
 }
 
 typedef struct blas_call {
@@ -256,7 +262,7 @@ static times measure_layer(const layer *l, const blas *rival) {
         if (p[i].count == 0) continue;
         const double wick = p[i].least - p[i].calls;
         found.wick += p[i].count * wick;
-        found.faster += p[i].count * fmin(wick, p[i].least_blas - clock_cost());
+        found.faster += p[i].count * fmin(wick, p[i].least_blas - clock_cost() / l->repeats);
     }
     return found;
 }
