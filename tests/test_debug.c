@@ -116,7 +116,7 @@ static void old_values(void **state) {
 
 static void size_classes(void **state) {
     (void)state;
-    assert_int_equal(wk__heap_class_nbytes(WK__PROMISE_CLASS), WK__HANDLE_NBYTES);
+    assert_int_equal(wk__heap_class_nbytes(WK__PROMISE_CLASS), WK__PROMISE_NBYTES);
     assert_int_equal(wk__heap_class(0), wk__heap_class(1));
     for (int32_t i = WK__PROMISE_CLASS + 1; i < WK__HEAP_CLASSES; i++) {
         const size_t nbytes = wk__heap_class_nbytes(i);

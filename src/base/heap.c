@@ -32,7 +32,7 @@ enum {
     DOUBLING(log2), DOUBLING(log2 + 1), DOUBLING(log2 + 2), DOUBLING(log2 + 3), DOUBLING(log2 + 4), DOUBLING(log2 + 5)
 
 const size_t wk__class_nbytes[WK__HEAP_CLASSES] = {
-    WK__HANDLE_NBYTES, LINES(1),      LINES(5),      LINES(9),      LINES(13),     ELEMENTS(7, 7), DOUBLINGS(8),
+    WK__PROMISE_NBYTES, LINES(1),      LINES(5),      LINES(9),      LINES(13),     ELEMENTS(7, 7), DOUBLINGS(8),
     DOUBLINGS(14),     DOUBLINGS(20), DOUBLINGS(26), DOUBLINGS(32), DOUBLINGS(38), DOUBLING(44),   DOUBLING(45),
 };
 

@@ -4,14 +4,16 @@
  * for the next step, and a steady loop never asks the system for anything.
  *
  *     class      0      1    2    3        16    17    18    19    20    21    22    23
- *     bytes    (256)   64  128  192 ...  1024  1152  1280  1536  1792  2048  2304  2816 ...
+ *     bytes    (320)   64  128  192 ...  1024  1152  1280  1536  1792  2048  2304  2816 ...
  *
  * Above 1 KB they are the 256 bytes of a handle and elements, of whose sizes there are four to a doubling: 896, 1024,
  * 1280, 1536, 1792, 2048, 2560 ... So a tensor with a power of two of elements fills its block.
  *
  * Class 0 is for the handles of promises (tensor/tensor.h) alone, which a batch makes in thousands and lets go of all
  * at once. By themselves they stay in the order of their addresses, which the processor's prefetching keeps up with;
- * among views that come and go they would soon be in no order at all, and each would wait for memory.
+ * among views that come and go they would soon be in no order at all, and each would wait for memory. They are an odd
+ * number of lines apart: of most only the first two are ever looked at, which at 256 bytes lie in half of the sets of a
+ * cache.
  *
  * Every block is 64-byte aligned: a cache line, and the widest vector.
  *
@@ -34,6 +36,7 @@ enum {
     WK__LINE = 64,
     WK__HANDLE_NBYTES = 256, /* of a tensor, before its elements */
     WK__PROMISE_CLASS = 0,
+    WK__PROMISE_NBYTES = WK__HANDLE_NBYTES + WK__LINE,
     WK__SMALL_CLASSES = 16,                 /* 64 bytes apart, up to 1 KB */
     WK__HEAP_CLASSES = 1 + 16 + 1 + 4 * 38, /* up to 2^48 bytes */
 };

@@ -210,7 +210,12 @@ static inline int32_t wk__row_of_call(const wk_group *g, int32_t call) {
 enum { WK__FEW_NBYTES_COPIED = 4096 }; /* of operands, in less time than a call takes */
 
 /* merge.c: the runs of a column from number r on, by the groups that will run for them. Neighbours become one. */
-void wk__column_resolve(wk_column *column, int32_t r);
+void wk__runs_resolve(wk_column *column, int32_t r);
+static inline void wk__column_resolve(wk_column *column, int32_t r) {
+    const wk_group *g = wk__source_group(column->runs[0].source);
+    const bool is_resolved = column->count == 1 && (g == NULL || g->joined == NULL);
+    if (!is_resolved) wk__runs_resolve(column, r);
+}
 
 /* Makes one of groups of a kind, where that pays. */
 void wk__groups_merge(wk_batch *b);

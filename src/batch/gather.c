@@ -24,8 +24,9 @@ static const piece *pieces_of(const wk_array *places) { return places->data; }
 /* What pieces are taken from or put into: rows, or a single tensor, which is its own row. */
 typedef struct rows {
     const wk_array *a;
+    char *data;
+    int64_t apart; /* bytes from a row to the next */
     bool single;
-    int64_t next;  /* elements from a row to the next */
     bool is_plain; /* each row lies in one piece */
 } rows;
 
@@ -40,7 +41,8 @@ static bool is_plain_from(const wk_array *a, int32_t d) {
 }
 
 static rows rows_of(const wk_array *a, bool single) {
-    return (rows){a, single, single ? a->numel : a->strides[0], is_plain_from(a, single ? 0 : 1)};
+    const int64_t elements = single ? a->numel : a->strides[0];
+    return (rows){a, a->data, elements * wk__dtype_nbytes[a->dtype], single, is_plain_from(a, single ? 0 : 1)};
 }
 
 /* `count` rows from `row` on. */
@@ -57,32 +59,49 @@ static void part_of(const rows *r, int64_t row, int64_t count, wk_array *part) {
     for (int32_t d = 0; d < r->a->ndim; d++) part->dims[d + 1] = r->a->dims[d], part->strides[d + 1] = r->a->strides[d];
 }
 
-/* Sets `count` rows of y, of n elements each, or adds to them. */
-static void move(const rows *y, int64_t to, const rows *x, int64_t from, int64_t count, int64_t n, bool add) {
-    const wk_dtype dtype = y->a->dtype;
+/* How rows are moved: they are set, or added to. */
+typedef struct mover {
+    wk_unary_loop *kernel;
+    int64_t numel, nbytes; /* of a row */
+    bool adds;
+} mover;
+
+/* Of rows like those of a. */
+static mover mover_of(const wk_array *a, bool adds) {
+    const int64_t numel = a->numel / a->dims[0];
+    wk_unary_loop *kernel = (adds ? wk__kernels->accumulate : wk__kernels->copy)[a->dtype];
+    return (mover){kernel, numel, numel * wk__dtype_nbytes[a->dtype], adds};
+}
+
+static void move_strided(const mover *m, const rows *y, int64_t to, const rows *x, int64_t from, int64_t count) {
+    wk_array source, place;
+    part_of(y, to, count, &place);
+    part_of(x, from, count, &source);
+    wk__set_or_add(&place, &source, m->adds);
+}
+
+/* `count` rows of x to those of y. Most pieces are a single row. */
+static inline void move(const mover *m, const rows *y, int64_t to, const rows *x, int64_t from, int64_t count) {
     if (!y->is_plain || !x->is_plain) {
-        wk_array source, place;
-        part_of(y, to, count, &place);
-        part_of(x, from, count, &source);
-        wk__set_or_add(&place, &source, add);
+        move_strided(m, y, to, x, from, count);
         return;
     }
-    wk_unary_loop *kernel = (add ? wk__kernels->accumulate : wk__kernels->copy)[dtype];
-    if (y->next == n && x->next == n) n *= count, count = 1;
-    for (int64_t i = 0; i < count; i++)
-        kernel(n, wk__array_at(y->a, (to + i) * y->next), 1, wk__array_at(x->a, (from + i) * x->next), 1);
+    const bool in_one = count == 1 || (y->apart == m->nbytes && x->apart == m->nbytes);
+    const int64_t pieces = in_one ? 1 : count, numel = in_one ? count * m->numel : m->numel;
+    for (int64_t i = 0; i < pieces; i++)
+        m->kernel(numel, y->data + (to + i) * y->apart, 1, x->data + (from + i) * x->apart, 1);
 }
 
 static void forward(wk_call *c) {
     const wk_array *places = &c->in[PIECES]->a, *y = &c->out[0]->a;
     const piece *p = pieces_of(places);
     const rows to = rows_of(y, false);
-    const int64_t n = y->numel / y->dims[0];
+    const mover m = mover_of(y, false);
     rows from = to;
     for (int64_t i = 0; i < places->dims[0]; i++) {
         const wk_array *x = &c->in[FIRST_SOURCE + p[i].source]->a;
         if (i == 0 || p[i].source != p[i - 1].source) from = rows_of(x, x->ndim < y->ndim);
-        move(&to, p[i].dest, &from, p[i].row, p[i].count, n, false);
+        move(&m, &to, p[i].dest, &from, p[i].row, p[i].count);
     }
 }
 
@@ -98,7 +117,7 @@ static bool grad(wk_backprop *b) {
     const wk_array *places = wk__saved_in(b, PIECES), *g = &b->gy[0]->a;
     const piece *p = pieces_of(places);
     const rows from = rows_of(g, false);
-    const int64_t n = g->numel / g->dims[0];
+    const mover m = mover_of(g, true);
     rows to = from;
     wk_array room;
     for (int64_t i = 0; i < places->dims[0]; i++) {
@@ -111,7 +130,7 @@ static bool grad(wk_backprop *b) {
             if (!add) wk__zero(slot);
             to = rows_of(slot, slot->ndim < g->ndim);
         }
-        move(&to, p[i].row, &from, p[i].dest, p[i].count, n, true);
+        move(&m, &to, p[i].row, &from, p[i].dest, p[i].count);
     }
     return true;
 }

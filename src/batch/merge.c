@@ -23,21 +23,31 @@ enum { MANY_CALLS = 64 }; /* so many rows make a product as fast per row as more
 
 /* ------------------------------------------------------------------------------------------------------ columns --- */
 
-void wk__column_resolve(wk_column *column, int32_t r) {
+/* Is b what follows a in the same result? */
+static bool are_one(const wk_run *a, const wk_run *b) {
+    return a->source == b->source && a->row + a->count == b->row;
+}
+
+/* By the group that will run for it. */
+static wk_run resolved(wk_run run) {
+    const wk_member m = wk__member_at(run.source, run.row);
+    return (wk_run){(wk_source)m.group + 1 + (wk_source)m.output, m.call, run.count};
+}
+
+void wk__runs_resolve(wk_column *column, int32_t r) {
+    wk_run *runs = column->runs;
     int32_t kept = r;
     for (; r < column->count; r++) {
-        wk_run run = column->runs[r], *last = kept > 0 ? &column->runs[kept - 1] : NULL;
-        if (wk__source_group(run.source) != NULL) {
-            const wk_member m = wk__member_at(run.source, run.row);
-            run.source = (wk_source)m.group + 1 + (wk_source)m.output;
-            run.row = m.call;
-            if (last != NULL && last->source == run.source && last->row + last->count == run.row) {
-                last->count += run.count;
-                wk__source_release(run.source);
+        runs[kept] = runs[r];
+        if (wk__source_group(runs[r].source) != NULL) {
+            runs[kept] = resolved(runs[r]);
+            if (kept > 0 && are_one(&runs[kept - 1], &runs[kept])) {
+                runs[kept - 1].count += runs[kept].count;
+                wk__source_release(runs[kept].source);
                 continue;
             }
         }
-        column->runs[kept++] = run;
+        kept++;
     }
     column->count = kept;
 }
@@ -45,7 +55,7 @@ void wk__column_resolve(wk_column *column, int32_t r) {
 /* Would the two, one behind the other, be one run? */
 static bool are_neighbours(const wk_column *a, const wk_column *b) {
     if (a->count != 1 || b->count != 1 || wk__source_group(a->runs[0].source) == NULL) return false;
-    return a->runs[0].source == b->runs[0].source && a->runs[0].row + a->runs[0].count == b->runs[0].row;
+    return are_one(&a->runs[0], &b->runs[0]);
 }
 
 /* Bytes of operand i that would have to be copied, and are not if g does not join. */

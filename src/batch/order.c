@@ -200,9 +200,8 @@ static int32_t of_one_group(const wk_column *column, int32_t first, int32_t *cou
 }
 
 static void note_use(wk_batch *b, const wk_group *g, const wk_use *use) {
-    wk_group *from = wk__source_group(use->runs->source);
-    from = from != NULL ? wk__group_that_runs(from) : NULL;
-    if (from == NULL || from->has_run || use->count == 1) return;
+    wk_group *from = wk__group_that_runs(wk__source_group(use->runs->source));
+    if (from->has_run || use->count == 1) return;
     const int64_t nbytes = use->count * row_nbytes(use->runs->source);
     const bool is_whole = use->run_count == 1 && use->count == from->count;
     if (is_whole && (from->whole_nbytes == 0 || from->whole_order == use->order)) {
@@ -226,6 +225,8 @@ static void note_uses(wk_batch *b, const wk_group *g) {
         wk_use use = {.order = column->is_ordered ? NULL : g->order};
         for (int32_t r = 0; r < column->count; r += use.run_count) {
             use.runs = &column->runs[r];
+            use.run_count = 1;
+            if (wk__source_group(use.runs->source) == NULL) continue;
             use.run_count = of_one_group(column, r, &use.count);
             note_use(b, g, &use);
         }

@@ -68,7 +68,7 @@ static inline void push_operands(const wk_group *g, const wk_call *c, wk_column 
 }
 
 /* Promises mostly lie one behind the other (class 0 in base/heap.h), beyond the nearest caches where there are many. */
-enum { FAR_NBYTES = 10 * WK__HANDLE_NBYTES };
+enum { FAR_NBYTES = 10 * WK__PROMISE_NBYTES };
 
 static inline void fetch_another(const wk_tensor *t) {
     const char *far = (const char *)t + FAR_NBYTES;
