@@ -246,8 +246,44 @@ static void written_again(void **state) {
     assert_int_equal(wk_check(&failure), WK_EVERSION);
 }
 
+static bool views_are_looked_at(void) { return (wk__ctx()->watch & WK__WATCH_REWRITES) != 0; }
+
+/* A step that collects its parts by recorded writes. */
+static void collect(wk_tensor *x) {
+    WK_SCOPE;
+    wk_tensor *all = wk_zeros(WK_SHAPE(3), WK_F32);
+    for (int64_t i = 0; i < 3; i++) wk_copy_(wk_select(all, 0, i), wk_mul_scalar(x, (double)i));
+    assert_true(views_are_looked_at());
+    wk_backward(wk_sum(all));
+}
+
+/* Calls look for stale views as long as there may be some, and no longer. */
+static void views_are_looked_at_in_time(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = wk_requires_grad_(wk_scalar(2, WK_F32), true), *kept = NULL, *view = NULL;
+    assert_false(views_are_looked_at());
+    collect(x);
+    assert_false(views_are_looked_at());
+    {
+        WK_SCOPE;
+        wk_tensor *y = wk_mul(wk_ones(WK_SHAPE(3), WK_F32), x);
+        wk_keep(&view, wk_detach(wk_select(y, 0, 0)));
+        wk_keep(&kept, wk_detach(wk_select(wk_mul_(y, x), 0, 1)));
+    }
+    assert_true(views_are_looked_at());
+    collect(x);
+    wk_release(&kept);
+    assert_true(views_are_looked_at());
+    wk_sum(view);
+    assert_int_equal(wk_check(NULL), WK_EVERSION);
+    wk_release(&view);
+    assert_false(views_are_looked_at());
+    assert_ok();
+}
+
 WK_TEST_MAIN("in_place", cmocka_unit_test(every_row), cmocka_unit_test(every_type_and_layout),
              cmocka_unit_test(every_row_refuses_overlaps), cmocka_unit_test(memory_seen_twice),
              cmocka_unit_test(refusals), cmocka_unit_test(halves_through_views),
              cmocka_unit_test(gradients_of_gradients), cmocka_unit_test(another_type_reads_what_was),
-             cmocka_unit_test(written_again))
+             cmocka_unit_test(written_again), cmocka_unit_test(views_are_looked_at_in_time))

@@ -46,7 +46,7 @@ typedef struct wk_hook {
 
 /* Bits of wk_ctx.watch: what has to be looked at around each op. */
 enum {
-    WK__WATCH_REWRITES = 1, /* some write in place was recorded, so there may be stale views */
+    WK__WATCH_REWRITES = 1, /* some storage was rewritten, so there may be stale views */
     WK__WATCH_OPS = 2,      /* there is an op hook */
     WK__WATCH_ANOMALY = 4,  /* numbers that are not finite are refused */
     WK__WATCH_READS = 8,    /* a checkpoint collects what its function reads */
@@ -93,6 +93,7 @@ struct wk_ctx {
 
     wk_tape tape;
     uint8_t watch;         /* WK__WATCH_...; usually 0 */
+    int64_t rewritten;     /* storages into which a write in place was recorded (NOTE [Stale views]) */
     struct wk_hook *hooks; /* newest first */
     int64_t newest_hook;   /* the number of the last one made */
     void (*op_hook)(void *user, const struct wk_op_event *event);
@@ -128,6 +129,11 @@ wk_ctx *wk__ctx_first(void);
 static inline wk_ctx *wk__ctx(void) {
     wk_ctx *ctx = wk__current;
     return wk_likely(ctx != NULL) ? ctx : wk__ctx_first();
+}
+
+/* Watches what was watched before, but for rewrites, which are a matter of what there is now. */
+static inline void wk__watch_again(wk_ctx *ctx, uint8_t before) {
+    ctx->watch = (uint8_t)((before & ~WK__WATCH_REWRITES) | (ctx->rewritten > 0 ? WK__WATCH_REWRITES : 0));
 }
 
 static inline void wk__hook_remove(wk_ctx *ctx, wk_hook **at) {

@@ -184,7 +184,7 @@ bool wk__batch_wave(wk_batch *b) {
     wk__scopes_join(ctx, ctx->depth, b->depth); /* what is recorded is the batch's, whatever scope is open just now */
     if (scope != 0) wk__scope_close_innermost(ctx);
     wk__batch_discard(b);
-    ctx->watch = watch | (ctx->watch & WK__WATCH_REWRITES);
+    wk__watch_again(ctx, watch);
     ctx->grad_enabled = enabled;
     wk__failure_is_apart(ctx);
     return fine;

@@ -6,7 +6,8 @@
 #include "wick/grad.h"
 
 /* NOTE [Stale views]. A recorded write in place gives the storage a new history. A view made before it still carries
- * the old one, or none, and a gradient through it would be silently wrong. */
+ * the old one, or none, and a gradient through it would be silently wrong. So storage and handles count such writes, and
+ * where the two differ the view is stale. That is looked at for as long as there is a storage with a count. */
 bool wk__no_stale_view(wk_call *c) {
     if (!c->ctx->grad_enabled) return true;
     for (int32_t i = 0; i < c->in_count; i++) {
@@ -100,6 +101,14 @@ static bool record_write(wk_call *c) {
     return recorded;
 }
 
+/* Views other than these two are stale from now on. Tensors of one block go the short way, which asks for no count. */
+static void note_rewrite(wk_tensor *y, wk_tensor *base) {
+    if (y->storage->epoch == 0) y->ctx->rewritten++;
+    y->epoch = base->epoch = ++y->storage->epoch;
+    base->flags &= (uint8_t)~WK__ONE_BLOCK;
+    y->ctx->watch |= WK__WATCH_REWRITES;
+}
+
 /* Writes y and records it, all or nothing. */
 static bool write_recorded(wk_call *c, wk_tensor *base) {
     wk_tensor *y = c->in[0];
@@ -109,8 +118,7 @@ static bool write_recorded(wk_call *c, wk_tensor *base) {
     if (recorded && wk__scope_follow(y) && wk__scope_follow(base)) c->op->forward(c);
     else wk__refuse_no_memory(c);
     if (wk_likely(c->ctx->failure.status == WK_OK)) {
-        y->epoch = base->epoch = ++y->storage->epoch;
-        c->ctx->watch |= WK__WATCH_REWRITES;
+        note_rewrite(y, base);
         return true;
     }
     wk__tape_cut(c->ctx, last);

@@ -318,7 +318,7 @@ static void run_dry(wk_recording *r, const wk_plan_step *step, bool apart) {
     wk__heap_capture_end(&ctx->heap, &r->capture.heap);
     wk__kernels_record_end();
     ctx->capture = NULL;
-    ctx->watch = watch;
+    wk__watch_again(ctx, watch);
     ctx->grad_enabled = enabled;
     undo(r);
 }

@@ -55,6 +55,7 @@ static void storage_destroy(wk_storage *s) {
     wk_storage *owner = s->bytes_of == WK__OF_SLAB ? wk__storage_piece(s)->owner : NULL;
     wk_tensor *home = wk__storage_home(s);
     if (s->bytes_of == WK__OF_CALLER) give_back(s);
+    if (wk_unlikely(s->epoch > 0) && --home->ctx->rewritten == 0) home->ctx->watch &= (uint8_t)~WK__WATCH_REWRITES;
     if (wk_likely(home->size_class != WK__NO_CLASS)) wk__heap_free(&home->ctx->heap, home, home->size_class);
     else free(home);
     if (wk_unlikely(owner != NULL) && --owner->refs == 0) storage_destroy(owner);

@@ -101,7 +101,8 @@ enum {
     WK__VIEW = 4,       /* made as a view of another tensor */
     WK__DETACHED = 8,   /* that view, or one on its way, was detach: its history is not that of the storage's owner */
     WK__SHARED = 16,    /* NOTE [Sharing] */
-    WK__ONE_BLOCK = 32, /* its bytes lie in its own block, that in the heap of its context; it has no wk_meta */
+    WK__ONE_BLOCK = 32, /* its bytes lie in its own block, that in the heap of its context; it has no wk_meta, and no
+                           recorded write in place */
     WK__BATCHED = 64,   /* computed in a batch, perhaps with others in one storage: not to be written in place */
     WK__ENTRY = 128,    /* an output of an open batch (wk__entry_of in batch/batch.h) */
 };
