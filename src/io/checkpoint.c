@@ -111,14 +111,14 @@ static void collect_generator(checkpoint *c) {
     state[POSITION] = rng->position;
     state[HAS_SPARE] = rng->has_spare_normal;
     memcpy(&state[SEED], &rng->seed, sizeof rng->seed);
-    add(&c->numbers, wk_from_data(state, WK_SHAPE(GENERATOR_LENGTH), WK_I64), "generator.state");
+    add(&c->numbers, wk_from_data(state, WK_SHAPE(GENERATOR_LENGTH), WK_I64), WK__GENERATOR_STATE);
     add(&c->numbers, wk_scalar(rng->spare_normal, WK_F64), "generator.spare_normal");
 }
 
 static void check_generator(const int64_t *state) {
     bool fine = state[POSITION] >= 0 && state[POSITION] <= WK_RNG_WORDS && (state[HAS_SPARE] & ~1) == 0;
     for (int32_t i = 0; i < WK_RNG_WORDS; i++) fine &= state[i] >= 0 && state[i] <= UINT32_MAX;
-    if (!fine) wk__io_fail(WK_EFORMAT, "generator.state is none of a generator");
+    if (!fine) wk__io_fail(WK_EFORMAT, WK__GENERATOR_STATE " is none of a generator");
 }
 
 static void take_generator(checkpoint *c, const int64_t *state, double spare_normal) {
@@ -195,7 +195,7 @@ static void optim_key(char *key, int32_t index) { snprintf(key, KEY_NBYTES, "opt
 
 static void save(checkpoint *c, const char *path, const wk_state *all) {
     char keys[MOST_OPTIMS][KEY_NBYTES];
-    wk_pair metadata[MOST_OPTIMS + 1] = {{"format", "pt"}};
+    wk_pair metadata[MOST_OPTIMS + 1] = {WK__FOR_PYTORCH};
     for (int32_t i = 0; i < c->optim_count; i++) {
         optim_key(keys[i], i);
         metadata[1 + i] = (wk_pair){keys[i], c->optims[i]->kind->name};
@@ -232,7 +232,7 @@ static bool usable(const checkpoint *c, const char *path) {
     if (path == NULL || c->module == NULL || (c->optims == NULL && c->optim_count > 0))
         return wk__io_fail(WK_EINVAL, "path, module or optims are NULL"), false;
     if (c->optim_count < 0 || c->optim_count > MOST_OPTIMS)
-        return wk__io_fail(WK_EINVAL, "%d optimisers are not from 0 to 64", (int)c->optim_count), false;
+        return wk__io_fail(WK_EINVAL, "%d optimisers are not from 0 to %d", (int)c->optim_count, MOST_OPTIMS), false;
     bool mine = c->module->root->ctx == c->ctx, there = true;
     for (int32_t i = 0; i < c->optim_count; i++) {
         there &= c->optims[i] != NULL;

@@ -118,10 +118,9 @@ static bool state_of(const char *path, const wk_module *m, wk_state *state) {
 
 /* A checkpoint has the state of the generator, and the names of the module under "model.". */
 static bool is_checkpoint(const wk_safetensors *file, const wk_state *state) {
-    static const char generator[] = "generator.state";
     for (int64_t i = 0; i < state->count; i++)
-        if (strcmp(state->items[i].name, generator) == 0) return false;
-    return wk__entry_named(file, generator) != NULL;
+        if (strcmp(state->items[i].name, WK__GENERATOR_STATE) == 0) return false;
+    return wk__entry_named(file, WK__GENERATOR_STATE) != NULL;
 }
 
 static void load(const char *path, const wk_state *state, uint32_t flags) {
@@ -146,7 +145,7 @@ wk_status wk_load(const char *path, wk_module *module, uint32_t flags, wk_error 
 wk_status wk_save(const char *path, const wk_module *module, wk_error *error) {
     wk_ctx *ctx = wk__ctx();
     wk_state state = {0};
-    const wk_pair format = {"format", "pt"}; /* what PyTorch's side of the format looks for */
+    const wk_pair format = WK__FOR_PYTORCH;
     if (!wk__ready(ctx)) return wk__pending(ctx, error);
     if (state_of(path, module, &state)) wk__safetensors_write(path, state.items, state.count, &format, 1);
     wk__state_free(&state);

@@ -33,6 +33,12 @@ typedef struct wk_pair {
     const char *key, *value;
 } wk_pair;
 
+/* The metadata that PyTorch's side of the format looks for. */
+#define WK__FOR_PYTORCH {"format", "pt"}
+
+/* The tensor by which a checkpoint is known. */
+#define WK__GENERATOR_STATE "generator.state"
+
 struct wk_safetensors {
     char *path;
     int file;

@@ -36,12 +36,9 @@ static void add_converted(const wk_array *y, const wk_array *x) {
 }
 
 /* The same for a plan, which has to know where the numbers lie in between. */
-static void add_converted_whole(wk_ctx *ctx, const wk_array *y, const wk_array *x) {
-    wk_tensor *converted = wk__tensor_make(ctx, y->dtype, y->ndim, y->dims);
-    if (converted == NULL) {
-        wk__out_of_memory(ctx, "cast");
-        return;
-    }
+static void add_converted_whole(const wk_backprop *b, const wk_array *y, const wk_array *x) {
+    wk_tensor *converted = wk__temporary(b->ctx, b->node->op, y->dtype, y);
+    if (converted == NULL) return;
     wk__convert_rows(&converted->a, x);
     wk__set_or_add(y, &converted->a, true);
     wk__unref(converted);
@@ -53,12 +50,9 @@ static bool grad(wk_backprop *b) {
     bool add;
     const wk_array *gx = wk__slot(b, 0, &room, &add);
     if (gx == NULL) return true;
-    if (!add)
-        wk__convert_rows(gx, g);
-    else if (wk_likely(b->ctx->capture == NULL))
-        add_converted(gx, g);
-    else
-        add_converted_whole(b->ctx, gx, g);
+    if (!add) wk__convert_rows(gx, g);
+    else if (wk_likely(b->ctx->capture == NULL)) add_converted(gx, g);
+    else add_converted_whole(b, gx, g);
     return true;
 }
 

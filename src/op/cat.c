@@ -139,11 +139,7 @@ const wk_op wk__op_cat = {
     .vjp = vjp,
 };
 
-wk_tensor *wk_cat(const wk_list *xs, int32_t dim) {
-    wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx) || !wk__list_usable(ctx, xs, "cat", "xs")) return NULL;
-    return wk__apply(&wk__op_cat, wk__list_items(xs), (int32_t)wk_list_length(xs), &(cat_attrs){dim}, NULL);
-}
+wk_tensor *wk_cat(const wk_list *xs, int32_t dim) { return wk__apply_to_list(&wk__op_cat, xs, &(cat_attrs){dim}); }
 
 /* ------------------------------------------------------------------------------------------------- split, chunk --- */
 

@@ -55,11 +55,8 @@ static void number_forward(wk_call *c, wk_binary_loop *const *kernel) {
         compare(c->ctx, kernel, y, x, s);
         return;
     }
-    wk_tensor *wide = wk__tensor_make(c->ctx, WK_F64, x->ndim, x->dims);
-    if (wide == NULL) {
-        wk__refuse_no_memory(c);
-        return;
-    }
+    wk_tensor *wide = wk__temporary(c->ctx, c->op, WK_F64, x);
+    if (wide == NULL) return;
     wk__convert_rows(&wide->a, x);
     compare(c->ctx, kernel, y, &wide->a, s >= 0x1p63 ? (double)INFINITY : s);
     wk__unref(wide);

@@ -97,12 +97,24 @@ void wk__sum_elements_to(const wk_array *y, const wk_array *x, bool add) {
     sum_to_walk(y, x);
 }
 
+wk_tensor *wk__temporary(wk_ctx *ctx, const wk_op *op, wk_dtype dtype, const wk_array *like) {
+    wk_tensor *t = wk__tensor_make(ctx, dtype, like->ndim, like->dims);
+    if (t == NULL) wk__out_of_memory(ctx, op->name);
+    return t;
+}
+
+wk_tensor *wk__temporary_copy(wk_ctx *ctx, const wk_op *op, const wk_array *x) {
+    wk_tensor *copy = wk__temporary(ctx, op, x->dtype, x);
+    if (copy != NULL) wk__unary_rows(wk__kernels->copy[x->dtype], &copy->a, x);
+    return copy;
+}
+
 bool wk__work_on_slot(wk_backprop *b, int32_t i, wk_workplace *w) {
     w->apart = NULL;
     w->at = w->gx = wk__slot(b, i, &w->room, &w->add);
     if (w->gx == NULL || !w->add) return w->gx != NULL;
-    w->apart = wk__tensor_make(b->ctx, w->gx->dtype, w->gx->ndim, w->gx->dims);
-    if (w->apart == NULL) return wk__out_of_memory(b->ctx, b->node->op->name), false;
+    w->apart = wk__temporary(b->ctx, b->node->op, w->gx->dtype, w->gx);
+    if (w->apart == NULL) return false;
     w->at = &w->apart->a;
     return true;
 }

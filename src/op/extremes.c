@@ -27,9 +27,9 @@ static bool shared_grad(wk_backprop *b) {
     const wk_array *g = &b->gy[0]->a;
     const wk_dtype dtype = g->dtype;
     const wk_reduction *r = b->node->attrs;
-    wk_tensor *share = wk__tensor_make(b->ctx, dtype, g->ndim, g->dims);
+    wk_tensor *share = wk__temporary(b->ctx, b->node->op, dtype, g);
     wk_workplace w;
-    if (share == NULL) return wk__out_of_memory(b->ctx, b->node->op->name), true;
+    if (share == NULL) return true;
     if (!wk__work_on_slot(b, 0, &w)) return wk__unref(share), true;
     const wk_array y = wk__stretched(b, wk__saved_out(b, 0), w.at), part = wk__stretched(b, &share->a, w.at);
     wk__binary_rows(wk__kernels->same[dtype], w.at, wk__saved_in(b, 0), &y);
@@ -96,12 +96,8 @@ static void whole_argument(wk_call *c, wk_fibre_kernel *kernel) {
         kernel(&(wk_fibres){.count = 1, .n = x->a.numel, .y = y->data, .x = x->a.data, .x_along = 1});
         return;
     }
-    wk_tensor *copy = wk__tensor_make(c->ctx, x->a.dtype, x->a.ndim, x->a.dims);
-    if (copy == NULL) {
-        wk__refuse_no_memory(c);
-        return;
-    }
-    wk__unary_rows(wk__kernels->copy[x->a.dtype], &copy->a, &x->a);
+    wk_tensor *copy = wk__temporary_copy(c->ctx, c->op, &x->a);
+    if (copy == NULL) return;
     kernel(&(wk_fibres){.count = 1, .n = x->a.numel, .y = y->data, .x = copy->a.data, .x_along = 1});
     wk__unref(copy);
 }

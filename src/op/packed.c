@@ -42,8 +42,8 @@ bool wk__packed_slot_begin(wk_backprop *b, int32_t i, wk_packed_slot *all, wk_fi
     if (t->slot == NULL) return false;
     const bool alone = apart(all, i);
     if (wk_likely(alone && fine(t->slot, i))) return true;
-    t->temporary = wk__tensor_make(b->ctx, t->slot->dtype, t->slot->ndim, t->slot->dims);
-    return t->temporary != NULL || wk__out_of_memory(b->ctx, b->node->op->name) == WK_OK;
+    t->temporary = wk__temporary(b->ctx, b->node->op, t->slot->dtype, t->slot);
+    return t->temporary != NULL;
 }
 
 void wk__packed_slot_end(wk_packed_slot *t) {

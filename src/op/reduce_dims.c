@@ -116,11 +116,8 @@ static double freedom(double count, const wk_reduction *r) { return fmax(count -
 static void var_forward(wk_call *c) {
     const wk_reduction *r = c->attrs;
     const wk_array *x = &c->in[0]->a, *y = &c->out[0]->a;
-    wk_tensor *mean = wk__tensor_make(c->ctx, x->dtype, y->ndim, y->dims);
-    if (mean == NULL) {
-        wk__refuse_no_memory(c);
-        return;
-    }
+    wk_tensor *mean = wk__temporary(c->ctx, c->op, x->dtype, y);
+    if (mean == NULL) return;
     const double count = (double)wk__reduced_count(x, r->reduced);
     wk__fibres(wk__kernels->fold_sum[x->dtype], &mean->a, x, NULL, r->reduced, 0, false);
     scale_all(&mean->a, 1 / count);
@@ -215,11 +212,13 @@ static void norm_vjp(const wk_backprop *b, wk_tensor **gx) {
     const double p = ((const wk_reduction *)b->node->attrs)->s;
     wk_tensor *x = b->node->in[0].saved, *g = b->gy[0], *y = b->node->out[0].saved;
     if (p == 0) return;
-    if (isinf(p)) gx[0] = infinite_norm_share(b, x);
-    else if (p == 1)
+    if (isinf(p)) {
+        gx[0] = infinite_norm_share(b, x);
+    } else if (p == 1) {
         gx[0] = wk_mul(wk_sign(x), wk__kept(b, g));
-    else if (p == 2) gx[0] = wk_mul(x, wk__kept(b, wk_mul(g, wk__signed_power(y, -1))));
-    else {
+    } else if (p == 2) {
+        gx[0] = wk_mul(x, wk__kept(b, wk_mul(g, wk__signed_power(y, -1))));
+    } else {
         wk_tensor *slope = p == 3 ? wk_mul(x, wk_abs(x)) : wk__signed_power(x, p - 1);
         gx[0] = wk_mul(slope, wk__kept(b, wk_mul(g, wk__signed_power(y, 1 - p))));
     }
@@ -239,11 +238,8 @@ wk_tensor *wk_norm(wk_tensor *x, double p, int32_t ndim, const int64_t *dims, bo
 static void logsumexp_forward(wk_call *c) {
     const wk_reduction *r = c->attrs;
     const wk_array *x = &c->in[0]->a, *y = &c->out[0]->a;
-    wk_tensor *largest = wk__tensor_make(c->ctx, x->dtype, y->ndim, y->dims);
-    if (largest == NULL) {
-        wk__refuse_no_memory(c);
-        return;
-    }
+    wk_tensor *largest = wk__temporary(c->ctx, c->op, x->dtype, y);
+    if (largest == NULL) return;
     wk__fibres(wk__kernels->fold_max[x->dtype], &largest->a, x, NULL, r->reduced, 0, false);
     wk__fibres(wk__kernels->fold_exp_diff[x->dtype], y, x, &largest->a, r->reduced, 0, false);
     wk__kernels->log_add[y->dtype](y->numel, y->data, 1, y->data, 1, largest->a.data, 1);

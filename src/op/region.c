@@ -99,17 +99,11 @@ static bool strided_shape(wk_call *c) {
 
 /* Only when it is no view: x is not contiguous, and is laid out first. */
 static void strided_forward(wk_call *c) {
-    const wk_array *x = &c->in[0]->a;
-    wk_unary_loop *copy = wk__kernels->copy[x->dtype];
-    wk_tensor *whole = wk__tensor_make(c->ctx, x->dtype, x->ndim, x->dims);
+    wk_tensor *whole = wk__temporary_copy(c->ctx, c->op, &c->in[0]->a);
     wk_array region;
-    if (whole == NULL) {
-        wk__refuse_no_memory(c);
-        return;
-    }
-    wk__unary_rows(copy, &whole->a, x);
+    if (whole == NULL) return;
     region_of(c->attrs, &whole->a, &region);
-    wk__unary_rows(copy, &c->out[0]->a, &region);
+    wk__set_or_add(&c->out[0]->a, &region, false);
     wk__unref(whole);
 }
 
@@ -157,14 +151,9 @@ static void scatter_forward(wk_call *c) {
 /* g without its region goes on to x: in place when nobody else holds g, so that T writes into one tensor do not copy
  * its whole gradient T times. */
 static void pass_rest(wk_backprop *b) {
-    wk_tensor *g = b->gy[0], *rest = g;
+    wk_tensor *g = b->gy[0], *rest = wk__is_held_alone(g) ? g : wk__temporary_copy(b->ctx, b->node->op, &g->a);
     wk_array region;
-    if (!wk__is_held_alone(g)) rest = wk__tensor_make(b->ctx, g->a.dtype, g->a.ndim, g->a.dims);
-    if (rest == NULL) {
-        wk__out_of_memory(b->ctx, b->node->op->name);
-        return;
-    }
-    if (rest != g) wk__unary_rows(wk__kernels->copy[g->a.dtype], &rest->a, &g->a);
+    if (rest == NULL) return;
     region_of(b->node->attrs, &rest->a, &region);
     wk__zero(&region);
     wk__pass(b, X, rest);

@@ -56,6 +56,9 @@ enum {
 #define WK_A_TENSOR "pass a 0-d tensor that is an input, to the row for two tensors"
 #define WK_BOUNDS "wk_clamp_tensor takes bounds that are inputs"
 
+/* Runs a variadic row on the tensors of xs. */
+wk_tensor *wk__apply_to_list(const wk_op *op, const wk_list *xs, void *attrs);
+
 /* The attribute `dims`, of all rows that take a shape. False, recorded, when ndim is out of range. */
 extern const wk_attr_field wk__dims_fields[1];
 bool wk__dims_attr_set(wk_dims_attr *attrs, int32_t ndim, const int64_t *dims, const char *op);

@@ -88,8 +88,12 @@ const wk_op wk__op_stack = {
     .vjp = vjp,
 };
 
-wk_tensor *wk_stack(const wk_list *xs, int32_t dim) {
+wk_tensor *wk__apply_to_list(const wk_op *op, const wk_list *xs, void *attrs) {
     wk_ctx *ctx = wk__ctx();
-    if (!wk__ready(ctx) || !wk__list_usable(ctx, xs, "stack", "xs")) return NULL;
-    return wk__apply(&wk__op_stack, wk__list_items(xs), (int32_t)wk_list_length(xs), &(stack_attrs){dim}, NULL);
+    if (!wk__ready(ctx) || !wk__list_usable(ctx, xs, op->name, "xs")) return NULL;
+    return wk__apply(op, wk__list_items(xs), (int32_t)wk_list_length(xs), attrs, NULL);
+}
+
+wk_tensor *wk_stack(const wk_list *xs, int32_t dim) {
+    return wk__apply_to_list(&wk__op_stack, xs, &(stack_attrs){dim});
 }

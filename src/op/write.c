@@ -22,12 +22,8 @@ static void forward(wk_call *c) {
         wk__unary_rows(copy, &y->a, &x->a);
         return;
     }
-    wk_tensor *aside = wk__tensor_make(c->ctx, x->a.dtype, x->a.ndim, x->a.dims);
-    if (aside == NULL) {
-        wk__refuse_no_memory(c);
-        return;
-    }
-    wk__unary_rows(copy, &aside->a, &x->a);
+    wk_tensor *aside = wk__temporary_copy(c->ctx, c->op, &x->a);
+    if (aside == NULL) return;
     wk__unary_rows(copy, &y->a, &aside->a);
     wk__unref(aside);
 }
