@@ -17,7 +17,7 @@ static inline bool fits_live(const wk_column *column, bool has_room, const wk_te
 }
 
 /* Is x from where the last operand of this column is from, and is there room for it? */
-WK_INLINE bool is_from_there(const wk_column *column, bool is_shared, const wk_tensor *x, const wk_ctx *ctx) {
+WK_INLINE bool fits_column(const wk_column *column, bool is_shared, const wk_tensor *x, const wk_ctx *ctx) {
     const bool has_room = column->count < column->capacity && !is_shared;
     if (wk_unlikely(x == NULL || x->live != WK__PROMISED)) return fits_live(column, has_room, x, ctx);
     return (wk_source)x->storage == column->source && (wk_likely((int32_t)x->epoch == column->next) || has_room);
@@ -35,24 +35,24 @@ static inline bool is_recorded_alike(const wk_kind *kind, const wk_call *c, bool
 /* Is c one more call of g? The sources of an open group have been looked at, so it is enough that the operands come
  * from them, and that there is room. A promise that its batch could not keep has no source, and no row of the column
  * of an input that is absent. */
-WK_INLINE bool is_one_more(const wk_group *g, const wk_call *c) {
+WK_INLINE bool fits_group(const wk_group *g, const wk_call *c) {
     const wk_kind *kind = g->kind;
     bool needs_grad = false;
     if (!g->is_open || !is_call_of(kind, c)) return false;
     for (int32_t i = 0; i < kind->in_count; i++) {
         const wk_tensor *x = c->in[i];
-        if (!is_from_there(&g->columns[i], wk__is_shared_operand(kind->shared, i), x, c->ctx)) return false;
+        if (!fits_column(&g->columns[i], wk__is_shared_operand(kind->shared, i), x, c->ctx)) return false;
         needs_grad |= x != NULL && wk__needs_grad(x);
     }
     return is_recorded_alike(kind, c, needs_grad);
 }
 
-WK_APART bool is_one_more_apart(const wk_group *g, const wk_call *c) { return is_one_more(g, c); }
+WK_APART bool fits_group_apart(const wk_group *g, const wk_call *c) { return fits_group(g, c); }
 
 /* An operand that begins another run. */
 WK_APART void push_apart(wk_column *column, wk_source source, int32_t row) { wk__column_push(column, source, row); }
 
-static inline void push_operands(const wk_group *g, const wk_call *c, wk_column *columns) {
+static inline void lengthen_columns(const wk_group *g, const wk_call *c, wk_column *columns) {
     for (int32_t i = 0; i < g->kind->in_count; i++) {
         const wk_tensor *x = c->in[i];
         if (wk__is_shared_operand(g->kind->shared, i)) continue;
@@ -109,8 +109,8 @@ static inline bool find_blocks(const wk_kind *kind, wk_call *c) {
 }
 
 /* c, which has its blocks, is one more call of g. */
-static inline bool take_with_blocks(wk_batch *b, wk_group *g, wk_call *c) {
-    push_operands(g, c, g->columns);
+static inline bool add_with_blocks(wk_batch *b, wk_group *g, wk_call *c) {
+    lengthen_columns(g, c, g->columns);
     for (int32_t k = 0; k < g->kind->out_count; k++) promise(c, g, k);
     g->count++;
     b->pending++;
@@ -118,8 +118,8 @@ static inline bool take_with_blocks(wk_batch *b, wk_group *g, wk_call *c) {
     return true;
 }
 
-static inline bool take(wk_batch *b, wk_group *g, wk_call *c) {
-    return !find_blocks(g->kind, c) || take_with_blocks(b, g, c);
+static inline bool add_to(wk_batch *b, wk_group *g, wk_call *c) {
+    return !find_blocks(g->kind, c) || add_with_blocks(b, g, c);
 }
 
 enum { FEW_PATHS = 4 }; /* looked at before a call is gone through thoroughly */
@@ -130,7 +130,7 @@ static wk_group *by_path(const wk_call *c) {
     if (x == NULL || x->live != WK__PROMISED || x->storage == NULL) return NULL;
     const wk_path *path = wk__source_group((wk_source)x->storage)->paths;
     for (int looked_at = 0; path != NULL && looked_at < FEW_PATHS; path = path->next, looked_at++)
-        if (is_one_more_apart(path->to, c)) return path->to;
+        if (fits_group_apart(path->to, c)) return path->to;
     return NULL;
 }
 
@@ -155,7 +155,7 @@ static bool joins(const wk_group *g, const wk_call *c, int32_t level) {
     for (int32_t i = 0; i < kind->in_count; i++) {
         const wk_tensor *x = c->in[i];
         needs_grad |= x != NULL && wk__needs_grad(x);
-        if (is_from_there(&g->columns[i], wk__is_shared_operand(kind->shared, i), x, c->ctx)) continue;
+        if (fits_column(&g->columns[i], wk__is_shared_operand(kind->shared, i), x, c->ctx)) continue;
         if (wk__is_shared_operand(kind->shared, i) || !fits_apart(&g->columns[i], x)) return false;
         nbytes += x->a.numel * wk__dtype_nbytes[x->a.dtype];
     }
@@ -248,21 +248,21 @@ WK_APART bool take_expected(wk_batch *b, wk_call *c) {
     at.from->paths = path;
     g->like = at.like;
     share_operands(g, at.like);
-    return take_with_blocks(b, g, c);
+    return add_with_blocks(b, g, c);
 }
 
 /* The call after the last one, where that does not lead to the same as the last time. */
 WK_APART bool take_otherwise(wk_batch *b, wk_call *c) {
     wk_group *g = by_path(c), *after = b->last->after[1];
-    if (g == NULL && after != NULL && is_one_more_apart(after, c)) g = after;
+    if (g == NULL && after != NULL && fits_group_apart(after, c)) g = after;
     if (g == NULL) g = by_joining(c);
-    return g != NULL ? take(b, g, c) : take_expected(b, c);
+    return g != NULL ? add_to(b, g, c) : take_expected(b, c);
 }
 
 bool wk__batch_takes_usual(wk_batch *b, wk_call *c) {
     const bool has_room = b->ctx->handle_capacity - b->ctx->handle_count >= WK__MAX_OUTPUTS;
     if (wk_unlikely(b->last == NULL || !has_room || c->in_count == 0)) return false;
     wk_group *g = b->last->after[0];
-    if (wk_unlikely(g == NULL || !is_one_more(g, c))) return take_otherwise(b, c);
-    return take(b, g, c);
+    if (wk_unlikely(g == NULL || !fits_group(g, c))) return take_otherwise(b, c);
+    return add_to(b, g, c);
 }

@@ -6,8 +6,8 @@
 #include "wick/grad.h"
 
 /* NOTE [Stale views]. A recorded write in place gives the storage a new history. A view made before it still carries
- * the old one, or none, and a gradient through it would be silently wrong. So storage and handles count such writes, and
- * where the two differ the view is stale. That is looked at for as long as there is a storage with a count. */
+ * the old one, or none, and a gradient through it would be silently wrong. So storage and handles count such writes,
+ * and where the two differ the view is stale. That is looked at for as long as there is a storage with a count. */
 bool wk__no_stale_view(wk_call *c) {
     if (!c->ctx->grad_enabled) return true;
     for (int32_t i = 0; i < c->in_count; i++) {

@@ -34,7 +34,8 @@ typedef struct wk_pair {
 } wk_pair;
 
 /* The metadata that PyTorch's side of the format looks for. */
-#define WK__FOR_PYTORCH {"format", "pt"}
+#define WK__FOR_PYTORCH \
+    { "format", "pt" }
 
 /* The tensor by which a checkpoint is known. */
 #define WK__GENERATOR_STATE "generator.state"

@@ -28,8 +28,8 @@ void wk__zero(const wk_array *y);
 /* y = x as y's type, of the same dims or broadcast. */
 void wk__convert_rows(const wk_array *y, const wk_array *x);
 
-/* A tensor for a row's own use, with the dims of `like`, or a copy of x without gaps: held by the caller. NULL, recorded,
- * when memory is out. */
+/* A tensor for a row's own use, with the dims of `like`, or a copy of x without gaps: held by the caller. NULL,
+ * recorded, when memory is out. */
 wk_tensor *wk__temporary(wk_ctx *ctx, const wk_op *op, wk_dtype dtype, const wk_array *like);
 wk_tensor *wk__temporary_copy(wk_ctx *ctx, const wk_op *op, const wk_array *x);
 

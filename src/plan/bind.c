@@ -115,10 +115,7 @@ static bool lay_out_words(binding *of) {
     if (words == NULL && p->formulas.count > 0) return false;
     for (int64_t w = 0; w < p->formulas.count; w++) {
         const wk_formula *formula = &WK_ITEMS(const wk_formula, p->formulas)[w];
-        const int64_t n = wk__value_at(formula->value, of->t);
-        words[w].i = formula->space != WK__REAL
-                         ? n
-                         : wk__real_of(formula->form, formula->number, n, wk__value_at(formula->over, of->t));
+        words[w].i = wk__word_of(formula, wk__value_at(formula->value, of->t), of->t);
     }
     return true;
 }

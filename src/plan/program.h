@@ -58,6 +58,12 @@ static inline int64_t wk__real_of(wk_real_form form, double number, int64_t n, i
     return word.i;
 }
 
+/* The word of a formula of which n is the value in some trip. */
+static inline int64_t wk__word_of(const wk_formula *formula, int64_t n, wk_trips t) {
+    if (formula->space != WK__REAL) return n;
+    return wk__real_of(formula->form, formula->number, n, wk__value_at(formula->over, t));
+}
+
 /* Calls [first, first + count) so many times over: in a row, or, where the next loops in the list are `inside` it, by
  * them. */
 typedef struct wk_plan_loop {

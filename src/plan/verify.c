@@ -95,10 +95,7 @@ static bool same_word(pairing *b, const wk_program *p, wk_trips t, const int64_t
                       int64_t word, const wk_symbol *symbol) {
     const wk_formula *formula = &WK_ITEMS(const wk_formula, p->formulas)[word];
     if (formula->space != symbol->space) return false;
-    const int64_t value = moved(&b->places[word], u);
-    if (formula->space == WK__REAL)
-        return wk__real_of(formula->form, formula->number, value, wk__value_at(formula->over, t)) == symbol->value;
-    if (value != symbol->value) return false;
+    if (wk__word_of(formula, moved(&b->places[word], u), t) != symbol->value) return false;
     if (formula->space != WK__LOCAL) return formula->id == symbol->id;
     return pair(b, p, t, r, formula, moved(&b->in_family[word], u), symbol->id);
 }
