@@ -159,7 +159,8 @@ static void operations_of_every_kind(void **state) {
 /* Seeds beyond the first ones whose programs went wrong once. */
 static void programs_that_went_wrong(void **state) {
     static const uint64_t seeds[] = {
-        7152, /* a scope cut off the history of an operand */
+        7152,   /* a scope cut off the history of an operand */
+        211291, /* gradients of a batch and those without one differed */
     };
     (void)state;
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) wk_run_seeds(one_seed, seeds[i], 1);

@@ -49,6 +49,10 @@ static void views_and_halves(void **state) {
     wk_tensor *x = wk_ones(WK_SHAPE(2, 3), WK_F16), *y = wk_einsum("ij -> ji", 1, &x);
     wk_put_f64(x, (const int64_t[]){1, 2}, 5);
     assert_close(wk_get_f64(y, (const int64_t[]){2, 1}), 5, 0, "the same memory");
+    y = wk_einsum("ij->ij", 1, &x);
+    assert_ptr_not_equal(y, x);
+    wk_drop(y);
+    assert_close(wk_item(wk_sum(x)), 10, 0, "the operand is still there");
     y = wk_einsum("ij,kj", 2, (wk_tensor *const[]){x, x});
     assert_ok();
     assert_int_equal(wk_dtype_of(y), WK_F16);

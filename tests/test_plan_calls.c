@@ -147,6 +147,17 @@ static bool step_ranges(void *user, wk_tensor *const *in, wk_tensor **out) {
     return true;
 }
 
+/* Regions and shapes of what is not contiguous: views that cannot be, so that there are copies. */
+static bool step_regions(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const model *m = user;
+    wk_tensor *y = wk_transpose(layer(m, 0, in[0]), 0, 2);
+    wk_tensor *part = wk_as_strided(y, WK_SHAPE(2, 3), (const int64_t[]){3, 1}, 0);
+    out[0] = wk_add(wk_mean(wk_square(part)), wk_mean(wk_reshape(y, WK_SHAPE(-1))));
+    finish(m, out[0]);
+    out[1] = wk_detach(part);
+    return true;
+}
+
 /* A leaf that is cast twice: the second gradient is converted and added. */
 static bool step_halves(void *user, wk_tensor *const *in, wk_tensor **out) {
     const model *m = user;
@@ -178,6 +189,7 @@ static void one_plan_for_all(void **state) {
         {"ragged", build, step_ragged, false},     {"checkpoint", build, step_checkpoint, false},
         {"function", build, step_function, false}, {"ranges", build, step_ranges, false},
         {"halves", build, step_halves, false},     {"penalty", build, step_penalty, false},
+        {"regions", build, step_regions, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) side_by_side(&kinds[i], NULL);
@@ -230,6 +242,40 @@ static void an_operation_that_is_held(void **state) {
     model_free(&m);
 }
 
+static void count_ops(void *user, const wk_op_event *event) {
+    (void)event;
+    ++*(int *)user;
+}
+
+/* A second gradient of rows of several lengths is operations again, in each run of the plan: its own, which no hook
+ * sees, and no batch puts off. */
+static void operations_in_a_call(void **state) {
+    (void)state;
+    WK_SCOPE;
+    const kind k = {"penalty", build, step_penalty, false};
+    model a = model_new(&k, NULL), b = model_new(&k, NULL);
+    wk_plan *plan = plan_of(&k, &b);
+    int seen = 0;
+    for (int run = 0; run < 4; run++) {
+        wk_tensor *in[INPUTS], *of_a[OUTPUTS], *of_b[OUTPUTS];
+        inputs(5, 1, in);
+        step_penalty(&a, in, of_a);
+        if (run == 2) wk_set_op_hook(count_ops, &seen);
+        const wk_scope scope = run == 3 ? wk_batch_open() : 0;
+        wk_plan_run(plan, in, of_b);
+        wk_set_op_hook(NULL, NULL);
+        for (int j = 0; j < OUTPUTS; j++) wk_yield(of_b[j]);
+        wk_scope_close(scope);
+        for (int j = 0; j < OUTPUTS; j++) assert_same(k.name, run, of_a[j], of_b[j]);
+    }
+    for (int64_t i = 0; i < wk_module_parameter_count(a.root); i++)
+        assert_same(k.name, -1, wk_module_parameter_at(a.root, i), wk_module_parameter_at(b.root, i));
+    assert_int_equal(seen, 0);
+    wk_plan_free(plan);
+    model_free(&a);
+    model_free(&b);
+}
+
 /* The lengths are looked at in each run. A plan knows the row, not the layer that called it. */
 static void lengths_out_of_range(void **state) {
     (void)state;
@@ -255,4 +301,4 @@ static void lengths_out_of_range(void **state) {
 
 WK_TEST_MAIN("plans of whole calls", cmocka_unit_test(one_plan_for_all), cmocka_unit_test(operations_of_ones_own),
              cmocka_unit_test(an_operation_that_reads), cmocka_unit_test(an_operation_that_is_held),
-             cmocka_unit_test(lengths_out_of_range))
+             cmocka_unit_test(operations_in_a_call), cmocka_unit_test(lengths_out_of_range))

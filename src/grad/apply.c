@@ -13,8 +13,9 @@
 
 /* ----------------------------------------------------------------------------------------- help for shape rules --- */
 
-/* The view does not exist. */
+/* The view does not exist: a tensor of nothing, which a plan that looks at the blocks of its recording may come by. */
 static void take_back(wk_tensor *y) {
+    y->a = (wk_array){0};
     wk__use_own_storage(y, NULL);
     wk__unref(y);
 }

@@ -4,6 +4,7 @@
  *     y = a^b           ga += g b a^(b-1)         gb += g y log a        0 where b = 0, where a = 0 <= b
  *     y = max(a, b)     ga += g where a > b, gb += g where a < b, half of it each where they are equal */
 #include "op/binary.h"
+#include "op/powers.h"
 
 #define A WK_READS_IN(0)
 #define B WK_READS_IN(1)
@@ -19,9 +20,10 @@ static wk_tensor *pow_log(wk_tensor *a, wk_tensor *y) {
     return wk_log(wk_where(flat, wk_scalar(1, wk_dtype_of(a)), a));
 }
 
-/* b a^(b-1), but a^b where b is 0: then 0^0, not 1/0, meets the factor b */
+/* b a^(b-1), and 0 where b is 0, whatever a is; but b a^b where both are 0, which can be differentiated further */
 static wk_tensor *pow_slope(wk_tensor *a, wk_tensor *b) {
-    return wk_mul(b, wk_pow(a, wk_sub(b, wk_abs(wk_sign(b)))));
+    wk_tensor *one = wk_sign(wk_add(wk_abs(a), wk_abs(b)));
+    return wk__weigh(wk_pow(a, wk_sub(b, one)), b);
 }
 
 WK_BINARY(pow, WHOLE, wk__binary_forward, A | B, wk_mul(g, pow_slope(a, b)), A | Y, wk_mul(g, wk_mul(y, pow_log(a, y))))

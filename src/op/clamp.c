@@ -1,7 +1,7 @@
 /* clamp.c -- clamp_tensor: bounds that are tensors.
  *
  *     y = min(max(x, min), max)       gx += g where min <= x <= max
- *                                     gmin += g where x < min < max,  gmax += g where x > max or max < min */
+ *                                     gmin += g where x < min <= max,  gmax += g where x > max or max < min */
 #include "op/elementwise.h"
 #include "op/rows.h"
 
@@ -46,7 +46,7 @@ static void vjp(const wk_backprop *b, wk_tensor **gx) {
         gx[X] = wk__unstretched(b, X, wk_where(inside, g, zero));
     }
     if (min != NULL && wk__wants(b, MIN)) {
-        wk_tensor *below = both(wk_lt(x, min), crossing ? wk_lt(min, max) : NULL);
+        wk_tensor *below = both(wk_lt(x, min), crossing ? wk_le(min, max) : NULL);
         gx[MIN] = wk__unstretched(b, MIN, wk_where(below, g, zero));
     }
     if (max != NULL && wk__wants(b, MAX)) {

@@ -9,6 +9,8 @@
  * or, where there is nothing to sum over, of elements. Indices are numbers and sets of them are bits: letters in the
  * order of the alphabet, capitals first, then the dimensions of "...", counted so that the last one is the same for all
  * operands. Gradients are those of the rows below. */
+#include <string.h>
+
 #include "op/rows.h"
 
 enum { LETTERS = 52, INDICES = LETTERS + WK_MAX_DIMS };
@@ -216,16 +218,18 @@ static void sum_out(term *t, uint64_t keep) {
     while (count > 0) remove_index(&t->of, (int32_t)dims[--count]);
 }
 
-/* The term with its dimensions in another order. */
-static wk_tensor *in_order(const term *t, const order *o) {
+/* A view of the term with its dimensions in another order. */
+static wk_tensor *permuted(const term *t, const order *o) {
     int64_t dims[WK_MAX_DIMS];
-    bool same = true;
     for (int32_t d = 0; d < o->count; d++) {
         dims[d] = 0;
         while (t->of.at[dims[d]] != o->at[d]) dims[d]++;
-        same &= dims[d] == d;
     }
-    return same ? t->x : wk_permute(t->x, o->count, dims);
+    return wk_permute(t->x, o->count, dims);
+}
+
+static wk_tensor *in_order(const term *t, const order *o) {
+    return memcmp(t->of.at, o->at, (size_t)o->count) == 0 ? t->x : permuted(t, o);
 }
 
 /* ---------------------------------------------------------------------------------------------- products of two --- */
@@ -322,7 +326,8 @@ static wk_tensor *summed_product(const summation *e, const order *out) {
     }
     sum_out(&y, result);
     if (y.x == NULL) return NULL;
-    return computed != half ? wk_cast(in_order(&y, out), half) : in_order(&y, out);
+    if (computed != half) return wk_cast(in_order(&y, out), half);
+    return e->count == 1 ? permuted(&y, out) : in_order(&y, out); /* an operand itself is nobody's result */
 }
 
 typedef struct einsum_attrs {

@@ -1,7 +1,7 @@
 /* powers.c -- see powers.h.
  *
  *     y = |x|^p              gx += g p |x|^(p-1) sign x
- *     y = |x|^p sign x       gx += g p |x|^(p-1)
+ *     y = |x|^p sign x       gx += g p |x|^(p-1), 0 where p < 0 and x is 0
  *     y = max(log x, -100)   gx += g / x, 0 where x is 0 */
 #include "op/powers.h"
 
@@ -30,9 +30,13 @@ static void abs_power_vjp(const wk_backprop *b, wk_tensor **gx) {
     if (p != 0) gx[0] = wk_mul(b->gy[0], wk_mul_scalar(wk__signed_power(b->node->in[0].saved, p - 1), p));
 }
 
+/* Where 0 stands for a power that is infinite, it is a constant. */
 static void signed_power_vjp(const wk_backprop *b, wk_tensor **gx) {
     const double p = power_of(b);
-    if (p != 0) gx[0] = wk_mul(b->gy[0], wk_mul_scalar(wk__abs_power(b->node->in[0].saved, p - 1), p));
+    wk_tensor *x = b->node->in[0].saved;
+    if (p == 0) return;
+    wk_tensor *lower = p < 0 ? wk__signed_power(wk_abs(x), p - 1) : wk__abs_power(x, p - 1);
+    gx[0] = wk_mul(b->gy[0], wk_mul_scalar(lower, p));
 }
 
 /* Rows outside ops.def, of one output with the shape of x or of both inputs. */
@@ -71,8 +75,8 @@ static void weigh_forward(wk_call *c) {
 }
 
 static void weigh_vjp(const wk_backprop *b, wk_tensor **gx) {
-    if (wk__wants(b, 0)) gx[0] = wk_mul(b->gy[0], b->node->in[1].saved);
-    if (wk__wants(b, 1)) gx[1] = wk_mul(b->gy[0], b->node->in[0].saved);
+    for (int32_t i = 0; i < 2; i++)
+        if (wk__wants(b, i)) gx[i] = wk__unstretched(b, i, wk_mul(b->gy[0], b->node->in[1 - i].saved));
 }
 
 static void per_share_forward(wk_call *c) {

@@ -165,6 +165,17 @@ static void give_outputs(wk_plan *plan, bool fine, wk_tensor **outputs) {
     }
 }
 
+/* Operations that a kernel calls in turn are the plan's, as they are in a recording: no hook sees them, and none is put
+ * off. */
+static bool run_bound(wk_plan *plan, const wk_bound *bound, wk_tensor *const *inputs) {
+    wk_ctx *ctx = plan->ctx;
+    const uint8_t eyes = ctx->watch & (WK__WATCH_OPS | WK__WATCH_BATCH);
+    ctx->watch &= (uint8_t)~eyes;
+    const bool fine = wk__bound_run(bound, ctx, inputs, plan->made);
+    ctx->watch |= eyes;
+    return fine;
+}
+
 static bool run_entry(wk_plan *plan, wk_plan_entry *entry, wk_tensor *const *inputs, wk_tensor **outputs) {
     if (!wk__inputs_apart(entry->program.base, inputs)) return false;
     wk_bound *bound = wk__entry_bound(plan, entry, plan->trips);
@@ -172,7 +183,7 @@ static bool run_entry(wk_plan *plan, wk_plan_entry *entry, wk_tensor *const *inp
     if (fine) {
         plan->last = entry;
         plan->last_nbytes = bound->buffer_nbytes;
-        fine = wk__bound_run(bound, plan->ctx, inputs, plan->made);
+        fine = run_bound(plan, bound, inputs);
         wk__note_writes(entry->program.base, inputs);
     }
     give_outputs(plan, fine, outputs);
