@@ -78,7 +78,7 @@ static wk_hook *next_of(const wk_ctx *ctx, const wk_tensor *leaf, const wk_node 
     return next;
 }
 
-/* A row's gradient by kernels takes contiguous ones only. */
+/* A row's gradient by kernels takes contiguous ones only (backprop.h). */
 static wk_tensor *contiguous(wk_walk *walk, wk_tensor *g) {
     if ((g->flags & WK__CONTIGUOUS) || (walk->flags & WK_CREATE_GRAPH)) return wk__retain(g);
     wk_tensor *copy = wk__tensor_make(walk->ctx, g->a.dtype, g->a.ndim, g->a.dims);

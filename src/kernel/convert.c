@@ -43,56 +43,48 @@ static int64_t converted(wk_dtype from, wk_dtype to, int64_t n, void *y, const v
 
 #define from_name f32
 #define from_dtype WK_F32
-#define from_wide true
 #define from_type float
 #define CARRIED(x) (double)(x)
 #include "kernel/convert.inc"
 
 #define from_name f64
 #define from_dtype WK_F64
-#define from_wide true
 #define from_type double
 #define CARRIED(x) (x)
 #include "kernel/convert.inc"
 
 #define from_name i64
 #define from_dtype WK_I64
-#define from_wide true
 #define from_type int64_t
 #define CARRIED(x) (x)
 #include "kernel/convert.inc"
 
 #define from_name i32
 #define from_dtype WK_I32
-#define from_wide true
 #define from_type int32_t
 #define CARRIED(x) (int64_t)(x)
 #include "kernel/convert.inc"
 
 #define from_name u8
 #define from_dtype WK_U8
-#define from_wide false
 #define from_type uint8_t
 #define CARRIED(x) (int64_t)(x)
 #include "kernel/convert.inc"
 
 #define from_name truth
 #define from_dtype WK_BOOL
-#define from_wide false
 #define from_type uint8_t
 #define CARRIED(x) (int64_t)((x) != 0)
 #include "kernel/convert.inc"
 
 #define from_name f16
 #define from_dtype WK_F16
-#define from_wide false
 #define from_type uint16_t
 #define CARRIED(x) (double)wk__f16_value(x)
 #include "kernel/convert.inc"
 
 #define from_name bf16
 #define from_dtype WK_BF16
-#define from_wide true
 #define from_type uint16_t
 #define CARRIED(x) (double)wk__bf16_value(x)
 #include "kernel/convert.inc"

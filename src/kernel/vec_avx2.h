@@ -140,6 +140,11 @@ INLINE vec v_backwards(vec x) { return _mm256_permutevar8x32_ps(x, _mm256_setr_e
 
 INLINE vec v_get_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 
+INLINE vec v_get_bf16(const uint16_t *p) {
+    const __m256i bits = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 16));
+}
+
 INLINE vec v_get_u8(const uint8_t *p, int8_t most) {
     const __m128i bytes = _mm_min_epu8(_mm_loadl_epi64((const __m128i *)p), _mm_set1_epi8(most));
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));

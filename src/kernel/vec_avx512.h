@@ -171,6 +171,11 @@ INLINE vec v_backwards(vec x) {
 
 INLINE vec v_get_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 
+INLINE vec v_get_bf16(const uint16_t *p) {
+    const __m512i bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(bits, 16));
+}
+
 INLINE vec v_get_u8(const uint8_t *p, int8_t most) {
     const __m128i bytes = _mm_min_epu8(_mm_loadu_si128((const __m128i *)p), _mm_set1_epi8(most));
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
