@@ -292,6 +292,12 @@ typedef struct wk_kernels {
 #undef WK_KERNEL
 } wk_kernels;
 
+enum { /* the rows of the list by number */
+#define WK_KERNEL(name, type, dtypes) WK__KERNEL_##name,
+#include "kernel/kernels.def"
+#undef WK_KERNEL
+};
+
 extern const wk_kernels wk__kernels_ref, wk__kernels_avx2, wk__kernels_avx512;
 
 /* The table in use; set before main by select.c. Threads that record exchange it while others read it. */
