@@ -1,4 +1,4 @@
-/* each_table.h -- cases in f32 with each kernel table, and in f64: four tests of one function of the type.
+/* each_table.h -- cases in f32 and in f64 with each kernel table: six tests of one function of the type.
  *
  *     static void all_cases(wk_dtype dtype) { ... }
  *     WITH_EACH_TABLE(all_cases)
@@ -19,9 +19,12 @@ static void with_table(void (*all_cases)(wk_dtype dtype), wk_dtype dtype, const 
     static void f32_ref(void **state) { (void)state, with_table(all_cases, WK_F32, "ref"); }       \
     static void f32_avx2(void **state) { (void)state, with_table(all_cases, WK_F32, "avx2"); }     \
     static void f32_avx512(void **state) { (void)state, with_table(all_cases, WK_F32, "avx512"); } \
-    static void f64(void **state) { (void)state, with_table(all_cases, WK_F64, "ref"); }
+    static void f64_ref(void **state) { (void)state, with_table(all_cases, WK_F64, "ref"); }       \
+    static void f64_avx2(void **state) { (void)state, with_table(all_cases, WK_F64, "avx2"); }     \
+    static void f64_avx512(void **state) { (void)state, with_table(all_cases, WK_F64, "avx512"); }
 
-#define TESTS_WITH_EACH_TABLE \
-    cmocka_unit_test(f32_ref), cmocka_unit_test(f32_avx2), cmocka_unit_test(f32_avx512), cmocka_unit_test(f64)
+#define TESTS_WITH_EACH_TABLE                                                                                       \
+    cmocka_unit_test(f32_ref), cmocka_unit_test(f32_avx2), cmocka_unit_test(f32_avx512), cmocka_unit_test(f64_ref), \
+        cmocka_unit_test(f64_avx2), cmocka_unit_test(f64_avx512)
 
 #endif

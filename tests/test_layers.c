@@ -1,5 +1,5 @@
 /* test_layers.c -- every case of modules.txt, which tools/torch_modules.py made: layers with all their options, on
- * PyTorch's weights: what they compute, and the gradients of inputs and parameters, in f64 and in f32 with each kernel
+ * PyTorch's weights: what they compute, and the gradients of inputs and parameters, in f32 and in f64 with each kernel
  * table. And what the layers refuse. */
 #include "each_table.h"
 #include "ops_file.h"

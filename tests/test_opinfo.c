@@ -1,5 +1,5 @@
 /* test_opinfo.c -- PyTorch's own test samples (OpInfo; tools/torch_opinfo.py) through the call by name: values and
- * gradients in f32 with each kernel table and in f64, where the gradient by ops (vjp) is held to that by kernels too;
+ * gradients in f32 and f64 with each kernel table, where the gradient by ops (vjp) is held to that by kernels too;
  * inputs with the strides that the samples have; calls that must fail. */
 #include "each_table.h"
 #include "ops_file.h"
