@@ -224,13 +224,14 @@ enum {
     TIME_TOP = 128,
     TIME_BOTTOM = 368,
     LOSS_TOP = 440,
-    LOSS_BOTTOM = 590
+    LOSS_BOTTOM = 590,
+    DECADES = 8
 };
 
 static double x_of_T(double T) { return LEFT + (T - 0.5) / MAX_T * (RIGHT - LEFT); }
 static double y_of_time(double us, double most) { return TIME_BOTTOM - us / most * (TIME_BOTTOM - TIME_TOP); }
-static double y_of_loss(double loss) { /* from 1 down to 0.00001 */
-    return LOSS_TOP - fmax(-5, fmin(0, log10(loss))) / 5 * (LOSS_BOTTOM - LOSS_TOP);
+static double y_of_loss(double loss) { /* from 1 down to 1e-8 */
+    return LOSS_TOP - fmax(-DECADES, fmin(0, log10(loss))) / DECADES * (LOSS_BOTTOM - LOSS_TOP);
 }
 
 static void draw_number(wk_svg *svg, double x, double y, char anchor, double number) {
@@ -271,11 +272,10 @@ static void draw_loss(wk_svg *svg, const run *r, const char *color, double width
 }
 
 static void draw_losses(wk_svg *svg, run runs[2][WAYS]) {
-    static const char *const decades[] = {"1", "0.1", "0.01", "0.001", "0.0001", "0.00001"};
-    for (int decade = 0; decade <= 5; decade++) {
+    for (int decade = 0; decade <= DECADES; decade += 2) {
         const double y = y_of_loss(pow(10, -decade));
         wk_svg_line(svg, LEFT, y, RIGHT, y, FAINT, 1);
-        wk_svg_text(svg, LEFT - 10, y + 4.5, 13, 'e', MUTED, decades[decade]);
+        draw_number(svg, LEFT - 10, y + 4.5, 'e', pow(10, -decade));
     }
     wk_svg_text(svg, LEFT, LOSS_TOP - 12, 13, 's', MUTED, "loss while T changes; the plan drawn over eager");
     for (int i = 0; i <= 4; i++)
