@@ -37,20 +37,11 @@ static void note_or_call(float slot, const wk_word *words);
 /* --------------------------------------------------------------------------------------------- types of kernels --- */
 
 /* Of a type t, TAKES_t is the head of a function with its parameters and, after them, what may be given as `more`;
- * GIVES_t hands them on to note_t. NOTES makes that function and the type's signature, of letters (capture.h), the
- * bytes of scratch memory if there is some, and words. call_t makes the call from words again. */
+ * GIVES_t hands them on to note_t. With these go the type's signature, of letters (capture.h), and call_t, which makes
+ * the call from words again. */
 #define WITH_SLOT , float slot
-#define NOTES_SCRATCH(type, letters, scratch, ...)                                                        \
-    WK_APART TAKES_##type(note_##type, WITH_SLOT) { note_or_call(slot, (const wk_word[]){__VA_ARGS__}); } \
+#define SIGNATURE(type, letters, scratch) \
     static const wk_signature signature_of_##type = {letters, call_##type, scratch};
-#define NOTES(type, letters, ...) NOTES_SCRATCH(type, letters, NULL, __VA_ARGS__)
-
-#define INT(x) \
-    { .i = (x) }
-#define NUM(x) \
-    { .f = (x) }
-#define PTR(x) \
-    { .p = (void *)(uintptr_t)(x) }
 
 /* Scratch memory of types that have some, in bytes. */
 static int64_t element_nbytes(const wk_noted *noted) { return noted->dtype == WK_F32 ? 4 : 8; }
@@ -67,122 +58,106 @@ static int64_t chain_grad_scratch(const wk_noted *noted, const wk_word *w) {
     return wk__rnn_chain_grad_work(w[1].i) * element_nbytes(noted);
 }
 
-#define TAKES_wk_fill_loop(name, more) void name(int64_t n, void *y, int64_t sy, const void *value more)
-#define GIVES_wk_fill_loop(slot) note_wk_fill_loop(n, y, sy, value, slot)
+/* Types that take their arguments one by one, of which n comes first. All follow from a list of the others, each by
+ * P(letter, type, name). */
+#define TARGET(P, y) P(w, void *, y) P(n, int64_t, s##y)
+#define SOURCE(P, x) P(r, const void *, x) P(n, int64_t, s##x)
+#define REAL(P, s) P(f, double, s)
+
+#define LIST_wk_fill_loop(P) TARGET(P, y) P(v, const void *, value)
+#define LIST_wk_unary_loop(P) TARGET(P, y) SOURCE(P, x)
+#define LIST_wk_binary_loop(P) TARGET(P, y) SOURCE(P, a) SOURCE(P, b)
+#define LIST_wk_scale_loop(P) TARGET(P, y) SOURCE(P, x) REAL(P, s)
+#define LIST_wk_pair_loop(P) TARGET(P, y) SOURCE(P, a) SOURCE(P, b) REAL(P, s)
+#define LIST_wk_scaled_diff_loop(P) \
+    TARGET(P, y) SOURCE(P, a) SOURCE(P, b) P(r, const void *, g) REAL(P, factor) P(n, int64_t, count) REAL(P, beta)
+#define LIST_wk_where_loop(P) TARGET(P, y) P(r, const uint8_t *, condition) P(n, int64_t, sc) SOURCE(P, a) SOURCE(P, b)
+#define LIST_wk_map_loop(P) TARGET(P, y) SOURCE(P, x) REAL(P, s) REAL(P, t)
+#define LIST_wk_map_grad_loop(P) TARGET(P, y) SOURCE(P, g) SOURCE(P, x) REAL(P, s) REAL(P, t) P(1, bool, add)
+#define LIST_wk_reduce_loop(P) P(w, void *, y) SOURCE(P, x)
+#define LIST_wk_reduce2_loop(P) P(w, void *, y) SOURCE(P, a) SOURCE(P, b)
+#define LIST_wk_index_loop(P) \
+    TARGET(P, y) SOURCE(P, x) P(r, const int64_t *, index) P(n, int64_t, si) P(n, int64_t, step) P(n, int64_t, size)
+#define LIST_wk_argsort_kernel(P) \
+    P(n, int64_t, count) P(w, int64_t *, index) P(n, int64_t, si) SOURCE(P, x) P(1, bool, descending) P(k, void *, work)
+#define LIST_wk_transpose_kernel(P) P(n, int64_t, cols) P(r, const void *, src) P(n, int64_t, row) P(w, void *, dst)
+
+#define PARAMETER(letter, type, name) , type name
+#define ARGUMENT(letter, type, name) , name
+#define MEMBER(letter, type, name) type name;
+#define OF_WORDS(letter, type, name) , words->name
+#define LETTER(letter, type, name) #letter
+
+#define TAKES_LIST(type, function, more) void function(int64_t n LIST_##type(PARAMETER) more)
+#define GIVES_LIST(type, slot) note_##type(n LIST_##type(ARGUMENT), slot)
+#define TAKES_wk_fill_loop(function, more) TAKES_LIST(wk_fill_loop, function, more)
+#define TAKES_wk_unary_loop(function, more) TAKES_LIST(wk_unary_loop, function, more)
+#define TAKES_wk_binary_loop(function, more) TAKES_LIST(wk_binary_loop, function, more)
+#define TAKES_wk_scale_loop(function, more) TAKES_LIST(wk_scale_loop, function, more)
+#define TAKES_wk_pair_loop(function, more) TAKES_LIST(wk_pair_loop, function, more)
+#define TAKES_wk_scaled_diff_loop(function, more) TAKES_LIST(wk_scaled_diff_loop, function, more)
+#define TAKES_wk_where_loop(function, more) TAKES_LIST(wk_where_loop, function, more)
+#define TAKES_wk_map_loop(function, more) TAKES_LIST(wk_map_loop, function, more)
+#define TAKES_wk_map_grad_loop(function, more) TAKES_LIST(wk_map_grad_loop, function, more)
+#define TAKES_wk_reduce_loop(function, more) TAKES_LIST(wk_reduce_loop, function, more)
+#define TAKES_wk_reduce2_loop(function, more) TAKES_LIST(wk_reduce2_loop, function, more)
+#define TAKES_wk_index_loop(function, more) TAKES_LIST(wk_index_loop, function, more)
+#define TAKES_wk_argsort_kernel(function, more) TAKES_LIST(wk_argsort_kernel, function, more)
+#define TAKES_wk_transpose_kernel(function, more) TAKES_LIST(wk_transpose_kernel, function, more)
+#define GIVES_wk_fill_loop(slot) GIVES_LIST(wk_fill_loop, slot)
+#define GIVES_wk_unary_loop(slot) GIVES_LIST(wk_unary_loop, slot)
+#define GIVES_wk_binary_loop(slot) GIVES_LIST(wk_binary_loop, slot)
+#define GIVES_wk_scale_loop(slot) GIVES_LIST(wk_scale_loop, slot)
+#define GIVES_wk_pair_loop(slot) GIVES_LIST(wk_pair_loop, slot)
+#define GIVES_wk_scaled_diff_loop(slot) GIVES_LIST(wk_scaled_diff_loop, slot)
+#define GIVES_wk_where_loop(slot) GIVES_LIST(wk_where_loop, slot)
+#define GIVES_wk_map_loop(slot) GIVES_LIST(wk_map_loop, slot)
+#define GIVES_wk_map_grad_loop(slot) GIVES_LIST(wk_map_grad_loop, slot)
+#define GIVES_wk_reduce_loop(slot) GIVES_LIST(wk_reduce_loop, slot)
+#define GIVES_wk_reduce2_loop(slot) GIVES_LIST(wk_reduce2_loop, slot)
+#define GIVES_wk_index_loop(slot) GIVES_LIST(wk_index_loop, slot)
+#define GIVES_wk_argsort_kernel(slot) GIVES_LIST(wk_argsort_kernel, slot)
+#define GIVES_wk_transpose_kernel(slot) GIVES_LIST(wk_transpose_kernel, slot)
+
+/* The words are a struct, and the call takes its members. */
+#define WORDS_BY_LIST(type)                                                                               \
+    typedef struct words_of_##type {                                                                      \
+        int64_t n;                                                                                        \
+        LIST_##type(MEMBER)                                                                               \
+    } words_of_##type;                                                                                    \
+    WK_APART TAKES_LIST(type, note_##type, WITH_SLOT) {                                                   \
+        const words_of_##type words = {n LIST_##type(ARGUMENT)};                                          \
+        _Static_assert(sizeof words == sizeof "n" LIST_##type(LETTER) * 8 - 8, "a letter for each word"); \
+        note_or_call(slot, (const void *)&words);                                                         \
+    }
+#define BY_LIST_SCRATCH(type, scratch)                              \
+    WORDS_BY_LIST(type)                                             \
+    static void call_##type(wk_any_function *f, const wk_word *w) { \
+        const words_of_##type *words = (const void *)w;             \
+        ((type *)f)(words->n LIST_##type(OF_WORDS));                \
+    }                                                               \
+    SIGNATURE(type, "n" LIST_##type(LETTER), scratch)
+#define BY_LIST(type) BY_LIST_SCRATCH(type, NULL)
+BY_LIST(wk_unary_loop)
+BY_LIST(wk_binary_loop)
+BY_LIST(wk_scale_loop)
+BY_LIST(wk_pair_loop)
+BY_LIST(wk_scaled_diff_loop)
+BY_LIST(wk_where_loop)
+BY_LIST(wk_map_loop)
+BY_LIST(wk_map_grad_loop)
+BY_LIST(wk_reduce_loop)
+BY_LIST(wk_reduce2_loop)
+BY_LIST(wk_index_loop)
+BY_LIST(wk_transpose_kernel)
+BY_LIST_SCRATCH(wk_argsort_kernel, argsort_scratch)
+
+/* The element lies in the word by the time of the call. */
+WORDS_BY_LIST(wk_fill_loop)
 static void call_wk_fill_loop(wk_any_function *f, const wk_word *w) {
     ((wk_fill_loop *)f)(w[0].i, w[1].p, w[2].i, &w[3]);
 }
-NOTES(wk_fill_loop, "nwnv", INT(n), PTR(y), INT(sy), PTR(value))
-
-#define TAKES_wk_unary_loop(name, more) void name(int64_t n, void *y, int64_t sy, const void *x, int64_t sx more)
-#define GIVES_wk_unary_loop(slot) note_wk_unary_loop(n, y, sy, x, sx, slot)
-static void call_wk_unary_loop(wk_any_function *f, const wk_word *w) {
-    ((wk_unary_loop *)f)(w[0].i, w[1].p, w[2].i, w[3].p, w[4].i);
-}
-NOTES(wk_unary_loop, "nwnrn", INT(n), PTR(y), INT(sy), PTR(x), INT(sx))
-
-#define TAKES_wk_binary_loop(name, more) \
-    void name(int64_t n, void *y, int64_t sy, const void *a, int64_t sa, const void *b, int64_t sb more)
-#define GIVES_wk_binary_loop(slot) note_wk_binary_loop(n, y, sy, a, sa, b, sb, slot)
-static void call_wk_binary_loop(wk_any_function *f, const wk_word *w) {
-    ((wk_binary_loop *)f)(w[0].i, w[1].p, w[2].i, w[3].p, w[4].i, w[5].p, w[6].i);
-}
-NOTES(wk_binary_loop, "nwnrnrn", INT(n), PTR(y), INT(sy), PTR(a), INT(sa), PTR(b), INT(sb))
-
-#define TAKES_wk_scale_loop(name, more) \
-    void name(int64_t n, void *y, int64_t sy, const void *x, int64_t sx, double s more)
-#define GIVES_wk_scale_loop(slot) note_wk_scale_loop(n, y, sy, x, sx, s, slot)
-static void call_wk_scale_loop(wk_any_function *f, const wk_word *w) {
-    ((wk_scale_loop *)f)(w[0].i, w[1].p, w[2].i, w[3].p, w[4].i, w[5].f);
-}
-NOTES(wk_scale_loop, "nwnrnf", INT(n), PTR(y), INT(sy), PTR(x), INT(sx), NUM(s))
-
-#define TAKES_wk_scaled_diff_loop(name, more)                                                                      \
-    void name(int64_t n, void *y, int64_t sy, const void *a, int64_t sa, const void *b, int64_t sb, const void *g, \
-              double factor, int64_t count, double beta more)
-#define GIVES_wk_scaled_diff_loop(slot) note_wk_scaled_diff_loop(n, y, sy, a, sa, b, sb, g, factor, count, beta, slot)
-static void call_wk_scaled_diff_loop(wk_any_function *f, const wk_word *w) {
-    ((wk_scaled_diff_loop *)f)(w[0].i, w[1].p, w[2].i, w[3].p, w[4].i, w[5].p, w[6].i, w[7].p, w[8].f, w[9].i, w[10].f);
-}
-NOTES(wk_scaled_diff_loop, "nwnrnrnrfnf", INT(n), PTR(y), INT(sy), PTR(a), INT(sa), PTR(b), INT(sb), PTR(g),
-      NUM(factor), INT(count), NUM(beta))
-
-#define TAKES_wk_pair_loop(name, more) \
-    void name(int64_t n, void *y, int64_t sy, const void *a, int64_t sa, const void *b, int64_t sb, double s more)
-#define GIVES_wk_pair_loop(slot) note_wk_pair_loop(n, y, sy, a, sa, b, sb, s, slot)
-static void call_wk_pair_loop(wk_any_function *f, const wk_word *w) {
-    ((wk_pair_loop *)f)(w[0].i, w[1].p, w[2].i, w[3].p, w[4].i, w[5].p, w[6].i, w[7].f);
-}
-NOTES(wk_pair_loop, "nwnrnrnf", INT(n), PTR(y), INT(sy), PTR(a), INT(sa), PTR(b), INT(sb), NUM(s))
-
-#define TAKES_wk_where_loop(name, more)                                                                        \
-    void name(int64_t n, void *y, int64_t sy, const uint8_t *condition, int64_t sc, const void *a, int64_t sa, \
-              const void *b, int64_t sb more)
-#define GIVES_wk_where_loop(slot) note_wk_where_loop(n, y, sy, condition, sc, a, sa, b, sb, slot)
-static void call_wk_where_loop(wk_any_function *f, const wk_word *w) {
-    ((wk_where_loop *)f)(w[0].i, w[1].p, w[2].i, w[3].p, w[4].i, w[5].p, w[6].i, w[7].p, w[8].i);
-}
-NOTES(wk_where_loop, "nwnrnrnrn", INT(n), PTR(y), INT(sy), PTR(condition), INT(sc), PTR(a), INT(sa), PTR(b), INT(sb))
-
-#define TAKES_wk_map_loop(name, more) \
-    void name(int64_t n, void *y, int64_t sy, const void *x, int64_t sx, double s, double t more)
-#define GIVES_wk_map_loop(slot) note_wk_map_loop(n, y, sy, x, sx, s, t, slot)
-static void call_wk_map_loop(wk_any_function *f, const wk_word *w) {
-    ((wk_map_loop *)f)(w[0].i, w[1].p, w[2].i, w[3].p, w[4].i, w[5].f, w[6].f);
-}
-NOTES(wk_map_loop, "nwnrnff", INT(n), PTR(y), INT(sy), PTR(x), INT(sx), NUM(s), NUM(t))
-
-#define TAKES_wk_map_grad_loop(name, more)                                                                    \
-    void name(int64_t n, void *y, int64_t sy, const void *g, int64_t sg, const void *x, int64_t sx, double s, \
-              double t, bool add more)
-#define GIVES_wk_map_grad_loop(slot) note_wk_map_grad_loop(n, y, sy, g, sg, x, sx, s, t, add, slot)
-static void call_wk_map_grad_loop(wk_any_function *f, const wk_word *w) {
-    ((wk_map_grad_loop *)f)(w[0].i, w[1].p, w[2].i, w[3].p, w[4].i, w[5].p, w[6].i, w[7].f, w[8].f, w[9].i != 0);
-}
-NOTES(wk_map_grad_loop, "nwnrnrnff1", INT(n), PTR(y), INT(sy), PTR(g), INT(sg), PTR(x), INT(sx), NUM(s), NUM(t),
-      INT(add))
-
-#define TAKES_wk_reduce_loop(name, more) void name(int64_t n, void *y, const void *x, int64_t sx more)
-#define GIVES_wk_reduce_loop(slot) note_wk_reduce_loop(n, y, x, sx, slot)
-static void call_wk_reduce_loop(wk_any_function *f, const wk_word *w) {
-    ((wk_reduce_loop *)f)(w[0].i, w[1].p, w[2].p, w[3].i);
-}
-NOTES(wk_reduce_loop, "nwrn", INT(n), PTR(y), PTR(x), INT(sx))
-
-#define TAKES_wk_reduce2_loop(name, more) \
-    void name(int64_t n, void *y, const void *a, int64_t sa, const void *b, int64_t sb more)
-#define GIVES_wk_reduce2_loop(slot) note_wk_reduce2_loop(n, y, a, sa, b, sb, slot)
-static void call_wk_reduce2_loop(wk_any_function *f, const wk_word *w) {
-    ((wk_reduce2_loop *)f)(w[0].i, w[1].p, w[2].p, w[3].i, w[4].p, w[5].i);
-}
-NOTES(wk_reduce2_loop, "nwrnrn", INT(n), PTR(y), PTR(a), INT(sa), PTR(b), INT(sb))
-
-#define TAKES_wk_index_loop(name, more)                                                                    \
-    void name(int64_t n, void *y, int64_t sy, const void *x, int64_t sx, const int64_t *index, int64_t si, \
-              int64_t step, int64_t size more)
-#define GIVES_wk_index_loop(slot) note_wk_index_loop(n, y, sy, x, sx, index, si, step, size, slot)
-static void call_wk_index_loop(wk_any_function *f, const wk_word *w) {
-    ((wk_index_loop *)f)(w[0].i, w[1].p, w[2].i, w[3].p, w[4].i, w[5].p, w[6].i, w[7].i, w[8].i);
-}
-NOTES(wk_index_loop, "nwnrnrnnn", INT(n), PTR(y), INT(sy), PTR(x), INT(sx), PTR(index), INT(si), INT(step), INT(size))
-
-#define TAKES_wk_argsort_kernel(name, more)                                                                     \
-    void name(int64_t n, int64_t count, int64_t *index, int64_t si, const void *x, int64_t sx, bool descending, \
-              void *work more)
-#define GIVES_wk_argsort_kernel(slot) note_wk_argsort_kernel(n, count, index, si, x, sx, descending, work, slot)
-static void call_wk_argsort_kernel(wk_any_function *f, const wk_word *w) {
-    ((wk_argsort_kernel *)f)(w[0].i, w[1].i, w[2].p, w[3].i, w[4].p, w[5].i, w[6].i != 0, w[7].p);
-}
-NOTES_SCRATCH(wk_argsort_kernel, "nnwnrn1k", argsort_scratch, INT(n), INT(count), PTR(index), INT(si), PTR(x), INT(sx),
-              INT(descending), PTR(work))
-
-#define TAKES_wk_transpose_kernel(name, more) \
-    void name(int64_t rows, int64_t cols, const void *src, int64_t row, void *dst more)
-#define GIVES_wk_transpose_kernel(slot) note_wk_transpose_kernel(rows, cols, src, row, dst, slot)
-static void call_wk_transpose_kernel(wk_any_function *f, const wk_word *w) {
-    ((wk_transpose_kernel *)f)(w[0].i, w[1].i, w[2].p, w[3].i, w[4].p);
-}
-NOTES(wk_transpose_kernel, "nnrnw", INT(rows), INT(cols), PTR(src), INT(row), PTR(dst))
+SIGNATURE(wk_fill_loop, "n" LIST_wk_fill_loop(LETTER), NULL)
 
 /* Whether a product is large, and packed for that, depends on sizes, so that it is noted as one thing and decided when
  * the scratch memory is given out. */
@@ -201,9 +176,17 @@ static void call_wk_gemm_kernel(wk_any_function *f, const wk_word *w) {
     while ((wk_any_function *)table->gemm[dtype] != f) dtype++;
     table->gemm_packed[dtype](w[0].i, w[1].i, w[2].i, &a, &b, w[9].f, w[10].p, w[11].i, w[12].i, w[13].p);
 }
-NOTES_SCRATCH(wk_gemm_kernel, "nnnrnnrnnfwnnk", gemm_scratch, INT(m), INT(n), INT(k), PTR(k > 0 ? a->data : NULL),
-              INT(a->row), INT(a->col), PTR(k > 0 ? b->data : NULL), INT(b->row), INT(b->col), NUM(beta), PTR(c),
-              INT(row), INT(col), PTR(NULL))
+SIGNATURE(wk_gemm_kernel, "nnnrnnrnnfwnnk", gemm_scratch)
+
+/* Matrices of no elements are not read, and may lie anywhere. */
+WK_APART TAKES_wk_gemm_kernel(note_wk_gemm_kernel, WITH_SLOT) {
+    void *const at_a = k > 0 ? (void *)(uintptr_t)a->data : NULL;
+    void *const at_b = k > 0 ? (void *)(uintptr_t)b->data : NULL;
+    const wk_word words[] = {{.i = m},      {.i = n},    {.i = k},      {.p = at_a},   {.i = a->row},
+                             {.i = a->col}, {.p = at_b}, {.i = b->row}, {.i = b->col}, {.f = beta},
+                             {.p = c},      {.i = row},  {.i = col},    {.p = NULL}};
+    note_or_call(slot, words);
+}
 
 #define TAKES_wk_gemm_packed_kernel(name, more)                                                              \
     void name(int64_t m, int64_t n, int64_t k, const wk_matrix *a, const wk_matrix *b, double beta, void *c, \
@@ -221,7 +204,7 @@ static void note_struct(const void *words, float slot) { note_or_call(slot, word
 #define STRUCT_SCRATCH(type, args, letters, scratch)                                                              \
     _Static_assert(sizeof(args) == 8 * (sizeof letters - 1), "a letter for each word of " #args);                 \
     static void call_##type(wk_any_function *f, const wk_word *w) { ((type *)f)((const args *)(const void *)w); } \
-    static const wk_signature signature_of_##type = {letters, call_##type, scratch};
+    SIGNATURE(type, letters, scratch)
 #define STRUCT(type, args, letters) STRUCT_SCRATCH(type, args, letters, NULL)
 #define LETTERS_OF_NORM "nnrrrfw"
 STRUCT(wk_fibre_kernel, wk_fibres, "nnwnnrnnrnnf1")
