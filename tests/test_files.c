@@ -115,6 +115,27 @@ static void what_does_not_fit_is_named(void **state) {
     assert_ok();
 }
 
+/* A message that is too long ends behind a whole character, wherever the room ends. */
+static void a_message_that_is_cut(void **state) {
+    (void)state;
+    WK_SCOPE;
+    for (int shift = 0; shift < 3; shift++) {
+        char name[500] = "", text[64];
+        for (int i = 0; i < shift; i++) strcat(name, "a");
+        for (int i = 0; i < 80; i++) strcat(name, "\u00e9\u4e2d");
+        wk_module *saved = wk_module_new(NULL, "saved"), *m = wk_module_new(NULL, "m");
+        wk_module_add_buffer(wk_module_new(m, name), "b", wk_zeros(WK_SCALAR, WK_F32));
+        assert_int_equal(wk_save(scratch("f"), saved, &error), WK_OK);
+        assert_int_equal(wk_load(scratch("f"), m, 0, &error), WK_EINVAL);
+        wk_module_to_text(m, text, sizeof text);
+        const unsigned char ends[] = {(unsigned char)error.message[strlen(error.message) - 1],
+                                      (unsigned char)text[strlen(text) - 1]};
+        for (int i = 0; i < 2; i++) assert_true(ends[i] == 0xa9 || ends[i] == 0xad); /* the last bytes of the two */
+        wk_module_free(saved);
+        wk_module_free(m);
+    }
+}
+
 /* Any floating type may be loaded into any other when that is asked for; 1/3 is rounded. */
 static void floating_types_are_converted_on_demand(void **state) {
     (void)state;
@@ -339,8 +360,9 @@ static void asking_for_a_file_does_not_stick(void **state) {
 }
 
 WK_TEST_MAIN("files", WITH_FOLDER(weights_of_pytorch), WITH_FOLDER(every_kind_of_tensor),
-             WITH_FOLDER(what_does_not_fit_is_named), WITH_FOLDER(floating_types_are_converted_on_demand),
-             WITH_FOLDER(shared_parameters_in_files), WITH_FOLDER(while_a_failure_pends),
-             WITH_FOLDER(written_as_the_format_wants), WITH_FOLDER(any_strides_are_written),
-             WITH_FOLDER(names_that_cannot_be), WITH_FOLDER(failed_writes_leave_the_old_file),
-             WITH_FOLDER(files_of_null), cmocka_unit_test(asking_for_a_file_does_not_stick))
+             WITH_FOLDER(a_message_that_is_cut), WITH_FOLDER(what_does_not_fit_is_named),
+             WITH_FOLDER(floating_types_are_converted_on_demand), WITH_FOLDER(shared_parameters_in_files),
+             WITH_FOLDER(while_a_failure_pends), WITH_FOLDER(written_as_the_format_wants),
+             WITH_FOLDER(any_strides_are_written), WITH_FOLDER(names_that_cannot_be),
+             WITH_FOLDER(failed_writes_leave_the_old_file), WITH_FOLDER(files_of_null),
+             cmocka_unit_test(asking_for_a_file_does_not_stick))

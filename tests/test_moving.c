@@ -129,8 +129,7 @@ static void masks_as_indices(void **state) {
     assert_holds(wk_grad_of(x), 0, 0, 4, 6, 0, 0, 0, 0, 0, 0, 20, 22);
     assert_holds(wk_index(x, list_of(rows, WHOLE(2))), 10, 11);
     assert_holds(wk_index(x, list_of(wk_cast(WHOLE(1), WK_I32), mask_of(WHOLE(0, 1, 1), 0))), 8, 9, 10, 11);
-    assert_holds(wk_index_put(x, only(both), wk_scalar(-1, WK_F64), false), 0, 1, -1, -1, 4, 5, 6, 7, 8, 9, -1,
-                 -1);
+    assert_holds(wk_index_put(x, only(both), wk_scalar(-1, WK_F64), false), 0, 1, -1, -1, 4, 5, 6, 7, 8, 9, -1, -1);
     assert_int_equal(wk_dim(wk_index(x, only(mask_of(WHOLE(0, 0), 0))), 0), 0);
     assert_ok();
     wk_index(x, only(mask_of(WHOLE(0, 0, 1), 0)));
@@ -204,8 +203,8 @@ static void transposes_are_copied(void **state) {
     (void)state;
     for (wk_dtype dtype = 0; dtype < WK_DTYPE_COUNT; dtype++) {
         WK_SCOPE;
-        wk_tensor *x = wk_cast(wk_reshape(wk_remainder_scalar(wk_arange(0, 3 * 19 * 21, 1, WK_I64), 101),
-                                          WK_SHAPE(3, 19, 21)), dtype);
+        wk_tensor *x = wk_cast(
+            wk_reshape(wk_remainder_scalar(wk_arange(0, 3 * 19 * 21, 1, WK_I64), 101), WK_SHAPE(3, 19, 21)), dtype);
         wk_tensor *y = wk_contiguous(wk_transpose(x, 1, 2));
         assert_true(wk_is_contiguous(y));
         assert_true(wk_equal(wk_transpose(y, 1, 2), x));
@@ -305,6 +304,18 @@ static void moves_refuse(void **state) {
     assert_fails(WK_ENOMEM, "repeat: x (2,3) repeated (1,9223372036854775807) times has too many elements");
     wk_tril(wk_select(x, 0, 0), 0);
     assert_fails(WK_ESHAPE, "tril: x (3) is no matrix");
+    wk_as_strided(x, WK_SHAPE(0), (const int64_t[]){1}, INT64_MAX);
+    assert_fails(WK_EINDEX,
+                 "as_strided: dims (0), strides (1) and offset 9223372036854775807 reach outside of x (2,3)");
+}
+
+/* As many rows as there can be, of nothing each: there is nothing to do. */
+static void rows_of_nothing(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = wk_requires_grad_(wk_zeros(WK_SHAPE(INT64_C(1) << 40, 0), WK_F32), true);
+    wk_backward(wk_sum(wk_add(wk_tril(x, 0), wk_triu(x, 1))));
+    assert_ok();
 }
 
 static void indices_refuse(void **state) {
@@ -354,8 +365,8 @@ static void indices_refuse(void **state) {
 }
 
 WK_TEST_MAIN("moving", cmocka_unit_test(parts_of_a_tensor), cmocka_unit_test(masks), cmocka_unit_test(sorting),
-             cmocka_unit_test(transposes_are_copied),
-             cmocka_unit_test(several_indices), cmocka_unit_test(masks_as_indices),
-             cmocka_unit_test(narrow_indices), cmocka_unit_test(along_a_dimension), cmocka_unit_test(every_type),
-             cmocka_unit_test(windows_overlap), cmocka_unit_test(shapes_that_stay_views),
-             cmocka_unit_test(views_refuse), cmocka_unit_test(moves_refuse), cmocka_unit_test(indices_refuse))
+             cmocka_unit_test(transposes_are_copied), cmocka_unit_test(several_indices),
+             cmocka_unit_test(masks_as_indices), cmocka_unit_test(narrow_indices), cmocka_unit_test(along_a_dimension),
+             cmocka_unit_test(every_type), cmocka_unit_test(windows_overlap), cmocka_unit_test(shapes_that_stay_views),
+             cmocka_unit_test(views_refuse), cmocka_unit_test(moves_refuse), cmocka_unit_test(rows_of_nothing),
+             cmocka_unit_test(indices_refuse))

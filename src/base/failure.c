@@ -27,17 +27,8 @@ const char *wk_status_meaning(wk_status status) {
     return "not a status of wick";
 }
 
-/* Takes a character of UTF-8 off the end if the rest of it is missing. */
-static void end_whole(char *text) {
-    size_t begin = strlen(text), length = 0;
-    while (begin > 0 && length < 3 && ((unsigned char)text[begin - 1] & 0xc0) == 0x80) begin--, length++;
-    const unsigned char first = begin > 0 ? (unsigned char)text[begin - 1] : 0;
-    const size_t needed = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0 ? 1 : 0;
-    if (length < needed) text[begin - 1] = '\0';
-}
-
 static void print(char *text, size_t nbytes, const char *format, va_list arguments) {
-    if (vsnprintf(text, nbytes, format, arguments) >= (int)nbytes) end_whole(text);
+    if (vsnprintf(text, nbytes, format, arguments) >= (int)nbytes) wk__end_whole(text);
 }
 
 void wk__print(char *text, size_t nbytes, const char *format, ...) {

@@ -1,5 +1,4 @@
 /* load.c -- the state of a module to a file and back, by name. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,13 +19,12 @@ typedef struct complaints {
 } complaints;
 
 static WK_PRINTF(3, 4) void complain(complaints *c, wk_status status, const char *format, ...) {
-    char text[sizeof c->text];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    wk__write(&c->writer, "%s%s", c->status == WK_OK ? "" : "; ", text);
     if (c->status == WK_OK) c->status = status;
+    else wk__write(&c->writer, "; ");
+    wk__write_list(&c->writer, format, arguments);
+    va_end(arguments);
 }
 
 /* Is the tensor in the file under another of its names? Files of other programs hold a shared one once. */

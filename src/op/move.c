@@ -306,10 +306,10 @@ static bool triangle_shape(wk_call *c) {
  * diagonal. */
 static void copy_triangle(const wk_array *y, const wk_array *x, int64_t diagonal, bool upper, bool add) {
     const int32_t last = x->ndim - 2; /* of a row's dimensions */
-    const int64_t cols = x->dims[last + 1];
+    const int64_t rows = x->numel > 0 ? x->dims[last] : 0, cols = x->dims[last + 1];
     wk_array y_row, x_row, y_part, x_part;
     if (!add) wk__zero(y);
-    for (int64_t i = 0; i < x->dims[last]; i++) {
+    for (int64_t i = 0; i < rows; i++) {
         const int64_t edge = i + diagonal + !upper, at = edge < 0 ? 0 : edge > cols ? cols : edge;
         wk__array_select(y, last, i, &y_row);
         wk__array_select(x, last, i, &x_row);

@@ -53,7 +53,7 @@ static bool check_region(wk_call *c) {
         return wk__refuse(c, WK_EINVAL, "%d dims and %d strides", (int)r->dims.ndim, (int)r->strides.ndim);
     if (!wk__check_shape(c->ctx, c->op->name, r->dims.ndim, r->dims.dims, x->a.dtype)) return false;
     const int64_t end = reach(r);
-    bool inside = r->offset >= 0 && end >= 0 && end <= x->a.numel;
+    bool inside = r->offset >= 0 && r->offset <= x->a.numel && end >= 0 && end <= x->a.numel;
     for (int32_t d = 0; d < r->dims.ndim; d++) inside &= r->strides.dims[d] >= 0;
     if (!inside)
         return wk__refuse(c, WK_EINDEX, "dims %s, strides %s and offset %lld reach outside of x %s",
