@@ -154,6 +154,33 @@ static void memory_that_is_shared(void **state) {
     assert_ok();
 }
 
+/* The step writes its input before it reads the user's tensor, which may be the same. */
+static bool halves_and_reads(void *user, wk_tensor *const *in, wk_tensor **out) {
+    wk_mul_scalar_(in[0], 0.5);
+    out[0] = wk_neg(user);
+    return true;
+}
+
+static void memory_that_is_read(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *t = wk_ones(WK_SHAPE(6), WK_F32), *head = wk_narrow(t, 0, 0, 4), *tail = wk_narrow(t, 0, 3, 3), *out;
+    wk_tensor *apart = wk_ones(WK_SHAPE(3), WK_F32);
+    wk_plan *plan = wk_plan_new(halves_and_reads, head, 1, 1, NULL);
+    assert_int_equal(wk_plan_run(plan, &apart, &out), WK_OK);
+    wk_plan_run(plan, &tail, &out);
+    assert_fails(WK_ESTATE,
+                 "plan_run: the step writes input 0, whose memory a tensor from outside shares, which it uses "
+                 "too: give a wk_clone");
+    wk_set_name(head, "head");
+    wk_plan_run(plan, &tail, &out);
+    assert_fails(WK_ESTATE,
+                 "plan_run: the step writes input 0, whose memory head shares, which it uses too: give a wk_clone");
+    assert_close(wk_item(wk_sum(t)), 6, 0, "unchanged");
+    wk_plan_free(plan);
+    assert_ok();
+}
+
 /* Memory that other threads may read is not written, whoever would write it. */
 static void inputs_that_are_shared(void **state) {
     (void)state;
@@ -361,6 +388,6 @@ static void a_plan_in_itself(void **state) {
 WK_TEST_MAIN("plans and refusals", cmocka_unit_test(what_belongs_before_the_run), cmocka_unit_test(nothing_to_tell),
              cmocka_unit_test(a_leaf_without_a_gradient), cmocka_unit_test(a_plan_in_itself),
              cmocka_unit_test(steps_that_do_nothing), cmocka_unit_test(memory_that_is_shared),
-             cmocka_unit_test(inputs_that_are_shared), cmocka_unit_test(anomalies),
-             cmocka_unit_test(hooks_of_operations), cmocka_unit_test(whims_are_refused),
+             cmocka_unit_test(memory_that_is_read), cmocka_unit_test(inputs_that_are_shared),
+             cmocka_unit_test(anomalies), cmocka_unit_test(hooks_of_operations), cmocka_unit_test(whims_are_refused),
              cmocka_unit_test(numbers_that_change))

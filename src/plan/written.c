@@ -60,12 +60,26 @@ static bool lies_apart(const wk_recording *r, wk_plan_extent e, const char *writ
     return true;
 }
 
+/* Nor may what the step only reads outside lie in an input that it writes. */
+static bool lies_inside(const wk_recording *r, int32_t i, const wk_tensor *input) {
+    for (int64_t k = 0; k < r->externals.count; k++) {
+        const wk_plan_external *e = &WK_ITEMS(const wk_plan_external, r->externals)[k];
+        if (e->begin >= end_of(input) || e->end <= begin_of(input)) continue;
+        wk__fail(r->ctx, WK_ESTATE, "plan_run",
+                 "the step writes input %" PRId32 ", whose memory %s shares, which it uses too: give a wk_clone", i,
+                 wk_name(e->tensor)[0] != '\0' ? wk_name(e->tensor) : "a tensor from outside");
+        return true;
+    }
+    return false;
+}
+
 /* Input i, which the step writes. */
 WK_NOINLINE static bool can_be_written(const wk_recording *r, int32_t i, wk_tensor *const *inputs) {
     char name[32];
     snprintf(name, sizeof name, "input %" PRId32, i);
     return wk__writable(r->ctx, inputs[i], "plan_run", name) &&
-           lies_apart(r, (wk_plan_extent){begin_of(inputs[i]), end_of(inputs[i])}, name, i, inputs);
+           lies_apart(r, (wk_plan_extent){begin_of(inputs[i]), end_of(inputs[i])}, name, i, inputs) &&
+           !lies_inside(r, i, inputs[i]);
 }
 
 bool wk__inputs_apart(const wk_recording *r, wk_tensor *const *inputs) {
