@@ -1,5 +1,5 @@
 /* test_chains.c -- element-wise calls in a row, which plans run a block of elements at a time, or as one kernel. */
-#include "support.h"
+#include "each_table.h"
 
 static bool chain(void *user, wk_tensor *const *in, wk_tensor **out) {
     (void)user;
@@ -62,4 +62,41 @@ static void chains(void **state) {
     }
 }
 
-WK_TEST_MAIN("chains", cmocka_unit_test(chains), cmocka_unit_test(nets_of_links))
+/* Activations with affine steps around them; of the first, results lie where what they came from did. */
+static bool around_tanh(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    wk_tensor *x = wk_sub(in[3], wk_mul(in[0], in[1]));
+    out[0] = wk_rsub_scalar(wk_add(in[2], wk_mul_(wk_tanh_(wk_add_(x, in[2])), in[0])), 0.25);
+    return true;
+}
+
+static bool around_sigmoid(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    wk_tensor *x = wk_sub(wk_mul_scalar(in[1], 2), in[3]);
+    out[0] = wk_neg(wk_mul(wk_sigmoid(x), in[0]));
+    return true;
+}
+
+static void same_by_plan(wk_function *step, int64_t n, wk_dtype dtype) {
+    WK_SCOPE;
+    wk_plan *plan = wk_plan_new(step, NULL, 4, 1, NULL);
+    wk_tensor *in[4], *by_plan, *eager;
+    wk_manual_seed(3);
+    for (int k = 0; k < 4; k++) in[k] = wk_randn(WK_SHAPE(k == 3 ? 1 : n), dtype);
+    step(NULL, in, &eager);
+    wk_plan_run(plan, in, &by_plan);
+    assert_ok();
+    assert_memory_equal(wk_data(eager), wk_data(by_plan), (size_t)n * wk_dtype_nbytes(dtype));
+    wk_plan_free(plan);
+}
+
+static void all_lengths(wk_dtype dtype) {
+    for (int64_t n = 0; n <= 600; n += n < 250 || n > 500 ? 1 : 50) {
+        same_by_plan(around_tanh, n, dtype);
+        same_by_plan(around_sigmoid, n, dtype);
+    }
+}
+
+WITH_EACH_TABLE(all_lengths)
+
+WK_TEST_MAIN("chains", cmocka_unit_test(chains), cmocka_unit_test(nets_of_links), TESTS_WITH_EACH_TABLE)

@@ -14,6 +14,7 @@ enum { W = 8 };
 #define WHOLE_TILE_VECS 2
 #define SPREADS 0
 #define LOOKS_UP 0
+#define HALVES 0
 
 typedef __m256 vec;
 typedef __m256d vecd; /* WD doubles */

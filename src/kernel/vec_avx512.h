@@ -14,6 +14,7 @@ enum { W = 16 };
 #define WHOLE_TILE_VECS 2
 #define SPREADS 1   /* there is v_spread */
 #define LOOKS_UP 1  /* there is v_by_low_bits */
+#define HALVES 1    /* activations can be made in halves (activation.inc), for which there are registers */
 
 typedef __m512 vec;
 typedef __m512d vecd;   /* WD doubles */
@@ -243,14 +244,26 @@ INLINE vec v_tanh_pair(int p, __m512i piece, vec d) {
 }
 
 /* tanh x = c0 + c1 d + ... + c5 d^5, d = |x| - centre of the piece that |x| lies in; see tools/tanh_table.py. The sum
- * is taken in the shape (c0 + c1 d) + d^2 ((c2 + c3 d) + d^2 (c4 + c5 d)). */
-INLINE vec v_tanh(vec x) {
-    const __m512i sign = _mm512_set1_epi32(INT32_MIN), bits = _mm512_castps_si512(x);
+ * is taken in the shape (c0 + c1 d) + d^2 ((c2 + c3 d) + d^2 (c4 + c5 d)). The first half finds the piece. */
+typedef struct half_tanh {
+    __m512i x, piece;
+    vec d;
+} half_tanh;
+
+INLINE half_tanh v_tanh_half(vec x) {
     const vec a = v_min(v_set(tanh_furthest), v_abs(x)); /* NaN stays NaN */
     const __m512i piece = _mm512_srli_epi32(_mm512_castps_si512(v_add(a, v_set(tanh_shift))), 21);
-    const vec d = v_sub(a, v_looked_up(tanh_centre, piece)), d2 = v_mul(d, d);
-    const vec y = v_fma(v_fma(v_tanh_pair(4, piece, d), d2, v_tanh_pair(2, piece, d)), d2, v_tanh_pair(0, piece, d));
-    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(y), sign, bits, 0xf8)); /* y | s & b */
+    return (half_tanh){_mm512_castps_si512(x), piece, v_sub(a, v_looked_up(tanh_centre, piece))};
 }
+
+INLINE vec v_tanh_whole(half_tanh h) {
+    const vec d = h.d, d2 = v_mul(d, d);
+    const vec high = v_fma(v_tanh_pair(4, h.piece, d), d2, v_tanh_pair(2, h.piece, d));
+    const __m512i y = _mm512_castps_si512(v_fma(high, d2, v_tanh_pair(0, h.piece, d)));
+    return _mm512_castsi512_ps(
+        _mm512_ternarylogic_epi32(y, _mm512_set1_epi32(INT32_MIN), h.x, 0xf8)); /* y | sign & x */
+}
+
+INLINE vec v_tanh(vec x) { return v_tanh_whole(v_tanh_half(x)); }
 
 #endif
