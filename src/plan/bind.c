@@ -20,10 +20,6 @@ typedef struct binding {
 
 static size_t rounded(int64_t nbytes) { return ((size_t)nbytes + WK__LINE - 1) / WK__LINE * WK__LINE; }
 
-static const wk_plan_family *family_at(const binding *of, int64_t k) {
-    return &WK_ITEMS(const wk_plan_family, of->p->families)[k];
-}
-
 static int64_t pitch(const binding *of, const wk_plan_family *family) {
     return wk__pitch(wk__value_at(family->nbytes, of->most));
 }
@@ -32,7 +28,7 @@ static int64_t pitch(const binding *of, const wk_plan_family *family) {
 static bool is_even(const wk_program *p) {
     bool even = true;
     for (int64_t k = 0; k < p->families.count; k++) {
-        const wk_plan_family *family = &WK_ITEMS(const wk_plan_family, p->families)[k];
+        const wk_plan_family *family = wk__family_at(p, k);
         even &= wk__grows(family->nbytes) && wk__grows(family->members);
     }
     return even;
@@ -44,7 +40,7 @@ static bool lay_out(binding *of) {
     of->slot_begins = calloc((size_t)p->slot_count + 1, sizeof *of->slot_begins);
     if (of->slot_begins == NULL) return false;
     for (int64_t k = 0; k < p->families.count; k++) {
-        const wk_plan_family *family = family_at(of, k);
+        const wk_plan_family *family = wk__family_at(of->p, k);
         if (family->slot < 0 || family->block >= 0 || family->constant) continue;
         const int64_t members = wk__value_at(family->members, of->most);
         const size_t nbytes = members > 0 ? rounded(pitch(of, family) * members) : 0;
@@ -68,7 +64,7 @@ static bool lay_out_constants(binding *of) {
     if (of->constant_begins == NULL) return false;
     for (int64_t k = 0; k < families->count; k++) {
         of->constant_begins[k] = at;
-        if (family_at(of, k)->constant) at += rounded(pitch(of, family_at(of, k)));
+        if (wk__family_at(of->p, k)->constant) at += rounded(pitch(of, wk__family_at(of->p, k)));
     }
     wk_bound *b = of->b;
     if (at <= b->constant_nbytes) return true;
@@ -83,8 +79,8 @@ static size_t block_nbytes(const binding *of) {
     size_t most = 0;
     for (int64_t c = 0; c < of->p->chains.count; c++) {
         const wk_chain *chain = &WK_ITEMS(const wk_chain, of->p->chains)[c];
-        const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, of->p->calls)[chain->first];
-        const wk_polynomial count = WK_ITEMS(const wk_formula, of->p->formulas)[call->first_word].value;
+        const wk_recorded_call *call = wk__program_call(of->p, chain->first);
+        const wk_polynomial count = wk__formulas_of(of->p, call)->value;
         const int64_t n = wk__grows(count) ? wk__value_at(count, of->most) : WK__BLOCK;
         const size_t nbytes = rounded((n < WK__BLOCK ? n : WK__BLOCK) * wk__dtype_nbytes[call->noted.dtype]);
         if (nbytes > most) most = nbytes;
@@ -96,7 +92,7 @@ static size_t block_nbytes(const binding *of) {
 static void measure_scratch(binding *of) {
     const wk_program *p = of->p;
     for (int64_t c = 0; c < p->calls.count; c++) {
-        const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
+        const wk_recorded_call *call = wk__program_call(p, c);
         const wk_signature *signature = call->noted.signature;
         const wk_word *words = WK_ITEMS(const wk_word, of->b->words) + call->first_word;
         const int64_t nbytes = signature->scratch != NULL ? signature->scratch(&call->noted, words) : 0;
@@ -152,7 +148,7 @@ static wk_polynomial plus(wk_polynomial p, wk_polynomial q, int64_t times) {
 static wk_polynomial place_of(const binding *of, const wk_formula *formula) {
     wk_polynomial at = formula->value;
     if (formula->space != WK__LOCAL) return at;
-    const wk_plan_family *family = family_at(of, formula->id);
+    const wk_plan_family *family = wk__family_at(of->p, formula->id);
     if (family->constant) {
         at.a += number_of(of->b->constants + of->constant_begins[formula->id]);
     } else if (family->block >= 0) {
@@ -166,8 +162,8 @@ static wk_polynomial place_of(const binding *of, const wk_formula *formula) {
 
 /* And how far a trip of the loop of depth d takes it on. */
 static wk_polynomial step_of(const binding *of, const wk_formula *formula, int32_t d) {
-    if (formula->space != WK__LOCAL || !has_pitch(family_at(of, formula->id))) return formula->step[d];
-    return plus(formula->step[d], formula->member_step[d], pitch(of, family_at(of, formula->id)));
+    if (formula->space != WK__LOCAL || !has_pitch(wk__family_at(of->p, formula->id))) return formula->step[d];
+    return plus(formula->step[d], formula->member_step[d], pitch(of, wk__family_at(of->p, formula->id)));
 }
 
 /* Sets a number, and notes it if another T is another number. Its list does not grow any more (reserve). */
@@ -214,7 +210,7 @@ static bool set_word(const binding *of, const wk_formula *formula, wk_word *word
 
 /* The step that a call becomes, unless it is a link of a chain that another call begins. */
 static bool add_step(binding *of, int64_t c) {
-    const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, of->p->calls)[c];
+    const wk_recorded_call *call = wk__program_call(of->p, c);
     const wk_chain *chain = wk__chain_of(of->p, c);
     if (chain != NULL) return c > chain->first || wk__chain_bind(of->b, of->p, chain);
     wk_bound_step *step = WK_PUSH(wk_bound_step, *(call->hoisted ? &of->b->hoisted : &of->b->steps));
@@ -225,8 +221,8 @@ static bool add_step(binding *of, int64_t c) {
 }
 
 static bool bind_call(binding *of, int64_t c) {
-    const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, of->p->calls)[c];
-    const wk_formula *formulas = WK_ITEMS(const wk_formula, of->p->formulas) + call->first_word;
+    const wk_recorded_call *call = wk__program_call(of->p, c);
+    const wk_formula *formulas = wk__formulas_of(of->p, call);
     wk_word *words = WK_ITEMS(wk_word, of->b->words) + call->first_word;
     const int64_t moving = of->b->moving.count + of->b->reals.count;
     if (!add_step(of, c)) return false;
@@ -254,7 +250,7 @@ static wk_word *moved_word(const binding *of, wk_bound_loop *loop, int64_t w) {
 /* How the words of a loop's calls move on from trip to trip. */
 static bool bind_bumps(binding *of, const wk_plan_loop *loop, wk_bound_loop *bound) {
     for (int32_t c = loop->first; c < loop->first + loop->count; c++) {
-        const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, of->p->calls)[c];
+        const wk_recorded_call *call = wk__program_call(of->p, c);
         for (int64_t w = call->first_word; w < call->first_word + call->word_count; w++) {
             const wk_polynomial by = step_of(of, &WK_ITEMS(const wk_formula, of->p->formulas)[w], loop->depth);
             if (wk__is_number(by, 0)) continue;
@@ -270,7 +266,7 @@ static bool bind_bumps(binding *of, const wk_plan_loop *loop, wk_bound_loop *bou
 static bool bind_loops(binding *of, int64_t from, int64_t to);
 
 static bool bind_loop(binding *of, int64_t l) {
-    const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, of->p->loops)[l];
+    const wk_plan_loop *loop = wk__loop_at(of->p, l);
     const int64_t at = of->b->loops.count;
     wk_bound_loop *bound = WK_PUSH(wk_bound_loop, of->b->loops);
     if (bound == NULL) return false;
@@ -290,7 +286,7 @@ static bool bind_loop(binding *of, int64_t l) {
 }
 
 static bool bind_loops(binding *of, int64_t from, int64_t to) {
-    for (int64_t l = from; l < to; l += 1 + WK_ITEMS(const wk_plan_loop, of->p->loops)[l].inside)
+    for (int64_t l = from; l < to; l += 1 + wk__loop_at(of->p, l)->inside)
         if (!bind_loop(of, l)) return false;
     return true;
 }

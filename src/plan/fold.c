@@ -172,7 +172,7 @@ static bool fold_loop(folding *f, call_path *path, int64_t l, int64_t *last) {
     bool fine = base->inside == 0 || fold_loops(f, path, l + 1, l + 1 + base->inside);
     for (path->at = 0; fine && base->inside == 0 && path->at < base->period; path->at++) fine = fold_call(f, path);
     path->depth--;
-    wk_plan_loop *folded = &WK_ITEMS(wk_plan_loop, f->p->loops)[loop];
+    wk_plan_loop *folded = wk__loop_at(f->p, loop);
     folded->count = (int32_t)f->p->calls.count - folded->first;
     folded->inside = (int32_t)(f->p->loops.count - loop - 1);
     return fine;
@@ -250,8 +250,8 @@ bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const wk_t
 
 static int64_t calls_of(const wk_program *p, wk_trips t, int64_t from, int64_t to) {
     int64_t calls = 0;
-    for (int64_t l = from; l < to; l += 1 + WK_ITEMS(const wk_plan_loop, p->loops)[l].inside) {
-        const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
+    for (int64_t l = from; l < to; l += 1 + wk__loop_at(p, l)->inside) {
+        const wk_plan_loop *loop = wk__loop_at(p, l);
         const int64_t body = loop->inside > 0 ? calls_of(p, t, l + 1, l + 1 + loop->inside) : loop->count;
         calls += body * wk__value_at(loop->trips, t);
     }

@@ -14,26 +14,16 @@
 #include "kernel/blas.h"
 #include "plan/program.h"
 
-static wk_recorded_call *call_at(const wk_program *p, int64_t c) { return &WK_ITEMS(wk_recorded_call, p->calls)[c]; }
-
-static wk_formula *formulas_of(const wk_program *p, int64_t c) {
-    return WK_ITEMS(wk_formula, p->formulas) + call_at(p, c)->first_word;
-}
-
-static const wk_plan_family *family_of(const wk_program *p, const wk_formula *f) {
-    return &WK_ITEMS(const wk_plan_family, p->families)[f->id];
-}
-
 /* Is a real another one in each trip? */
 static bool has_moving_real(const wk_program *p, int64_t c) {
     bool moves = false;
-    for (int32_t w = 0; w < call_at(p, c)->word_count; w++)
-        moves |= formulas_of(p, c)[w].space == WK__REAL && !wk__is_number(formulas_of(p, c)[w].step[0], 0);
+    for (int32_t w = 0; w < wk__program_call(p, c)->word_count; w++)
+        moves |= wk__formulas_at(p, c)[w].space == WK__REAL && !wk__is_number(wk__formulas_at(p, c)[w].step[0], 0);
     return moves;
 }
 
 static bool is_address(const wk_program *p, int64_t c, int32_t w) {
-    const char letter = call_at(p, c)->noted.signature->letters[w];
+    const char letter = wk__program_call(p, c)->noted.signature->letters[w];
     return letter == 'r' || letter == 'w';
 }
 
@@ -43,7 +33,7 @@ static bool is_address(const wk_program *p, int64_t c, int32_t w) {
 static bool row_nbytes(const wk_program *p, const wk_formula *f, int64_t *nbytes) {
     *nbytes = f->step[0].a;
     if (f->space != WK__LOCAL || wk__is_number(f->member_step[0], 0)) return wk__is_constant(f->step[0]);
-    const wk_polynomial size = family_of(p, f)->nbytes;
+    const wk_polynomial size = wk__family_at(p, f->id)->nbytes;
     *nbytes += f->member_step[0].a * wk__pitch(size.a);
     return wk__is_constant(f->step[0]) && wk__is_constant(f->member_step[0]) && wk__is_constant(size);
 }
@@ -55,10 +45,10 @@ static int64_t number_at(const wk_formula *f) {
 
 /* Elements of one trip in a row: single ones, or such that the next trip's follow them. */
 static bool is_row_of_elements(const wk_program *p, int64_t c) {
-    const wk_formula *f = formulas_of(p, c);
-    const int64_t n = number_at(&f[0]), element = wk__dtype_nbytes[call_at(p, c)->noted.dtype];
+    const wk_formula *f = wk__formulas_at(p, c);
+    const int64_t n = number_at(&f[0]), element = wk__dtype_nbytes[wk__program_call(p, c)->noted.dtype];
     if (n < 1 || !wk__is_elementwise(p, c)) return false;
-    for (int32_t w = 1; w < call_at(p, c)->word_count; w++) {
+    for (int32_t w = 1; w < wk__program_call(p, c)->word_count; w++) {
         int64_t nbytes;
         if (!is_address(p, c, w)) continue;
         if (!row_nbytes(p, &f[w], &nbytes)) return false;
@@ -90,8 +80,8 @@ static bool go_on(const wk_formula *row, int64_t rows, int64_t columns, int64_t 
 
 /* A row of a product, or several of them. */
 static bool is_row_of_product(const wk_program *p, int64_t c) {
-    const wk_recorded_call *call = call_at(p, c);
-    const wk_formula *f = formulas_of(p, c);
+    const wk_recorded_call *call = wk__program_call(p, c);
+    const wk_formula *f = wk__formulas_at(p, c);
     int64_t a, b, of_c;
     if (call->noted.dtype != WK_F32 || strcmp(call->noted.name, "gemm") != 0) return false;
     const int64_t m = number_at(&f[M]);
@@ -104,17 +94,17 @@ static bool is_row_of_product(const wk_program *p, int64_t c) {
 
 /* Bytes from the first element of a row to behind the last. */
 static int64_t extent(const wk_program *p, int64_t c, int32_t w) {
-    const wk_formula *f = formulas_of(p, c);
+    const wk_formula *f = wk__formulas_at(p, c);
     const int64_t stride = f[w + 1].value.a, columns = !is_row_of_product(p, c) ? 1
                                                        : w == A                 ? f[K].value.a
                                                                                 : f[N].value.a;
     return ((f[0].value.a - 1) * (stride < 0 ? -stride : stride) + columns) *
-           wk__dtype_nbytes[call_at(p, c)->noted.dtype];
+           wk__dtype_nbytes[wk__program_call(p, c)->noted.dtype];
 }
 
 /* Does no trip meet there what another trip of the other call does? */
 static bool trips_apart(const wk_program *p, int64_t c, int32_t v, int64_t d, int32_t w) {
-    const wk_formula *a = &formulas_of(p, c)[v], *b = &formulas_of(p, d)[w];
+    const wk_formula *a = &wk__formulas_at(p, c)[v], *b = &wk__formulas_at(p, d)[w];
     if (wk__are_apart(a, b)) return true;
     if (!wk__same_place(a, b) || (a->space != WK__LOCAL && a->space != WK__OUTPUT)) return false;
     int64_t nbytes;
@@ -125,9 +115,10 @@ static bool trips_apart(const wk_program *p, int64_t c, int32_t v, int64_t d, in
 }
 
 static bool calls_apart(const wk_program *p, int64_t c, int64_t d) {
-    const char *of_c = call_at(p, c)->noted.signature->letters, *of_d = call_at(p, d)->noted.signature->letters;
-    for (int32_t v = 0; v < call_at(p, c)->word_count; v++)
-        for (int32_t w = 0; w < call_at(p, d)->word_count; w++) {
+    const char *of_c = wk__program_call(p, c)->noted.signature->letters,
+               *of_d = wk__program_call(p, d)->noted.signature->letters;
+    for (int32_t v = 0; v < wk__program_call(p, c)->word_count; v++)
+        for (int32_t w = 0; w < wk__program_call(p, d)->word_count; w++) {
             if (!is_address(p, c, v) || !is_address(p, d, w) || (of_c[v] == 'r' && of_d[w] == 'r')) continue;
             if (!trips_apart(p, c, v, d, w)) return false;
         }
@@ -158,10 +149,10 @@ static wk_polynomial times(wk_polynomial q, int64_t factor) {
 
 /* The word behind an address leads to the next element, or, of matrices, to the next row. */
 static void merge_call(wk_program *p, int64_t c, wk_polynomial trips) {
-    wk_formula *f = formulas_of(p, c);
+    wk_formula *f = wk__formulas_at(p, c);
     const bool product = is_row_of_product(p, c);
-    const int64_t element = wk__dtype_nbytes[call_at(p, c)->noted.dtype], n = f[0].value.a;
-    for (int32_t w = 1; w < call_at(p, c)->word_count; w++) {
+    const int64_t element = wk__dtype_nbytes[wk__program_call(p, c)->noted.dtype], n = f[0].value.a;
+    for (int32_t w = 1; w < wk__program_call(p, c)->word_count; w++) {
         int64_t nbytes;
         if (!is_address(p, c, w) || (product && w == B) || !row_nbytes(p, &f[w], &nbytes)) continue;
         if (n == 1) f[w + 1].value = wk__number(nbytes / element);
@@ -190,7 +181,7 @@ static void join(wk_program *p) {
 bool wk__program_merge(wk_program *p) {
     bool any = false;
     for (int64_t l = 0; l < p->loops.count; l++) {
-        wk_plan_loop *loop = &WK_ITEMS(wk_plan_loop, p->loops)[l];
+        wk_plan_loop *loop = wk__loop_at(p, l);
         if (!can_be_merged(p, loop)) continue;
         for (int64_t c = loop->first; c < loop->first + loop->count; c++) merge_call(p, c, loop->trips);
         loop->trips = wk__number(1);

@@ -12,10 +12,6 @@
 #include "plan/gaps.h"
 #include "plan/program.h"
 
-static wk_plan_family *family_at(const wk_program *p, int64_t k) { return &WK_ITEMS(wk_plan_family, p->families)[k]; }
-
-static wk_plan_loop *loop_at(const wk_program *p, int64_t l) { return &WK_ITEMS(wk_plan_loop, p->loops)[l]; }
-
 /* A place in a buffer: its call, and the loops around that, the outermost first; -1 for what is no loop. */
 typedef struct met {
     int64_t call;
@@ -26,16 +22,16 @@ typedef struct met {
 /* Visits them all. Calls that are made once are in no loop. */
 typedef void visit_word(wk_program *p, const met *m);
 static void visit_call(wk_program *p, met *m, visit_word *visit) {
-    const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[m->call];
+    const wk_recorded_call *call = wk__program_call(p, m->call);
     for (int32_t w = 0; w < call->word_count; w++) {
-        m->formula = &WK_ITEMS(wk_formula, p->formulas)[call->first_word + w];
+        m->formula = &wk__formulas_of(p, call)[w];
         if (m->formula->space == WK__LOCAL) visit(p, m);
     }
 }
 
 static void visit_loops(wk_program *p, int64_t from, int64_t to, met *m, visit_word *visit) {
-    for (int64_t l = from; l < to; l += 1 + loop_at(p, l)->inside) {
-        const wk_plan_loop *loop = loop_at(p, l);
+    for (int64_t l = from; l < to; l += 1 + wk__loop_at(p, l)->inside) {
+        const wk_plan_loop *loop = wk__loop_at(p, l);
         m->loops[loop->depth] = wk__is_once(loop) ? -1 : (int32_t)l;
         visit_loops(p, l + 1, l + 1 + loop->inside, m, visit);
         for (m->call = loop->first; loop->inside == 0 && m->call < loop->first + loop->count; m->call++)
@@ -64,9 +60,9 @@ const wk_chain *wk__chain_of(const wk_program *p, int64_t call) {
 }
 
 static void widen(wk_program *p, const met *m) {
-    wk_plan_family *family = family_at(p, m->formula->id);
+    wk_plan_family *family = wk__family_at(p, m->formula->id);
     const wk_chain *chain = wk__chain_of(p, m->call);
-    const wk_plan_loop *loop = m->loops[0] >= 0 ? loop_at(p, m->loops[0]) : NULL;
+    const wk_plan_loop *loop = m->loops[0] >= 0 ? wk__loop_at(p, m->loops[0]) : NULL;
     int32_t from = chain != NULL ? chain->first : (int32_t)m->call;
     int32_t to = chain != NULL ? chain->first + chain->count - 1 : (int32_t)m->call;
     if (loop != NULL) from = loop->first, to = loop->first + loop->count - 1;
@@ -78,7 +74,7 @@ static void widen(wk_program *p, const met *m) {
 static bool stays_within(const wk_program *p, const met *m, int32_t d, int64_t each) {
     int64_t least = wk__value_at(m->formula->member, p->base_trips), most = least;
     for (int32_t e = d + 1; e < WK__DEPTH && m->loops[e] >= 0; e++) {
-        const int64_t trips = wk__value_at(loop_at(p, m->loops[e])->trips, p->base_trips);
+        const int64_t trips = wk__value_at(wk__loop_at(p, m->loops[e])->trips, p->base_trips);
         const int64_t reach = (trips - 1) * wk__value_at(m->formula->member_step[e], p->base_trips);
         *(reach < 0 ? &least : &most) += reach;
     }
@@ -87,7 +83,7 @@ static bool stays_within(const wk_program *p, const met *m, int32_t d, int64_t e
 
 /* home: -1 where a trip of that depth meets what another made. */
 static void find_home(wk_program *p, const met *m) {
-    wk_plan_family *family = family_at(p, m->formula->id);
+    wk_plan_family *family = wk__family_at(p, m->formula->id);
     bool is_first = family->slot == -1;
     family->slot = 0;
     for (int32_t d = 0; d < WK__DEPTH; d++) {
@@ -103,21 +99,21 @@ static bool is_shared(const wk_plan_family *family, int32_t d) {
 }
 
 static void make_one(wk_program *p, const met *m) {
-    for (int32_t d = 0; d < WK__DEPTH && is_shared(family_at(p, m->formula->id), d); d++)
+    for (int32_t d = 0; d < WK__DEPTH && is_shared(wk__family_at(p, m->formula->id), d); d++)
         m->formula->member_step[d] = wk__number(0);
 }
 
 /* A buffer that lives within one trip of a loop, and of those around it, is the same in every trip. */
 static void share_trips(wk_program *p) {
     for (int64_t k = 0; k < p->families.count; k++) {
-        wk_plan_family *family = family_at(p, k);
+        wk_plan_family *family = wk__family_at(p, k);
         family->slot = -1; /* until it is met */
         for (int32_t d = 0; d < WK__DEPTH; d++) family->home[d] = -1;
     }
     for_words(p, find_home);
     for_words(p, make_one);
     for (int64_t k = 0; k < p->families.count; k++) {
-        wk_plan_family *family = family_at(p, k);
+        wk_plan_family *family = wk__family_at(p, k);
         for (int32_t d = 0; d < WK__DEPTH && is_shared(family, d); d++) family->members = family->each[d];
     }
 }
@@ -138,7 +134,7 @@ static bool take_slots(wk_program *p, const by_size *order, int64_t count) {
     const int32_t end = (int32_t)p->calls.count;
     bool fine = true;
     for (int64_t i = 0; fine && i < count; i++) {
-        wk_plan_family *family = family_at(p, order[i].family);
+        wk_plan_family *family = wk__family_at(p, order[i].family);
         family->slot = wk__gaps_take(&gaps, family->from, family->to);
         fine = family->slot >= -1;
         if (family->slot != -1) continue;
@@ -159,7 +155,7 @@ bool wk__program_place(wk_program *p) {
     share_trips(p);
     int64_t placed = 0;
     for (int64_t k = 0; k < count; k++) {
-        const wk_plan_family *family = family_at(p, k);
+        const wk_plan_family *family = wk__family_at(p, k);
         const int64_t nbytes =
             wk__value_at(family->nbytes, p->base_trips) * wk__value_at(family->members, p->base_trips);
         if (family->slot >= 0 && family->block < 0 && !family->constant) order[placed++] = (by_size){nbytes, k};

@@ -118,6 +118,21 @@ typedef struct wk_program {
     int32_t hoisted; /* calls that are made before the runs */
 } wk_program;
 
+/* What is in a program, by number; the formulas of a call's words. */
+static inline wk_plan_loop *wk__loop_at(const wk_program *p, int64_t l) { return &WK_ITEMS(wk_plan_loop, p->loops)[l]; }
+static inline wk_plan_family *wk__family_at(const wk_program *p, int64_t k) {
+    return &WK_ITEMS(wk_plan_family, p->families)[k];
+}
+static inline wk_recorded_call *wk__program_call(const wk_program *p, int64_t c) {
+    return &WK_ITEMS(wk_recorded_call, p->calls)[c];
+}
+static inline wk_formula *wk__formulas_of(const wk_program *p, const wk_recorded_call *call) {
+    return WK_ITEMS(wk_formula, p->formulas) + call->first_word;
+}
+static inline wk_formula *wk__formulas_at(const wk_program *p, int64_t c) {
+    return wk__formulas_of(p, wk__program_call(p, c));
+}
+
 /* fold.c: a program from recordings at these numbers of trips (wk_points in fit.h), with the loops that are in them, if
  * wanted; it takes over the first. False when they do not fold (nothing is recorded as a failure then, unless memory is
  * out), and the recordings stay the caller's. */

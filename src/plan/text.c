@@ -97,7 +97,7 @@ static void put_place(text *t, const wk_formula *f) {
 }
 
 static void put_call(text *t, const wk_program *p, int64_t c, int32_t indent) {
-    const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
+    const wk_recorded_call *call = wk__program_call(p, c);
     const wk_chain *chain = wk__chain_of(p, c);
     put(t, "%*s%s%s%s/%s", (int)indent, "",
         call->hoisted   ? "once: "
@@ -105,7 +105,7 @@ static void put_call(text *t, const wk_program *p, int64_t c, int32_t indent) {
                         : "  ",
         call->row != NULL ? call->row->name : "-", call->of_gradient ? "'" : "", call->noted.name);
     for (int32_t w = 0; w < call->word_count; w++) {
-        const wk_formula *f = &WK_ITEMS(const wk_formula, p->formulas)[call->first_word + w];
+        const wk_formula *f = &wk__formulas_of(p, call)[w];
         put(t, "  ");
         if (f->space == WK__NUMBER)
             put_moving(t, f->value, f->step);
@@ -118,8 +118,8 @@ static void put_call(text *t, const wk_program *p, int64_t c, int32_t indent) {
 }
 
 static void put_loops(text *t, const wk_program *p, int64_t from, int64_t to, int32_t indent) {
-    for (int64_t l = from; l < to; l += 1 + WK_ITEMS(const wk_plan_loop, p->loops)[l].inside) {
-        const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
+    for (int64_t l = from; l < to; l += 1 + wk__loop_at(p, l)->inside) {
+        const wk_plan_loop *loop = wk__loop_at(p, l);
         const int32_t within = wk__is_once(loop) ? indent : indent + 4;
         if (!wk__is_once(loop)) {
             put(t, "%*s", (int)indent, "");

@@ -53,7 +53,7 @@ static bool merge(const wk_plan *plan, wk_program *p) {
 
 static bool has_loops(const wk_program *p) {
     bool any = false;
-    for (int64_t l = 0; l < p->loops.count; l++) any |= !wk__is_once(&WK_ITEMS(const wk_plan_loop, p->loops)[l]);
+    for (int64_t l = 0; l < p->loops.count; l++) any |= !wk__is_once(wk__loop_at(p, l));
     return any;
 }
 

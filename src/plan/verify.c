@@ -46,9 +46,9 @@ static bool work_out(pairing *b, const wk_program *p, wk_trips t) {
     b->in_family = malloc(((size_t)p->formulas.count + 1) * sizeof *b->in_family);
     if (b->places == NULL || b->in_family == NULL) return false;
     for (int64_t l = 0; l < p->loops.count; l++) {
-        const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
+        const wk_plan_loop *loop = wk__loop_at(p, l);
         for (int32_t c = loop->first; loop->inside == 0 && c < loop->first + loop->count; c++)
-            work_out_call(b, p, &WK_ITEMS(const wk_recorded_call, p->calls)[c], loop->depth + 1, t);
+            work_out_call(b, p, wk__program_call(p, c), loop->depth + 1, t);
     }
     return true;
 }
@@ -58,7 +58,7 @@ static bool pairing_begin(pairing *b, const wk_program *p, wk_trips t, const wk_
                    .first = malloc(((size_t)p->families.count + 1) * sizeof *b->first)};
     if (b->of_buffer == NULL || b->first == NULL || !work_out(b, p, t)) return false;
     for (int64_t k = 0; k < p->families.count; k++) {
-        const int64_t members = wk__value_at(WK_ITEMS(const wk_plan_family, p->families)[k].members, t);
+        const int64_t members = wk__value_at(wk__family_at(p, k)->members, t);
         b->first[k] = b->members;
         b->members += members > 0 ? members : 0;
     }
@@ -72,7 +72,7 @@ static bool pairing_begin(pairing *b, const wk_program *p, wk_trips t, const wk_
 /* A member that a loop uses anew in each trip stands for another buffer each time. */
 static bool pair(pairing *b, const wk_program *p, wk_trips t, const wk_recording *r, const wk_formula *formula,
                  int64_t member, int64_t buffer) {
-    const wk_plan_family *family = &WK_ITEMS(const wk_plan_family, p->families)[formula->id];
+    const wk_plan_family *family = wk__family_at(p, formula->id);
     if (member < 0 || member >= wk__value_at(family->members, t)) return false;
     if (WK_ITEMS(const int64_t, r->sizes)[buffer] > wk__value_at(family->nbytes, t)) return false;
     const int64_t number = b->first[formula->id] + member;
@@ -130,7 +130,7 @@ static bool same_row(pairing *b, const wk_program *p, wk_trips t, const wk_recor
                      place *now) {
     for (int32_t c = loop->first; c < loop->first + loop->count; c++, now->at++) {
         if (now->at >= r->calls.count) return false;
-        const wk_recorded_call *call = &WK_ITEMS(const wk_recorded_call, p->calls)[c];
+        const wk_recorded_call *call = wk__program_call(p, c);
         if (!same_call(b, p, t, now->u, call, r, wk__call_at(r, now->at))) return false;
     }
     return true;
@@ -140,8 +140,8 @@ static bool same_row(pairing *b, const wk_program *p, wk_trips t, const wk_recor
 static bool same_loops(pairing *b, const wk_program *p, wk_trips t, const wk_recording *r, int64_t from, int64_t to,
                        place *now) {
     bool same = true;
-    for (int64_t l = from; same && l < to; l += 1 + WK_ITEMS(const wk_plan_loop, p->loops)[l].inside) {
-        const wk_plan_loop *loop = &WK_ITEMS(const wk_plan_loop, p->loops)[l];
+    for (int64_t l = from; same && l < to; l += 1 + wk__loop_at(p, l)->inside) {
+        const wk_plan_loop *loop = wk__loop_at(p, l);
         const int64_t trips = wk__value_at(loop->trips, t);
         int64_t *u = &now->u[loop->depth];
         if (trips < 0) return false; /* none, but merge.c takes it for a number of rows */
