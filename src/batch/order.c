@@ -27,10 +27,7 @@ typedef struct wk_use {
     int64_t nbytes;
 } wk_use;
 
-static int64_t row_nbytes(wk_source s) {
-    const wk_array *like = wk__source_array(s);
-    return like->numel * wk__dtype_nbytes[like->dtype];
-}
+static int64_t row_nbytes(wk_source s) { return wk__array_nbytes(wk__source_array(s)); }
 
 static bool is_as_called(const wk_use *use) { return use->run_count == 1 && use->order == NULL; }
 

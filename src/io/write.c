@@ -11,8 +11,6 @@
 #include "wick/grad.h"
 #include "wick/ops.h"
 
-static int64_t nbytes_of(const wk_tensor *t) { return t->a.numel * wk__dtype_nbytes[t->a.dtype]; }
-
 /* Larger types first, so that every element lies at a multiple of its size; then by name. */
 static int in_order(const void *a, const void *b) {
     const wk_named *x = a, *y = b;
@@ -44,7 +42,7 @@ static bool put_entry(wk_buffer *buffer, const wk_named *item, int64_t begin) {
     put(buffer, "],\"data_offsets\":[");
     put_integer(buffer, begin);
     put(buffer, ",");
-    put_integer(buffer, begin + nbytes_of(item->tensor));
+    put_integer(buffer, begin + wk__array_nbytes(a));
     put(buffer, "]}");
     return true;
 }
@@ -69,7 +67,7 @@ static const char *put_header(wk_buffer *buffer, const wk_named *items, int64_t 
     for (int64_t i = 0; i < count; i++) {
         if (i > 0 || pair_count > 0) put(buffer, ",");
         if (!put_entry(buffer, &items[i], begin)) return items[i].name;
-        begin += nbytes_of(items[i].tensor);
+        begin += wk__array_nbytes(&items[i].tensor->a);
     }
     put(buffer, "}");
     while (!buffer->failed && buffer->length % 8 != 0) put(buffer, " ");
@@ -83,7 +81,7 @@ static void add_elements(wk_new_file *f, wk_tensor *t) {
     const wk_scope scope = wk_scope_open();
     const bool enabled = wk_set_grad_enabled(false);
     if (!wk__array_is_contiguous(&t->a)) t = wk_copy_(wk_empty(t->a.ndim, t->a.dims, t->a.dtype), t);
-    if (t != NULL) wk__file_add(f, t->a.data, (size_t)nbytes_of(t));
+    if (t != NULL) wk__file_add(f, t->a.data, (size_t)wk__array_nbytes(&t->a));
     wk_set_grad_enabled(enabled);
     wk_scope_close(scope);
 }

@@ -153,7 +153,7 @@ static void gradient_forward(wk_call *c) {
         slots[p].room = (wk_array){.data = at, .dtype = x->dtype};
         wk__array_set_dims(&slots[p].room, x->ndim, x->dims);
         slots[p].slot = &slots[p].room;
-        at += x->numel * wk__dtype_nbytes[x->dtype];
+        at += wk__array_nbytes(x);
     }
     for (int32_t p = 0, n = 0; p < PLACES; p++) {
         if (!has(a->present, p)) continue;

@@ -10,7 +10,7 @@ bool wk__recording_make_inputs(wk_recording *r, const wk_plan_argument *argument
         if (!a->present) continue;
         wk_tensor *t = r->inputs[i] = wk__tensor_make(r->ctx, a->dtype, a->ndim, a->dims);
         if (t == NULL || !wk__known_add(&r->known, t, WK__KNOWN_LOCAL)) return false;
-        wk__recording_fill(r, t->a.data, (size_t)t->a.numel * wk__dtype_nbytes[a->dtype]);
+        wk__recording_fill(r, t->a.data, (size_t)wk__array_nbytes(&t->a));
     }
     return true;
 }

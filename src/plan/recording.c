@@ -49,7 +49,7 @@ static void find_elements(wk_recording *r) {
         const wk_tensor *t = (const wk_tensor *)(const void *)b->block;
         if (b->nbytes < (int64_t)sizeof *t || t->ctx != r->ctx || t->storage != &t->own) continue;
         b->data = t->own.data;
-        b->nbytes = t->a.numel * wk__dtype_nbytes[t->a.dtype];
+        b->nbytes = wk__array_nbytes(&t->a);
     }
 }
 

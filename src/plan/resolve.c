@@ -60,7 +60,7 @@ static int32_t input_at(const wk_recording *r, const char *address, bool at_end)
     for (int32_t i = 0; i < r->in_count; i++) {
         if (r->inputs[i] == NULL) continue;
         const wk_array *a = &r->inputs[i]->a;
-        if (within(address, a->data, a->numel * wk__dtype_nbytes[a->dtype], at_end)) return i;
+        if (within(address, a->data, wk__array_nbytes(a), at_end)) return i;
     }
     return -1;
 }

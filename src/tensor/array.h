@@ -95,6 +95,9 @@ static inline bool wk__same_strides(const wk_array *a, const wk_array *b) { /* o
     return same;
 }
 
+/* Bytes of its elements. */
+static inline int64_t wk__array_nbytes(const wk_array *a) { return a->numel * wk__dtype_nbytes[a->dtype]; }
+
 /* The address `offset` elements after the array's first. */
 static inline void *wk__array_at(const wk_array *a, int64_t offset) {
     return (char *)a->data + offset * wk__dtype_nbytes[a->dtype];

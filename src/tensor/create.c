@@ -84,6 +84,6 @@ wk_tensor *wk_from_data(const void *data, int32_t ndim, const int64_t *dims, wk_
         wk__fail(t->ctx, WK_EINVAL, "from_data", "data is NULL");
         return NULL;
     }
-    memcpy(t->a.data, data, (size_t)t->a.numel * wk__dtype_nbytes[dtype]);
+    memcpy(t->a.data, data, (size_t)wk__array_nbytes(&t->a));
     return t;
 }

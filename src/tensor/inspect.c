@@ -136,7 +136,7 @@ void wk_put_i64(wk_tensor *t, const int64_t *index, int64_t value) { put(t, inde
 
 /* The caller's memory as an array of t's shape and type, for t's elements in row-major order. */
 static bool outside(wk_ctx *ctx, const wk_tensor *t, const void *data, size_t nbytes, const char *op, wk_array *a) {
-    const size_t needed = (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype];
+    const size_t needed = (size_t)wk__array_nbytes(&t->a);
     *a = (wk_array){.data = (void *)(uintptr_t)data, .dtype = t->a.dtype};
     wk__array_set_dims(a, t->a.ndim, t->a.dims);
     if (nbytes == needed && (data != NULL || needed == 0)) return true;

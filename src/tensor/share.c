@@ -9,7 +9,7 @@
 /* A copy of t in a block from the C library, which any thread may free. It belongs to no context and to no scope; the
  * caller holds it. NULL when memory is out. */
 static wk_tensor *copy_out(const wk_tensor *t) {
-    const size_t nbytes = sizeof *t + (size_t)t->a.numel * wk__dtype_nbytes[t->a.dtype];
+    const size_t nbytes = sizeof *t + (size_t)wk__array_nbytes(&t->a);
     wk_tensor *copy = aligned_alloc(WK__LINE, (nbytes + WK__LINE - 1) / WK__LINE * WK__LINE);
     if (copy == NULL) return NULL;
     wk__handle_init(copy, NULL, WK__NO_CLASS);
