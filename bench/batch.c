@@ -7,9 +7,8 @@
  *
  * A step is forward, loss, backward, SGD. */
 #include <string.h>
-#include <wick.h>
 
-#include "measure.h"
+#include "rows.h"
 
 enum { EXAMPLES = 256, STEP = 16, WORDS = 1000 };
 enum { AT_ONCE, BATCHED, BY_HAND };
@@ -335,7 +334,7 @@ static void measure_examples(FILE *csv, const char *what, setup s, const char *g
 }
 
 int main(int argc, char **argv) {
-    FILE *csv = argc > 1 ? fopen(argv[1], "a") : NULL;
+    FILE *csv = rows_begin(argc, argv);
     for (int i = 0; i < EXAMPLES; i++) trees[i].root = grow(&trees[i], LEAVES), trees[i].label = below(CLASSES);
     for (int i = 0; i < EXAMPLES; i++) {
         sentences[i].length = 5 + below(36);
@@ -351,8 +350,5 @@ int main(int argc, char **argv) {
     wk_optim_free(tn.sgd), wk_module_free(tn.m);
     wk_optim_free(gn.sgd), wk_module_free(gn.m);
     wk_optim_free(cn.sgd), wk_module_free(cn.m);
-    if (csv != NULL) fclose(csv);
-    wk_error e;
-    if (wk_check(&e) != WK_OK) printf("%s: %s\n", e.op, e.message);
-    return e.status != WK_OK;
+    return rows_end(csv);
 }

@@ -2,9 +2,8 @@
  *
  *     chain   a network of T steps, one example
  *     call    as little as there can be: one call, whose result is read */
-#include <wick.h>
 
-#include "measure.h"
+#include "rows.h"
 
 static wk_tensor *weight(wk_module *m, const char *name, int64_t width) {
     WK_SCOPE;
@@ -75,14 +74,11 @@ static void measure_call(FILE *csv, int numel) {
 }
 
 int main(int argc, char **argv) {
-    FILE *csv = argc > 1 ? fopen(argv[1], "a") : NULL;
+    FILE *csv = rows_begin(argc, argv);
     printf("A batch with nothing to merge\n");
     measure_chain(csv, 8, 27);
     measure_chain(csv, 128, 27);
     measure_chain(csv, 128, 1);
     measure_call(csv, 2000);
-    if (csv != NULL) fclose(csv);
-    wk_error e;
-    if (wk_check(&e) != WK_OK) printf("%s: %s\n", e.op, e.message);
-    return e.status != WK_OK;
+    return rows_end(csv);
 }

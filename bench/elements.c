@@ -1,9 +1,8 @@
 /* elements.c -- element-wise operations and reductions, in ns for each element that is read, of matrices that fit the
  * first level cache, the second, and neither; beside each a matrix of odd sizes, of which no row fills whole vectors.
  * "and gradient": the operation, recorded, and the gradient of the sum of its result. */
-#include <wick.h>
 
-#include "measure.h"
+#include "rows.h"
 
 typedef struct operands {
     wk_tensor *x, *y;         /* (rows,cols) */
@@ -108,14 +107,10 @@ static void measure_row(FILE *csv, const row *r, int64_t n, int64_t m) {
 
 int main(int argc, char **argv) {
     static const int64_t shapes[][2] = {{8, 128}, {7, 143}, {32, 1024}, {31, 1057}, {1024, 1024}, {1021, 1027}};
-    FILE *csv = argc > 1 ? fopen(argv[1], "a") : NULL;
+    FILE *csv = rows_begin(argc, argv);
     printf("Time for each element, in nanoseconds   (kernels: %s)\n", wk_isa());
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
             measure_row(csv, &rows[r], shapes[i][0], shapes[i][1]);
-    if (csv != NULL) fclose(csv);
-    wk_error error;
-    if (wk_check(&error) == WK_OK) return 0;
-    fprintf(stderr, "%s\n", error.message);
-    return 1;
+    return rows_end(csv);
 }

@@ -1,9 +1,8 @@
 /* infer.c -- one time step at a time, without gradients, the state carried: what a program that acts in real time
  * does. Each step is timed by itself, so the slow ones show; the clock's own cost is measured and taken off. */
 #include <string.h>
-#include <wick.h>
 
-#include "measure.h"
+#include "rows.h"
 
 enum { STEPS = 200000 };
 
@@ -64,13 +63,9 @@ static void row(FILE *csv, const char *name, int64_t hidden, const char *goal) {
 }
 
 int main(int argc, char **argv) {
-    FILE *csv = argc > 1 ? fopen(argv[1], "a") : NULL;
+    FILE *csv = rows_begin(argc, argv);
     printf("One time step without gradient, state carried   (kernels: %s; the clock's cost taken off)\n", wk_isa());
     row(csv, "infer_step", 32, "goal 250");
     row(csv, "infer_step (H 33)", 33, "");
-    if (csv != NULL) fclose(csv);
-    wk_error error;
-    if (wk_check(&error) == WK_OK) return 0;
-    fprintf(stderr, "%s\n", error.message);
-    return 1;
+    return rows_end(csv);
 }

@@ -8,6 +8,7 @@
  * on so many bytes, across lines where rows of b do not begin on one. A row times a small matrix takes less time than a
  * call, so there are also 64 such products in one call, each with a matrix of its own, read from where so many lie. */
 #include "machine.h"
+#include "rows.h"
 
 typedef struct product {
     wk_tensor *a, *b;
@@ -90,7 +91,7 @@ int main(int argc, char **argv) {
         {2048, 2048, 2048}, {2000, 2100, 2050}, {16, 128, 512},  {17, 130, 510},     {512, 32, 512},
         {510, 33, 500},
     };
-    FILE *csv = argc > 1 ? fopen(argv[1], "a") : NULL;
+    FILE *csv = rows_begin(argc, argv);
     printf("Matrix products, m x n x k, beside what one core can do   (kernels: %s)\n", wk_isa());
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int t = 0; t < (shapes[i][0] == 1 ? 2 : 3); t++) {
@@ -98,9 +99,5 @@ int main(int argc, char **argv) {
             row(csv, (task){kinds[t], 1, m, n, k});
             if (m == 1 && n * k < SMALL) row(csv, (task){kinds[t], 64, m, n, k});
         }
-    if (csv != NULL) fclose(csv);
-    wk_error error;
-    if (wk_check(&error) == WK_OK) return 0;
-    fprintf(stderr, "%s\n", error.message);
-    return 1;
+    return rows_end(csv);
 }

@@ -1,8 +1,7 @@
 /* memory.c -- how much memory a network of 100 layers takes at its peak: without gradients, beyond what the network
  * itself holds, and in training, beside weights, gradients and what those read. */
-#include <wick.h>
 
-#include "measure.h"
+#include "rows.h"
 
 enum { LAYERS = 100, WIDTH = 256, BATCH = 256, ACTIVATION = BATCH * WIDTH * 4 };
 
@@ -34,7 +33,7 @@ static void row(FILE *csv, const char *name, double value, const char *unit, con
 }
 
 int main(int argc, char **argv) {
-    FILE *csv = argc > 1 ? fopen(argv[1], "a") : NULL;
+    FILE *csv = rows_begin(argc, argv);
     wk_module *net = wk_sequential_new(NULL, "net");
     for (int i = 0; i < LAYERS; i++) wk_linear_new(net, NULL, WIDTH, WIDTH, NULL), wk_relu_new(net, NULL);
     wk_optim *sgd = wk_sgd_new(net, 0.01, NULL);
@@ -48,6 +47,5 @@ int main(int argc, char **argv) {
         "1.05");
     wk_optim_free(sgd);
     wk_module_free(net);
-    if (csv != NULL) fclose(csv);
-    return wk_ok() ? 0 : 1;
+    return rows_end(csv);
 }

@@ -7,9 +7,8 @@
  *     q_learning        two networks (32,4) -> Linear 50 -> ReLU -> Linear 2: the targets of one are made by the other,
  *                       the actions' values are gathered; mean squared error, Adam */
 #include <string.h>
-#include <wick.h>
 
-#include "measure.h"
+#include "rows.h"
 
 enum { STEPS_PER_BLOCK = 200 };
 
@@ -112,13 +111,9 @@ int main(int argc, char **argv) {
         {"q_learning", goal, 32, 4, 50, 2, "adam"},
         {"q_learning (H 47; 3 actions)", "", 33, 5, 47, 3, "adam"},
     };
-    FILE *csv = argc > 1 ? fopen(argv[1], "a") : NULL;
+    FILE *csv = rows_begin(argc, argv);
     printf("One training step of a small network   (kernels: %s)\n", wk_isa());
     for (size_t i = 0; i < sizeof setups / sizeof *setups; i++)
         report(csv, setups[i].name, measure(block, &setups[i]), 1e6, "us", setups[i].goal);
-    if (csv != NULL) fclose(csv);
-    wk_error error;
-    if (wk_check(&error) == WK_OK) return 0;
-    fprintf(stderr, "%s\n", error.message);
-    return 1;
+    return rows_end(csv);
 }

@@ -3,9 +3,8 @@
  *     tutorial_plan           rnn, T times select and linear, stack, loss, backward, Adam; one recording for each T
  *     tutorial_plan (trips)   the same, one recording for every T
  *     chain                   tanh(a * b + c) * d, eager and by a plan, per element */
-#include <wick.h>
 
-#include "measure.h"
+#include "rows.h"
 
 enum { STEPS_PER_BLOCK = 240, MAX_T = 30 };
 enum { WARM_UP = 36 }; /* past the 10th run of each T, in which a plan looks whether the step is still the same */
@@ -131,7 +130,7 @@ static void chain_row(FILE *csv, const char *name, chain c, const char *goal) {
 }
 
 int main(int argc, char **argv) {
-    FILE *csv = argc > 1 ? fopen(argv[1], "a") : NULL;
+    FILE *csv = rows_begin(argc, argv);
     printf("One training step by a plan, mean over T   (kernels: %s)\n", wk_isa());
     static const struct {
         const char *name;
@@ -153,9 +152,5 @@ int main(int argc, char **argv) {
     chain_row(csv, "chain 32K (plan)", (chain){32 << 10, false}, "goal 0.22");
     chain_row(csv, "chain 1M (eager)", (chain){1 << 20, true}, "");
     chain_row(csv, "chain 1M (plan)", (chain){1 << 20, false}, "goal 0.27");
-    if (csv != NULL) fclose(csv);
-    wk_error error;
-    if (wk_check(&error) == WK_OK) return 0;
-    fprintf(stderr, "%s\n", error.message);
-    return 1;
+    return rows_end(csv);
 }

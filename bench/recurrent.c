@@ -14,10 +14,9 @@
  * long as a small product. */
 #include <stdlib.h>
 #include <string.h>
-#include <wick.h>
 
 #include "blas.h"
-#include "measure.h"
+#include "rows.h"
 
 enum { MAX_B = 64, LEAST_TURNS = 7, MOST_TURNS = 400 };
 enum { FULL, HALF, ANY, ONE_LONG };
@@ -328,16 +327,12 @@ static const shape shapes[] = {
 };
 
 int main(int argc, char **argv) {
-    FILE *csv = argc > 1 ? fopen(argv[1], "a") : NULL;
+    FILE *csv = rows_begin(argc, argv);
     const blas rival = blas_find();
     printf("Recurrent layers, forward and backward, beside their own matrix products   (kernels: %s; CBLAS: %s)\n",
            wk_isa(), rival.name);
     wk_manual_seed(1);
     for (int kind = 0; kind < 3; kind++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) row(csv, &rival, kind, shapes[i]);
-    if (csv != NULL) fclose(csv);
-    wk_error error;
-    if (wk_check(&error) == WK_OK) return 0;
-    fprintf(stderr, "%s\n", error.message);
-    return 1;
+    return rows_end(csv);
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
-# run.sh [BUILD] -- measures, as a user would get it. Every bench/*.c that includes <wick.h> is compiled with the flags
-# of everyday (-O2) against the library installed in BUILD/stage (`make bench` installs it there), found by pkg-config.
-# The others are what wick is compared with, such as the floor; they get all that the machine has. What is printed goes
+# run.sh [BUILD] -- measures, as a user would get it. Every bench/*.c that uses wick is compiled with the flags of
+# everyday (-O2) against the library installed in BUILD/stage (`make bench` installs it there), found by pkg-config. The
+# floor is what wick is compared with; it gets all that the machine has. What is printed goes
 # to BUILD/bench.txt too, and rows "name,value,unit" to BUILD/bench.csv.
 #
 # Beside them stand the same rows in PyTorch and libtorch, where there is one: PEER_PYTHON names the Python that has it

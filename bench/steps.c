@@ -8,9 +8,8 @@
  * over the listed numbers of time steps T. Each block trains a fresh network, as a user's program does: a network
  * that was trained for long on few data ends in gradients too small for normal floats, which processors are slow at. */
 #include <string.h>
-#include <wick.h>
 
-#include "measure.h"
+#include "rows.h"
 
 enum { OPS, AS_WRITTEN, FUSED };
 enum { STEPS_PER_BLOCK = 240, MAX_T = 30, MAX_BATCH = 3 };
@@ -150,7 +149,7 @@ static void chain_row(FILE *csv, const char *name, int64_t size, const char *goa
 }
 
 int main(int argc, char **argv) {
-    FILE *csv = argc > 1 ? fopen(argv[1], "a") : NULL;
+    FILE *csv = rows_begin(argc, argv);
     printf("One op: forward + backward + building + freeing, chain of %d   (kernels: %s)\n", CHAIN, wk_isa());
     chain_row(csv, "op", 1, "goal 45, stretch 25");
     chain_row(csv, "op (32 elements)", 32, "");
@@ -166,9 +165,5 @@ int main(int argc, char **argv) {
     row(csv, "tutorial_fused (H 33)", (setup){FUSED, 33, 1, {10, 20, 30}, false}, "");
     row(csv, "tutorial_fused (batch 3)", (setup){FUSED, 32, 3, {10, 20, 30}, false}, "");
     row(csv, "tutorial_fused (T 7 13 29)", (setup){FUSED, 32, 1, {7, 13, 29}, false}, "");
-    if (csv != NULL) fclose(csv);
-    wk_error error;
-    if (wk_check(&error) == WK_OK) return 0;
-    fprintf(stderr, "%s\n", error.message);
-    return 1;
+    return rows_end(csv);
 }
