@@ -199,7 +199,7 @@ wk_status wk_grad(wk_tensor *y, wk_tensor *const *xs, int32_t count, wk_tensor *
     for (int32_t i = 0; out != NULL && i < count; i++) out[i] = NULL;
     if (!check_root(ctx, y, "grad", "y")) return wk__status(ctx);
     if (count < 0) return wk__fail(ctx, WK_EINVAL, "grad", "count is %d", (int)count);
-    if (xs == NULL || out == NULL) return wk__fail(ctx, WK_EINVAL, "grad", "xs or out is NULL");
+    if (xs == NULL || out == NULL) return wk__fail(ctx, WK_EINVAL, "grad", "%s is NULL", xs == NULL ? "xs" : "out");
     if (flags & ~(uint32_t)(WK_RETAIN_GRAPH | WK_CREATE_GRAPH))
         return wk__fail(ctx, WK_EINVAL, "grad", "flags may only be WK_RETAIN_GRAPH and WK_CREATE_GRAPH");
     if (!check_targets(ctx, xs, count)) return ctx->failure.status;

@@ -229,8 +229,9 @@ static void load(checkpoint *c, const char *path, const wk_state *all) {
 }
 
 static bool usable(const checkpoint *c, const char *path) {
-    if (path == NULL || c->module == NULL || (c->optims == NULL && c->optim_count > 0))
-        return wk__io_fail(WK_EINVAL, "path, module or optims are NULL"), false;
+    if (path == NULL || c->module == NULL)
+        return wk__io_fail(WK_EINVAL, "%s is NULL", path == NULL ? "path" : "module"), false;
+    if (c->optims == NULL && c->optim_count > 0) return wk__io_fail(WK_EINVAL, "optims are NULL"), false;
     if (c->optim_count < 0 || c->optim_count > MOST_OPTIMS)
         return wk__io_fail(WK_EINVAL, "%d optimisers are not from 0 to %d", (int)c->optim_count, MOST_OPTIMS), false;
     bool mine = c->module->root->ctx == c->ctx, there = true;

@@ -153,8 +153,10 @@ wk_status wk_safetensors_write(const char *path, const char *const *names, wk_te
                                wk_error *error) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return wk__pending(ctx, error);
-    if (path == NULL || count < 0 || (count > 0 && (names == NULL || tensors == NULL)))
-        wk__io_fail(WK_EINVAL, "path, names or tensors are NULL, or the count is negative");
+    if (path == NULL) wk__io_fail(WK_EINVAL, "path is NULL");
+    else if (count < 0) wk__io_fail(WK_EINVAL, "count is %" PRId64, count);
+    else if (count > 0 && (names == NULL || tensors == NULL))
+        wk__io_fail(WK_EINVAL, "%s are NULL", names == NULL ? "names" : "tensors");
     else write_named(path, names, tensors, count);
     return wk__settle("safetensors_write", error);
 }

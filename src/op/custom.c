@@ -131,7 +131,8 @@ static bool in_order(const wk_custom_op *of) {
     if (of->input_count < 1 || of->input_count > WK_CUSTOM_MAX_INPUTS || of->output_count < 1 ||
         of->output_count > WK_CUSTOM_MAX_OUTPUTS || of->attr_count < 0 || of->attr_count > MAX_ATTRS)
         return refuse("there may be 1 to 6 inputs, 1 to 2 outputs and 8 attributes"), false;
-    if (of->shape == NULL || of->forward == NULL) return refuse("shape or forward is NULL"), false;
+    if (of->shape == NULL || of->forward == NULL)
+        return refuse(of->shape == NULL ? "shape is NULL" : "forward is NULL"), false;
     if (of->saved_inputs >> of->input_count != 0 || of->saved_outputs >> of->output_count != 0)
         return refuse("saved_inputs or saved_outputs names one that there is not"), false;
     return of->attrs != NULL || of->attr_count == 0 ? true : (refuse("attrs is NULL"), false);

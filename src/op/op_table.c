@@ -115,9 +115,10 @@ wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, 
     if (ctx == NULL) return WK_ENOMEM;
     if (!wk__ready(ctx)) return ctx->failure.status;
     if (op == NULL) return wk__fail(ctx, WK_EINVAL, "op_call", "op is NULL: wk_op_find knows none of that name");
-    if (outputs == NULL || input_count < 0 || attr_count < 0 || (input_count > 0 && inputs == NULL) ||
-        (attr_count > 0 && attrs == NULL))
-        return wk__fail(ctx, WK_EINVAL, "op_call", "outputs, inputs or attrs is NULL, or a count is negative");
+    if (input_count < 0 || attr_count < 0) return wk__fail(ctx, WK_EINVAL, "op_call", "a count is negative");
+    if (outputs == NULL || (input_count > 0 && inputs == NULL) || (attr_count > 0 && attrs == NULL))
+        return wk__fail(ctx, WK_EINVAL, "op_call", "%s are NULL",
+                        outputs == NULL ? "outputs" : inputs == NULL && input_count > 0 ? "inputs" : "attrs");
     if (op->in_count != WK__ANY_NUMBER && input_count != op->in_count)
         return wk__fail(ctx, WK_EINVAL, op->name, "it takes %d inputs (%s), not %d", (int)op->in_count,
                         op->in_count > 0 ? op->in_names : "", (int)input_count);

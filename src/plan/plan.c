@@ -27,7 +27,7 @@ static bool check_options(const wk_plan_options *o, int32_t in_count, int32_t ou
     if (in_count >= 0 && out_count >= 0 && o->capacity >= 1 && o->trip_count >= 0 && o->second_trip_count >= 0)
         return check_dims("trips", o->trips, o->trip_count, in_count) &&
                check_dims("second_trips", o->second_trips, o->second_trip_count, in_count);
-    wk__fail(wk__ctx(), WK_EINVAL, "plan_new", "a count is negative, or the capacity not at least 1");
+    wk__fail(wk__ctx(), WK_EINVAL, "plan_new", "a count is negative, or the capacity below 1");
     return false;
 }
 
@@ -205,8 +205,9 @@ wk_status wk_plan_run(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **outpu
     wk_ctx *ctx = wk__ctx();
     for (int32_t k = 0; plan != NULL && outputs != NULL && k < plan->step.out_count; k++) outputs[k] = NULL;
     if (!wk__ready(ctx)) return wk__status(ctx);
-    if (plan == NULL || (inputs == NULL && plan->step.in_count > 0) || (outputs == NULL && plan->step.out_count > 0))
-        return wk__fail(ctx, WK_EINVAL, "plan_run", "plan, inputs or outputs is NULL");
+    if (plan == NULL) return wk__fail(ctx, WK_EINVAL, "plan_run", "plan is NULL");
+    if (inputs == NULL && plan->step.in_count > 0) return wk__fail(ctx, WK_EINVAL, "plan_run", "inputs are NULL");
+    if (outputs == NULL && plan->step.out_count > 0) return wk__fail(ctx, WK_EINVAL, "plan_run", "outputs are NULL");
     if (plan->ctx != ctx) return wk__fail(ctx, WK_ECONTEXT, "plan_run", "the plan belongs to another context");
     if (wk__capture_refuses(ctx, "plan_run", "call its function")) return ctx->failure.status;
     if (plan->running)
