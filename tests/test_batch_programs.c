@@ -43,6 +43,54 @@ static void a_loss_is_differentiated_once(void **state) {
     assert_fails(WK_ECONSUMED, (snprintf(message, sizeof message, "grad%s", again), message));
 }
 
+/* Losses of several x to one target, and of one x to several: what is shared has the sum of the gradients, and its own
+ * shape; so have gradients of gradients. */
+typedef wk_tensor *two_of(wk_tensor *, wk_tensor *);
+static void shared_gradients(two_of *loss, bool batched, wk_tensor **found) {
+    const wk_scope scope = batched ? wk_batch_open() : wk_scope_open();
+    wk_tensor *shared[2] = {matrix_leaf(2, 3, 0.1), matrix_leaf(2, 3, 0.2)}, *sum = wk_scalar(0, WK_F64), *g[2], *gg[2];
+    for (int i = 0; i < 3; i++) {
+        wk_tensor *own = wk_mul_scalar(matrix(2, 3, i), 0.1);
+        sum = wk_add(sum, loss(shared[0], own));
+        sum = wk_add(sum, wk_sum(wk_square(loss(own, shared[1]))));
+    }
+    wk_grad(sum, shared, 2, g, WK_CREATE_GRAPH);
+    wk_grad(wk_add(wk_sum(wk_square(g[0])), wk_sum(wk_square(g[1]))), shared, 2, gg, 0);
+    for (int i = 0; i < 2; i++) found[i] = wk_share(g[i]), found[2 + i] = wk_share(gg[i]);
+    wk_scope_close(scope);
+}
+
+static wk_tensor *likely(wk_tensor *x, wk_tensor *t) { return wk_binary_cross_entropy(wk_sigmoid(x), wk_sigmoid(t)); }
+static wk_tensor *by_class(wk_tensor *x, wk_tensor *w) {
+    wk_loss_options o = WK_LOSS_OPTIONS;
+    o.weight = wk_softmax(wk_select(w, 0, 0), 0);
+    return wk_cross_entropy_options(x, wk_arange(0, 2, 1, WK_I64), &o);
+}
+
+static void losses_of_what_is_shared(void **state) {
+    static two_of *const losses[] = {wk_smooth_l1_loss,
+                                     wk_huber_loss,
+                                     wk_l1_loss,
+                                     wk_mse_loss,
+                                     likely,
+                                     wk_cross_entropy,
+                                     wk_binary_cross_entropy_with_logits,
+                                     by_class};
+    (void)state;
+    for (size_t k = 0; k < sizeof losses / sizeof *losses; k++) {
+        wk_tensor *alone[4], *batched[4];
+        shared_gradients(losses[k], false, alone);
+        shared_gradients(losses[k], true, batched);
+        assert_ok();
+        for (int i = 0; i < 4; i++) {
+            if (!wk_allclose(batched[i], alone[i], 0, 1e-13, false) || wk_ndim(batched[i]) != 2)
+                fail_msg("loss %d, gradient %d", (int)k, i);
+            wk_release(&alone[i]), wk_release(&batched[i]);
+        }
+    }
+    assert_ok();
+}
+
 /* ---------------------------------------------------------------------------------------------- caller's memory --- */
 
 /* One buffer for all examples, as a program would have that reads them from a file. */
@@ -292,8 +340,8 @@ static void memory_runs_out(void **state) {
 }
 
 WK_TEST_MAIN("programs in a batch", cmocka_unit_test(two_losses_one_after_the_other),
-             cmocka_unit_test(memory_of_the_caller_may_be_rewritten), cmocka_unit_test(stale_views_are_refused),
-             cmocka_unit_test(cells_are_put_off), cmocka_unit_test(trees_of_all_shapes),
-             cmocka_unit_test(a_broken_promise_is_no_absent_input), cmocka_unit_test(a_loss_is_differentiated_once),
-             cmocka_unit_test(an_absent_input_of_an_elementwise_row), cmocka_unit_test(numbers_that_differ),
-             cmocka_unit_test(memory_runs_out))
+             cmocka_unit_test(losses_of_what_is_shared), cmocka_unit_test(memory_of_the_caller_may_be_rewritten),
+             cmocka_unit_test(stale_views_are_refused), cmocka_unit_test(cells_are_put_off),
+             cmocka_unit_test(trees_of_all_shapes), cmocka_unit_test(a_broken_promise_is_no_absent_input),
+             cmocka_unit_test(a_loss_is_differentiated_once), cmocka_unit_test(an_absent_input_of_an_elementwise_row),
+             cmocka_unit_test(numbers_that_differ), cmocka_unit_test(memory_runs_out))

@@ -53,11 +53,11 @@ static void smooth_l1_forward(wk_call *c) { pair_rows(c, wk__kernels->smooth_l1[
 static void slope_forward(wk_call *c) { pair_rows(c, wk__kernels->smooth_l1_slope[c->in[0]->a.dtype]); }
 static void curve_forward(wk_call *c) { pair_rows(c, wk__kernels->smooth_l1_curve[c->in[0]->a.dtype]); }
 
-/* What depends on x - target alone has opposite gradients for the two. */
+/* What depends on x - target alone has opposite gradients for the two. In a batch one may be shared, and stretched. */
 static void difference_vjp(const wk_backprop *b, wk_tensor *derivative, wk_tensor **gx) {
     wk_tensor *g = wk_mul(b->gy[0], derivative);
-    if (wk__wants(b, 0)) gx[0] = g;
-    if (wk__wants(b, 1)) gx[1] = wk_neg(g);
+    if (wk__wants(b, 0)) gx[0] = wk__unstretched(b, 0, g);
+    if (wk__wants(b, 1)) gx[1] = wk__unstretched(b, 1, wk_neg(g));
 }
 
 static void smooth_l1_vjp(const wk_backprop *b, wk_tensor **gx) {

@@ -87,8 +87,8 @@ static void per_share_forward(wk_call *c) {
 static void per_share_vjp(const wk_backprop *b, wk_tensor **gx) {
     wk_tensor *shares = b->node->in[1].saved, *zero = wk_scalar(0, wk_dtype_of(shares));
     wk_tensor *g = wk_div(b->gy[0], wk_add(shares, wk__equal(shares, zero)));
-    if (wk__wants(b, 0)) gx[0] = g;
-    if (wk__wants(b, 1)) gx[1] = wk_neg(wk_mul(g, b->node->out[0].saved));
+    if (wk__wants(b, 0)) gx[0] = wk__unstretched(b, 0, g);
+    if (wk__wants(b, 1)) gx[1] = wk__unstretched(b, 1, wk_neg(wk_mul(g, b->node->out[0].saved)));
 }
 
 static void equal_forward(wk_call *c) {
