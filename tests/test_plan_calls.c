@@ -242,6 +242,33 @@ static void an_operation_that_is_held(void **state) {
     model_free(&m);
 }
 
+/* Rows of no steps, at a place that the gradient of x has not: nothing is written there. */
+static bool step_of_nothing(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    wk_tensor *x = wk_requires_grad_(wk_clone(in[0]), true), *w = wk_ones(WK_SHAPE(HIDDEN, IN), WK_F32);
+    wk_tensor *lengths = wk_zeros(WK_SHAPE(1), WK_I64), *last = wk_narrow(x, 0, 2, 1);
+    wk_tensor *h0 = wk_requires_grad_(wk_ones(WK_SHAPE(1, 1, HIDDEN), WK_F32), true), *hn;
+    wk_rnn(last, lengths, h0, w, wk_eye(HIDDEN, HIDDEN, WK_F32), NULL, NULL, false, false, &hn);
+    wk_backward(wk_sum(wk_square(hn)));
+    out[0] = wk_clone(wk_grad_of(x));
+    out[1] = wk_clone(wk_grad_of(h0));
+    return true;
+}
+
+static void rows_of_no_steps(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_plan *plan = wk_plan_new(step_of_nothing, NULL, 1, 2, NULL);
+    for (int run = 0; run < 3; run++) {
+        wk_tensor *x = wk_ones(WK_SHAPE(3, 0, IN), WK_F32), *out[2];
+        assert_int_equal(wk_plan_run(plan, &x, out), WK_OK);
+        assert_int_equal(wk_numel(out[0]), 0);
+        assert_close(wk_item(wk_sum(out[1])), 2 * HIDDEN, 0, "the state goes through");
+    }
+    wk_plan_free(plan);
+    assert_ok();
+}
+
 static void count_ops(void *user, const wk_op_event *event) {
     (void)event;
     ++*(int *)user;
@@ -301,4 +328,5 @@ static void lengths_out_of_range(void **state) {
 
 WK_TEST_MAIN("plans of whole calls", cmocka_unit_test(one_plan_for_all), cmocka_unit_test(operations_of_ones_own),
              cmocka_unit_test(an_operation_that_reads), cmocka_unit_test(an_operation_that_is_held),
-             cmocka_unit_test(operations_in_a_call), cmocka_unit_test(lengths_out_of_range))
+             cmocka_unit_test(operations_in_a_call), cmocka_unit_test(rows_of_no_steps),
+             cmocka_unit_test(lengths_out_of_range))

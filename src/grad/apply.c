@@ -39,9 +39,8 @@ bool wk__declare_view(wk_call *c, bool *declared) {
               *y = wk_likely(!c->later) ? wk__view_new(c->ctx) : wk__handle_new(c->ctx, WK__PROMISE_CLASS);
     if (wk_unlikely(y == NULL)) return wk__refuse_no_memory(c);
     if (wk_unlikely(c->later)) return declare_view_later(c, y, declared);
-    *declared = c->op->view(c->attrs, &x->a, &y->a);
+    *declared = wk__view_of(c->op, c->attrs, &x->a, &y->a);
     if (wk_unlikely(!*declared)) return take_back(y), true;
-    if (wk_unlikely(y->a.numel == 0)) y->a.data = x->a.data; /* what has no elements must not lie outside */
     wk__tensor_share(y, x);
     c->out[0] = y;
     return true;

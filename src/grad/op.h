@@ -175,6 +175,13 @@ wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, vo
 /* Is it nothing but its composition? */
 static inline bool wk__is_composed(const wk_op *op) { return op->forward == NULL && op->view == NULL; }
 
+/* The view of x that a row with `view` has, if it can be; what has no elements does not lie outside of x. */
+static inline bool wk__view_of(const wk_op *op, const void *attrs, const wk_array *x, wk_array *y) {
+    const bool exists = op->view(attrs, x, y);
+    if (wk_unlikely(exists && y->numel == 0)) y->data = x->data;
+    return exists;
+}
+
 /* Runs a row that is only its composition: checks, and then the other rows, which are what is recorded. */
 wk_tensor *wk__compose(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs);
 

@@ -163,7 +163,7 @@ static bool view_slot(wk_walk *walk, wk_node *node, int depth, wk_array *room, b
     if (depth >= MAX_VIEW_CHAIN) return false;
     const wk_array *base = edge_slot(walk, &node->in[0], true, depth + 1, &base_room, &add);
     *failed = base == NULL;
-    return !*failed && node->op->view(node->attrs, base, room) && is_region(node->op, room);
+    return !*failed && wk__view_of(node->op, node->attrs, base, room) && is_region(node->op, room);
 }
 
 /* `partial`: only a part of the slot will be written, so it has to be zero where it is new. */
@@ -192,7 +192,7 @@ WK_APART const wk_array *region_slot(wk_walk *walk, wk_edge *edge, wk_array *roo
     const bool may_have_begun = base->way.kind == WK__TO_NODE && view->consumed_by == 0;
     const wk_tensor *pending = may_have_begun ? base->to.node->out[base->way.output].pending : NULL;
     *add = true;
-    if (pending != NULL && wk__is_held_alone(pending) && view->op->view(view->attrs, &pending->a, room) &&
+    if (pending != NULL && wk__is_held_alone(pending) && wk__view_of(view->op, view->attrs, &pending->a, room) &&
         is_region(view->op, room))
         return room;
     return edge_slot(walk, edge, false, 0, room, add);

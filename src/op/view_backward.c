@@ -14,7 +14,7 @@ static const wk_attr_field fields[] = {{"dims", 'd', offsetof(view_backward_attr
 static void add_to_view(const wk_op *view, const void *attrs, const wk_array *y, const wk_array *x, bool add) {
     wk_array part;
     if (!add) wk__zero(y);
-    view->view(attrs, y, &part);
+    wk__view_of(view, attrs, y, &part);
     wk__set_or_add(&part, x, add || !wk__array_is_injective(&part));
 }
 
