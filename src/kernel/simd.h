@@ -12,6 +12,7 @@
 
 #include "kernel/blas.h"
 #include "kernel/convert.h"
+#include "kernel/f64_table.h"
 #include "kernel/gemm_work.h"
 #include "kernel/math_table.h"
 #include "kernel/normal.h"
