@@ -99,15 +99,11 @@ static bool can_be_fused(const wk_program *p, int32_t c) {
 }
 
 /* Is what the call gives read by the next call at most, and gone then? */
-static bool is_passed_on(const wk_program *p, const wk_chain *chain, int32_t c) {
+static bool is_passed_on(const wk_program *p, int32_t c) {
     const wk_formula *y = &formulas_of(p, c)[1];
     if (!is_block(p, y)) return false;
-    for (int32_t d = chain->first; d < chain->first + chain->count; d++)
-        for (int32_t w = 0; w < call_at(p, d)->word_count; w++) {
-            const wk_formula *f = &formulas_of(p, d)[w];
-            if (f->space == WK__LOCAL && f->id == y->id && f != y && d != c + 1) return false;
-        }
-    return true;
+    const wk_plan_family *family = &WK_ITEMS(const wk_plan_family, p->families)[y->id];
+    return family->made_by == c && family->needed_until <= c + 1;
 }
 
 static wk_fused_input input_from(const wk_formula *address, const wk_formula *before) {
@@ -137,7 +133,7 @@ static void add_fused(wk_bound *b, const wk_program *p, int32_t c, const wk_form
 }
 
 /* Adds the link of calls [c, end), which are fused if there are several. */
-static void add_link(wk_bound *b, const wk_program *p, const wk_chain *chain, int32_t c, int32_t end) {
+static void add_link(wk_bound *b, const wk_program *p, int32_t c, int32_t end) {
     const wk_recorded_call *call = call_at(p, c);
     wk_word *words = WK_ITEMS(wk_word, b->words) + call->first_word;
     wk_chain_link link = {
@@ -148,7 +144,7 @@ static void add_link(wk_bound *b, const wk_program *p, const wk_chain *chain, in
     };
     for (int32_t d = c; d < end; d++) add_advances(b, p, d, WK_ITEMS(wk_word, b->words) + call_at(p, d)->first_word);
     for (int32_t d = c; d < end && end - c > 1; d++)
-        add_fused(b, p, d, d > c ? &formulas_of(p, d - 1)[1] : NULL, d + 1 < end && is_passed_on(p, chain, d));
+        add_fused(b, p, d, d > c ? &formulas_of(p, d - 1)[1] : NULL, d + 1 < end && is_passed_on(p, d));
     link.advance_count = b->advances.count - link.first_advance;
     link.fused_count = b->fused.count - link.first_fused;
     if (link.fused_count > 0) link.step.function = (wk_any_function *)wk__kernels_working()->fused;
@@ -175,7 +171,7 @@ bool wk__chain_bind(wk_bound *b, const wk_program *p, const wk_chain *chain) {
     for (int32_t c = chain->first, end; c < chain->first + chain->count; c = end, bound->count++) {
         end = c + 1;
         while (can_be_fused(p, c) && end < chain->first + chain->count && can_be_fused(p, end)) end++;
-        add_link(b, p, chain, c, end);
+        add_link(b, p, c, end);
     }
     bound->whole = is_whole(bound, p, chain);
     wk_bound_step *step = WK_PUSH(wk_bound_step, b->steps);

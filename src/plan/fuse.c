@@ -72,31 +72,55 @@ bool wk__same_place(const wk_formula *a, const wk_formula *b) {
     return same;
 }
 
-bool wk__are_apart(const wk_formula *a, const wk_formula *b) {
-    const bool own_a = a->space == WK__LOCAL || a->space == WK__OUTPUT;
-    const bool own_b = b->space == WK__LOCAL || b->space == WK__OUTPUT;
-    return (own_a || own_b) && (a->space != b->space || a->id != b->id);
+static bool is_own(int32_t space) { return space == WK__LOCAL || space == WK__OUTPUT; }
+
+static bool apart(int32_t space, int32_t id, int32_t other_space, int32_t other_id) {
+    return (is_own(space) || is_own(other_space)) && (space != other_space || id != other_id);
 }
 
-/* The addresses of two calls, of which one writes: element for element, or apart. */
-static bool in_step(const wk_program *p, int64_t c, int64_t d) {
-    const char *of_c = call_at(p, c)->noted.signature->letters, *of_d = call_at(p, d)->noted.signature->letters;
-    const wk_formula *fc = formulas_of(p, c), *fd = formulas_of(p, d);
-    for (int32_t v = 1; of_c[v] == 'w' || of_c[v] == 'r'; v += 2)
-        for (int32_t w = 1; of_d[w] == 'w' || of_d[w] == 'r'; w += 2) {
-            if ((of_c[v] == 'r' && of_d[w] == 'r') || wk__are_apart(&fc[v], &fd[w])) continue;
-            if (!wk__same_place(&fc[v], &fd[w]) || fc[v + 1].value.a != fd[w + 1].value.a) return false;
-        }
-    return true;
+bool wk__are_apart(const wk_formula *a, const wk_formula *b) { return apart(a->space, a->id, b->space, b->id); }
+
+/* Of a chain of more links, each is compared with all before it. */
+enum { MOST_LINKS = 256, MOST_ADDRESSES = 3 };
+
+/* The addresses of a chain. Nearly all are apart from that of a further link, which is seen without their formulas:
+ * these are long, and lie far from one another. */
+typedef struct link_address {
+    int32_t space, id;
+    bool written;
+    const wk_formula *formula; /* its stride lies behind it */
+} link_address;
+
+typedef struct link_addresses {
+    link_address at[MOST_LINKS * MOST_ADDRESSES];
+    int32_t count;
+} link_addresses;
+
+static int32_t addresses_of(const wk_program *p, int64_t c, link_address at[MOST_ADDRESSES]) {
+    const char *letters = call_at(p, c)->noted.signature->letters;
+    const wk_formula *f = formulas_of(p, c);
+    int32_t count = 0;
+    for (int32_t w = 1; letters[w] == 'w' || letters[w] == 'r'; w += 2)
+        at[count++] = (link_address){f[w].space, f[w].id, letters[w] == 'w', &f[w]};
+    return count;
 }
 
-/* Can call c join the chain that began at `first`? */
-static bool joins(const wk_program *p, int64_t first, int64_t c) {
-    const wk_formula *n = formulas_of(p, first), *m = formulas_of(p, c);
-    if (!wk__is_elementwise(p, c) || !wk__is_same(n->value, m->value)) return false;
+/* Two addresses, of which one is written: element for element, or apart. */
+static bool in_step(const link_address *a, const link_address *b) {
+    if ((!a->written && !b->written) || apart(a->space, a->id, b->space, b->id)) return true;
+    return wk__same_place(a->formula, b->formula) && a->formula[1].value.a == b->formula[1].value.a;
+}
+
+/* Call c joins the chain that began at `first` and has these addresses, if it can. */
+static bool joins(const wk_program *p, int64_t first, int64_t c, link_addresses *met) {
+    if (!wk__is_elementwise(p, c) || !wk__is_same(formulas_of(p, first)->value, formulas_of(p, c)->value)) return false;
     if (call_at(p, c)->noted.dtype != call_at(p, first)->noted.dtype) return false;
-    for (int64_t d = first; d < c; d++)
-        if (!in_step(p, d, c)) return false;
+    link_address *own = met->at + met->count;
+    const int32_t count = addresses_of(p, c, own);
+    for (int32_t i = 0; i < count; i++)
+        for (const link_address *other = met->at; other < own; other++)
+            if (!in_step(&own[i], other)) return false;
+    met->count += count;
     return true;
 }
 
@@ -159,17 +183,15 @@ static bool give_blocks(const wk_program *p, wk_chain *chain) {
         while (block < ends.count && end[block] > c) block++;
         if (block == ends.count) fine = WK_PUSH(int32_t, ends) != NULL;
         if (fine) WK_ITEMS(int32_t, ends)[block] = family->to;
-        family->block = block;
+        family->block = block, family->made_by = c, family->needed_until = family->to;
     }
     chain->blocks = (int32_t)ends.count;
     wk__growing_free(&ends);
     return fine;
 }
 
-/* Of a chain of more links, each is compared with all before it. */
-enum { MOST_LINKS = 256 };
-
 bool wk__program_fuse(wk_program *p) {
+    link_addresses met;
     p->chains.count = 0;
     find_extents(p);
     for (int64_t l = 0; l < p->loops.count; l++) {
@@ -178,7 +200,8 @@ bool wk__program_fuse(wk_program *p) {
         for (int32_t c = loop->first, next; c < loop->first + loop->count; c = next) {
             next = c + 1;
             if (!wk__is_elementwise(p, c)) continue;
-            while (next < loop->first + loop->count && next - c < MOST_LINKS && joins(p, c, next)) next++;
+            met.count = addresses_of(p, c, met.at);
+            while (next < loop->first + loop->count && next - c < MOST_LINKS && joins(p, c, next, &met)) next++;
             if (next - c < 2) continue;
             wk_chain *chain = WK_PUSH(wk_chain, p->chains);
             if (chain == NULL) return false;

@@ -84,6 +84,7 @@ typedef struct wk_plan_family {
     bool constant;    /* computed before the runs, and kept */
     int32_t slot;     /* families that are never alive at once share one */
     int32_t block;    /* a temporary of a chain: its block; else -1 */
+    int32_t made_by, needed_until; /* and the first and the last link that meet it */
 } wk_plan_family;
 
 /* How far the next member of a family lies: on a line of its own, or, where it is short, right behind, so that what is
