@@ -85,6 +85,7 @@ static void test_table(const char *data) {
     test_f64_extremes();
     test_f64_functions();
     test_f64_far_gradients();
+    test_f64_powers();
     test_recurrent();
     test_layer_norm();
     test_adam();

@@ -3,9 +3,9 @@
 
     python3 tools/f64_table.py > src/kernel/f64_table.h
 
-How they are used stands in src/kernel/f64_math.inc and f64_normal.inc. As in tools/tanh_table.py, each coefficient is
-rounded in turn, lowest power first, and the others are fitted again, by least squares at Chebyshev nodes with a weight
-that makes the error even.
+How they are used stands in src/kernel/f64_math.inc, f64_normal.inc and f64_power.inc. As in tools/tanh_table.py, each
+coefficient is rounded in turn, lowest power first, and the others are fitted again, by least squares at Chebyshev nodes
+with a weight that makes the error even.
 """
 from mpmath import cos, erf, erfc, exp, log, matrix, mp, mpf, pi, qr_solve, sqrt
 
@@ -77,11 +77,31 @@ def normal_tail():
     table("and c", "normal_tail_f64", found[3:])
 
 
+def logarithm():
+    """log2 of (1 + s) / (1 - s). The first two terms are doubles with what these lack."""
+    def tail(z):
+        s = sqrt(z)
+        return (log((1 + s) / (1 - s)) / s - 2 - 2 * z / 3) / z**2 / log(2)
+    for name, c in (("LINEAR", 2 / log(2)), ("CUBIC", 2 / (3 * log(2)))):
+        high = float(c)
+        print(f"\n#define F64_LOG2_{name} {high.hex()}\n#define F64_LOG2_{name}_LOW {float(c - high).hex()}")
+    found, _ = fit(tail, mpf("1e-12"), mpf("0.0296"), 9, lambda z: z**2)
+    table("log2 (1 + s) / (1 - s) = s LINEAR + s^3 CUBIC + s^5 (c0 + c1 s^2 + ...) for s^2 <= 0.0296",
+          "log2_tail_f64", found)
+
+
+def power_of_two():
+    found, _ = fit(lambda r: (mpf(2) ** r - 1) / r if r else log(2), mpf(-0.5), mpf(0.5), 12, lambda r: r)
+    table("2^r = 1 + r (c0 + c1 r + ...) for |r| <= 1/2", "exp2_f64", found)
+
+
 def main():
     print("/* f64_table.h -- polynomials of the functions of doubles; written by tools/f64_table.py. */")
     exponential()
     error_function()
     normal_tail()
+    logarithm()
+    power_of_two()
 
 
 if __name__ == "__main__":

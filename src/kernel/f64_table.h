@@ -38,3 +38,23 @@ static const double normal_tail_f64[21] = {
     0x1.bb7e7e0aadf5ap-27, 0x1.56f3ad1bb71f0p-26, 0x1.24fa30c902149p-29, -0x1.657fc3010fab8p-29,
     -0x1.ac3ea4b226737p-31,
 };
+
+#define F64_LOG2_LINEAR 0x1.71547652b82fep+1
+#define F64_LOG2_LINEAR_LOW 0x1.777d0ffda0d24p-55
+
+#define F64_LOG2_CUBIC 0x1.ec709dc3a03fdp-1
+#define F64_LOG2_CUBIC_LOW 0x1.d27f05548af0cp-55
+
+/* log2 (1 + s) / (1 - s) = s LINEAR + s^3 CUBIC + s^5 (c0 + c1 s^2 + ...) for s^2 <= 0.0296 */
+static const double log2_tail_f64[9] = {
+    0x1.2776c50ef9bffp-1, 0x1.a61762a7adc29p-2, 0x1.484b13d7ec2c2p-2, 0x1.0c9a84812cfe6p-2,
+    0x1.c68f663b081eap-3, 0x1.89f086d5d71b2p-3, 0x1.5c003410a5408p-3, 0x1.2f81e6ded02d4p-3,
+    0x1.638226c382571p-3,
+};
+
+/* 2^r = 1 + r (c0 + c1 r + ...) for |r| <= 1/2 */
+static const double exp2_f64[12] = {
+    0x1.62e42fefa39efp-1, 0x1.ebfbdff82c58fp-3, 0x1.c6b08d704a183p-5, 0x1.3b2ab6fba4d80p-7,
+    0x1.5d87fe7888b62p-10, 0x1.430912f8a93b7p-13, 0x1.ffcbfcdbb0815p-17, 0x1.62c021635f524p-20,
+    0x1.b524224fbe196p-24, 0x1.e4d2017c60869p-28, 0x1.eafe8868eac99p-32, 0x1.c0e2e02dac2bfp-36,
+};
