@@ -45,6 +45,8 @@ static void test_table_complete(void) {
 #define HAS_UNLESS_HALF(kernel, NAME, name, ctype, category) &&(WK_##NAME >= WK_F16 || table->kernel[WK_##NAME])
 #define HAS_NUMBER(kernel) (true WK_DTYPES(HAS_UNLESS_HALF, kernel))
 #define HAS_PLAIN_NUMBER HAS_NUMBER
+#define HAS_MOVE HAS_ANY
+#define HAS_PLAIN_MOVE HAS_ANY
 #define WK_KERNEL(name, type, dtypes) CHECK(HAS_##dtypes(name), "%s has empty slots", #name);
 #include "kernel/kernels.def"
 #undef WK_KERNEL

@@ -281,13 +281,24 @@ typedef void wk_outers_kernel(int64_t m, int64_t n, int64_t k, const float *a, i
  * there is no faster way than one by one. */
 typedef int64_t wk_convert_kernel(wk_dtype from, wk_dtype to, int64_t n, void *y, const void *x);
 
+/* How many slots a row has, by its element types: the floats come first among types, then whole numbers. */
+enum {
+    WK__SLOTS_FLOAT = WK_F64 + 1,
+    WK__SLOTS_PLAIN = WK__SLOTS_FLOAT,
+    WK__SLOTS_NUMBER = WK_BOOL + 1,
+    WK__SLOTS_PLAIN_NUMBER = WK__SLOTS_NUMBER,
+    WK__SLOTS_ANY = WK_DTYPE_COUNT,
+    WK__SLOTS_MOVE = WK__SLOTS_ANY,
+    WK__SLOTS_PLAIN_MOVE = WK__SLOTS_ANY,
+};
+
 typedef struct wk_kernels {
     const char *isa;        /* "ref", "avx2" or "avx512" */
     int64_t rnn_chain_most; /* the largest H that its rnn_chain in f32 is of use for */
     wk_fused_kernel *fused; /* or NULL */
     wk_outers_kernel *add_outers; /* or NULL */
     wk_convert_kernel *convert;   /* or NULL */
-#define WK_KERNEL(name, type, dtypes) type *name[WK_DTYPE_COUNT];
+#define WK_KERNEL(name, type, dtypes) type *name[WK__SLOTS_##dtypes];
 #include "kernel/kernels.def"
 #undef WK_KERNEL
 } wk_kernels;

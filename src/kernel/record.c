@@ -329,7 +329,9 @@ static void note_or_call(float slot, const wk_word *words) {
 #define RECORD_NUMBER(name, type) WK_DTYPES(RECORD_NUMBER_ONE, (name, type))
 #define RECORD_FLOAT(name, type) RECORD(name, type, F32) RECORD(name, type, F64)
 #define RECORD_PLAIN RECORD_FLOAT
+#define RECORD_MOVE RECORD_ANY
 #define RECORD_PLAIN_NUMBER RECORD_NUMBER
+#define RECORD_PLAIN_MOVE RECORD_MOVE
 
 #define WK_KERNEL(name, type, dtypes) RECORD_##dtypes(name, type)
 #include "kernel/kernels.def"
@@ -345,7 +347,9 @@ static void note_or_call(float slot, const wk_word *words) {
 #define RECORDING_FLOAT(kernel) \
     { [WK_F32] = record_##kernel##_F32, [WK_F64] = record_##kernel##_F64 }
 #define RECORDING_PLAIN RECORDING_FLOAT
+#define RECORDING_MOVE RECORDING_ANY
 #define RECORDING_PLAIN_NUMBER RECORDING_NUMBER
+#define RECORDING_PLAIN_MOVE RECORDING_MOVE
 
 const wk_kernels wk__kernels_recording = {
     .isa = "recording",

@@ -28,6 +28,26 @@ static inline int64_t at_index(int64_t index, int64_t size) { return index < 0 ?
 
 enum { BESIDE = 16 }; /* columns that go down together */
 
+/* ---------------------------------------------------------------------------------------------------- any types --- */
+/* Four and eight bytes move as floats do: registers for whole numbers are few where there are many strides, and no bit
+ * of a float changes on its way (the processors that wick is for load none into wider registers). */
+
+#define scalar uint8_t
+#define KERNEL(k) wk__ref_##k##_8
+#include "kernel/ref_move.inc"
+
+#define scalar uint16_t
+#define KERNEL(k) wk__ref_##k##_16
+#include "kernel/ref_move.inc"
+
+#define scalar float
+#define KERNEL(k) wk__ref_##k##_32
+#include "kernel/ref_move.inc"
+
+#define scalar double
+#define KERNEL(k) wk__ref_##k##_64
+#include "kernel/ref_move.inc"
+
 /* ----------------------------------------------------------------------------------------------- floating types --- */
 
 /* For floats, x86 has tables of vector kernels, and halves are computed one by one: of the plain loops over them, one
@@ -93,7 +113,7 @@ PLAIN_LOOPS /* of these the tables have their own (f64_loops.inc) */
 #include "kernel/ref_fibres.inc"
 #include "kernel/ref_scans.inc"
 #include "kernel/ref_losses.inc"
-LOOPS_AGAIN
+    LOOPS_AGAIN
 #undef KERNEL
 #undef number
 #undef scalar
@@ -102,7 +122,7 @@ LOOPS_AGAIN
 #undef ELEMENT
 #undef VALUE
 
-PLAIN_LOOPS
+        PLAIN_LOOPS
 #define number float
 #define KEY(x) wk__key_of_float(VALUE(x))
 
@@ -128,7 +148,7 @@ PLAIN_LOOPS
 
 #undef KEY
 #undef number
-LOOPS_AGAIN
+            LOOPS_AGAIN
 #undef BLAS_GEMM
 #undef ORDER
 #undef ordered
@@ -201,12 +221,15 @@ LOOPS_AGAIN
 
 #define SLOTS_FLOAT(kernel) {[WK_F32] = wk__ref_##kernel##_f32, [WK_F64] = wk__ref_##kernel##_f64}
 #define SLOTS_PLAIN SLOTS_FLOAT
+#define SLOTS_MOVE(kernel) \
+    { WK_DTYPES(WK_REF_MOVE, kernel) }
 #define SLOTS_ANY(kernel) {WK_DTYPES(WK_REF_SLOT, kernel)}
 #define SLOTS_NUMBER(kernel) {WK_DTYPES(WK_REF_NUMBER, kernel)}
 #define SLOTS_PLAIN_NUMBER SLOTS_NUMBER
+#define SLOTS_PLAIN_MOVE SLOTS_MOVE
 
-const wk_kernels wk__kernels_ref = {
-    .isa = "ref",
+    const wk_kernels wk__kernels_ref = {
+        .isa = "ref",
 #define WK_KERNEL(name, type, dtypes) .name = SLOTS_##dtypes(name),
 #include "kernel/kernels.def"
 #undef WK_KERNEL

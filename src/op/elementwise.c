@@ -87,10 +87,15 @@ void wk__sum_elements_to(const wk_array *y, const wk_array *x, bool add) {
         (add ? wk__kernels->accumulate : wk__kernels->copy)[y->dtype](x->numel, y->data, 1, x->data, 1);
         return;
     }
-    wk_fibre_kernel *const fold = wk__kernels->fold_sum[y->dtype];
-    if (fold != NULL && stacks(x, y)) { /* the gradient of a bias */
-        fold(&(wk_fibres){.count = y->numel, .n = x->numel / y->numel, .y = y->data, .y_next = 1, .x = x->data,
-                          .x_next = 1, .x_along = y->numel, .add = add});
+    if (y->dtype < WK__SLOTS_NUMBER && stacks(x, y)) { /* the gradient of a bias */
+        wk__kernels->fold_sum[y->dtype](&(wk_fibres){.count = y->numel,
+                                                     .n = x->numel / y->numel,
+                                                     .y = y->data,
+                                                     .y_next = 1,
+                                                     .x = x->data,
+                                                     .x_next = 1,
+                                                     .x_along = y->numel,
+                                                     .add = add});
         return;
     }
     if (!add) wk__zero(y);

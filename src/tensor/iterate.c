@@ -81,7 +81,7 @@ bool wk__rows_next(wk_rows *rows) {
 
 /* Is what is copied, but for dimensions around, the transpose of a matrix? */
 static bool is_transpose(const wk_rows *r, wk_unary_loop *kernel, wk_dtype dtype) {
-    if (kernel != wk__kernels->copy[dtype] || wk__kernels->transpose[dtype] == NULL || r->ndim < 1) return false;
+    if (kernel != wk__kernels->copy[dtype] || !wk__dtype_is_float[dtype] || r->ndim < 1) return false;
     const int32_t rows = r->ndim - 1;
     return r->stride[0] == 1 && r->strides[0][rows] == r->n && r->strides[1][rows] == 1 && r->stride[1] > 1;
 }
