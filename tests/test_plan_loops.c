@@ -237,4 +237,118 @@ static void lengths_that_fail(void **state) {
     model_free(&m);
 }
 
-WK_TEST_MAIN("plans of loops", cmocka_unit_test(one_plan_for_all), cmocka_unit_test(lengths_that_fail))
+/* ---------------------------------------------------------------------------------------------- ever more trips --- */
+
+/* Steps that do the same for every T up to a number: that read no more of the past, that count no further, and that do
+ * something else in a late trip. */
+enum { FAR = 128 };
+
+static bool of_the_last(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const int64_t T = wk_dim(in[0], 1), taken = T < FAR ? T : FAR;
+    (void)user;
+    out[0] = wk_sum(wk_narrow(in[0], 1, T - taken, taken));
+    return true;
+}
+
+static bool of_a_count(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const int64_t T = wk_dim(in[0], 1);
+    (void)user;
+    out[0] = wk_mul_scalar(wk_select(in[0], 1, 0), (double)(T < FAR ? T : FAR));
+    return true;
+}
+
+static bool of_a_late_trip(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    out[0] = wk_select(in[0], 1, 0);
+    for (int64_t t = 0; t < wk_dim(in[0], 1); t++) {
+        out[0] = wk_tanh(wk_add(out[0], wk_select(in[0], 1, t)));
+        if (t % FAR == FAR - 1) out[0] = wk_neg(out[0]);
+    }
+    return true;
+}
+
+/* Rows that become one call: what is compared later is what they were before. */
+static bool of_rows(void *user, wk_tensor *const *in, wk_tensor **out) {
+    wk_list *ys = wk_list_new();
+    const int64_t T = wk_dim(in[0], 1);
+    for (int64_t t = 0; t < T; t++) wk_list_push(ys, wk_linear_forward(user, wk_select(in[0], 1, t)));
+    out[0] = wk_stack(ys, 1);
+    if (T > FAR) out[0] = wk_neg(out[0]);
+    return true;
+}
+
+static wk_plan *plan_of_all_T(wk_function *f, void *user, int32_t frozen) {
+    static const wk_plan_dim trips[] = {{0, 1}};
+    wk_plan_options o = WK_PLAN_OPTIONS;
+    o.frozen = frozen;
+    o.trips = trips;
+    o.trip_count = 1;
+    return wk_plan_new(f, user, 1, 1, &o);
+}
+
+static void more_trips_than_ever(void **state) {
+    (void)state;
+    WK_SCOPE;
+    static const int64_t Ts[] = {12, 100, FAR - 1, FAR, FAR + 1, 300, FAR + 1, FAR - 1, 50};
+    wk_function *const steps[] = {of_the_last, of_a_count, of_a_late_trip, of_rows};
+    wk_module *m = wk_linear_new(NULL, "m", 3, 2, NULL);
+    for (size_t s = 0; s < sizeof steps / sizeof *steps; s++)
+        for (size_t first = 0; first < 2; first++) { /* a long sequence may be the first of all */
+            wk_plan_stats stats = WK_PLAN_STATS;
+            wk_plan *plan = plan_of_all_T(steps[s], m, 0);
+            for (size_t i = first * 5; i < sizeof Ts / sizeof *Ts; i++) {
+                WK_SCOPE;
+                WK_NO_GRAD;
+                wk_tensor *x = wk_randn(WK_SHAPE(2, Ts[i], 3), WK_F32), *of_eager = NULL, *by_plan = NULL;
+                steps[s](m, &x, &of_eager);
+                wk_plan_run(plan, &x, &by_plan);
+                assert_same("more trips", (int)i, of_eager, by_plan);
+            }
+            wk_plan_stats_of(plan, &stats);
+            assert_in_range(stats.captures, 3, 4); /* for all, and for two or three lengths that are beyond */
+            wk_plan_free(plan);
+        }
+    wk_module_free(m);
+}
+
+/* What goes on as it was needs no other recording, and few looks. */
+static bool counts_calls(void *user, wk_tensor *const *in, wk_tensor **out) {
+    ++*(int *)user;
+    out[0] = wk_sum(in[0]);
+    return true;
+}
+
+static void more_trips_each_time(void **state) {
+    (void)state;
+    WK_SCOPE;
+    int calls = 0, at_first = 0;
+    wk_plan *plan = plan_of_all_T(counts_calls, &calls, 0);
+    wk_plan_stats stats = WK_PLAN_STATS;
+    for (int64_t T = 1; T <= 2000; T++) {
+        WK_SCOPE;
+        wk_tensor *x = wk_ones(WK_SHAPE(1, T, 1), WK_F32), *y;
+        assert_int_equal(wk_plan_run(plan, &x, &y), WK_OK);
+        if (T == 100) at_first = calls;
+    }
+    wk_plan_stats_of(plan, &stats);
+    assert_int_equal(stats.captures, 1);
+    assert_true(calls - at_first < 20);
+    wk_plan_free(plan);
+}
+
+static void a_frozen_plan_says_so(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_plan *plan = plan_of_all_T(of_the_last, NULL, 1);
+    wk_tensor *x = wk_ones(WK_SHAPE(1, 50, 1), WK_F32), *y, *longer = wk_ones(WK_SHAPE(1, FAR + 1, 1), WK_F32);
+    assert_int_equal(wk_plan_run(plan, &x, &y), WK_OK);
+    wk_plan_run(plan, &longer, &y);
+    assert_fails(WK_ESTATE, "plan_run: with so many trips (129) the step does something else than with those it was "
+                            "recorded for: have a plan for each, that is not frozen or has no trips");
+    assert_int_equal(wk_plan_run(plan, &x, &y), WK_OK);
+    wk_plan_free(plan);
+}
+
+WK_TEST_MAIN("plans of loops", cmocka_unit_test(more_trips_than_ever), cmocka_unit_test(more_trips_each_time),
+             cmocka_unit_test(a_frozen_plan_says_so), cmocka_unit_test(one_plan_for_all),
+             cmocka_unit_test(lengths_that_fail))

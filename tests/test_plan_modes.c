@@ -228,7 +228,60 @@ static void a_change_is_told_in_words(void **state) {
     wk_plan_free(plan);
 }
 
+/* What takes a tensor in place of the number that changes is named. */
+typedef wk_tensor *of_number(wk_tensor *x, double s);
+
+static wk_tensor *clamped(wk_tensor *x, double s) { return wk_clamp(x, -s, 9); }
+static wk_tensor *drawn(wk_tensor *x, double s) { return wk_add(x, wk_bernoulli(s / 8, WK_SHAPE(3), WK_F32)); }
+static wk_tensor *scattered(wk_tensor *x, double s) { return wk_add(x, wk_uniform(0, s, WK_SHAPE(3), WK_F32)); }
+static wk_tensor *rare(wk_tensor *x, double s) { return wk_add(x, wk_exponential(s, WK_SHAPE(3), WK_F32)); }
+static wk_tensor *cut(wk_tensor *x, double s) { return wk_slice(x, 0, (int64_t)s, 3, 1); }
+
+typedef struct of_user {
+    of_number *f;
+    double s;
+} of_user;
+
+static bool of_a_number(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const of_user *u = user;
+    out[0] = u->f(in[0], u->s);
+    return true;
+}
+
+static void numbers_that_change(void **state) {
+    (void)state;
+    WK_SCOPE;
+#define TWO "pass a 0-d tensor that is an input, to the row for two tensors"
+#define SPELLED "spell it out in tensors, of which this is an input, or have a plan for each"
+    static const struct {
+        of_number *f;
+        const char *what, *instead;
+    } cases[] = {
+        {wk_pow_scalar, "pow_scalar: exponent was 1, then 2", TWO},
+        {wk_rdiv_scalar, "rdiv_scalar: s was 1, then 2", TWO},
+        {wk_remainder_scalar, "remainder_scalar: s was 1, then 2", TWO},
+        {clamped, "clamp: min was -1, then -2", "wk_clamp_tensor takes bounds that are inputs"},
+        {drawn, "bernoulli: p was 0.125, then 0.25", "compare wk_rand with a p that is an input (wk_lt)"},
+        {scattered, "uniform: high was 1, then 2", "scale wk_rand by tensors that are inputs"},
+        {rare, "exponential: rate was 1, then 2", "divide wk_exponential of rate 1 by a rate that is an input"},
+        {cut, "slice: start was 1, then 2", "wk_index_select takes an index that is an input"},
+        {wk_leaky_relu, "leaky_relu: negative_slope was 1, then 2", SPELLED},
+    };
+    wk_tensor *x = wk_ones(WK_SHAPE(3), WK_F32), *out;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char message[256];
+        of_user u = {cases[i].f, 1};
+        wk_plan *plan = wk_plan_new(of_a_number, &u, 1, 1, NULL);
+        assert_int_equal(wk_plan_run(plan, &x, &out), WK_OK);
+        u.s = 2;
+        wk_plan_run(plan, &x, &out);
+        snprintf(message, sizeof message, "%s: a plan would go on with the first; %s", cases[i].what, cases[i].instead);
+        assert_fails(WK_ESTATE, message);
+        wk_plan_free(plan);
+    }
+}
+
 WK_TEST_MAIN("plans and modes", cmocka_unit_test(a_recording_for_each_mode),
              cmocka_unit_test(a_frozen_plan_has_one_mode), cmocka_unit_test(a_mode_that_does_not_matter),
              cmocka_unit_test(modes_of_no_matter), cmocka_unit_test(what_changes_later),
-             cmocka_unit_test(a_change_is_told_in_words))
+             cmocka_unit_test(a_change_is_told_in_words), cmocka_unit_test(numbers_that_change))

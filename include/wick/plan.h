@@ -2,7 +2,8 @@
  *
  * A plan wraps a function, as jax.jit and torch.compile do. Its first run records which kernels the function calls,
  * and with which arguments; the later ones make these calls and nothing else: no shape rules, no allocation, no
- * recording for backward. The result is that of the function, bit for bit.
+ * recording for backward. The result is that of the function, bit for bit. A WK_BATCH in it is a plain scope, though:
+ * where the function sums a batch in another order, the plan's bits are those of the function without the WK_BATCH.
  *
  * ```c
  * #include <stdio.h>
@@ -55,7 +56,7 @@
  * or evaluation, parameters were frozen or thawed, or WK_NO_GRAD is around it, and the step then does something else,
  * that is another recording, and the first is there when the modes are as they were. In anomaly mode (wk_set_anomaly)
  * the function itself is called, so that the operation that gives a NaN can be named. Refused with a message that
- * says what to do instead (ESTATE):
+ * says what to do instead (ESTATE), whether or not the step looks at what such a call returns, or calls wk_check:
  *
  *   - reading elements: wk_item, wk_data, wk_get_f64, wk_read, wk_to_text and their like, and operations whose shapes
  *     depend on them
@@ -66,7 +67,7 @@
  *   - making modules, optimisers and snapshots: make them before the run
  *   - where rows have several lengths, gradients of gradients of gradients: the lengths would decide which calls are
  *     made
- *   - wk_from_data and wk_wrap, hooks, wk_manual_seed and numbers drawn for the program (wk_randint),
+ *   - wk_from_data and wk_wrap, hooks, anomaly mode, wk_manual_seed and numbers drawn for the program (wk_randint),
  *     wk_optim_set_lr: a step of an optimiser takes the rate that it finds
  *
  * A number of C that changes from run to run is not seen by a plan, which goes on with the one it recorded. Therefore
@@ -77,7 +78,10 @@
  *
  * One recording for every length. With `trips`, a plan looks for loops over time in the step, loops after and in one
  * another, to a depth of 3, and sizes that grow with T or T^2; with `second_trips` also for loops over S, and sizes of
- * T times S. wk_plan_stats.unfolded counts where it found them not to be the same for all T, and recorded for one size.
+ * T times S. wk_plan_stats.unfolded counts where it found them not to be the same for all T, and recorded for one
+ * size. What it found it tries on T = 1 to 8, 30 and 101, and again whenever T is larger than all that it was tried on:
+ * a step that takes the last 128 of T has a recording of its own for each T from 129 on. A step that does something
+ * else for some T between these only, such as 20 to 25, goes unseen: have a plan for each.
  * Numbers of C may be others in each trip t if they are a number over a whole one, times a whole one, or a whole one
  * over T or a number, and the whole ones go evenly with t and T: 1 / (t + 1), 0.1 * t, t / (double)T. That is not so
  * with other numbers, such as powers, and with an inner loop as long as the outer one has come. Both can be had from

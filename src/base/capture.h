@@ -71,6 +71,7 @@ typedef struct wk_capture {
     void (*leaf)(struct wk_capture *capture, struct wk_tensor *leaf, bool zeroed);
     void (*host)(struct wk_capture *capture, const wk_host_call *call);
     void (*hold)(struct wk_capture *capture, const wk_host_call *call); /* the object alone: nothing is called */
+    wk_error refusal; /* the first one, which holds even where the program has put the failure aside */
     int64_t draws;                                                      /* calls of the generator so far */
     bool any_size;                                                      /* the calls are to serve other sizes too */
     const char *within; /* the operation of one's own whose forward is running, or NULL */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/capture.h"
 #include "base/context.h"
 #include "base/writer.h"
 
@@ -146,5 +147,6 @@ const char *wk_version(void) { return WK_VERSION_STRING; }
 
 bool wk__capture_refuse(wk_ctx *ctx, const char *op, const char *why) {
     wk__fail(ctx, WK_ESTATE, op, "not inside a plan's step: %s", why);
+    if (ctx->capture->refusal.status == WK_OK) ctx->capture->refusal = ctx->failure;
     return true;
 }

@@ -6,11 +6,14 @@
 
 #include "grad/scope.h"
 
+/* In a plan's step. */
+static const char BEFORE[] = "elements have no values yet; set it before the run";
+
 /* ----------------------------------------------------------------------------------------------------- op hooks --- */
 
 void wk_set_op_hook(wk_op_hook_fn *hook, void *user) {
     wk_ctx *ctx = wk__ctx();
-    if (ctx == NULL) return;
+    if (ctx == NULL || wk__capture_refuses(ctx, "set_op_hook", BEFORE)) return;
     ctx->op_hook = hook;
     ctx->op_hook_user = user;
     ctx->watch &= (uint8_t)~WK__WATCH_OPS;
@@ -32,7 +35,7 @@ static void report(wk_ctx *ctx, wk_op_event event) {
 
 bool wk_set_anomaly(bool enabled) {
     wk_ctx *ctx = wk__ctx();
-    if (ctx == NULL) return false;
+    if (ctx == NULL || wk__capture_refuses(ctx, "set_anomaly", BEFORE)) return false;
     const bool was = (ctx->watch & WK__WATCH_ANOMALY) != 0;
     ctx->watch &= (uint8_t)~WK__WATCH_ANOMALY;
     if (enabled) ctx->watch |= WK__WATCH_ANOMALY;

@@ -83,13 +83,17 @@ static void note_modes(const wk_plan *plan, wk_plan_entry *entry) {
     entry->modes[entry->mode_count++ % WK__MOST_MODES] = modes_of(plan->ctx);
 }
 
-/* The one found becomes the first. *fails: there is one, and the step cannot be captured so. */
-static wk_plan_entry *find(wk_plan *plan, takes_entry *takes, bool *fails) {
-    *fails = false;
+/* The one found becomes the first. *alone: there is one that serves other numbers of trips, and not these. */
+static wk_plan_entry *find(wk_plan *plan, takes_entry *takes, bool *alone) {
+    *alone = false;
     for (wk_plan_entry **at = &plan->entries; *at != NULL && wk_ok(); at = &(*at)->next) {
         wk_plan_entry *entry = *at, *found = one_that_fits(plan, entry);
-        *fails |= found != NULL && found->fails;
+        *alone |= found != NULL && found->fails;
         if (found == NULL || found->fails || !takes(plan, found)) continue;
+        if (wk_unlikely(!wk__entry_reaches(plan, found))) {
+            *alone = true;
+            continue;
+        }
         *at = entry->next;
         entry->next = plan->entries;
         plan->entries = entry;
@@ -156,7 +160,12 @@ static bool refuse_other(const wk_plan *plan) {
                      wk__shape_text(&tw, was->ndim, was->dims));
         return false;
     }
-    wk__fail(plan->ctx, WK_ESTATE, "plan_run", "other gradients are present than when the plan was made");
+    if (one_that_fits(plan, plan->entries) != NULL)
+        wk__fail(plan->ctx, WK_ESTATE, "plan_run",
+                 "with so many trips (%" PRId64 ") the step does something else than with those it was recorded for: "
+                 "have a plan for each, that is not frozen or has no trips",
+                 plan->trips.T);
+    else wk__fail(plan->ctx, WK_ESTATE, "plan_run", "other gradients are present than when the plan was made");
     return false;
 }
 
@@ -226,6 +235,15 @@ static bool check(wk_plan *plan, wk_plan_entry *entry) {
     return true;
 }
 
+/* What serves all numbers of trips that it was tried on may not serve those at hand. */
+static wk_plan_entry *capture_at_hand(wk_plan *plan, bool alone) {
+    if (!capture(plan, alone)) return NULL;
+    wk_plan_entry *entry = one_that_fits(plan, plan->entries);
+    if (entry != NULL && !wk__entry_reaches(plan, entry)) entry = wk_ok() && capture(plan, true) ? plan->entries : NULL;
+    if (wk_ok()) evict(plan);
+    return entry;
+}
+
 wk_plan_entry *wk__entry_for(wk_plan *plan) {
     bool alone;
     wk_plan_entry *entry = find(plan, has_these_modes, &alone);
@@ -236,9 +254,7 @@ wk_plan_entry *wk__entry_for(wk_plan *plan) {
     }
     if (!wk_ok()) return NULL;
     if (plan->options.frozen && plan->entries != NULL) return refuse_other(plan), NULL;
-    if (!capture(plan, alone)) return NULL;
-    evict(plan);
-    return one_that_fits(plan, plan->entries);
+    return capture_at_hand(plan, alone);
 }
 
 wk_bound *wk__entry_bound(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
@@ -255,7 +271,9 @@ int64_t wk__entry_nbytes(const wk_plan_entry *entry) {
     const wk_program *p = &entry->program;
     int64_t nbytes = (int64_t)sizeof *entry + list_nbytes(&p->calls, sizeof(wk_recorded_call)) +
                      list_nbytes(&p->formulas, sizeof(wk_formula)) + list_nbytes(&p->loops, sizeof(wk_plan_loop)) +
-                     list_nbytes(&p->families, sizeof(wk_plan_family)) + wk__bound_nbytes(&entry->bound);
+                     list_nbytes(&p->families, sizeof(wk_plan_family)) +
+                     list_nbytes(&p->recorded_formulas, sizeof(wk_formula)) +
+                     list_nbytes(&p->recorded_loops, sizeof(wk_plan_loop)) + wk__bound_nbytes(&entry->bound);
     for (const wk_plan_entry *other = entry->others; other != NULL; other = other->next)
         nbytes += wk__entry_nbytes(other);
     return nbytes;

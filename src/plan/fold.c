@@ -269,5 +269,7 @@ void wk__program_free(wk_program *p) {
     wk__growing_free(&p->loops);
     wk__growing_free(&p->families);
     wk__growing_free(&p->chains);
+    wk__growing_free(&p->recorded_formulas);
+    wk__growing_free(&p->recorded_loops);
     *p = (wk_program){0};
 }

@@ -22,6 +22,9 @@ static inline void *wk__growing_add(wk_growing *g, int64_t more, size_t nbytes) 
 /* Room for so many items, so that none of them moves as they are added. */
 bool wk__growing_reserve(wk_growing *g, int64_t count, size_t nbytes);
 
+/* The same items, in a list of their own. */
+bool wk__growing_copy(wk_growing *copy, const wk_growing *g, size_t nbytes);
+
 void wk__growing_free(wk_growing *g);
 
 /* The items of a growing array, as an array of their type. */

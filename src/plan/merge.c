@@ -178,11 +178,19 @@ static void join(wk_program *p) {
     p->loops.count = count;
 }
 
+/* What later recordings are compared with. */
+static bool keep_as_recorded(wk_program *p) {
+    return p->recorded_loops.items != NULL ||
+           (wk__growing_copy(&p->recorded_formulas, &p->formulas, sizeof(wk_formula)) &&
+            wk__growing_copy(&p->recorded_loops, &p->loops, sizeof(wk_plan_loop)));
+}
+
 bool wk__program_merge(wk_program *p) {
     bool any = false;
     for (int64_t l = 0; l < p->loops.count; l++) {
         wk_plan_loop *loop = wk__loop_at(p, l);
         if (!can_be_merged(p, loop)) continue;
+        if (!keep_as_recorded(p)) return false;
         for (int64_t c = loop->first; c < loop->first + loop->count; c++) merge_call(p, c, loop->trips);
         loop->trips = wk__number(1);
         any = true;

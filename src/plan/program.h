@@ -114,6 +114,7 @@ typedef struct wk_program {
     wk_growing calls;    /* wk_recorded_call: a loop's once */
     wk_growing formulas; /* for the words of these calls, by first_word */
     wk_growing loops, families, chains;
+    wk_growing recorded_formulas, recorded_loops; /* as they were before merge.c; empty where it changed nothing */
     wk_output_shape *outputs;
     int32_t slot_count;
     int32_t hoisted; /* calls that are made before the runs */
@@ -143,7 +144,7 @@ void wk__program_free(wk_program *p);
 /* How many calls a run makes. */
 int64_t wk__program_calls(const wk_program *p, wk_trips t);
 
-/* verify.c: is this what the program says for so many trips? */
+/* verify.c: is this what the program says for so many trips? A merged one says it as it did before that. */
 bool wk__program_matches(const wk_program *p, wk_trips t, const wk_recording *r);
 
 /* structure.c: where loops are in one recording. */

@@ -273,6 +273,7 @@ static void call_step(wk_recording *r, const wk_plan_step *step) {
     else if (!step->function(step->user, r->inputs, out) && wk_ok())
         wk__fail(r->ctx, WK_EINVAL, "plan_run", "the step returned false");
     wk__guest_ends(r->ctx, guest, "plan_run");
+    if (r->capture.refusal.status != WK_OK && wk_ok()) r->ctx->failure = r->capture.refusal;
     r->row = NULL;
     for (int32_t k = 0; k < step->out_count && wk_ok(); k++)
         if (wk__usable(r->ctx, out[k], "plan_run", "an output of the step")) wk__recording_take_output(r, k, out[k]);

@@ -169,9 +169,45 @@ static bool try_large(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool besi
     const wk_trips first = {entry->folds_T ? far.T : t.T, entry->folds_S ? far.S : t.S};
     const wk_trips second = {entry->folds_T ? LARGER : t.T, both ? far.S : entry->folds_S ? LARGER : t.S};
     const wk_trips third = {far.T, LARGER};
+    entry->shown = first;
     if (!is_right(plan, entry, first, &calls)) return false;
-    return beside || ((calls > MANY_CALLS || is_right(plan, entry, second, &calls)) &&
-                      (!both || calls > MANY_CALLS || is_right(plan, entry, third, &calls)));
+    if (beside || calls > MANY_CALLS) return true;
+    if (!is_right(plan, entry, second, &calls)) return false;
+    entry->shown = second;
+    if (!both || calls > MANY_CALLS) return true;
+    entry->shown = (wk_trips){LARGER, LARGER};
+    return is_right(plan, entry, third, &calls);
+}
+
+/* --------------------------------------------------------------------------------------------- ever more trips --- */
+
+static int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t first_of(int64_t a, int64_t b) { return a > 0 && a < b ? a : b; }
+
+static bool is_within(const wk_plan_entry *entry, wk_trips t) {
+    return (!entry->folds_T || t.T <= entry->shown.T) && (!entry->folds_S || t.S <= entry->shown.S);
+}
+
+static bool is_refuted(const wk_plan_entry *entry, wk_trips t) {
+    return entry->refuted.T > 0 && t.T >= entry->refuted.T && t.S >= entry->refuted.S;
+}
+
+/* NOTE [Ever more trips]. A step that takes the last 128 of T, or does something in every 200th trip, is not told from
+ * one for all T by those that it was tried on. So it is compared once more whenever there are more trips than ever
+ * before; and, where that takes no longer than the tries did, at twice as many, so that a T that grows by one in each
+ * run is looked at a few times only. */
+bool wk__entry_reaches(wk_plan *plan, wk_plan_entry *entry) {
+    const wk_trips t = plan->trips, twice = {entry->folds_T ? 2 * t.T : t.T, entry->folds_S ? 2 * t.S : t.S};
+    int64_t calls;
+    if (wk_likely(is_within(entry, t))) return true;
+    if (is_refuted(entry, t)) return false;
+    const bool right = is_right(plan, entry, t, &calls);
+    const bool far = right && calls <= MANY_CALLS && is_right(plan, entry, twice, &calls);
+    const wk_trips most = far ? twice : t;
+    if (right) entry->shown = (wk_trips){larger_of(entry->shown.T, most.T), larger_of(entry->shown.S, most.S)};
+    else if (wk_ok()) entry->refuted = (wk_trips){first_of(entry->refuted.T, t.T), first_of(entry->refuted.S, t.S)};
+    set_arguments(plan, entry->program.base_trips, entry->arguments);
+    return right && wk_ok();
 }
 
 /* The points that a program is made of; how many there are. */

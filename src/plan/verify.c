@@ -158,8 +158,18 @@ static bool same_calls(pairing *b, const wk_program *p, wk_trips t, const wk_rec
     return same_loops(b, p, t, r, 0, p->loops.count, &now) && now.at == r->calls.count;
 }
 
-bool wk__program_matches(const wk_program *p, wk_trips t, const wk_recording *r) {
+/* Before its rows became one. It owns nothing. */
+static wk_program as_recorded(const wk_program *p) {
+    wk_program before = *p;
+    if (p->recorded_loops.items == NULL) return before;
+    before.formulas = p->recorded_formulas;
+    before.loops = p->recorded_loops;
+    return before;
+}
+
+bool wk__program_matches(const wk_program *program, wk_trips t, const wk_recording *r) {
     pairing b;
+    const wk_program before = as_recorded(program), *p = &before;
     const bool begun = pairing_begin(&b, p, t, r);
     if (!begun) wk__out_of_memory(r->ctx, "plan_run");
     const bool same = begun && same_outputs(p, t, r) && same_calls(&b, p, t, r);
