@@ -308,11 +308,17 @@ static bool unfold_shape(wk_call *c) {
     return check_unfolded(c, u) && wk__view_shape(c);
 }
 
+/* A number is unfolded like a row of one, which it would not be with a dimension more. */
+static bool can_batch_unfolded(const wk_call *c, uint32_t shared) {
+    (void)shared;
+    return c->in[0]->a.ndim > 0;
+}
+
 const wk_op wk__op_unfold = {
     WK_ROW_OF_X(unfold),      WK_ATTRS(unfold_attrs, unfold_fields),
     .flags = WK__OP_OVERLAPS, WK_BATCH_DIMS(1),
     .shape = unfold_shape,    .view = unfold_view,
-    WK_VIEW_GRADIENT,
+    WK_VIEW_GRADIENT,         .can_batch = can_batch_unfolded,
 };
 
 wk_tensor *wk_unfold(wk_tensor *x, int32_t dim, int64_t size, int64_t step) {
