@@ -311,6 +311,31 @@ static void more_trips_than_ever(void **state) {
     wk_module_free(m);
 }
 
+/* T and S that were met, but not together: what their product decides. */
+static bool of_pairs(void *user, wk_tensor *const *in, wk_tensor **out) {
+    (void)user;
+    out[0] = wk_add_scalar(wk_add(wk_sum(in[0]), wk_sum(in[1])), wk_dim(in[0], 1) * wk_dim(in[1], 1) > 5000 ? 2 : 1);
+    return true;
+}
+
+static void more_pairs_than_ever(void **state) {
+    (void)state;
+    WK_SCOPE;
+    static const wk_plan_dim T_is[] = {{0, 1}}, S_is[] = {{1, 1}};
+    static const int64_t pairs[][2] = {{9, 3}, {150, 5}, {4, 150}, {100, 80}, {9, 3}, {60, 100}};
+    wk_plan_options o = WK_PLAN_OPTIONS;
+    o.trips = T_is, o.trip_count = 1, o.second_trips = S_is, o.second_trip_count = 1;
+    wk_plan *plan = wk_plan_new(of_pairs, NULL, 2, 1, &o);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        wk_tensor *in[] = {wk_randn(WK_SHAPE(2, pairs[i][0]), WK_F32), wk_randn(WK_SHAPE(2, pairs[i][1]), WK_F32)};
+        wk_tensor *of_eager = NULL, *by_plan = NULL;
+        of_pairs(NULL, in, &of_eager);
+        wk_plan_run(plan, in, &by_plan);
+        assert_same("more pairs", (int)i, of_eager, by_plan);
+    }
+    wk_plan_free(plan);
+}
+
 /* What goes on as it was needs no other recording, and few looks. */
 static bool counts_calls(void *user, wk_tensor *const *in, wk_tensor **out) {
     ++*(int *)user;
@@ -349,6 +374,6 @@ static void a_frozen_plan_says_so(void **state) {
     wk_plan_free(plan);
 }
 
-WK_TEST_MAIN("plans of loops", cmocka_unit_test(more_trips_than_ever), cmocka_unit_test(more_trips_each_time),
-             cmocka_unit_test(a_frozen_plan_says_so), cmocka_unit_test(one_plan_for_all),
-             cmocka_unit_test(lengths_that_fail))
+WK_TEST_MAIN("plans of loops", cmocka_unit_test(more_trips_than_ever), cmocka_unit_test(more_pairs_than_ever),
+             cmocka_unit_test(more_trips_each_time), cmocka_unit_test(a_frozen_plan_says_so),
+             cmocka_unit_test(one_plan_for_all), cmocka_unit_test(lengths_that_fail))

@@ -57,24 +57,16 @@ bool wk__chains_reserve(wk_bound *b, const wk_program *p) {
            wk__growing_reserve(&b->fused_words, links, sizeof(wk_fused_words));
 }
 
-static const wk_recorded_call *call_at(const wk_program *p, int64_t c) {
-    return &WK_ITEMS(const wk_recorded_call, p->calls)[c];
-}
-
-static const wk_formula *formulas_of(const wk_program *p, int64_t c) {
-    return WK_ITEMS(const wk_formula, p->formulas) + call_at(p, c)->first_word;
-}
-
 static bool is_block(const wk_program *p, const wk_formula *f) {
     return f->space == WK__LOCAL && WK_ITEMS(const wk_plan_family, p->families)[f->id].block >= 0;
 }
 
 /* Which addresses of a call move with the elements: not those of blocks, which are used anew. */
 static void add_advances(wk_bound *b, const wk_program *p, int32_t c, wk_word *words) {
-    const char *letters = call_at(p, c)->noted.signature->letters;
-    const int64_t nbytes = call_at(p, c)->noted.dtype == WK_F32 ? 4 : 8;
+    const char *letters = wk__program_call(p, c)->noted.signature->letters;
+    const int64_t nbytes = wk__program_call(p, c)->noted.dtype == WK_F32 ? 4 : 8;
     for (int32_t w = 1; letters[w] == 'w' || letters[w] == 'r'; w += 2)
-        if (!is_block(p, &formulas_of(p, c)[w]))
+        if (!is_block(p, &wk__formulas_at(p, c)[w]))
             *WK_PUSH(wk_advance, b->advances) = (wk_advance){&words[w], words[w + 1].i * nbytes};
 }
 
@@ -90,9 +82,10 @@ static int32_t fused_kernel(const wk_recorded_call *call) {
 }
 
 static bool can_be_fused(const wk_program *p, int32_t c) {
-    const char *letters = call_at(p, c)->noted.signature->letters;
-    const wk_formula *f = formulas_of(p, c);
-    if (wk__kernels_working()->fused == NULL || fused_kernel(call_at(p, c)) < 0 || f[2].value.a != 1) return false;
+    const char *letters = wk__program_call(p, c)->noted.signature->letters;
+    const wk_formula *f = wk__formulas_at(p, c);
+    if (wk__kernels_working()->fused == NULL || fused_kernel(wk__program_call(p, c)) < 0 || f[2].value.a != 1)
+        return false;
     for (int32_t w = 3; letters[w] == 'r'; w += 2)
         if (f[w + 1].value.a != 0 && f[w + 1].value.a != 1) return false;
     return true;
@@ -100,7 +93,7 @@ static bool can_be_fused(const wk_program *p, int32_t c) {
 
 /* Is what the call gives read by the next call at most, and gone then? */
 static bool is_passed_on(const wk_program *p, int32_t c) {
-    const wk_formula *y = &formulas_of(p, c)[1];
+    const wk_formula *y = &wk__formulas_at(p, c)[1];
     if (!is_block(p, y)) return false;
     const wk_plan_family *family = &WK_ITEMS(const wk_plan_family, p->families)[y->id];
     return family->made_by == c && family->needed_until <= c + 1;
@@ -113,9 +106,9 @@ static wk_fused_input input_from(const wk_formula *address, const wk_formula *be
 
 /* before: where the step before leaves what it gives, or NULL. */
 static void add_fused(wk_bound *b, const wk_program *p, int32_t c, const wk_formula *before, bool passed_on) {
-    const wk_recorded_call *call = call_at(p, c);
+    const wk_recorded_call *call = wk__program_call(p, c);
     const wk_word *words = WK_ITEMS(const wk_word, b->words) + call->first_word;
-    const wk_formula *f = formulas_of(p, c);
+    const wk_formula *f = wk__formulas_at(p, c);
     const char *letters = call->noted.signature->letters;
     const bool pair = letters[5] == 'r', number = letters[5] == 'f';
     *WK_PUSH(wk_fused_words, b->fused_words) = (wk_fused_words){
@@ -134,7 +127,7 @@ static void add_fused(wk_bound *b, const wk_program *p, int32_t c, const wk_form
 
 /* Adds the link of calls [c, end), which are fused if there are several. */
 static void add_link(wk_bound *b, const wk_program *p, int32_t c, int32_t end) {
-    const wk_recorded_call *call = call_at(p, c);
+    const wk_recorded_call *call = wk__program_call(p, c);
     wk_word *words = WK_ITEMS(wk_word, b->words) + call->first_word;
     wk_chain_link link = {
         .step = {call->noted.signature->call, call->noted.function, words, false},
@@ -142,9 +135,10 @@ static void add_link(wk_bound *b, const wk_program *p, int32_t c, int32_t end) {
         .first_advance = b->advances.count,
         .first_fused = b->fused.count,
     };
-    for (int32_t d = c; d < end; d++) add_advances(b, p, d, WK_ITEMS(wk_word, b->words) + call_at(p, d)->first_word);
+    for (int32_t d = c; d < end; d++)
+        add_advances(b, p, d, WK_ITEMS(wk_word, b->words) + wk__program_call(p, d)->first_word);
     for (int32_t d = c; d < end && end - c > 1; d++)
-        add_fused(b, p, d, d > c ? &formulas_of(p, d - 1)[1] : NULL, d + 1 < end && is_passed_on(p, d));
+        add_fused(b, p, d, d > c ? &wk__formulas_at(p, d - 1)[1] : NULL, d + 1 < end && is_passed_on(p, d));
     link.advance_count = b->advances.count - link.first_advance;
     link.fused_count = b->fused.count - link.first_fused;
     if (link.fused_count > 0) link.step.function = (wk_any_function *)wk__kernels_working()->fused;
@@ -156,7 +150,7 @@ static bool is_whole(const wk_bound_chain *bound, const wk_program *p, const wk_
     if (bound->count > 1) return false;
     const wk_fused_words *words = bound->fused_words + bound->links[0].first_fused;
     for (int32_t k = 0; k < chain->count; k++)
-        if (words[k].y != &nothing && is_block(p, &formulas_of(p, chain->first + k)[1])) return false;
+        if (words[k].y != &nothing && is_block(p, &wk__formulas_at(p, chain->first + k)[1])) return false;
     return true;
 }
 

@@ -30,14 +30,6 @@ static bool is_among(const char *text, const char *const *texts, size_t count) {
     return false;
 }
 
-static const wk_recorded_call *call_at(const wk_program *p, int64_t c) {
-    return &WK_ITEMS(const wk_recorded_call, p->calls)[c];
-}
-
-static const wk_formula *formulas_of(const wk_program *p, int64_t c) {
-    return WK_ITEMS(const wk_formula, p->formulas) + call_at(p, c)->first_word;
-}
-
 /* Is it the same number in each trip of all loops? */
 static bool is_number(const wk_formula *f) {
     bool same = true;
@@ -50,8 +42,8 @@ static bool is_fixed(const wk_formula *f) { return is_number(f) && wk__is_consta
 
 /* Can it be a link? An output that is repeated gathers a sum, which must not be split. */
 bool wk__is_elementwise(const wk_program *p, int64_t c) {
-    const wk_recorded_call *call = call_at(p, c);
-    const wk_formula *f = formulas_of(p, c);
+    const wk_recorded_call *call = wk__program_call(p, c);
+    const wk_formula *f = wk__formulas_at(p, c);
     const char *letters = call->noted.signature->letters;
     if (call->hoisted) return false;
     if (call->noted.dtype != WK_F32 && call->noted.dtype != WK_F64) return false;
@@ -97,8 +89,8 @@ typedef struct link_addresses {
 } link_addresses;
 
 static int32_t addresses_of(const wk_program *p, int64_t c, link_address at[MOST_ADDRESSES]) {
-    const char *letters = call_at(p, c)->noted.signature->letters;
-    const wk_formula *f = formulas_of(p, c);
+    const char *letters = wk__program_call(p, c)->noted.signature->letters;
+    const wk_formula *f = wk__formulas_at(p, c);
     int32_t count = 0;
     for (int32_t w = 1; letters[w] == 'w' || letters[w] == 'r'; w += 2)
         at[count++] = (link_address){f[w].space, f[w].id, letters[w] == 'w', &f[w]};
@@ -113,8 +105,9 @@ static bool in_step(const link_address *a, const link_address *b) {
 
 /* Call c joins the chain that began at `first` and has these addresses, if it can. */
 static bool joins(const wk_program *p, int64_t first, int64_t c, link_addresses *met) {
-    if (!wk__is_elementwise(p, c) || !wk__is_same(formulas_of(p, first)->value, formulas_of(p, c)->value)) return false;
-    if (call_at(p, c)->noted.dtype != call_at(p, first)->noted.dtype) return false;
+    if (!wk__is_elementwise(p, c) || !wk__is_same(wk__formulas_at(p, first)->value, wk__formulas_at(p, c)->value))
+        return false;
+    if (wk__program_call(p, c)->noted.dtype != wk__program_call(p, first)->noted.dtype) return false;
     link_address *own = met->at + met->count;
     const int32_t count = addresses_of(p, c, own);
     for (int32_t i = 0; i < count; i++)
@@ -133,9 +126,9 @@ static void find_extents(wk_program *p) {
         family->from = INT32_MAX, family->to = -1, family->block = -1;
     }
     for (int64_t c = 0; c < p->calls.count; c++) {
-        const wk_recorded_call *call = call_at(p, c);
+        const wk_recorded_call *call = wk__program_call(p, c);
         for (int32_t w = 0; w < call->word_count; w++) {
-            const wk_formula *f = &formulas_of(p, c)[w];
+            const wk_formula *f = &wk__formulas_at(p, c)[w];
             if (f->space != WK__LOCAL) continue;
             wk_plan_family *family = &WK_ITEMS(wk_plan_family, p->families)[f->id];
             if (c < family->from) family->from = (int32_t)c;
@@ -152,8 +145,8 @@ static bool is_plain(const wk_formula *address) {
 static bool plain_throughout(const wk_program *p, const wk_plan_family *family, int32_t id) {
     const wk_formula *first = NULL;
     for (int32_t c = family->from; c <= family->to; c++) {
-        const char *letters = call_at(p, c)->noted.signature->letters;
-        const wk_formula *f = formulas_of(p, c);
+        const char *letters = wk__program_call(p, c)->noted.signature->letters;
+        const wk_formula *f = wk__formulas_at(p, c);
         for (int32_t w = 1; letters[w] == 'w' || letters[w] == 'r'; w += 2) {
             if (f[w].space != WK__LOCAL || f[w].id != id) continue;
             first = first != NULL ? first : &f[w];
@@ -165,7 +158,7 @@ static bool plain_throughout(const wk_program *p, const wk_plan_family *family, 
 
 /* A temporary of the chain's own, which call c makes, or NULL. */
 static wk_plan_family *temporary_of(const wk_program *p, const wk_chain *chain, int32_t c) {
-    const wk_formula *y = &formulas_of(p, c)[1];
+    const wk_formula *y = &wk__formulas_at(p, c)[1];
     if (y->space != WK__LOCAL) return NULL;
     wk_plan_family *family = &WK_ITEMS(wk_plan_family, p->families)[y->id];
     if (family->constant || family->from != c || family->to >= chain->first + chain->count) return NULL;

@@ -16,6 +16,7 @@ typedef struct wk_plan_entry {
     bool apart;                   /* recorded with gradients that have memory of their own */
     bool fails;                   /* there is no program: the step cannot be captured so */
     wk_trips shown;               /* the most trips that it was compared with the step at */
+    int64_t shown_pairs;          /* and the largest T times S */
     wk_trips refuted;             /* from so many on the step does something else; 0: as far as is known, nowhere */
     struct wk_plan_entry *others; /* for numbers of trips that are not as all others */
     int32_t checks_left;
