@@ -70,7 +70,7 @@ typedef struct wk_habit {
     uint8_t rest; /* how many more do not try */
 } wk_habit;
 
-enum { WK__HABITS = 16 };
+enum { WK__HABITS = 16, WK__LATE_KINDS = 16 };
 
 struct wk_ctx {
     wk_error failure;      /* status WK_OK: none */
@@ -111,6 +111,7 @@ struct wk_ctx {
 
     struct wk_batch *batch; /* the one that is open, if one is */
     wk_habit habits[WK__HABITS];
+    uint64_t late_kinds[WK__LATE_KINDS]; /* their hashes, newest first (NOTE [Late kinds] in batch/late.c) */
     struct wk_registered *ops; /* what users registered (op/custom.c), newest first */
 
     struct wk_rng *rng; /* made at the first draw */

@@ -79,7 +79,10 @@ typedef struct wk_kind {
     uint32_t shared; /* bit i: operand i is the same in all calls */
     int32_t in_count, out_count;
     bool needs_grad, records, may_record;
-    bool has_models;
+    bool grad_enabled;                 /* at its first call */
+    bool has_models;                   /* and few inputs */
+    bool is_late;                      /* NOTE [Late kinds] in late.c */
+    int32_t group_count, joined_count; /* groups that are to run, and of these that became part of another */
     void *attrs;    /* as the shape rule left them */
     wk_array *like; /* the outputs of a call: shape and type */
     uint64_t hash;
@@ -95,6 +98,7 @@ typedef struct wk_group {
     bool is_open;              /* a group of the wave, to which calls may still be added */
     bool has_run, has_failed;
     bool alone;     /* its one call was run as it stands: the result has no rows */
+    bool is_pinned; /* while it is pending: something depends on it that does not move (NOTE [Late kinds]) */
     int64_t holds;  /* runs of pending groups, less promises that have gone: wk__group_is_wanted */
     wk_path *paths; /* to groups that have this one's outputs as operands */
     struct wk_group *like; /* NOTE [Steps] in usual.c */
@@ -131,6 +135,7 @@ typedef struct wk_batch {
     int64_t call_count, group_count; /* that have run */
     wk_habit *habit;                 /* of batches that begin as this one did; NULL: it has not begun */
     bool at_once;                    /* nothing is put off in this one */
+    bool some_moved;                 /* to another level, in whose list they are not yet */
     bool some_gone;                  /* there may be calls of the wave whose results nobody can ask for any more */
     wk_level *levels;                /* of the wave: levels[0] is level 1 */
     wk_kind **table;                 /* of the wave, by hash; its size is a power of two, at most half are in use */
@@ -219,6 +224,12 @@ static inline void wk__column_resolve(wk_column *column, int32_t r) {
 
 /* Makes one of groups of a kind, where that pays. */
 void wk__groups_merge(wk_batch *b);
+
+/* group.c: puts groups that have moved into the lists of their levels. False when memory is out. */
+bool wk__levels_settle(wk_batch *b);
+
+/* late.c: remembers which kinds became one group. */
+void wk__late_kinds_note(wk_batch *b);
 
 /* order.c: chooses in which order the rows of each group's result lie. */
 void wk__groups_order(wk_batch *b);

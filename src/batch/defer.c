@@ -93,17 +93,13 @@ static bool make_room(wk_batch *b, wk_group *g) {
 }
 
 /* What is the same for all is there since the first call. */
-static void push_shared(wk_column *column, wk_source source, int32_t row) {
-    if (column->count > 0) return;
-    wk__column_push(column, source, row);
-    column->next = row;
-}
-
-static void push_operands(wk_group *g, const wk_deferral *d) {
+static void push_operands(wk_batch *b, wk_group *g, const wk_deferral *d) {
     for (int32_t i = 0; i < g->kind->in_count; i++) {
         int32_t row;
         const wk_source source = operand(d, i, &row);
-        (wk__is_shared_operand(g->kind->shared, i) ? push_shared : wk__column_push)(&g->columns[i], source, row);
+        const bool is_shared = wk__is_shared_operand(g->kind->shared, i);
+        if (!is_shared || g->columns[i].count == 0) wk__group_push(b, g, i, source, row);
+        if (is_shared) g->columns[i].next = row;
     }
 }
 
@@ -200,13 +196,19 @@ static void remember(wk_batch *b, const wk_deferral *d, wk_group *to) {
 static bool put_off(wk_batch *b, wk_deferral *d, wk_group *g) {
     wk_call *c = d->c;
     if (!make_room(b, g)) return out_of_memory(c);
-    push_operands(g, d);
+    push_operands(b, g, d);
     promise_row(c, g, g->count++);
     b->pending++;
     wk__group_comes_next(b, g);
     if (!wk__call_give(c))
         for (int32_t k = 0; k < WK__MAX_OUTPUTS; k++) c->out[k] = NULL;
     return true;
+}
+
+/* May the call, which was described, be one more of the group of a late kind? If not, there will be more than one. */
+static bool is_late_call(wk_kind *kind, const wk_deferral *d) {
+    wk_group *g = kind->newest;
+    return kind->is_late = is_one_more(g, d, has_its_shape) && wk__late_takes(g, d->c, d->level);
 }
 
 /* In another group of its kind, or the first one. */
@@ -217,6 +219,8 @@ static bool put_off_anew(wk_batch *b, wk_deferral *d) {
     const bool is_known = kind != NULL;
     if (is_known && d->from == NULL && kind->ready != NULL && is_one_more(kind->ready, d, is_from_there))
         return promise_again(c, kind) ? put_off(b, d, kind->ready) : out_of_memory(c);
+    if (is_known && kind->is_late && is_late_call(kind, d))
+        return promise_again(c, kind) ? put_off(b, d, kind->newest) : out_of_memory(c);
     if (is_known && !promise_again(c, kind)) return out_of_memory(c);
     if (!is_known && (kind = wk__kind_new(b, d)) == NULL) return c->ctx->failure.status != WK_OK;
     wk_group *g = wk__group_new(b, kind, d->level);
@@ -260,8 +264,8 @@ WK_NOINLINE static bool take(wk_batch *b, wk_call *c) {
     return promise_again(c, g->kind) ? put_off(b, &d, g) : out_of_memory(c);
 }
 
-/* The same with copies of what the caller may rewrite. */
-static bool take_any(wk_batch *b, wk_call *c) {
+/* With copies of what the caller may rewrite. */
+bool wk__batch_takes_unusual(wk_batch *b, wk_call *c) {
     wk_tensor *const *in = c->in;
     wk_tensor *own[WK__FEW_OPERANDS];
     if (!may_put_off(c) || (b->habit == NULL && !wk__habit_begin(b, c))) return false;
@@ -269,10 +273,4 @@ static bool take_any(wk_batch *b, wk_call *c) {
     const bool is_taken = take(b, c);
     c->in = in;
     return is_taken;
-}
-
-bool wk__batch_takes(wk_call *c) {
-    const wk_ctx *ctx = c->ctx;
-    const bool is_quiet = (ctx->watch & ~WK__WATCH_REWRITES) == WK__WATCH_BATCH && ctx->walking == NULL;
-    return (wk_likely(is_quiet) && wk__batch_takes_usual(ctx->batch, c)) || take_any(ctx->batch, c);
 }

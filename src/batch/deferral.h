@@ -79,6 +79,18 @@ static inline bool wk__is_callers(const wk_tensor *x) {
  * cannot be put off for that. */
 bool wk__copy_callers(wk_call *c, wk_tensor **own);
 
+/* ------------------------------------------------------------------------------------------------------- late.c --- */
+
+/* Does the context remember that the calls of this kind became one group? (NOTE [Late kinds]) */
+bool wk__is_late(const wk_ctx *ctx, uint64_t hash);
+
+/* May c, the latest of whose operands are just below this level, be one more call of g, of a late kind? Then g is of
+ * that level, or of a later one. */
+bool wk__late_takes(wk_group *g, const wk_call *c, int32_t level);
+
+/* `by` has an output of `from`, of a late kind, as an operand. */
+void wk__late_used(wk_batch *b, wk_group *from, wk_group *by);
+
 /* ------------------------------------------------------------------------------------------------------ group.c --- */
 
 /* A group of this kind and level, without calls. NULL when memory is out. */
@@ -133,6 +145,13 @@ static inline void wk__column_push(wk_column *column, wk_source source, int32_t 
     wk__source_hold(source);
 }
 
+/* Operand i of one more call of g, for which there is room. */
+static inline void wk__group_push(wk_batch *b, wk_group *g, int32_t i, wk_source source, int32_t row) {
+    wk_group *from = wk__source_group(source);
+    wk__column_push(&g->columns[i], source, row);
+    if (from != NULL && from->kind->is_late && from->is_open && !from->is_pinned) wk__late_used(b, from, g);
+}
+
 /* Is x like the tensors that are in this column? */
 static inline bool wk__is_like(const wk_column *column, const wk_tensor *x) {
     const wk_tensor *y = (const wk_tensor *)column->source;
@@ -149,10 +168,9 @@ static inline void wk__group_comes_next(wk_batch *b, wk_group *g) {
     b->last = g;
 }
 
-/* ------------------------------------------------------------------------------------------------------ usual.c --- */
+/* ------------------------------------------------------------------------------------------------------ defer.c --- */
 
-/* The call becomes one more of a group that came next before, if that is what it is. True also when it has failed
- * (recorded, no outputs). */
-bool wk__batch_takes_usual(wk_batch *b, wk_call *c);
+/* Any call but the usual one (usual.c): true, it is put off, or has failed (recorded, no outputs). */
+bool wk__batch_takes_unusual(wk_batch *b, wk_call *c);
 
 #endif

@@ -18,7 +18,7 @@ static bool levels_grow(wk_batch *b) {
 }
 
 /* Behind the others of its level. */
-static void enter(wk_batch *b, wk_group *g) {
+static void enter_level(wk_batch *b, wk_group *g) {
     wk_level *level = &b->levels[g->level - 1];
     while (b->level_count < g->level) b->levels[b->level_count++] = (wk_level){NULL, NULL};
     if (level->last != NULL)
@@ -26,8 +26,27 @@ static void enter(wk_batch *b, wk_group *g) {
     else
         level->first = g;
     level->last = g;
-    g->older = b->groups;
-    b->groups = g;
+    g->next = NULL;
+}
+
+bool wk__levels_settle(wk_batch *b) {
+    wk_group *all = NULL, **end = &all;
+    int32_t highest = 0;
+    if (!b->some_moved) return true;
+    for (int32_t l = 0; l < b->level_count; l++) {
+        if (b->levels[l].first == NULL) continue;
+        *end = b->levels[l].first;
+        end = &b->levels[l].last->next;
+    }
+    for (const wk_group *g = all; g != NULL; g = g->next) highest = g->level > highest ? g->level : highest;
+    while (b->level_capacity < highest)
+        if (!levels_grow(b)) return false;
+    b->level_count = 0;
+    for (wk_group *g = all, *next; g != NULL; g = next) {
+        next = g->next;
+        enter_level(b, g);
+    }
+    return !(b->some_moved = false);
 }
 
 /* An empty column, with room for some runs where the one that it is like has more than one. */
@@ -42,9 +61,9 @@ static void column_begin(wk_batch *b, wk_column *column, const wk_column *like) 
 }
 
 wk_group *wk__group_new(wk_batch *b, wk_kind *kind, int32_t level) {
-    wk_group *g = NULL;
-    if (level <= b->level_capacity || levels_grow(b))
-        g = wk__batch_alloc(b, sizeof *g + (size_t)kind->in_count * sizeof(wk_column));
+    while (b->level_capacity < level)
+        if (!levels_grow(b)) return NULL;
+    wk_group *g = wk__batch_alloc(b, sizeof *g + (size_t)kind->in_count * sizeof(wk_column));
     if (g == NULL) return NULL;
     wk_group *like = kind->newest;
     *g = (wk_group){.kind = kind, .like = like, .level = level, .is_open = true, .first_use = INT32_MAX, .place = -1};
@@ -52,7 +71,10 @@ wk_group *wk__group_new(wk_batch *b, wk_kind *kind, int32_t level) {
         column_begin(b, &g->columns[i], like != NULL ? &like->columns[i] : NULL);
     if (kind->first == NULL) kind->first = g;
     kind->newest = g;
-    enter(b, g);
+    kind->group_count++;
+    enter_level(b, g);
+    g->older = b->groups;
+    b->groups = g;
     return g;
 }
 

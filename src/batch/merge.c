@@ -93,6 +93,7 @@ static bool join(wk_batch *b, wk_group *to, wk_group *g) {
         wk__column_resolve(column, first);
     }
     g->joined = to;
+    g->kind->joined_count++;
     g->offset = to->count;
     g->is_open = false;
     to->count += g->count;
@@ -156,4 +157,5 @@ static void wait_level(wk_batch *b, wk_level *level) {
 void wk__groups_merge(wk_batch *b) {
     for (int32_t l = 0; l < b->level_count; l++) merge_level(b, &b->levels[l]);
     for (int32_t l = b->level_count - 1; l >= 0; l--) wait_level(b, &b->levels[l]);
+    wk__late_kinds_note(b);
 }

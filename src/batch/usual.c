@@ -9,18 +9,26 @@
 #include "grad/apply.h"
 
 /* Is x, which is no promise, from where this column's operands are from? A stale view (grad/in_place.c) is not. */
-static inline bool fits_live(const wk_column *column, bool has_room, const wk_tensor *x, const wk_ctx *ctx) {
+WK_APART bool fits_live(const wk_column *column, bool has_room, const wk_tensor *x, const wk_ctx *ctx) {
     if (x == NULL || column->source == 0) return x == NULL && column->source == 0;
     if (wk_unlikely(x->live != WK__LIVE || wk__is_batched(x) || x->epoch != x->storage->epoch)) return false;
     if ((wk_source)x == column->source) return has_room || column->next == 0;
     return has_room && x->ctx == ctx && wk__is_like(column, x);
 }
 
+/* Is there room for another run, or can there be? */
+static inline bool has_room(wk_column *column, bool is_shared, const wk_ctx *ctx) {
+    return !is_shared && (wk_likely(column->count < column->capacity) || wk__column_grow(ctx->batch, column));
+}
+
 /* Is x from where the last operand of this column is from, and is there room for it? */
-WK_INLINE bool fits_column(const wk_column *column, bool is_shared, const wk_tensor *x, const wk_ctx *ctx) {
-    const bool has_room = column->count < column->capacity && !is_shared;
-    if (wk_unlikely(x == NULL || x->live != WK__PROMISED)) return fits_live(column, has_room, x, ctx);
-    return (wk_source)x->storage == column->source && (wk_likely((int32_t)x->epoch == column->next) || has_room);
+WK_INLINE bool fits_column(wk_column *column, bool is_shared, const wk_tensor *x, const wk_ctx *ctx) {
+    if (wk_likely(x != NULL && x->live == WK__PROMISED))
+        return (wk_source)x->storage == column->source &&
+               (wk_likely((int32_t)x->epoch == column->next) || has_room(column, is_shared, ctx));
+    const bool is_shared_leaf = is_shared && x != NULL && (wk_source)x == column->source && x->live == WK__LIVE;
+    if (wk_likely(is_shared_leaf)) return column->next == 0 && x->epoch == x->storage->epoch;
+    return fits_live(column, has_room(column, is_shared, ctx), x, ctx);
 }
 
 /* Is c a call of this row with these attributes? */
@@ -32,36 +40,49 @@ static inline bool is_recorded_alike(const wk_kind *kind, const wk_call *c, bool
     return kind->needs_grad == needs_grad && kind->records == (needs_grad && kind->may_record && c->ctx->grad_enabled);
 }
 
+/* Is x, wherever from, of the shape that this column has? Then it may make another run. */
+static bool is_like(wk_column *column, const wk_tensor *x) {
+    if (x == NULL || x->live != WK__PROMISED || x->storage == NULL) return false;
+    if (wk__source_group(column->source) == NULL || !has_room(column, false, x->ctx)) return false;
+    const wk_array *like = wk__source_array(column->source), *array = wk__source_array((wk_source)x->storage);
+    return like == array || (like->dtype == array->dtype && wk__same_dims(like, array));
+}
+
 /* Is c one more call of g? The sources of an open group have been looked at, so it is enough that the operands come
- * from them, and that there is room. A promise that its batch could not keep has no source, and no row of the column
- * of an input that is absent. */
-WK_INLINE bool fits_group(const wk_group *g, const wk_call *c) {
+ * from them, and that there is room; or, in a late kind, that g can be behind them. A promise that its batch could not
+ * keep has no source, and no row of the column of an input that is absent. */
+WK_APART bool fits_group(wk_group *g, const wk_call *c) {
     const wk_kind *kind = g->kind;
     bool needs_grad = false;
+    int32_t level = 0;
     if (!g->is_open || !is_call_of(kind, c)) return false;
     for (int32_t i = 0; i < kind->in_count; i++) {
         const wk_tensor *x = c->in[i];
-        if (!fits_column(&g->columns[i], wk__is_shared_operand(kind->shared, i), x, c->ctx)) return false;
+        const bool is_shared = wk__is_shared_operand(kind->shared, i);
         needs_grad |= x != NULL && wk__needs_grad(x);
+        if (fits_column(&g->columns[i], is_shared, x, c->ctx)) continue;
+        if (!kind->is_late || is_shared || !is_like(&g->columns[i], x)) return false;
+        const wk_group *from = wk__source_group((wk_source)x->storage);
+        if (from->is_open && from->level >= level) level = from->level + 1;
     }
-    return is_recorded_alike(kind, c, needs_grad);
+    return is_recorded_alike(kind, c, needs_grad) && (level <= g->level || wk__late_takes(g, c, level));
 }
 
-WK_APART bool fits_group_apart(const wk_group *g, const wk_call *c) { return fits_group(g, c); }
-
 /* An operand that begins another run. */
-WK_APART void push_apart(wk_column *column, wk_source source, int32_t row) { wk__column_push(column, source, row); }
+WK_APART void push_apart(wk_batch *b, wk_group *g, int32_t i, wk_source source, int32_t row) {
+    wk__group_push(b, g, i, source, row);
+}
 
-static inline void lengthen_columns(const wk_group *g, const wk_call *c, wk_column *columns) {
+static inline void lengthen_columns(wk_batch *b, wk_group *g, const wk_call *c) {
     for (int32_t i = 0; i < g->kind->in_count; i++) {
         const wk_tensor *x = c->in[i];
         if (wk__is_shared_operand(g->kind->shared, i)) continue;
         /* The source too: a call that joins from elsewhere may have the row that would be next. */
         const bool is_promise = x->live == WK__PROMISED;
-        if (wk_likely(is_promise && wk__column_goes_on(&columns[i], (wk_source)x->storage, (int32_t)x->epoch)))
-            columns[i].next++;
-        else if (is_promise) push_apart(&columns[i], (wk_source)x->storage, (int32_t)x->epoch);
-        else push_apart(&columns[i], (wk_source)x, 0);
+        const wk_source source = (wk_source)(is_promise ? (const void *)x->storage : x);
+        const int32_t row = is_promise ? (int32_t)x->epoch : 0;
+        if (wk_likely(wk__column_goes_on(&g->columns[i], source, row))) g->columns[i].next++;
+        else push_apart(b, g, i, source, row);
     }
 }
 
@@ -106,14 +127,19 @@ static inline bool find_blocks(const wk_kind *kind, wk_call *c) {
     return true;
 }
 
-/* c, which has its blocks, is one more call of g. */
-static inline bool add_with_blocks(wk_batch *b, wk_group *g, wk_call *c) {
-    lengthen_columns(g, c, g->columns);
+/* Its operands are in the columns. */
+static inline bool promise_all(wk_batch *b, wk_group *g, const wk_call *c) {
     for (int32_t k = 0; k < g->kind->out_count; k++) promise(c, g, k);
     g->count++;
     b->pending++;
     wk__group_comes_next(b, g);
     return true;
+}
+
+/* c, which has its blocks, is one more call of g. */
+static inline bool add_with_blocks(wk_batch *b, wk_group *g, wk_call *c) {
+    lengthen_columns(b, g, c);
+    return promise_all(b, g, c);
 }
 
 static inline bool add_to(wk_batch *b, wk_group *g, wk_call *c) {
@@ -122,30 +148,22 @@ static inline bool add_to(wk_batch *b, wk_group *g, wk_call *c) {
 
 enum { FEW_PATHS = 4 }; /* looked at before a call is gone through thoroughly */
 
-/* A group that the last one with such a first operand led to, or NULL. */
-static wk_group *by_path(const wk_call *c) {
-    const wk_tensor *x = c->in[0];
-    if (x == NULL || x->live != WK__PROMISED || x->storage == NULL) return NULL;
-    const wk_path *path = wk__source_group((wk_source)x->storage)->paths;
+/* A group that this one led to before, or NULL. */
+static wk_group *by_path(const wk_group *from, const wk_call *c) {
+    const wk_path *path = from != NULL ? from->paths : NULL;
     for (int looked_at = 0; path != NULL && looked_at < FEW_PATHS; path = path->next, looked_at++)
-        if (fits_group_apart(path->to, c)) return path->to;
+        if (path->to->kind->op == c->op && fits_group(path->to, c)) return path->to;
     return NULL;
 }
 
 /* ------------------------------------------------------------------------------------- operands from elsewhere --- */
 
 /* Is x of the shape that this column has, whose rows lie apart already, so that another run changes nothing? */
-static bool fits_apart(const wk_column *column, const wk_tensor *x) {
-    if (x == NULL || x->live != WK__PROMISED || x->storage == NULL) return false;
-    if (column->count < 2 || column->count == column->capacity) return false;
-    if (wk__source_group(column->source) == NULL) return false;
-    const wk_array *like = wk__source_array(column->source);
-    return like->dtype == x->a.dtype && wk__same_dims(like, &x->a);
-}
+static bool fits_apart(wk_column *column, const wk_tensor *x) { return column->count >= 2 && is_like(column, x); }
 
 /* May c be one more call of g for little, though it has operands from other groups than the last one? `level` is its
  * own, so what it comes from has run when g does. */
-static bool joins(const wk_group *g, const wk_call *c, int32_t level) {
+static bool joins(wk_group *g, const wk_call *c, int32_t level) {
     const wk_kind *kind = g->kind;
     int64_t nbytes = 0;
     bool needs_grad = false;
@@ -160,8 +178,7 @@ static bool joins(const wk_group *g, const wk_call *c, int32_t level) {
     return nbytes <= WK__FEW_NBYTES_COPIED && is_recorded_alike(kind, c, needs_grad);
 }
 
-static wk_group *by_joining(const wk_call *c) {
-    const wk_group *from = wk__latest_pending(c);
+static wk_group *by_joining(const wk_group *from, const wk_call *c) {
     const wk_path *path = from != NULL ? from->paths : NULL;
     for (int looked_at = 0; path != NULL && looked_at < FEW_PATHS; path = path->next, looked_at++)
         if (joins(path->to, c, from->level + 1)) return path->to;
@@ -216,28 +233,35 @@ static bool leads_to(const wk_group *g, const wk_kind *kind) {
     return path != NULL;
 }
 
+/* What came after the group that the last one is like; behind a late one, what the operand's led to. */
+static wk_group *expected_like(const wk_group *last, const wk_group *from, const wk_call *c) {
+    if (!last->kind->is_late) return last->after[0] == NULL && last->like != NULL ? last->like->after[0] : NULL;
+    const wk_path *path = from != NULL && from->like != NULL ? from->like->paths : NULL;
+    while (path != NULL && path->to->kind->op != c->op) path = path->next;
+    return path != NULL ? path->to : NULL;
+}
+
 /* Is c what is expected to begin a group? */
-static bool is_expected(const wk_batch *b, const wk_call *c, beginning *at) {
-    const wk_group *last = b->last;
-    if (last->after[0] != NULL || last->like == NULL || (at->like = last->like->after[0]) == NULL) return false;
-    if (!is_call_of(at->like->kind, c)) return false;
+static bool is_expected(const wk_batch *b, const wk_group *from, const wk_call *c, beginning *at) {
+    at->like = expected_like(b->last, from, c);
+    if (at->like == NULL || !is_call_of(at->like->kind, c) || at->like->kind->is_late) return false;
     at->from = NULL;
     return are_alike(c, at) && at->from != NULL && !leads_to(at->from, at->like->kind);
 }
 
 /* What is the same in all calls is as in the group that it is like. */
-static void share_operands(wk_group *g, const wk_group *like) {
+static void share_operands(wk_batch *b, wk_group *g, const wk_group *like) {
     for (int32_t i = 0; i < g->kind->in_count; i++) {
         if (!wk__is_shared_operand(g->kind->shared, i)) continue;
-        wk__column_push(&g->columns[i], like->columns[i].source, like->columns[i].next);
+        wk__group_push(b, g, i, like->columns[i].source, like->columns[i].next);
         g->columns[i].next = like->columns[i].next;
     }
 }
 
 /* False: not taken, or not recorded why, as when memory is out. */
-WK_APART bool take_expected(wk_batch *b, wk_call *c) {
+WK_APART bool take_expected(wk_batch *b, const wk_group *from, wk_call *c) {
     beginning at;
-    if (!is_expected(b, c, &at)) return false;
+    if (!is_expected(b, from, c, &at)) return false;
     if (!find_blocks(at.like->kind, c)) return true;
     wk_path *path = wk__batch_alloc(b, sizeof *path);
     wk_group *g = path != NULL ? wk__group_new(b, at.like->kind, at.from->level + 1) : NULL;
@@ -245,22 +269,54 @@ WK_APART bool take_expected(wk_batch *b, wk_call *c) {
     *path = (wk_path){at.from->paths, g};
     at.from->paths = path;
     g->like = at.like;
-    share_operands(g, at.like);
+    share_operands(b, g, at.like);
     return add_with_blocks(b, g, c);
 }
 
-/* The call after the last one, where that does not lead to the same as the last time. */
-WK_APART bool take_otherwise(wk_batch *b, wk_call *c) {
-    wk_group *g = by_path(c), *after = b->last->after[1];
-    if (g == NULL && after != NULL && fits_group_apart(after, c)) g = after;
-    if (g == NULL) g = by_joining(c);
-    return g != NULL ? add_to(b, g, c) : take_expected(b, c);
+/* One of those where the calls went that came next, the last times. What came behind a late group tells nothing. */
+static wk_group *by_order(const wk_group *last, const wk_call *c) {
+    for (int which = 0; which < 2 && !last->kind->is_late; which++) {
+        wk_group *g = last->after[which];
+        if (g != NULL && g->kind->op == c->op && fits_group(g, c)) return g;
+    }
+    /* All of a late kind go to one, also those behind a group that had no call behind it yet. */
+    wk_group *g = last->after[0] == NULL && last->like != NULL ? last->like->after[0] : NULL;
+    return g != NULL && g->kind->is_late && g->kind->op == c->op && fits_group(g, c) ? g : NULL;
 }
 
-bool wk__batch_takes_usual(wk_batch *b, wk_call *c) {
-    const bool has_room = b->ctx->handle_capacity - b->ctx->handle_count >= WK__MAX_OUTPUTS;
-    if (wk_unlikely(b->last == NULL || !has_room || c->in_count == 0)) return false;
-    wk_group *g = b->last->after[0];
-    if (wk_unlikely(g == NULL || !fits_group(g, c))) return take_otherwise(b, c);
-    return add_to(b, g, c);
+/* A call that needs more than a look. */
+WK_APART bool take_otherwise(wk_batch *b, wk_call *c) {
+    wk_group *g = by_order(b->last, c);
+    const wk_group *from = g == NULL ? wk__latest_pending(c) : NULL;
+    if (g == NULL) g = by_path(from, c);
+    if (g == NULL) g = by_joining(from, c);
+    return g != NULL ? add_to(b, g, c) : take_expected(b, from, c);
+}
+
+/* ----------------------------------------------------------------------------------------------- the usual call --- */
+
+/* Is c the call that was to be expected? As fits_group, but for late kinds, with less to look at. */
+WK_INLINE bool is_next(wk_group *g, const wk_call *c) {
+    const wk_kind *kind = g->kind;
+    uint32_t ways = 0, shared = kind->shared;
+    if (!g->is_open || !is_call_of(kind, c) || kind->grad_enabled != c->ctx->grad_enabled) return false;
+    for (int32_t i = 0; i < kind->in_count; i++, shared >>= 1) {
+        const wk_tensor *x = c->in[i];
+        if (!fits_column(&g->columns[i], shared & 1, x, c->ctx)) return false;
+        ways |= x != NULL ? x->way.kind : 0;
+    }
+    return (ways != 0) == kind->needs_grad;
+}
+
+bool wk__batch_takes(wk_call *c) {
+    const wk_ctx *ctx = c->ctx;
+    wk_batch *b = ctx->batch;
+    const bool is_quiet = (ctx->watch & ~WK__WATCH_REWRITES) == WK__WATCH_BATCH && ctx->walking == NULL;
+    const bool has_room = ctx->handle_capacity - ctx->handle_count >= WK__MAX_OUTPUTS;
+    if (wk_likely(is_quiet && has_room && b->last != NULL && c->in_count > 0)) {
+        wk_group *g = b->last->after[0];
+        if (wk_likely(g != NULL && is_next(g, c))) return add_to(b, g, c);
+        if (take_otherwise(b, c)) return true;
+    }
+    return wk__batch_takes_unusual(b, c);
 }

@@ -137,7 +137,7 @@ void wk__batch_discard(wk_batch *b) {
         for (wk_group *g = b->levels[l].first; g != NULL; g = g->next)
             if (g->is_open) leave_group(g);
     b->level_count = 0;
-    b->some_gone = false;
+    b->some_gone = b->some_moved = false;
     b->pending = 0;
     b->last = NULL;
     b->table_used = 0;
@@ -154,12 +154,14 @@ static void drop_dead(wk_level *level) {
             continue;
         }
         *at = g->next;
+        g->kind->group_count--;
         leave_group(g);
     }
     level->last = last;
 }
 
 static bool run_levels(wk_batch *b) {
+    if (!wk__levels_settle(b)) return out_of_memory(b->ctx);
     for (int32_t l = b->some_gone ? b->level_count - 1 : -1; l >= 0; l--) drop_dead(&b->levels[l]);
     wk__groups_merge(b);
     wk__groups_order(b);

@@ -40,7 +40,7 @@ static inline bool wk__call_record(wk_call *c) {
 /* False, recorded, when memory is out; then the scope keeps the outputs that it has got, and the others are gone. */
 bool wk__call_give(wk_call *c);
 
-/* batch/defer.c: may the open batch put the call off? True: it has, or it failed (recorded, no outputs). */
+/* batch/usual.c: may the open batch put the call off? True: it has, or it failed (recorded, no outputs). */
 bool wk__batch_takes(wk_call *c);
 
 /* And after a call that it has not: the next may be put off again, if the batch is still open. */
