@@ -94,6 +94,7 @@ typedef struct wk_kind {
 typedef struct wk_group {
     wk_kind *kind;
     struct wk_group *after[2]; /* where the calls went that came next, the last times (NOTE [Paths]) */
+    struct wk_group *firm_after; /* and the next that was not late, the last time */
     int32_t count;             /* calls */
     bool is_open;              /* a group of the wave, to which calls may still be added */
     bool has_run, has_failed;
@@ -135,6 +136,7 @@ typedef struct wk_batch {
     int64_t call_count, group_count; /* that have run */
     wk_habit *habit;                 /* of batches that begin as this one did; NULL: it has not begun */
     bool at_once;                    /* nothing is put off in this one */
+    bool some_joined;                /* groups are one with others; else the runs of columns are as they were added */
     bool some_moved;                 /* to another level, in whose list they are not yet */
     bool some_gone;                  /* there may be calls of the wave whose results nobody can ask for any more */
     wk_level *levels;                /* of the wave: levels[0] is level 1 */
@@ -142,6 +144,7 @@ typedef struct wk_batch {
     int32_t table_size, table_used;
     wk_group *groups; /* newest first */
     wk_group *last;   /* the group of the last call; NULL: none */
+    wk_group *last_firm; /* and of the last call of a kind that is not late */
     wk_arena_chunk *chunk;
 } wk_batch;
 
@@ -216,9 +219,9 @@ enum { WK__FEW_NBYTES_COPIED = 4096 }; /* of operands, in less time than a call 
 
 /* merge.c: the runs of a column from number r on, by the groups that will run for them. Neighbours become one. */
 void wk__runs_resolve(wk_column *column, int32_t r);
-static inline void wk__column_resolve(wk_column *column, int32_t r) {
+static inline void wk__column_resolve(const wk_batch *b, wk_column *column, int32_t r) {
     const wk_group *g = wk__source_group(column->runs[0].source);
-    const bool is_resolved = column->count == 1 && (g == NULL || g->joined == NULL);
+    const bool is_resolved = !b->some_joined || (column->count == 1 && (g == NULL || g->joined == NULL));
     if (!is_resolved) wk__runs_resolve(column, r);
 }
 

@@ -34,6 +34,9 @@ static inline wk_source wk__operand(const wk_deferral *d, int32_t i, int32_t *ro
 /* Is operand i the same tensor in all calls? */
 static inline bool wk__is_shared_operand(uint32_t shared, int32_t i) { return i < 32 && (shared >> i & 1); }
 
+/* Bit i: operand i is another in each call. The kind has few inputs. */
+static inline uint32_t wk__own_operands(const wk_kind *kind) { return ~kind->shared & ((1u << kind->in_count) - 1); }
+
 /* ------------------------------------------------------------------------------------------------------- kind.c --- */
 
 /* Bit i: input i, which is there, is the same in all calls. */
@@ -166,6 +169,9 @@ static inline void wk__group_comes_next(wk_batch *b, wk_group *g) {
         b->last->after[0] = g;
     }
     b->last = g;
+    if (g->kind->is_late) return;
+    if (b->last_firm != NULL) b->last_firm->firm_after = g;
+    b->last_firm = g;
 }
 
 /* ------------------------------------------------------------------------------------------------------ defer.c --- */

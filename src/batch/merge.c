@@ -81,6 +81,7 @@ static bool join(wk_batch *b, wk_group *to, wk_group *g) {
     for (int32_t i = 0; i < g->kind->in_count; i++)
         while (to->columns[i].capacity < to->columns[i].count + g->columns[i].count)
             if (!wk__column_grow(b, &to->columns[i])) return false;
+    b->some_joined = true;
     for (int32_t i = 0; i < g->kind->in_count; i++) {
         wk_column *column = &to->columns[i];
         if (wk__is_shared_operand(g->kind->shared, i)) {
@@ -90,7 +91,7 @@ static bool join(wk_batch *b, wk_group *to, wk_group *g) {
         memcpy(column->runs + column->count, g->columns[i].runs, (size_t)g->columns[i].count * sizeof(wk_run));
         const int32_t first = column->count;
         column->count += g->columns[i].count;
-        wk__column_resolve(column, first);
+        wk__column_resolve(b, column, first);
     }
     g->joined = to;
     g->kind->joined_count++;
@@ -102,10 +103,10 @@ static bool join(wk_batch *b, wk_group *to, wk_group *g) {
 }
 
 /* All calls have been made: the last run of each column is as long as it gets. */
-static void settle(wk_group *g) {
+static void settle(const wk_batch *b, wk_group *g) {
     for (int32_t i = 0; i < g->kind->in_count; i++) {
         if (!wk__is_shared_operand(g->kind->shared, i)) wk__column_settle(&g->columns[i]);
-        wk__column_resolve(&g->columns[i], 0);
+        wk__column_resolve(b, &g->columns[i], 0);
     }
 }
 
@@ -113,7 +114,7 @@ static void settle(wk_group *g) {
 static void merge_level(wk_batch *b, wk_level *level) {
     wk_group *last = NULL;
     for (wk_group **at = &level->first, *g = *at; g != NULL; g = *at) {
-        settle(g);
+        settle(b, g);
         wk_group **company = &g->kind->company, *to = *company;
         if (to != NULL && to->level == g->level && is_worth_it(to, g) && join(b, to, g)) {
             *at = g->next;

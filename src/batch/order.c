@@ -231,16 +231,16 @@ static void note_uses(wk_batch *b, const wk_group *g) {
 }
 
 /* What has been merged since may be one run. */
-static void resolve_columns(wk_group *g) {
+static void resolve_columns(const wk_batch *b, wk_group *g) {
     for (int32_t i = 0; i < g->kind->in_count; i++)
-        if (!is_one_run(g, i)) wk__column_resolve(&g->columns[i], 0);
+        if (!is_one_run(g, i)) wk__column_resolve(b, &g->columns[i], 0);
 }
 
 void wk__groups_order(wk_batch *b) {
     for (int32_t l = b->level_count - 1; l >= 0; l--)
         for (wk_group *g = b->levels[l].first; g != NULL; g = g->next) {
             if (g->count == 1) continue;
-            resolve_columns(g);
+            resolve_columns(b, g);
             const wk_order *order = chosen(b, g);
             if (order != NULL) take(b, g, order);
             note_uses(b, g);

@@ -74,9 +74,10 @@ WK_APART void push_apart(wk_batch *b, wk_group *g, int32_t i, wk_source source, 
 }
 
 static inline void lengthen_columns(wk_batch *b, wk_group *g, const wk_call *c) {
-    for (int32_t i = 0; i < g->kind->in_count; i++) {
+    uint32_t own = wk__own_operands(g->kind);
+    for (int32_t i = 0; own != 0; i++, own >>= 1) {
         const wk_tensor *x = c->in[i];
-        if (wk__is_shared_operand(g->kind->shared, i)) continue;
+        if (!(own & 1)) continue;
         /* The source too: a call that joins from elsewhere may have the row that would be next. */
         const bool is_promise = x->live == WK__PROMISED;
         const wk_source source = (wk_source)(is_promise ? (const void *)x->storage : x);
@@ -308,13 +309,21 @@ WK_INLINE bool is_next(wk_group *g, const wk_call *c) {
     return (ways != 0) == kind->needs_grad;
 }
 
+/* Where the next call is expected. A late group has calls of all steps, so which step came behind it tells nothing; but
+ * what came behind the last call that was not late, late ones left out, does. */
+static inline wk_group *expected(const wk_batch *b) {
+    wk_group *g = b->last->after[0];
+    const bool is_step = b->last->kind->is_late && g != NULL && !g->kind->is_late && b->last_firm != NULL;
+    return is_step ? b->last_firm->firm_after : g;
+}
+
 bool wk__batch_takes(wk_call *c) {
     const wk_ctx *ctx = c->ctx;
     wk_batch *b = ctx->batch;
     const bool is_quiet = (ctx->watch & ~WK__WATCH_REWRITES) == WK__WATCH_BATCH && ctx->walking == NULL;
     const bool has_room = ctx->handle_capacity - ctx->handle_count >= WK__MAX_OUTPUTS;
     if (wk_likely(is_quiet && has_room && b->last != NULL && c->in_count > 0)) {
-        wk_group *g = b->last->after[0];
+        wk_group *g = expected(b);
         if (wk_likely(g != NULL && is_next(g, c))) return add_to(b, g, c);
         if (take_otherwise(b, c)) return true;
     }

@@ -139,7 +139,7 @@ void wk__batch_discard(wk_batch *b) {
     b->level_count = 0;
     b->some_gone = b->some_moved = false;
     b->pending = 0;
-    b->last = NULL;
+    b->last = b->last_firm = NULL;
     b->table_used = 0;
     if (b->table != NULL) memset(b->table, 0, (size_t)b->table_size * sizeof *b->table);
 }

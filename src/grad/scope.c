@@ -326,7 +326,7 @@ WK_NOINLINE static bool list_ready(wk_ctx *ctx, wk_list *list, const wk_tensor *
 void wk_list_push(wk_list *list, wk_tensor *t) {
     wk_ctx *ctx = wk__ctx();
     if (!wk__ready(ctx)) return;
-    const bool usual = list != NULL && list->live == WK__LIVE && list->ctx == ctx && t != NULL && t->live == WK__LIVE &&
+    const bool usual = list != NULL && list->live == WK__LIVE && list->ctx == ctx && t != NULL && wk__is_there(t) &&
                        t->ctx == ctx && list->count < list->capacity;
     if (wk_unlikely(!usual) && !list_ready(ctx, list, t)) return;
     if (t->depth > list->depth) wk__yield_to(ctx, t, list->depth);

@@ -176,17 +176,19 @@ static bool check_x(wk_tensor *x, const int64_t *dims, int32_t ndim, const char 
     return false;
 }
 
-static bool check_state(wk_tensor *state, const char *name, int32_t ndim, const int64_t *dims, const char *function) {
+WK_NOINLINE static bool refuse_state(const wk_array *state, const char *name, int32_t ndim, const int64_t *dims,
+                                     const char *function) {
     wk_shape_text is, expected;
-    const int64_t *has = state != NULL ? wk_dims(state) : NULL;
-    if (has == NULL) return true;
-    bool same = wk_ndim(state) == ndim;
-    for (int32_t d = 0; same && d < ndim; d++) same = has[d] == dims[d];
-    if (same) return true;
     wk__fail(wk__ctx(), WK_ESHAPE, function, "%s is %s and must be %s%s", name,
-             wk__shape_text(&is, wk_ndim(state), has), wk__shape_text(&expected, ndim, dims),
+             wk__shape_text(&is, state->ndim, state->dims), wk__shape_text(&expected, ndim, dims),
              ndim == 3 ? ": layers times directions, N, H" : "");
     return false;
+}
+
+static inline bool check_state(const wk_tensor *state, const char *name, int32_t ndim, const int64_t *dims,
+                               const char *function) {
+    if (state == NULL || !wk__is_there(state) || wk__has_dims(&state->a, ndim, dims)) return true;
+    return refuse_state(&state->a, name, ndim, dims, function);
 }
 
 static bool check_all(const wk_recurrent_module *self, wk_tensor *x, wk_layer_states first, const char *function) {
