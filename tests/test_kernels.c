@@ -88,6 +88,7 @@ static void test_table(const char *data) {
     test_f64_functions();
     test_f64_far_gradients();
     test_f64_powers();
+    test_f64_powers_by_hand();
     test_recurrent();
     test_layer_norm();
     test_adam();

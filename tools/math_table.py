@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from tanh_table import fit, table
+from tanh_table import fit, hexadecimal, piece_tables, pieces, table
 
 ZERO, ONE = np.float32(0), np.float32(1)
 SMALLEST = 1e-3  # where a fit begins that is relative to something that vanishes at 0
@@ -69,6 +69,16 @@ def normal_tail():
          "normal_tail", found, range(11))
 
 
+def normal_share():
+    """x P(X > x), likewise times the density's inverse, in pieces as tanh has them."""
+    def function(t):
+        return t * erfc(t / math.sqrt(2)) / 2 * np.exp(t * t / 2)
+    shift, furthest = 1.0, 14.75
+    print("\n/* t P(X > t) e^(t^2/2), X normal, 0 <= t <= 14.75, by pieces of t + 1, as in tanh_table.h */")
+    print(f"static const float normal_shift = {hexadecimal(shift)}, normal_furthest = {hexadecimal(furthest)};")
+    piece_tables("normal", pieces(function, shift, 0.5))
+
+
 def main():
     print("/* math_table.h -- polynomials of the float functions; written by tools/math_table.py. */")
     exponential()
@@ -80,6 +90,7 @@ def main():
     odd("sinh x = x + x^3 (c0 + c1 x^2 + ...) for |x| <= 1", "sinh_odd", np.sinh, 1.0, 9)
     error_function()
     normal_tail()
+    normal_share()
 
 
 main()

@@ -41,24 +41,32 @@ def relative(x):
 
 
 def start(index):
-    """Where u = |x| + SHIFT enters the piece, counted from 1/2."""
+    """Where u = |x| + shift enters the piece, counted from 1/2."""
     return 2.0 ** (index // PER_OCTAVE - 1) * (1 + index % PER_OCTAVE / PER_OCTAVE)
 
 
-def centre_near(middle):
-    """The float near it whose tanh is nearest to a float."""
+def centre_near(function, middle):
+    """The float near it whose value is nearest to a float."""
     near = [np.float32(middle * (1 + k * 2.0**-16)) for k in range(-200, 201)]
-    return float(min(near, key=lambda x: abs(np.float32(np.tanh(np.float64(x))) / np.tanh(np.float64(x)) - 1)))
+    values = [function(np.float64(x)) for x in near]
+    return float(near[np.argmin([abs(np.float32(y) / y - 1) for y in values])])
 
 
-def tanh_piece(index):
-    low, high = max(start(index) - SHIFT, 0), start(index + 1) - SHIFT
-    if low == 0:
-        fixed = {0: np.float32(0), 1: np.float32(1)}
-        return {**fit(np.tanh, 1e-4, high, 0.0, range(DEGREE + 1), fixed, relative), "centre": 0.0}
-    centre = centre_near((low + high) / 2)
-    fixed = {0: np.float32(np.tanh(centre))}
-    return {**fit(np.tanh, low, high, centre, range(DEGREE + 1), fixed, relative), "centre": centre}
+def piece(function, low, high, slope):
+    """The first one is slope x + ..."""
+    centre = centre_near(function, (low + high) / 2) if low > 0 else 0.0
+    fixed = {0: np.float32(function(centre))} if low > 0 else {0: np.float32(0), 1: np.float32(slope)}
+    found = fit(function, max(low, 1e-4), high, centre, range(DEGREE + 1), fixed, lambda x: 1 / function(x))
+    return {**found, "centre": centre}
+
+
+def pieces(function, shift, slope):
+    """All, in the order in which the float |x| + shift names them."""
+    first = next(i for i in range(COUNT) if start(i) == shift)
+    numbers = range(first, first + COUNT)
+    found = {(126 * PER_OCTAVE + i) % COUNT: piece(function, start(i) - shift, start(i + 1) - shift, slope)
+             for i in numbers}
+    return [found[i] for i in range(COUNT)]
 
 
 def hexadecimal(value):
@@ -72,20 +80,22 @@ def table(name, values, per_line=8):
     print("};")
 
 
-def main():
-    first = int(SHIFT * PER_OCTAVE) - 1  # the piece that begins at SHIFT
-    pieces = {(126 * PER_OCTAVE + i) % COUNT: tanh_piece(i) for i in range(first, first + COUNT)}
-    print("/* tanh_table.h -- polynomials of the float tanh; written by tools/tanh_table.py, which explains them. */")
-    print(f"static const float tanh_shift = {hexadecimal(SHIFT)}, tanh_furthest = {hexadecimal(FURTHEST)};")
+def piece_tables(name, found):
     print("\n/* The centre of each piece; and the coefficients of d^0, d^1, ..., d = |x| - centre. */")
-    table("tanh_centre", [pieces[i]["centre"] for i in range(COUNT)], 6)
-    print(f"static const float tanh_piece[{DEGREE + 1}][{COUNT}] = {{")
+    table(f"{name}_centre", [p["centre"] for p in found], 6)
+    print(f"static const float {name}_piece[{DEGREE + 1}][{COUNT}] = {{")
     for power in range(DEGREE + 1):
         print(f"    {{ /* d^{power} */")
         for i in range(0, COUNT, 6):
-            print("        " + ", ".join(hexadecimal(pieces[j][power]) for j in range(i, min(i + 6, COUNT))) + ",")
+            print("        " + ", ".join(hexadecimal(p[power]) for p in found[i : i + 6]) + ",")
         print("    },")
     print("};")
+
+
+def main():
+    print("/* tanh_table.h -- polynomials of the float tanh; written by tools/tanh_table.py, which explains them. */")
+    print(f"static const float tanh_shift = {hexadecimal(SHIFT)}, tanh_furthest = {hexadecimal(FURTHEST)};")
+    piece_tables("tanh", pieces(np.tanh, SHIFT, 1))
     odd = fit(np.tanh, 1e-4, 0.625, 0.0, [1, 3, 5, 7, 9, 11], {1: np.float32(1)}, relative)
     print("\n/* tanh x = x + x^3 (c0 + c1 x^2 + c2 x^4 + ...) below 5/8 */")
     table("tanh_odd", [odd[p] for p in [3, 5, 7, 9, 11]], 5)

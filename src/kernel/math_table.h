@@ -60,3 +60,45 @@ static const float normal_tail[11] = {
     0x1.5845dcp-1f, -0x1.535bb6p-2f, 0x1.d7d63ep-6f, 0x1.2cd1acp-5f, -0x1.fca7cp-12f, -0x1.ba4a1cp-8f,
     -0x1.ee0898p-10f, 0x1.ccb862p-11f, 0x1.77179cp-11f, 0x1.202dcep-15f, -0x1.2c1b9ep-14f,
 };
+
+/* t P(X > t) e^(t^2/2), X normal, 0 <= t <= 14.75, by pieces of t + 1, as in tanh_table.h */
+static const float normal_shift = 0x1p+0f, normal_furthest = 0x1.d8p+3f;
+
+/* The centre of each piece; and the coefficients of d^0, d^1, ..., d = |x| - centre. */
+static const float normal_centre[16] = {
+    0x1.3f2ep+0f, 0x1.c151cp+0f, 0x1.1f87ap+1f, 0x1.60386p+1f, 0x1.c1458p+1f, 0x1.1fb6ep+2f,
+    0x1.60d3cp+2f, 0x1.a13b4p+2f, 0x1.ff5ap+2f, 0x1.3f484p+3f, 0x1.803a8p+3f, 0x1.bf82p+3f,
+    0x0p+0f, 0x1.7fe8p-2f, 0x1.408d4p-1f, 0x1.c0754p-1f,
+};
+static const float normal_piece[6][16] = {
+    { /* d^0 */
+        0x1.271194p-2f, 0x1.4c38a4p-2f, 0x1.61e2e8p-2f, 0x1.7028f6p-2f, 0x1.7d4542p-2f, 0x1.86be26p-2f,
+        0x1.8c3922p-2f, 0x1.8f83b2p-2f, 0x1.9265a6p-2f, 0x1.9487fcp-2f, 0x1.95bd88p-2f, 0x1.967594p-2f,
+        0x0p+0f, 0x1.237baap-3f, 0x1.9e5674p-3f, 0x1.f59d3ap-3f,
+    },
+    { /* d^1 */
+        0x1.7cdc04p-4f, 0x1.bafb5ap-5f, 0x1.169376p-5f, 0x1.6bde56p-6f, 0x1.9fc8ep-7f, 0x1.c0e042p-8f,
+        0x1.063ae2p-8f, 0x1.4bec06p-9f, 0x1.777e88p-10f, 0x1.8d8458p-11f, 0x1.d02cb4p-12f, 0x1.28dd56p-12f,
+        0x1p-1f, 0x1.2238eap-2f, 0x1.99ae24p-3f, 0x1.2869dep-3f,
+    },
+    { /* d^2 */
+        -0x1.b0b6eep-5f, -0x1.bb37bcp-6f, -0x1.f09f7cp-7f, -0x1.222708p-7f, -0x1.1c5bdcp-8f, -0x1.012212p-9f,
+        -0x1.ffc08ep-11f, -0x1.197fp-11f, -0x1.0a5c6p-12f, -0x1.cc64eap-14f, -0x1.c3bff6p-15f, -0x1.f37e2cp-16f,
+        -0x1.9882b6p-2f, -0x1.a0bde4p-3f, -0x1.1272fap-3f, -0x1.733606p-4f,
+    },
+    { /* d^3 */
+        0x1.92046ap-6f, 0x1.6f48bap-7f, 0x1.72949p-8f, 0x1.86e38cp-9f, 0x1.4c0a0ep-10f, 0x1.fc40f6p-12f,
+        0x1.b1cb1ep-13f, 0x1.a0dc62p-14f, 0x1.4bb044p-15f, 0x1.d5efb2p-17f, 0x1.84561p-18f, 0x1.73c598p-19f,
+        0x1.ff84e2p-3f, 0x1.dc406cp-4f, 0x1.271d8ep-4f, 0x1.780bbep-5f,
+    },
+    { /* d^4 */
+        -0x1.49e8aap-7f, -0x1.0f02dcp-8f, -0x1.efa06ap-10f, -0x1.dadbap-11f, -0x1.65ca0cp-12f, -0x1.d0ca5ep-14f,
+        -0x1.554656p-15f, -0x1.1f0f7ep-16f, -0x1.88367ap-18f, -0x1.c57748p-20f, -0x1.3af4f4p-21f, -0x1.04709p-22f,
+        -0x1.0a8304p-3f, -0x1.d4262p-5f, -0x1.127bcp-5f, -0x1.4b46e4p-6f,
+    },
+    { /* d^5 */
+        0x1.e2d242p-9f, 0x1.6e1c52p-10f, 0x1.2b6e4cp-11f, 0x1.0920dcp-12f, 0x1.65df7p-14f, 0x1.8650dp-16f,
+        0x1.fbff54p-18f, 0x1.7a5582p-19f, 0x1.aae4eap-21f, 0x1.93e9c2p-23f, 0x1.e4926ep-25f, 0x1.571904p-26f,
+        0x1.8cb8c2p-5f, 0x1.9da20ap-6f, 0x1.cbbf7p-7f, 0x1.08adbp-7f,
+    },
+};

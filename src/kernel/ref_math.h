@@ -40,8 +40,14 @@ static inline double ref_logistic(double x) {
 /* log(1 + e^x) */
 static inline double ref_softplus(double x) { return (x > 0 ? x : 0) + log1p(exp(-fabs(x))); }
 
-/* P(X <= x) for a normal X, and its density */
-static inline double ref_normal(double x) { return 0.5 * erfc(-0.70710678118654752440 * x); }
+/* P(X <= x) for a normal X, and its density. What the argument y of erfc lacks is magnified far out, where
+ * erfc(y + lost) is erfc(y) (1 - 2 y lost). */
+static inline double ref_normal(double x) {
+    const double root = 0.70710678118654752440, root_rest = -0x1.bdd3413b26456p-55, y = -root * x;
+    if (!(y > 1 && y < 28)) return 0.5 * erfc(y);
+    const double lost = -root_rest * x - fma(root, x, y);
+    return 0.5 * erfc(y) * (1 - 2 * y * lost);
+}
 
 static inline double ref_normal_density(double x) { return 0.39894228040143267794 * exp(-0.5 * x * x); }
 

@@ -238,32 +238,50 @@ INLINE vec v_looked_up(const float table[W], __m512i lane) { return _mm512_permu
 /* The entry that the lowest four bits of a lane name. */
 INLINE vec v_by_low_bits(const float table[W], vec bits) { return v_looked_up(table, _mm512_castps_si512(bits)); }
 
-/* The coefficients of powers p and p + 1 for each lane's piece of tanh: c_p + c_p+1 d. */
-INLINE vec v_tanh_pair(int p, __m512i piece, vec d) {
-    return v_fma(v_looked_up(tanh_piece[p + 1], piece), d, v_looked_up(tanh_piece[p], piece));
+/* Functions of a >= 0 in 16 pieces, which the float a + shift names: f(a) = c0 + c1 d + ... + c5 d^5 for d = a - centre
+ * of the piece that a lies in; see tools/tanh_table.py. */
+typedef struct piecewise {
+    __m512i piece;
+    vec d;
+} piecewise;
+
+INLINE piecewise v_piece(vec a, float shift, const float centre[W]) {
+    const __m512i piece = _mm512_srli_epi32(_mm512_castps_si512(v_add(a, v_set(shift))), 21);
+    return (piecewise){piece, v_sub(a, v_looked_up(centre, piece))};
 }
 
-/* tanh x = c0 + c1 d + ... + c5 d^5, d = |x| - centre of the piece that |x| lies in; see tools/tanh_table.py. The sum
- * is taken in the shape (c0 + c1 d) + d^2 ((c2 + c3 d) + d^2 (c4 + c5 d)). The first half finds the piece. */
+/* The powers p and p + 1: c_p + c_p+1 d. */
+INLINE vec v_piecewise_pair(const float c[6][W], int p, piecewise a) {
+    return v_fma(v_looked_up(c[p + 1], a.piece), a.d, v_looked_up(c[p], a.piece));
+}
+
+/* The sum, in the shape (c0 + c1 d) + d^2 ((c2 + c3 d) + d^2 (c4 + c5 d)). */
+INLINE vec v_piecewise(const float c[6][W], piecewise a) {
+    const vec d2 = v_mul(a.d, a.d);
+    const vec high = v_fma(v_piecewise_pair(c, 4, a), d2, v_piecewise_pair(c, 2, a));
+    return v_fma(high, d2, v_piecewise_pair(c, 0, a));
+}
+
+/* The first half finds the piece. */
 typedef struct half_tanh {
-    __m512i x, piece;
-    vec d;
+    __m512i x;
+    piecewise a;
 } half_tanh;
 
 INLINE half_tanh v_tanh_half(vec x) {
     const vec a = v_min(v_set(tanh_furthest), v_abs(x)); /* NaN stays NaN */
-    const __m512i piece = _mm512_srli_epi32(_mm512_castps_si512(v_add(a, v_set(tanh_shift))), 21);
-    return (half_tanh){_mm512_castps_si512(x), piece, v_sub(a, v_looked_up(tanh_centre, piece))};
+    return (half_tanh){_mm512_castps_si512(x), v_piece(a, tanh_shift, tanh_centre)};
 }
 
 INLINE vec v_tanh_whole(half_tanh h) {
-    const vec d = h.d, d2 = v_mul(d, d);
-    const vec high = v_fma(v_tanh_pair(4, h.piece, d), d2, v_tanh_pair(2, h.piece, d));
-    const __m512i y = _mm512_castps_si512(v_fma(high, d2, v_tanh_pair(0, h.piece, d)));
+    const __m512i y = _mm512_castps_si512(v_piecewise(tanh_piece, h.a));
     return _mm512_castsi512_ps(
         _mm512_ternarylogic_epi32(y, _mm512_set1_epi32(INT32_MIN), h.x, 0xf8)); /* y | sign & x */
 }
 
 INLINE vec v_tanh(vec x) { return v_tanh_whole(v_tanh_half(x)); }
+
+/* t P(X > t) e^(t^2/2) for a normal X and 0 <= t <= normal_furthest. */
+INLINE vec v_normal_share(vec t) { return v_piecewise(normal_piece, v_piece(t, normal_shift, normal_centre)); }
 
 #endif
