@@ -183,7 +183,7 @@ static wk_kind *make(wk_batch *b, const wk_deferral *d, const char *raw) {
                    .models = (char *)(k + 1),
                    .like = (wk_array *)(void *)room,
                    .raw = room + outputs,
-                   .attrs = room + outputs + attrs};
+                   .attrs = attrs > 0 ? room + outputs + attrs : NULL};
     if (attrs > 0) {
         memcpy(room + outputs, raw, attrs);
         memcpy(k->attrs, c->attrs, attrs);
