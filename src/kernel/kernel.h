@@ -31,6 +31,9 @@ typedef void wk_scale_loop(int64_t n, void *y, int64_t sy, const void *x, int64_
 typedef void wk_scaled_diff_loop(int64_t n, void *y, int64_t sy, const void *a, int64_t sa, const void *b, int64_t sb,
                                  const void *g, double factor, int64_t count, double beta);
 
+/* Ranges without gaps: from a in steps of b, or from a to b. */
+typedef void wk_range_loop(int64_t n, void *y, double a, double b);
+
 /* y = a where the condition, a bool, holds, else b. */
 typedef void wk_where_loop(int64_t n, void *y, int64_t sy, const uint8_t *condition, int64_t sc, const void *a,
                            int64_t sa, const void *b, int64_t sb);

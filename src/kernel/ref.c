@@ -91,6 +91,7 @@ PLAIN_LOOPS
 #include "kernel/ref_fibres.inc"
 #include "kernel/ref_scans.inc"
 #include "kernel/ref_losses.inc"
+#include "kernel/ref_range.inc"
 #undef KERNEL
 #undef number
 #undef scalar
@@ -113,6 +114,7 @@ PLAIN_LOOPS /* of these the tables have their own (f64_loops.inc) */
 #include "kernel/ref_fibres.inc"
 #include "kernel/ref_scans.inc"
 #include "kernel/ref_losses.inc"
+#include "kernel/ref_range.inc"
     LOOPS_AGAIN
 #undef KERNEL
 #undef number
