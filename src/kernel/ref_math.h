@@ -14,7 +14,6 @@
 #define pick(c, a, b) ((c) ? (a) : (b))
 #define sign(x) ((scalar)((x) > 0) - (scalar)((x) < 0))
 #define power(a, b) _Generic((a), float : wk__power_f32, double : wk__power_f64)(a, b)
-#define power_by(a, s) power(a, s) /* where s is the same for all a */
 #define modulo(a, b) KERNEL(modulo)(a, b)
 #define quotient(a, b) KERNEL(quotient)(a, b)
 #define bounded(x, low, high) smaller_of(pick(less(x, low), low, x), high)

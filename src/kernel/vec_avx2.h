@@ -46,8 +46,6 @@ INLINE vec v_unless_infinite(vec test, vec x, vec y) { /* x, but y where test is
     return _mm256_blendv_ps(x, y, _mm256_cmp_ps(test, v_set(INFINITY), _CMP_EQ_OQ));
 }
 
-INLINE float v_lane(vec x) { return _mm256_cvtss_f32(x); } /* the first one */
-
 INLINE vec v_first(mask m, vec x) { /* the other lanes are 0 */
     return _mm256_and_ps(_mm256_castsi256_ps(m), x);
 }

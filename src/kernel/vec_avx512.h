@@ -61,8 +61,6 @@ INLINE vec v_unless_infinite(vec test, vec x, vec y) { /* x, but y where test is
     return _mm512_mask_mov_ps(x, _mm512_cmp_ps_mask(test, v_set(INFINITY), _CMP_EQ_OQ), y);
 }
 
-INLINE float v_lane(vec x) { return _mm512_cvtss_f32(x); } /* the first one */
-
 INLINE vec v_first(mask m, vec x) { /* the other lanes are 0 */
     return _mm512_maskz_mov_ps(m, x);
 }
