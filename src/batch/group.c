@@ -17,6 +17,13 @@ static bool levels_grow(wk_batch *b) {
     return true;
 }
 
+/* Is there room for levels up to this one? */
+static bool levels_reach(wk_batch *b, int32_t level) {
+    while (b->level_capacity < level)
+        if (!levels_grow(b)) return false;
+    return true;
+}
+
 /* Behind the others of its level. */
 static void enter_level(wk_batch *b, wk_group *g) {
     wk_level *level = &b->levels[g->level - 1];
@@ -39,8 +46,7 @@ bool wk__levels_settle(wk_batch *b) {
         end = &b->levels[l].last->next;
     }
     for (const wk_group *g = all; g != NULL; g = g->next) highest = g->level > highest ? g->level : highest;
-    while (b->level_capacity < highest)
-        if (!levels_grow(b)) return false;
+    if (!levels_reach(b, highest)) return false;
     b->level_count = 0;
     for (wk_group *g = all, *next; g != NULL; g = next) {
         next = g->next;
@@ -61,8 +67,7 @@ static void column_begin(wk_batch *b, wk_column *column, const wk_column *like) 
 }
 
 wk_group *wk__group_new(wk_batch *b, wk_kind *kind, int32_t level) {
-    while (b->level_capacity < level)
-        if (!levels_grow(b)) return NULL;
+    if (!levels_reach(b, level)) return NULL;
     wk_group *g = wk__batch_alloc(b, sizeof *g + (size_t)kind->in_count * sizeof(wk_column));
     if (g == NULL) return NULL;
     wk_group *like = kind->newest;

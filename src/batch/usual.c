@@ -40,12 +40,17 @@ static inline bool is_recorded_alike(const wk_kind *kind, const wk_call *c, bool
     return kind->needs_grad == needs_grad && kind->records == (needs_grad && kind->may_record && c->ctx->grad_enabled);
 }
 
+/* Has this column promises, of rows like those of the source? */
+static bool has_like_rows(const wk_column *column, wk_source source) {
+    if (wk__source_group(column->source) == NULL) return false;
+    const wk_array *like = wk__source_array(column->source), *array = wk__source_array(source);
+    return like == array || (like->dtype == array->dtype && wk__same_dims(like, array));
+}
+
 /* Is x, wherever from, of the shape that this column has? Then it may make another run. */
 static bool is_like(wk_column *column, const wk_tensor *x) {
     if (x == NULL || x->live != WK__PROMISED || x->storage == NULL) return false;
-    if (wk__source_group(column->source) == NULL || !has_room(column, false, x->ctx)) return false;
-    const wk_array *like = wk__source_array(column->source), *array = wk__source_array((wk_source)x->storage);
-    return like == array || (like->dtype == array->dtype && wk__same_dims(like, array));
+    return has_like_rows(column, (wk_source)x->storage) && has_room(column, false, x->ctx);
 }
 
 /* Is c one more call of g? The sources of an open group have been looked at, so it is enough that the operands come
@@ -209,9 +214,7 @@ static bool is_alike(const wk_column *column, bool is_shared, const wk_tensor *x
     const wk_source source = (wk_source)x->storage;
     if (source == 0 || !wk__source_group(source)->is_open) return false;
     if (is_shared) return wk__column_goes_on(column, source, (int32_t)x->epoch);
-    if (wk__source_group(column->source) == NULL) return false;
-    const wk_array *like = wk__source_array(column->source), *array = wk__source_array(source);
-    return like == array || (like->dtype == array->dtype && wk__same_dims(like, array));
+    return has_like_rows(column, source);
 }
 
 static bool are_alike(const wk_call *c, beginning *at) {

@@ -16,9 +16,9 @@
 typedef struct wk_backprop {
     wk_ctx *ctx;
     wk_node *node;
-    wk_tensor
-        *gy[WK__MAX_OUTPUTS]; /* gradients of the outputs; NULL where none came. `grad` gets contiguous ones; a walk
-                                       that creates graph, which calls `vjp`, hands them on as they lie */
+    /* Gradients of the outputs; NULL where none came. `grad` gets contiguous ones; a walk that creates graph, which
+     * calls `vjp`, hands them on as they lie. */
+    wk_tensor *gy[WK__MAX_OUTPUTS];
     struct wk_walk *walk;
 } wk_backprop;
 

@@ -352,8 +352,6 @@ int64_t wk__bound_nbytes(const wk_bound *b) {
     return nbytes;
 }
 
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-
 /* There is to be room for the largest T and S so far, unless smaller ones need more. */
 bool wk__plan_bind(wk_bound *b, const wk_program *p, wk_trips t, wk_ctx *ctx, wk_plan_arena *arena) {
     if (wk__bound_move(b, t, arena)) return true;
@@ -364,7 +362,7 @@ bool wk__plan_bind(wk_bound *b, const wk_program *p, wk_trips t, wk_ctx *ctx, wk
     b->is_even = is_even(p);
     b->moves_constants = false;
     binding of = {.b = b, .p = p, .t = t, .most = t};
-    if (b->is_even) of.most = (wk_trips){larger(t.T, b->most.T), larger(t.S, b->most.S)};
+    if (b->is_even) of.most = wk__larger_trips(t, b->most);
     const bool fine = bind_all(&of, ctx, arena);
     if (!fine) wk__out_of_memory(ctx, "plan_run");
     free(of.slot_begins);

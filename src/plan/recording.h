@@ -110,6 +110,11 @@ typedef struct wk_trips {
     int64_t T, S;
 } wk_trips;
 
+/* The larger of each of the two. */
+static inline wk_trips wk__larger_trips(wk_trips a, wk_trips b) {
+    return (wk_trips){a.T > b.T ? a.T : b.T, a.S > b.S ? a.S : b.S};
+}
+
 /* What an argument looks like. */
 typedef struct wk_plan_argument {
     bool present;

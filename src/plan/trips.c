@@ -182,7 +182,6 @@ static bool try_large(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool besi
 
 /* --------------------------------------------------------------------------------------------- ever more trips --- */
 
-static int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t first_of(int64_t a, int64_t b) { return a > 0 && a < b ? a : b; }
 
 static bool is_within(const wk_plan_entry *entry, wk_trips t) {
@@ -206,8 +205,8 @@ bool wk__entry_reaches(wk_plan *plan, wk_plan_entry *entry) {
     const bool right = is_right(plan, entry, t, &calls);
     const bool far = right && calls <= MANY_CALLS && is_right(plan, entry, twice, &calls);
     const wk_trips most = far ? twice : t;
-    if (right) entry->shown_pairs = larger_of(entry->shown_pairs, most.T * most.S);
-    if (right) entry->shown = (wk_trips){larger_of(entry->shown.T, most.T), larger_of(entry->shown.S, most.S)};
+    if (right && most.T * most.S > entry->shown_pairs) entry->shown_pairs = most.T * most.S;
+    if (right) entry->shown = wk__larger_trips(entry->shown, most);
     else if (wk_ok()) entry->refuted = (wk_trips){first_of(entry->refuted.T, t.T), first_of(entry->refuted.S, t.S)};
     set_arguments(plan, entry->program.base_trips, entry->arguments);
     return right && wk_ok();
