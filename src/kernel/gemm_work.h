@@ -1,5 +1,5 @@
 /* gemm_work.h -- when a matrix product is large, and how the scratch memory of a large one is laid out. Vectors have W
- * elements, and a tile in registers is R rows of 2W columns (R < W, see vec_*.h):
+ * elements, and a tile in registers is R rows of P columns (R <= P, whole vectors; see vec_*.h):
  *
  *     +----------------------------------+-------------------------------------------------------+
  *     | A: rows of one block             | B: columns of one block                               |
@@ -9,11 +9,11 @@
  *     +----------------------------------+-------------------------------------------------------+
  *     0                                  DEPTH * A_LANES                  DEPTH * (A_LANES + columns, in 32s)
  *
- *     a panel of A, (depth,W): R rows of A stand      a panel of B, (depth,2W): 2W columns of B stand
+ *     a panel of A, (depth,W): R rows of A stand      a panel of B, (depth,P): P columns of B stand
  *     upright, side by side                           side by side, zeros behind the last one
  *
- *         k = 0 | 0 1 2 .. R-1 - - |                      k = 0 | 0 1 2 3 4 5 6 ..    2W-1 |
- *             1 | 0 1 2 .. R-1 - - |                          1 | 0 1 2 3 4 5 6 ..    2W-1 |
+ *         k = 0 | 0 1 2 .. R-1 - - |                      k = 0 | 0 1 2 3 4 5 6 ..     P-1 |
+ *             1 | 0 1 2 .. R-1 - - |                          1 | 0 1 2 3 4 5 6 ..     P-1 |
  *             : |                  |                          : |                          |
  *
  * so that a tile reads both in the order of their addresses. A's block (256 KB) is to stay in the second level cache

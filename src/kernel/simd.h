@@ -2,9 +2,6 @@
 #ifndef WK_KERNEL_SIMD_H
 #define WK_KERNEL_SIMD_H
 
-#ifdef WK_HAVE_X86
-#include <immintrin.h>
-#endif
 #include <math.h>
 #include <stdalign.h>
 #include <stdint.h>
@@ -33,6 +30,9 @@
 
 /* The compiler is not to see what has become of a pointer, lest it keep others that it can work out from it. */
 #define AS_IT_IS(pointer) __asm__("" : "+r"(pointer))
+
+/* Memory that is read soon. A place that does not exist does no harm. */
+INLINE void fetch_ahead(const void *p) { __builtin_prefetch(p); }
 
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 

@@ -2,7 +2,7 @@
 #ifndef WK_KERNEL_VEC_AVX2_H
 #define WK_KERNEL_VEC_AVX2_H
 
-#include "kernel/vec_octet.h"
+#include "kernel/vec_x86.h"
 
 enum { W = 8 };
 #define TILE_ROWS 6 /* of a product's tile in registers: TILE_ROWS x TILE_VECS sums, a row and a factor */
@@ -10,6 +10,8 @@ enum { W = 8 };
 #define PARTS_TILE_ROWS 3 /* of one whose sums are of several parts, two of them at a time */
 #define PARTS_TILE_VECS 2
 #define DOT_MOST_ROWS 3 /* of a tile of dot products, beside four vectors of columns */
+#define DOTS_OF_MANY 1  /* such tiles are better than those of partial sums for many rows, too */
+#define ROW_VECS 8      /* sums in registers, of one row of a product */
 #define WHOLE_TILE_ROWS 4 /* of one of whole numbers, to multiply which takes registers */
 #define WHOLE_TILE_VECS 2
 #define SPREADS 0
@@ -26,8 +28,6 @@ typedef __m256i mask; /* some lanes of a vector, mostly the first ones */
 INLINE mask first_lanes(int64_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
-
-INLINE mask lanes_from_to(int64_t from, int64_t to) { return _mm256_andnot_si256(first_lanes(from), first_lanes(to)); }
 
 INLINE vec v_load_strided(const float *p, int64_t s) {
     const float *const q = p + 4 * s;
@@ -69,39 +69,50 @@ INLINE vecd vd_load_first(const double *p, mask_d m) { return _mm256_maskload_pd
 
 INLINE void vd_store_first(double *p, mask_d m, vecd x) { _mm256_maskstore_pd(p, m, x); }
 
-/* ---- octets: eight lanes, one vector; where a vector has two, vec_avx512.h says how they are arranged ---- */
+/* ---- octets: OCTETS of them in a register; vec_avx512.h says how two are arranged ---- */
 
-INLINE vec v_octets(const float *p, const float *q) {
+enum { OCTETS = 1 };
+typedef octet octets;
+
+INLINE octets os_zero(void) { return o_zero(); }
+
+INLINE octets os_load(const float *p, const float *q) {
     (void)q;
+    return o_load(p);
+}
+
+INLINE octets os_load_twice(const float *p) { return o_load(p); }
+
+INLINE octets os_load_first(const float *p, const float *q, int64_t n) {
+    (void)q;
+    return o_load_first(p, n);
+}
+
+INLINE octets os_fma(octets a, octets b, octets c) { return o_fma(a, b, c); }
+
+INLINE octets os_add(octets a, octets b) { return o_add(a, b); }
+
+INLINE octets os_sum_each(const octets x[8]) { return o_sum_each(x); }
+
+/* The same of four, in the first half. */
+INLINE octets os_sum_four(const octets x[4]) { return _mm256_castps128_ps256(q_sum_each(x)); }
+
+INLINE octets os_high_half(octets x) { return _mm256_castps128_ps256(_mm256_extractf128_ps(x, 1)); }
+
+INLINE octets os_load_half(const float *p) { return _mm256_castps128_ps256(_mm_loadu_ps(p)); }
+
+INLINE void os_store_half(float *p, octets x) { q_store(p, q_low_half(x)); }
+
+/* Groups of eight lanes, one to a vector. */
+INLINE vec v_load_groups(const float *p, int64_t step) {
+    (void)step;
     return v_load(p);
 }
 
-INLINE void v_store_octets(float *p, int64_t step, vec x) {
+INLINE void v_store_groups(float *p, int64_t step, vec x) {
     (void)step;
     v_store(p, x);
 }
-
-INLINE vec v_octet_twice(const float *p) { return v_load(p); }
-
-INLINE vec v_octets_first(const float *p, const float *q, int64_t n) {
-    (void)q;
-    return v_load_first(p, first_lanes(n));
-}
-
-/* Lane i is the sum ((0+1)+(2+3)) + ((4+5)+(6+7)) of x[i]. */
-INLINE vec v_sum_octets(const vec x[8]) { return octet_sums(x); }
-
-/* The same of four, in the first half. */
-INLINE vec v_sum_four(const vec x[4]) {
-    const vec quads = octet_quads(x);
-    return v_add(quads, _mm256_castps128_ps256(_mm256_extractf128_ps(quads, 1)));
-}
-
-INLINE vec v_high_half(vec x) { return _mm256_castps128_ps256(_mm256_extractf128_ps(x, 1)); }
-
-INLINE vec v_load_half(const float *p) { return _mm256_castps128_ps256(_mm_loadu_ps(p)); }
-
-INLINE void v_store_half(float *p, vec x) { _mm_storeu_ps(p, _mm256_castps256_ps128(x)); }
 
 /* ---- choosing lanes: by the sign bits of a vector ---- */
 
@@ -218,27 +229,12 @@ INLINE vec v_split(vec x, vec *n) {
     return _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(exponent, 23)));
 }
 
-/* e^x for 0 <= x < 60: 2^n e^r, n the whole number nearest to x / ln 2, which lies in the last bits of `shifted`. */
-INLINE vec v_exp_below_60(vec x) {
-    const vec room = v_set(0x1.8p23f), shifted = v_fma(x, v_set(0x1.715476p+0f), room), n = v_sub(shifted, room);
-    const vec r = v_fma(n, v_set(-0x1.7f7d1cp-20f), v_fma(n, v_set(-0x1.62e4p-1f), x)); /* ln 2 in two parts */
-    vec tail = v_set(exp_tail[4]);
-    UNROLL for (int i = 3; i >= 0; i--)
-        tail = v_fma(tail, r, v_set(exp_tail[i]));
-    const vec y = v_add(v_fma(v_mul(r, r), tail, r), v_set(1.0f));
+/* y 2^n, n being the whole number in the last bits of `shifted`. */
+INLINE vec v_times_power(vec y, vec shifted) {
     const __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(y), exponent));
 }
 
-/* An odd polynomial below 5/8, else 1 - 2 / (e^2x + 1); see tools/tanh_table.py. */
-INLINE vec v_tanh(vec x) {
-    const vec a = v_min(v_set(10.0f), v_abs(x)), a2 = v_mul(a, a); /* NaN stays NaN */
-    vec tail = v_set(tanh_odd[4]);
-    UNROLL for (int i = 3; i >= 0; i--)
-        tail = v_fma(tail, a2, v_set(tanh_odd[i]));
-    const vec small = v_fma(v_mul(a2, a), tail, a);
-    const vec large = v_sub(v_set(1.0f), v_div(v_set(2.0f), v_add(v_exp_below_60(v_add(a, a)), v_set(1.0f))));
-    return v_flip(_mm256_blendv_ps(small, large, _mm256_cmp_ps(a, v_set(0.625f), _CMP_GE_OQ)), x);
-}
+#include "kernel/vec_tanh.h"
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef WK_KERNEL_VEC_AVX512_H
 #define WK_KERNEL_VEC_AVX512_H
 
-#include "kernel/vec_octet.h"
+#include "kernel/vec_x86.h"
 
 enum { W = 16 };
 #define TILE_ROWS 14 /* of a product's tile in registers: TILE_ROWS x TILE_VECS sums, a row and a factor */
@@ -10,6 +10,8 @@ enum { W = 16 };
 #define PARTS_TILE_ROWS 6 /* of one whose sums are of several parts, four of them at a time */
 #define PARTS_TILE_VECS 1
 #define DOT_MOST_ROWS 6 /* of a tile of dot products, beside four vectors of columns */
+#define DOTS_OF_MANY 0  /* such tiles are better than those of partial sums for many rows, too */
+#define ROW_VECS 12     /* sums in registers, of one row of a product */
 #define WHOLE_TILE_ROWS 6 /* of one of whole numbers */
 #define WHOLE_TILE_VECS 2
 #define SPREADS 1   /* there is v_spread */
@@ -24,8 +26,6 @@ typedef __mmask16 mask; /* some lanes of a vector, mostly the first ones */
 #include "kernel/vec.inc"
 
 INLINE mask first_lanes(int64_t n) { return (mask)((1u << n) - 1); }
-
-INLINE mask lanes_from_to(int64_t from, int64_t to) { return (mask)(first_lanes(to) & ~first_lanes(from)); }
 
 INLINE vec v_load_strided(const float *p, int64_t s) {
     const float *const q = p + 4 * s, *const u = p + 8 * s, *const v = p + 12 * s;
@@ -83,53 +83,70 @@ INLINE vecd vd_load_first(const double *p, mask_d m) { return _mm512_maskz_loadu
 
 INLINE void vd_store_first(double *p, mask_d m, vecd x) { _mm512_mask_storeu_pd(p, m, x); }
 
-/* ---- octets: eight lanes, of which a vector has two ---- */
+/* ---- octets: OCTETS of them in a register ---- */
 
-/* The eight elements at p, and those at q; the first n of them, zeros behind. */
-INLINE vec v_octets(const float *p, const float *q) {
+enum { OCTETS = 2 };
+typedef vec octets;
+
+INLINE octets os_zero(void) { return v_set(0); }
+
+/* The eight elements at p, and those at q. */
+INLINE octets os_load(const float *p, const float *q) {
     return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(p)), _mm256_loadu_ps(q), 1);
 }
 
-INLINE void v_store_octets(float *p, int64_t step, vec x) {
-    _mm256_storeu_ps(p, _mm512_castps512_ps256(x));
-    _mm256_storeu_ps(p + step, _mm512_extractf32x8_ps(x, 1));
-}
-
 /* The eight elements at p twice, which takes nothing but the load. */
-INLINE vec v_octet_twice(const float *p) { return _mm512_broadcast_f32x8(_mm256_loadu_ps(p)); }
+INLINE octets os_load_twice(const float *p) { return _mm512_broadcast_f32x8(_mm256_loadu_ps(p)); }
 
-INLINE vec v_octets_first(const float *p, const float *q, int64_t n) {
+/* The first n of eight elements, zeros behind. */
+INLINE octets os_load_first(const float *p, const float *q, int64_t n) {
     const __mmask8 some = (__mmask8)((1u << n) - 1);
     return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_maskz_loadu_ps(some, p)), _mm256_maskz_loadu_ps(some, q),
                               1);
 }
 
+INLINE octets os_fma(octets a, octets b, octets c) { return v_fma(a, b, c); }
+
+INLINE octets os_add(octets a, octets b) { return v_add(a, b); }
+
 /* In each quarter: 0+1 and 2+3 of x, 0+1 and 2+3 of y. */
-INLINE vec v_sum_pairs(vec x, vec y) { return v_add(_mm512_shuffle_ps(x, y, 0x88), _mm512_shuffle_ps(x, y, 0xdd)); }
+INLINE octets os_sum_pairs(octets x, octets y) {
+    return v_add(_mm512_shuffle_ps(x, y, 0x88), _mm512_shuffle_ps(x, y, 0xdd));
+}
 
-INLINE vec v_sum_quads(const vec x[4]) { return v_sum_pairs(v_sum_pairs(x[0], x[1]), v_sum_pairs(x[2], x[3])); }
+INLINE octets os_sum_quads(const octets x[4]) {
+    return os_sum_pairs(os_sum_pairs(x[0], x[1]), os_sum_pairs(x[2], x[3]));
+}
 
-/* Lanes r and r + 4 of v_sum_octets are the sums ((0+1)+(2+3)) + ((4+5)+(6+7)) of the octets of the i-th vector, where
+/* Lanes r and r + 4 of os_sum_each are the sums ((0+1)+(2+3)) + ((4+5)+(6+7)) of the octets of the i-th register, where
  * r = i / 4 * 8 + i % 4.
  *
  *     a0 a1 a2 a3 | a4 ..         a01 a23 b01 b23 | a45 ..         a0123 b0123 c0123 d0123 | a4567 ..
  *     b0 b1 b2 b3 | b4 ..   ->    c01 c23 d01 d23 | c45 ..   ->                                         -> ... */
-INLINE vec v_sum_octets(const vec x[8]) {
-    const vec low = v_sum_quads(x), high = v_sum_quads(x + 4);
+INLINE octets os_sum_each(const octets x[8]) {
+    const octets low = os_sum_quads(x), high = os_sum_quads(x + 4);
     return v_add(_mm512_shuffle_f32x4(low, high, 0x88), _mm512_shuffle_f32x4(low, high, 0xdd));
 }
 
-/* Of four vectors: lane r of the first half is the sum of the lower octet of x[r], lane r + 4 of the higher one. */
-INLINE vec v_sum_four(const vec x[4]) {
-    const vec quads = v_sum_quads(x);
+/* Of four: lane r of the first half is the sum of the lower octet of x[r], lane r + 4 of the higher one. */
+INLINE octets os_sum_four(const octets x[4]) {
+    const octets quads = os_sum_quads(x);
     return v_add(_mm512_shuffle_f32x4(quads, quads, 0x88), _mm512_shuffle_f32x4(quads, quads, 0xdd));
 }
 
-INLINE vec v_high_half(vec x) { return _mm512_castps256_ps512(_mm512_extractf32x8_ps(x, 1)); }
+INLINE octets os_high_half(octets x) { return _mm512_castps256_ps512(_mm512_extractf32x8_ps(x, 1)); }
 
-INLINE vec v_load_half(const float *p) { return _mm512_castps256_ps512(_mm256_loadu_ps(p)); }
+INLINE octets os_load_half(const float *p) { return _mm512_castps256_ps512(o_load(p)); }
 
-INLINE void v_store_half(float *p, vec x) { _mm256_storeu_ps(p, _mm512_castps512_ps256(x)); }
+INLINE void os_store_half(float *p, octets x) { o_store(p, _mm512_castps512_ps256(x)); }
+
+/* Groups of eight lanes, which are `step` apart: a vector has two. */
+INLINE vec v_load_groups(const float *p, int64_t step) { return os_load(p, p + step); }
+
+INLINE void v_store_groups(float *p, int64_t step, vec x) {
+    o_store(p, _mm512_castps512_ps256(x));
+    o_store(p + step, _mm512_extractf32x8_ps(x, 1));
+}
 
 /* ---- choosing lanes: by a mask register ---- */
 
