@@ -79,9 +79,12 @@
  * One recording for every length. With `trips`, a plan looks for loops over time in the step, loops after and in one
  * another, to a depth of 3, and sizes that grow with T or T^2; with `second_trips` also for loops over S, and sizes of
  * T times S. wk_plan_stats.unfolded counts where it found them not to be the same for all T, and recorded for one
- * size. What it found it tries on T = 1 to 8, 30 and 101, and again whenever T is larger than all that it was tried on:
- * a step that takes the last 128 of T has a recording of its own for each T from 129 on. A step that does something
- * else for some T between these only, such as 20 to 25, goes unseen: have a plan for each.
+ * size. What it found it tries on T = 1 to 8, 30 and 101, and on each other T once, before it first serves that: a step
+ * that takes the last 128 of T has a recording of its own for each T from 129 on, and one that does something else for
+ * T from 20 to 25 for these. So no T is served as its neighbours are that was not compared with the step. The run that
+ * meets a T for the first time takes as long as some ten to thirty others, wk_plan_stats.compared counts them, and with
+ * `second_trips` it is each pair of T and S that is met. Where all lengths are known to be alike and that is too long,
+ * set trust_trips: T is then compared when it is larger than all before, and whatever is between these goes unseen.
  * Numbers of C may be others in each trip t if they are a number over a whole one, times a whole one, or a whole one
  * over T or a number, and the whole ones go evenly with t and T: 1 / (t + 1), 0.1 * t, t / (double)T. That is not so
  * with other numbers, such as powers, and with an inner loop as long as the outer one has come. Both can be had from
@@ -112,9 +115,10 @@ typedef struct wk_plan_options {
     int32_t trip_count;
     const wk_plan_dim *second_trips; /* others that are a number of their own, such as the steps of a decoder */
     int32_t second_trip_count;
+    int32_t trust_trips; /* not 0: numbers of trips are compared only where they are larger than all before */
 } wk_plan_options;
 #define WK_PLAN_OPTIONS \
-    { sizeof(wk_plan_options), 16, 0, 1, NULL, 0, NULL, 0 }
+    { sizeof(wk_plan_options), 16, 0, 1, NULL, 0, NULL, 0, 0 }
 
 /* A plan for calling f(user, inputs, outputs) with in_count inputs and out_count outputs, in the current context. It
  * holds the tensors and optimisers that f uses; `user` must live as long as it. EINVAL. The caller frees it. */
@@ -146,9 +150,10 @@ typedef struct wk_plan_stats {
     int64_t kernels;   /* calls in the recording that was run last; those of a loop count once */
     int64_t nbytes;    /* memory of all of them, buffers and lists */
     int64_t buffer_nbytes; /* of that, buffers of the one run last */
+    int64_t compared;      /* numbers of trips that were compared with the step before they were served */
 } wk_plan_stats;
 #define WK_PLAN_STATS \
-    { sizeof(wk_plan_stats), 0, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(wk_plan_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 WK_API void wk_plan_stats_of(const wk_plan *plan, wk_plan_stats *stats);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan/known.h"
 #include "plan/plan.h"
 
 /* ------------------------------------------------------------------------------------------------------ finding --- */
@@ -74,18 +75,21 @@ typedef bool takes_entry(wk_plan *plan, wk_plan_entry *entry);
 
 static bool has_these_modes(wk_plan *plan, wk_plan_entry *entry) {
     const uint64_t modes = modes_of(plan->ctx);
-    for (uint32_t i = 0; i < entry->mode_count && i < WK__MOST_MODES; i++)
-        if (entry->modes[i] == modes) return true;
+    for (entry->mode = 0; entry->mode < entry->mode_count && entry->mode < WK__MOST_MODES; entry->mode++)
+        if (entry->modes[entry->mode] == modes) return true;
     return false;
 }
 
+/* Numbers of trips are compared with the step in each mode; what is known of one that is forgotten must be, too. */
 static void note_modes(const wk_plan *plan, wk_plan_entry *entry) {
-    entry->modes[entry->mode_count++ % WK__MOST_MODES] = modes_of(plan->ctx);
+    entry->mode = entry->mode_count++ % WK__MOST_MODES;
+    entry->modes[entry->mode] = modes_of(plan->ctx);
+    if (entry->mode_count > WK__MOST_MODES) wk__growing_free(&entry->verdicts);
 }
 
-/* The one found becomes the first. *alone: there is one that serves other numbers of trips, and not these. */
+/* The one found becomes the first. *alone becomes true where there is one that serves other numbers of trips, and not
+ * these. */
 static wk_plan_entry *find(wk_plan *plan, takes_entry *takes, bool *alone) {
-    *alone = false;
     for (wk_plan_entry **at = &plan->entries; *at != NULL && wk_ok(); at = &(*at)->next) {
         wk_plan_entry *entry = *at, *found = one_that_fits(plan, entry);
         *alone |= found != NULL && found->fails;
@@ -129,6 +133,7 @@ void wk__entry_drop(wk_plan *plan, wk_plan_entry **at) {
     while (entry->others != NULL) wk__entry_drop(plan, &entry->others);
     wk__bound_free(&entry->bound);
     wk__program_free(&entry->program);
+    wk__growing_free(&entry->verdicts);
     free(entry->arguments);
     free(entry);
 }
@@ -208,8 +213,9 @@ static void blame_modes(wk_ctx *ctx) {
 }
 
 /* Does the step do in these modes what it did in those of the entry? Where not, or where it fails, it will be recorded
- * for these, too, unless the plan is frozen. */
+ * for these, too, unless the plan is frozen. One that has these modes was looked at before. */
 static bool does_the_same(wk_plan *plan, wk_plan_entry *entry) {
+    if (has_these_modes(plan, entry)) return false;
     if (wk__step_agrees(plan, entry, entry->program.base, 3)) {
         note_modes(plan, entry);
         return true;
@@ -245,7 +251,7 @@ static wk_plan_entry *capture_at_hand(wk_plan *plan, bool alone) {
 }
 
 wk_plan_entry *wk__entry_for(wk_plan *plan) {
-    bool alone;
+    bool alone = false;
     wk_plan_entry *entry = find(plan, has_these_modes, &alone);
     if (wk_unlikely(entry == NULL)) entry = find(plan, does_the_same, &alone);
     if (wk_likely(entry != NULL)) {
@@ -273,7 +279,8 @@ int64_t wk__entry_nbytes(const wk_plan_entry *entry) {
                      list_nbytes(&p->formulas, sizeof(wk_formula)) + list_nbytes(&p->loops, sizeof(wk_plan_loop)) +
                      list_nbytes(&p->families, sizeof(wk_plan_family)) +
                      list_nbytes(&p->recorded_formulas, sizeof(wk_formula)) +
-                     list_nbytes(&p->recorded_loops, sizeof(wk_plan_loop)) + wk__bound_nbytes(&entry->bound);
+                     list_nbytes(&p->recorded_loops, sizeof(wk_plan_loop)) + wk__known_nbytes(&entry->verdicts) +
+                     wk__bound_nbytes(&entry->bound);
     for (const wk_plan_entry *other = entry->others; other != NULL; other = other->next)
         nbytes += wk__entry_nbytes(other);
     return nbytes;

@@ -15,15 +15,16 @@ typedef struct wk_plan_entry {
     bool folds_T, folds_S;        /* it serves every T, every S */
     bool apart;                   /* recorded with gradients that have memory of their own */
     bool fails;                   /* there is no program: the step cannot be captured so */
-    wk_trips shown;               /* the most trips that it was compared with the step at */
+    wk_growing verdicts;          /* numbers of trips that it was compared with the step at: NOTE [Each length] */
+    wk_trips shown;               /* the most of them at which it is right */
     int64_t shown_pairs;          /* and the largest T times S */
-    wk_trips refuted;             /* from so many on the step does something else; 0: as far as is known, nowhere */
     struct wk_plan_entry *others; /* for numbers of trips that are not as all others */
     int32_t checks_left;
     int64_t runs, next_check; /* since it was recorded; the run that looks once more */
     uint64_t modes[WK__MOST_MODES]; /* in which the step does this: training or evaluation, frozen or not, recorded or
                                      * not. A mode that does not matter to it doubles them */
     uint32_t mode_count;            /* met so far: the next one goes to this place, modulo */
+    uint32_t mode;                  /* the place of the one at hand */
     wk_bound bound;
 } wk_plan_entry;
 
@@ -72,8 +73,8 @@ bool wk__is_S(const wk_plan *plan, int32_t input, int32_t dim);
 bool wk__capture_single(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool beside);
 bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, wk_way_to_fold way);
 
-/* Is the entry's program right for the trips at hand? Where they are more than ever before, the step is recorded for
- * them and compared. False, with nothing recorded as a failure but that memory is out, when it does something else. */
+/* Is the entry's program right for the trips at hand? Where that is not known, the step is recorded for them and
+ * compared. False, with nothing recorded as a failure but that memory is out, when it does something else. */
 bool wk__entry_reaches(wk_plan *plan, wk_plan_entry *entry);
 
 /* Does the step do the same again, with other numbers in memory? */

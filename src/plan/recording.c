@@ -34,7 +34,7 @@ void wk__recording_fill(const wk_recording *r, void *memory, size_t nbytes) {
 static void took(wk_heap_capture *heap, void *block, size_t nbytes) {
     wk_recording *r = of_heap(heap);
     wk_buffer_block *b = WK_PUSH(wk_buffer_block, r->blocks);
-    if (b == NULL || !wk__known_add(&r->known, block, WK__KNOWN_LOCAL)) {
+    if (b == NULL || !wk__known_add(&r->known, wk__word_of_address(block), WK__KNOWN_LOCAL)) {
         out_of_memory(r);
         return;
     }
@@ -69,12 +69,12 @@ static void extent(const wk_array *a, char **begin, char **end) {
 /* Notes the storage of t, unless the step itself, or the plan for it, made that. */
 void wk__recording_note_external(wk_recording *r, wk_tensor *t) {
     const wk_tensor *home = wk__storage_home(t->storage);
-    int64_t known = wk__known_find(&r->known, home);
+    int64_t known = wk__known_find(&r->known, wk__word_of_address(home));
     if (known == WK__KNOWN_LOCAL) return;
     if (known == WK__KNOWN_NOT) {
         wk_plan_external *new = WK_PUSH(wk_plan_external, r->externals);
         known = r->externals.count - 1;
-        if (new == NULL || !wk__known_add(&r->known, home, known)) {
+        if (new == NULL || !wk__known_add(&r->known, wk__word_of_address(home), known)) {
             out_of_memory(r);
             return;
         }
@@ -92,13 +92,13 @@ void wk__recording_note_external(wk_recording *r, wk_tensor *t) {
 }
 
 static bool is_local(const wk_recording *r, const wk_tensor *t) {
-    return wk__known_find(&r->known, wk__storage_home(t->storage)) == WK__KNOWN_LOCAL;
+    return wk__known_find(&r->known, wk__word_of_address(wk__storage_home(t->storage))) == WK__KNOWN_LOCAL;
 }
 
 /* Has it a history that began before the step? A view that the step made of a parameter has not. */
 static bool was_computed_before(const wk_recording *r, const wk_tensor *t) {
     return t->way.kind >= WK__TO_NODE && t->way.kind != WK__TO_LEAF && !is_local(r, t) &&
-           wk__known_find(&r->known, t) != WK__KNOWN_LOCAL;
+           wk__known_find(&r->known, wk__word_of_address(t)) != WK__KNOWN_LOCAL;
 }
 
 static void note_row(wk_recording *r, const wk_call *c) {

@@ -2,6 +2,7 @@
  * some numbers of trips what it does at all? */
 #include <stdlib.h>
 
+#include "plan/known.h"
 #include "plan/plan.h"
 
 /* The arguments of the running call with so many trips. */
@@ -104,12 +105,32 @@ static wk_trips large(const wk_plan_entry *entry) {
     return (wk_trips){15 + more(entry), 16 + more(entry)};
 }
 
+/* What is known of numbers of trips is a word of two bits for each mode: that the program is right, that it is not. */
+static int64_t verdict(const wk_plan_entry *entry, bool right) {
+    return INT64_C(1) << (entry->mode + (right ? 0 : WK__MOST_MODES));
+}
+
+/* Numbers that are too large for half a word are compared anew each time. */
+static uint64_t word_of(wk_trips t) {
+    return ((uint64_t)t.T | (uint64_t)t.S) >> 32 == 0 ? (uint64_t)t.T << 32 | (uint64_t)t.S : 0;
+}
+
+static int64_t verdicts_on(const wk_plan_entry *entry, wk_trips t) {
+    const int64_t known = wk__known_find(&entry->verdicts, word_of(t));
+    return known != WK__KNOWN_NOT ? known : 0;
+}
+
+static void note_verdict(wk_plan_entry *entry, wk_trips t, bool right) {
+    if (word_of(t) != 0) wk__known_add(&entry->verdicts, word_of(t), verdicts_on(entry, t) | verdict(entry, right));
+}
+
 /* Is the program right for t? False also where the step fails. *calls: how many it makes. */
 static bool is_right(wk_plan *plan, wk_plan_entry *entry, wk_trips t, int64_t *calls) {
     wk_recording *r = record_trips(plan, entry, t, (int32_t)(t.T + t.S));
     const bool right = r != NULL && wk__program_matches(&entry->program, t, r);
     *calls = r != NULL ? r->calls.count : 0;
     recording_drop(r);
+    if (wk_ok()) note_verdict(entry, t, right);
     return right;
 }
 
@@ -180,34 +201,37 @@ static bool try_large(wk_plan *plan, wk_plan_entry *entry, wk_trips t, bool besi
     return is_right(plan, entry, third, &calls);
 }
 
-/* --------------------------------------------------------------------------------------------- ever more trips --- */
-
-static int64_t first_of(int64_t a, int64_t b) { return a > 0 && a < b ? a : b; }
+/* ------------------------------------------------------------------------------------------------ each length --- */
 
 static bool is_within(const wk_plan_entry *entry, wk_trips t) {
     if (entry->folds_T && entry->folds_S && t.T * t.S > entry->shown_pairs) return false;
     return (!entry->folds_T || t.T <= entry->shown.T) && (!entry->folds_S || t.S <= entry->shown.S);
 }
 
-static bool is_refuted(const wk_plan_entry *entry, wk_trips t) {
-    return entry->refuted.T > 0 && t.T >= entry->refuted.T && t.S >= entry->refuted.S;
+/* With trust, a T that grows by one in each run is looked at a few times only: at twice as many, too, where that takes
+ * no longer than the tries did. */
+static void look_further(wk_plan *plan, wk_plan_entry *entry, int64_t calls) {
+    const wk_trips t = plan->trips, twice = {entry->folds_T ? 2 * t.T : t.T, entry->folds_S ? 2 * t.S : t.S};
+    const wk_trips most = calls <= MANY_CALLS && is_right(plan, entry, twice, &calls) ? twice : t;
+    if (most.T * most.S > entry->shown_pairs) entry->shown_pairs = most.T * most.S;
+    entry->shown = wk__larger_trips(entry->shown, most);
 }
 
-/* NOTE [Ever more trips]. A step that takes the last 128 of T, or does something in every 200th trip, is not told from
- * one for all T by those that it was tried on. So it is compared once more whenever there are more trips than ever
- * before; and, where that takes no longer than the tries did, at twice as many, so that a T that grows by one in each
- * run is looked at a few times only. */
+/* NOTE [Each length]. A step that takes the last 128 of T, that does something in every 200th trip, or something else
+ * where T is 20 to 25, is not told from one for all T by those that it was tried on. So the program is compared with
+ * the step at each T before it first serves it; at some tens of replays for each, this is paid once. Where the user
+ * trusts the step, this is done only when there are more trips than ever before. */
 bool wk__entry_reaches(wk_plan *plan, wk_plan_entry *entry) {
-    const wk_trips t = plan->trips, twice = {entry->folds_T ? 2 * t.T : t.T, entry->folds_S ? 2 * t.S : t.S};
+    const wk_trips t = plan->trips;
     int64_t calls;
-    if (wk_likely(is_within(entry, t))) return true;
-    if (is_refuted(entry, t)) return false;
+    if (!entry->folds_T && !entry->folds_S) return true;
+    const int64_t known = verdicts_on(entry, t);
+    if (wk_likely(known & verdict(entry, true))) return true;
+    if (known & verdict(entry, false)) return false;
+    if (plan->options.trust_trips && is_within(entry, t)) return true;
     const bool right = is_right(plan, entry, t, &calls);
-    const bool far = right && calls <= MANY_CALLS && is_right(plan, entry, twice, &calls);
-    const wk_trips most = far ? twice : t;
-    if (right && most.T * most.S > entry->shown_pairs) entry->shown_pairs = most.T * most.S;
-    if (right) entry->shown = wk__larger_trips(entry->shown, most);
-    else if (wk_ok()) entry->refuted = (wk_trips){first_of(entry->refuted.T, t.T), first_of(entry->refuted.S, t.S)};
+    plan->stats.compared++;
+    if (right && plan->options.trust_trips) look_further(plan, entry, calls);
     set_arguments(plan, entry->program.base_trips, entry->arguments);
     return right && wk_ok();
 }
@@ -238,6 +262,7 @@ bool wk__capture_folded(wk_plan *plan, wk_plan_entry *entry, wk_trips t, wk_way_
     }
     fine = fine && wk__step_agrees(plan, entry, r[0], 2) && wk__program_fold(&entry->program, r, points, count, true);
     for (int32_t i = fine ? 1 : 0; i < count; i++) recording_drop(r[i]);
+    for (int32_t i = 0; fine && i < count; i++) note_verdict(entry, points[i], true);
     fine = fine && try_large(plan, entry, t, way.beside) && try_small(plan, entry, t) && merge(plan, &entry->program);
     set_arguments(plan, points[0], entry->arguments);
     return fine;
