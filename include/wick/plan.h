@@ -82,7 +82,7 @@
  * size. What it found it tries on T = 1 to 8, 30 and 101, and on each other T once, before it first serves that: a step
  * that takes the last 128 of T has a recording of its own for each T from 129 on, and one that does something else for
  * T from 20 to 25 for these. So no T is served as its neighbours are that was not compared with the step. The run that
- * meets a T for the first time takes as long as some ten to thirty others, wk_plan_stats.compared counts them, and with
+ * meets a T for the first time takes as long as some ten others, wk_plan_stats.compared counts them, and with
  * `second_trips` it is each pair of T and S that is met. Where all lengths are known to be alike and that is too long,
  * set trust_trips: T is then compared when it is larger than all before, and whatever is between these goes unseen.
  * Numbers of C may be others in each trip t if they are a number over a whole one, times a whole one, or a whole one

@@ -9,7 +9,7 @@ bool wk__recording_make_inputs(wk_recording *r, const wk_plan_argument *argument
         const wk_plan_argument *a = &arguments[i];
         if (!a->present) continue;
         wk_tensor *t = r->inputs[i] = wk__tensor_make(r->ctx, a->dtype, a->ndim, a->dims);
-        if (t == NULL || !wk__known_add(&r->known, wk__word_of_address(t), WK__KNOWN_LOCAL)) return false;
+        if (t == NULL || !wk__known_add(&r->known, wk__word_of_address(t), WK__KNOWN_INPUT)) return false;
         wk__recording_fill(r, t->a.data, (size_t)wk__array_nbytes(&t->a));
     }
     return true;

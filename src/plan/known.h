@@ -5,7 +5,7 @@
 
 #include "plan/growing.h"
 
-enum { WK__KNOWN_LOCAL = -1, WK__KNOWN_NOT = -2 };
+enum { WK__KNOWN_LOCAL = -1, WK__KNOWN_NOT = -2, WK__KNOWN_INPUT = -3 };
 
 /* The word is not 0. False: out of memory. */
 bool wk__known_add(wk_growing *known, uint64_t word, int64_t number);

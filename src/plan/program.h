@@ -144,8 +144,9 @@ void wk__program_free(wk_program *p);
 /* How many calls a run makes. */
 int64_t wk__program_calls(const wk_program *p, wk_trips t);
 
-/* verify.c: is this what the program says for so many trips? A merged one says it as it did before that. */
-bool wk__program_matches(const wk_program *p, wk_trips t, const wk_recording *r);
+/* verify.c: does the step do what the program says for so many trips? A merged one says it as it did before that. False
+ * also where the step fails. *calls: how many it makes. */
+bool wk__program_is_right(const wk_program *p, wk_trips t, const wk_dry_run *run, int64_t *calls);
 
 /* structure.c: where loops are in one recording. */
 typedef struct wk_plan_position {

@@ -43,14 +43,27 @@ static void took(wk_heap_capture *heap, void *block, size_t nbytes) {
 }
 
 /* Blocks of tensors are known by their own storage; views and other blocks do not look like it. */
+static bool is_tensor(const wk_recording *r, const wk_tensor *t) { return t->ctx == r->ctx && t->storage == &t->own; }
+
 static void find_elements(wk_recording *r) {
     for (int64_t i = 0; i < r->blocks.count; i++) {
         wk_buffer_block *b = &WK_ITEMS(wk_buffer_block, r->blocks)[i];
         const wk_tensor *t = (const wk_tensor *)(const void *)b->block;
-        if (b->nbytes < (int64_t)sizeof *t || t->ctx != r->ctx || t->storage != &t->own) continue;
+        if (b->nbytes < (int64_t)sizeof *t || !is_tensor(r, t)) continue;
         b->data = t->own.data;
         b->nbytes = wk__array_nbytes(&t->a);
     }
+}
+
+/* Elements lie behind their handle, or, if they are few, in it. */
+int64_t wk__recording_buffer_nbytes(const wk_recording *r, const char *data) {
+    static const size_t before[] = {sizeof(wk_tensor), offsetof(wk_tensor, few)};
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        const wk_tensor *t = (const wk_tensor *)((uintptr_t)data - before[i]);
+        if (wk__known_find(&r->known, wk__word_of_address(t)) != WK__KNOWN_LOCAL) continue;
+        if (is_tensor(r, t) && t->own.data == data) return wk__array_nbytes(&t->a);
+    }
+    return -1;
 }
 
 /* ------------------------------------------------------------------------------------- what was there before it --- */
@@ -70,7 +83,7 @@ static void extent(const wk_array *a, char **begin, char **end) {
 void wk__recording_note_external(wk_recording *r, wk_tensor *t) {
     const wk_tensor *home = wk__storage_home(t->storage);
     int64_t known = wk__known_find(&r->known, wk__word_of_address(home));
-    if (known == WK__KNOWN_LOCAL) return;
+    if (known == WK__KNOWN_LOCAL || known == WK__KNOWN_INPUT) return;
     if (known == WK__KNOWN_NOT) {
         wk_plan_external *new = WK_PUSH(wk_plan_external, r->externals);
         known = r->externals.count - 1;
@@ -91,14 +104,17 @@ void wk__recording_note_external(wk_recording *r, wk_tensor *t) {
     if (end > e->end) e->end = end;
 }
 
-static bool is_local(const wk_recording *r, const wk_tensor *t) {
-    return wk__known_find(&r->known, wk__word_of_address(wk__storage_home(t->storage))) == WK__KNOWN_LOCAL;
+/* Did the step make it, or the plan for it? */
+static bool is_made(const wk_recording *r, const wk_tensor *t) {
+    const int64_t known = wk__known_find(&r->known, wk__word_of_address(t));
+    return known == WK__KNOWN_LOCAL || known == WK__KNOWN_INPUT;
 }
+
+static bool is_local(const wk_recording *r, const wk_tensor *t) { return is_made(r, wk__storage_home(t->storage)); }
 
 /* Has it a history that began before the step? A view that the step made of a parameter has not. */
 static bool was_computed_before(const wk_recording *r, const wk_tensor *t) {
-    return t->way.kind >= WK__TO_NODE && t->way.kind != WK__TO_LEAF && !is_local(r, t) &&
-           wk__known_find(&r->known, wk__word_of_address(t)) != WK__KNOWN_LOCAL;
+    return t->way.kind >= WK__TO_NODE && t->way.kind != WK__TO_LEAF && !is_local(r, t) && !is_made(r, t);
 }
 
 static void note_row(wk_recording *r, const wk_call *c) {
@@ -121,7 +137,7 @@ static void on_row(wk_capture *capture, const wk_call *c) {
     wk_recording *r = of_capture(capture);
     r->row = c->op;
     r->of_gradient = false;
-    note_row(r, c);
+    if (r->listener == NULL) note_row(r, c);
     for (int32_t i = 0; i < c->in_count; i++) {
         wk_tensor *x = c->in[i];
         if (x == NULL) continue;
@@ -193,12 +209,12 @@ static void push_call(wk_recording *r, const wk_noted *noted, const wk_word *wor
                                .of_gradient = r->of_gradient,
                                .word_count = count,
                                .first_word = r->words.count - count};
-    for (int32_t w = 0; w < count; w++) {
-        const char letter = noted->signature->letters[w];
-        room[w] = words[w];
-        if (letter >= '1' && letter <= '7') /* the rest of the word is padding */
-            room[w].i &= (INT64_C(1) << 8 * (letter - '0')) - 1;
-    }
+    for (int32_t w = 0; w < count; w++) room[w] = wk__word_alone(noted->signature->letters[w], words[w]);
+}
+
+static void hear_call(wk_recording *r, const wk_noted *noted, const wk_word *words) {
+    if (r->listener != NULL) r->listener->call(r->listener, r, noted, words);
+    else push_call(r, noted, words);
 }
 
 /* A loop over no elements, fibres or rows does nothing, and its addresses may lead anywhere. */
@@ -209,7 +225,7 @@ static bool does_nothing(const wk_noted *noted, const wk_word *words) {
 }
 
 static void on_kernel(wk_capture *capture, const wk_noted *noted, const wk_word *words) {
-    if (!does_nothing(noted, words)) push_call(of_capture(capture), noted, words);
+    if (!does_nothing(noted, words)) hear_call(of_capture(capture), noted, words);
 }
 
 enum { PRESENT = 1, VALID = 2 };
@@ -228,7 +244,7 @@ static void tell_presence(wk_recording *r) {
         wk_plan_leaf *leaf = &WK_ITEMS(wk_plan_leaf, r->leaves)[i];
         if (leaf->told) continue;
         const int64_t state = (leaf->tensor->meta->has_grad ? PRESENT : 0) | (leaf->zeroed ? VALID : 0);
-        push_call(r, &(wk_noted){.signature = &signature, .name = "gradient"},
+        hear_call(r, &(wk_noted){.signature = &signature, .name = "gradient"},
                   (const wk_word[]){{.p = leaf->tensor}, {.i = state}});
         leaf->told = true;
     }
@@ -254,7 +270,7 @@ static void on_host(wk_capture *capture, const wk_host_call *call) {
     r->row = NULL;
     r->calls_hosts = true;
     tell_presence(r);
-    push_call(
+    hear_call(
         r,
         &(wk_noted){
             .signature = &signature, .function = (wk_any_function *)call->run, .name = call->name, .may_fail = true},
@@ -324,9 +340,11 @@ static void run_dry(wk_recording *r, const wk_plan_step *step, bool apart) {
     undo(r);
 }
 
-bool wk__plan_record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, const wk_plan_argument *arguments,
-                     int32_t number, bool apart) {
-    *r = (wk_recording){.ctx = ctx, .number = number, .in_count = step->in_count, .out_count = step->out_count};
+bool wk__plan_record(wk_recording *r, const wk_dry_run *run, wk_listener *listener) {
+    const wk_plan_step *step = run->step;
+    *r = (wk_recording){.ctx = run->ctx, .listener = listener, .number = run->number};
+    r->in_count = step->in_count;
+    r->out_count = step->out_count;
     r->capture.any_size = step->any_size;
     r->capture.kernel = on_kernel;
     r->capture.row = on_row;
@@ -338,14 +356,14 @@ bool wk__plan_record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, con
     r->inputs = calloc((size_t)step->in_count + 1, sizeof *r->inputs);
     r->input_writes = calloc((size_t)step->in_count + 1, sizeof *r->input_writes);
     r->outputs = calloc((size_t)step->out_count + 1, sizeof *r->outputs);
-    if (r->inputs == NULL || r->input_writes == NULL || r->outputs == NULL || !wk__recording_make_inputs(r, arguments))
+    if (r->inputs == NULL || r->input_writes == NULL || r->outputs == NULL ||
+        !wk__recording_make_inputs(r, run->arguments))
         out_of_memory(r);
-    else
-        run_dry(r, step, apart);
+    else run_dry(r, step, run->apart);
     for (int32_t i = 0; i < r->in_count && r->inputs != NULL && r->input_writes != NULL; i++)
         if (r->inputs[i] != NULL) r->input_writes[i] = r->inputs[i]->storage->version;
     if (!wk__recording_note_written(r)) out_of_memory(r);
-    return wk_ok() && wk__plan_resolve(r);
+    return wk_ok() && (listener != NULL || wk__plan_resolve(r));
 }
 
 void wk__recording_free(wk_recording *r) {

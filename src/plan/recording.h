@@ -79,6 +79,7 @@ typedef struct wk_buffer_block {
 
 typedef struct wk_recording {
     wk_capture capture;
+    struct wk_listener *listener; /* or NULL: calls are recorded */
     wk_ctx *ctx;
     int32_t number; /* odd and even ones fill memory differently */
     const wk_op *row;
@@ -123,14 +124,28 @@ typedef struct wk_plan_argument {
     int64_t dims[WK_MAX_DIMS];
 } wk_plan_argument;
 
-/* Runs the step dry with arguments that look like these; `apart`: each gradient has memory of its own. False, recorded
- * as a failure, when it cannot be captured. */
-bool wk__plan_record(wk_recording *r, wk_ctx *ctx, const wk_plan_step *step, const wk_plan_argument *arguments,
-                     int32_t number, bool apart);
+/* A dry run of the step, with arguments that look like these. */
+typedef struct wk_dry_run {
+    wk_ctx *ctx;
+    const wk_plan_step *step;
+    const wk_plan_argument *arguments;
+    int32_t number;
+    bool apart; /* each gradient has memory of its own */
+} wk_dry_run;
+
+/* Who hears of the calls of a dry run in place of their being recorded. */
+typedef struct wk_listener {
+    void (*call)(struct wk_listener *listener, const wk_recording *r, const wk_noted *noted, const wk_word *words);
+} wk_listener;
+
+/* Runs it. False, recorded as a failure, when it cannot be captured. listener: NULL, to record it. */
+bool wk__plan_record(wk_recording *r, const wk_dry_run *run, wk_listener *listener);
 void wk__recording_free(wk_recording *r);
 
 /* Fills fresh memory with numbers that another recording does not have. */
 void wk__recording_fill(const wk_recording *r, void *memory, size_t nbytes);
+/* How long the buffer is whose elements begin there: a tensor that the step made. -1: there is none. */
+int64_t wk__recording_buffer_nbytes(const wk_recording *r, const char *data);
 /* Notes the storage of t, unless the step itself, or the plan for it, made that. */
 void wk__recording_note_external(wk_recording *r, wk_tensor *t);
 
@@ -150,6 +165,12 @@ bool wk__plan_resolve(wk_recording *r);
 
 /* compare.c: are two recordings of the same sizes the same? False: recorded as a failure, by name. */
 bool wk__recordings_agree(const wk_recording *a, const wk_recording *b);
+
+/* A word without what is padding in it: a letter that is a digit says how many of its bytes are not. */
+static inline wk_word wk__word_alone(char letter, wk_word word) {
+    if (letter >= '1' && letter <= '7') word.i &= (INT64_C(1) << 8 * (letter - '0')) - 1;
+    return word;
+}
 
 /* A call's words as symbols. */
 static inline const wk_symbol *wk__symbols_of(const wk_recording *r, const wk_recorded_call *call) {

@@ -1,7 +1,9 @@
-/* verify.c -- a program against a recording at a number of trips that it was not made from. */
+/* verify.c -- a program against the step at a number of trips that it was not made from: a dry run, each call of which
+ * is held to the one that the program has next, and forgotten. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan/known.h"
 #include "plan/program.h"
 
 /* What a polynomial is for these trips, and how far each loop around takes it on. */
@@ -9,22 +11,43 @@ typedef struct numbers {
     int64_t value, step[WK__DEPTH];
 } numbers;
 
-/* Which buffer of the recording each member of a family is: it has to stay the same, and no two the same. */
-typedef struct pairing {
-    int64_t *of_buffer; /* buffer -> family and member as one number, or -1 */
-    int64_t *first;     /* of each family: the number of its member 0 */
-    int64_t *of_member; /* number -> buffer, or -1 */
-    int64_t members;
-    numbers *places, *in_family; /* of each word: its value, and its member */
-} pairing;
+/* What a word of a call is to be: these bits of it, or what the formula says in the trips at hand. */
+typedef struct expected {
+    const wk_formula *formula; /* NULL: bits that stay as they are */
+    int64_t mask, bits;
+    int32_t at; /* which word it is */
+    bool moves, writes;
+    numbers place, member;
+} expected;
 
-static void pairing_free(pairing *b) {
-    free(b->of_buffer);
-    free(b->first);
-    free(b->of_member);
-    free(b->places);
-    free(b->in_family);
-}
+/* The members of a family have numbers in a row; outputs are members of one behind all others. */
+typedef struct members {
+    int64_t first, count, nbytes;
+} members;
+
+/* The buffer of the run that is a member's now. */
+typedef struct stand_in {
+    char *data;
+    int64_t nbytes;
+} stand_in;
+
+/* A dry run that is held to a program, and where it has come to: which call is next, in which trips. */
+typedef struct follower {
+    wk_listener listener;
+    const wk_program *program;
+    wk_trips t;
+    expected *words;
+    members *families;
+    int64_t *trips; /* of each loop */
+    stand_in *stand_ins;
+    wk_growing taken; /* a hash table of buffers, by their data: the number that each is for, and stays for */
+    int64_t around[WK__DEPTH], u[WK__DEPTH], loop;
+    int32_t depth, call;
+    int64_t calls;
+    bool same;
+} follower;
+
+/* --------------------------------------------------------------------------------------- what is to be expected --- */
 
 /* Of a word that `loops` are around. */
 static numbers numbers_at(const wk_polynomial *value, const wk_polynomial *step, int32_t loops, wk_trips t) {
@@ -33,129 +56,188 @@ static numbers numbers_at(const wk_polynomial *value, const wk_polynomial *step,
     return n;
 }
 
-static void work_out_call(pairing *b, const wk_program *p, const wk_recorded_call *call, int32_t loops, wk_trips t) {
-    for (int64_t w = call->first_word; w < call->first_word + call->word_count; w++) {
-        const wk_formula *f = &WK_ITEMS(const wk_formula, p->formulas)[w];
-        b->places[w] = numbers_at(&f->value, f->step, loops, t);
-        if (f->space == WK__LOCAL) b->in_family[w] = numbers_at(&f->member, f->member_step, loops, t);
-    }
+static bool does_move(const numbers *n) {
+    bool any = false;
+    for (int32_t d = 0; d < WK__DEPTH; d++) any |= n->step[d] != 0;
+    return any;
 }
 
-static bool work_out(pairing *b, const wk_program *p, wk_trips t) {
-    b->places = malloc(((size_t)p->formulas.count + 1) * sizeof *b->places);
-    b->in_family = malloc(((size_t)p->formulas.count + 1) * sizeof *b->in_family);
-    if (b->places == NULL || b->in_family == NULL) return false;
-    for (int64_t l = 0; l < p->loops.count; l++) {
-        const wk_plan_loop *loop = wk__loop_at(p, l);
-        for (int32_t c = loop->first; loop->inside == 0 && c < loop->first + loop->count; c++)
-            work_out_call(b, p, wk__program_call(p, c), loop->depth + 1, t);
-    }
-    return true;
+static bool is_in_buffer(const wk_formula *formula) {
+    return formula->space == WK__LOCAL || formula->space == WK__INPUT || formula->space == WK__OUTPUT;
 }
 
-static bool pairing_begin(pairing *b, const wk_program *p, wk_trips t, const wk_recording *r) {
-    *b = (pairing){.of_buffer = malloc(((size_t)r->sizes.count + 1) * sizeof *b->of_buffer),
-                   .first = malloc(((size_t)p->families.count + 1) * sizeof *b->first)};
-    if (b->of_buffer == NULL || b->first == NULL || !work_out(b, p, t)) return false;
-    for (int64_t k = 0; k < p->families.count; k++) {
-        const int64_t members = wk__value_at(wk__family_at(p, k)->members, t);
-        b->first[k] = b->members;
-        b->members += members > 0 ? members : 0;
-    }
-    b->of_member = malloc(((size_t)b->members + 1) * sizeof *b->of_member);
-    if (b->of_member == NULL) return false;
-    for (int64_t i = 0; i < r->sizes.count; i++) b->of_buffer[i] = -1;
-    for (int64_t i = 0; i < b->members; i++) b->of_member[i] = -1;
-    return true;
+static expected expect(const wk_formula *formula, char letter, int32_t loops, wk_trips t) {
+    expected e = {.formula = formula, .place = numbers_at(&formula->value, formula->step, loops, t)};
+    if (formula->space == WK__LOCAL) e.member = numbers_at(&formula->member, formula->member_step, loops, t);
+    e.moves = does_move(&e.place) || does_move(&e.member);
+    e.writes = letter == 'w';
+    e.mask = formula->space == WK__SCRATCH ? 0 : wk__word_alone(letter, (wk_word){.i = -1}).i;
+    e.bits = wk__word_of(formula, e.place.value, t) & e.mask;
+    if (!e.moves && !is_in_buffer(formula)) e.formula = NULL;
+    return e;
 }
 
-/* A member that a loop uses anew in each trip stands for another buffer each time. */
-static bool pair(pairing *b, const wk_program *p, wk_trips t, const wk_recording *r, const wk_formula *formula,
-                 int64_t member, int64_t buffer) {
-    const wk_plan_family *family = wk__family_at(p, formula->id);
-    if (member < 0 || member >= wk__value_at(family->members, t)) return false;
-    if (WK_ITEMS(const int64_t, r->sizes)[buffer] > wk__value_at(family->nbytes, t)) return false;
-    const int64_t number = b->first[formula->id] + member;
-    if (b->of_buffer[buffer] < 0) {
-        if (b->of_member[number] > buffer) return false;
-        b->of_buffer[buffer] = number;
-        b->of_member[number] = buffer;
-    }
-    return b->of_buffer[buffer] == number && b->of_member[number] == buffer;
+/* Reads before writes, as resolve.c has them: a buffer that one call reads and writes is not met for the first time. */
+static void expect_call(const follower *f, const wk_recorded_call *call, int32_t loops) {
+    expected *e = &f->words[call->first_word];
+    for (int writes = 0; writes < 2; writes++)
+        for (int32_t w = 0; w < call->word_count; w++) {
+            const char letter = call->noted.signature->letters[w];
+            if ((letter == 'w') != writes) continue;
+            *e = expect(wk__formulas_of(f->program, call) + w, letter, loops, f->t);
+            e++->at = w;
+        }
 }
 
-/* A number in trip u of the loops around; of those there are not, u is 0. */
-static int64_t moved(const numbers *n, const int64_t *u) {
+/* How many numbers there are. */
+static int64_t number_members(const follower *f) {
+    const int64_t families = f->program->families.count, outputs = f->program->base->out_count;
+    int64_t count = 0;
+    for (int64_t k = 0; k < families; k++) {
+        const wk_plan_family *family = wk__family_at(f->program, k);
+        const int64_t here = wk__value_at(family->members, f->t);
+        f->families[k] = (members){count, here > 0 ? here : 0, wk__value_at(family->nbytes, f->t)};
+        count += f->families[k].count;
+    }
+    f->families[families] = (members){count, outputs, INT64_MAX};
+    return count + outputs;
+}
+
+/* ------------------------------------------------------------------------------------------- which call is next --- */
+
+/* Is loop l behind the innermost of those around? */
+static bool is_behind(const follower *f, int64_t l) {
+    if (f->depth == 0) return false;
+    const int64_t outer = f->around[f->depth - 1];
+    return l > outer + wk__loop_at(f->program, outer)->inside;
+}
+
+/* Behind the innermost of the loops around: its next trip, or what comes after it. */
+static int64_t go_round(follower *f, int64_t l) {
+    const int64_t outer = f->around[f->depth - 1];
+    if (++f->u[f->depth - 1] < f->trips[outer]) return outer + 1;
+    f->u[--f->depth] = 0;
+    return l;
+}
+
+/* To the first call from loop l on. */
+static void settle(follower *f, int64_t l) {
+    while (is_behind(f, l) || l < f->program->loops.count) {
+        if (is_behind(f, l)) {
+            l = go_round(f, l);
+            continue;
+        }
+        const wk_plan_loop *loop = wk__loop_at(f->program, l);
+        f->same &= f->trips[l] >= 0; /* below it is none, but merge.c takes it for a number of rows */
+        if (f->trips[l] <= 0) {
+            l += 1 + loop->inside;
+        } else if (loop->inside > 0) {
+            f->around[f->depth++] = l++;
+        } else {
+            f->call = loop->first;
+            break;
+        }
+    }
+    f->loop = l;
+}
+
+static void go_on(follower *f) {
+    const wk_plan_loop *loop = wk__loop_at(f->program, f->loop);
+    if (++f->call < loop->first + loop->count) return;
+    f->call = loop->first;
+    if (++f->u[loop->depth] < f->trips[f->loop]) return;
+    f->u[loop->depth] = 0;
+    settle(f, f->loop + 1);
+}
+
+/* ----------------------------------------------------------------------------------------------------- one call --- */
+
+/* A number in the trips at hand. */
+static int64_t moved(const follower *f, const numbers *n) {
     int64_t sum = n->value;
-    for (int32_t d = 0; d < WK__DEPTH; d++) sum += u[d] * n->step[d];
+    for (int32_t d = 0; d < WK__DEPTH; d++) sum += f->u[d] * n->step[d];
     return sum;
 }
 
-static bool same_word(pairing *b, const wk_program *p, wk_trips t, const int64_t *u, const wk_recording *r,
-                      int64_t word, const wk_symbol *symbol) {
-    const wk_formula *formula = &WK_ITEMS(const wk_formula, p->formulas)[word];
-    if (formula->space != symbol->space) return false;
-    if (wk__word_of(formula, moved(&b->places[word], u), t) != symbol->value) return false;
-    if (formula->space != WK__LOCAL) return formula->id == symbol->id;
-    return pair(b, p, t, r, formula, moved(&b->in_family[word], u), symbol->id);
-}
-
-static bool same_call(pairing *b, const wk_program *p, wk_trips t, const int64_t *u, const wk_recorded_call *call,
-                      const wk_recording *r, const wk_recorded_call *recorded) {
-    if (call->noted.function != recorded->noted.function || call->noted.signature != recorded->noted.signature)
-        return false;
-    const wk_symbol *symbols = wk__symbols_of(r, recorded);
-    for (int32_t w = 0; w < call->word_count; w++)
-        if (!same_word(b, p, t, u, r, call->first_word + w, &symbols[w])) return false;
+/* A buffer that was not met before becomes the member's, which may have been another's in the trip before. It has to be
+ * written first, unless nothing is read. */
+static bool take(follower *f, const wk_recording *r, int64_t number, const members *family, char *data, bool is_fine) {
+    const int64_t nbytes = wk__recording_buffer_nbytes(r, data);
+    const bool output = family == &f->families[f->program->families.count];
+    if (nbytes < 0 || nbytes > family->nbytes || !(is_fine || nbytes == 0)) return false;
+    if (output && f->stand_ins[number].data != NULL) return false;
+    if (wk__known_find(&f->taken, wk__word_of_address(data)) != WK__KNOWN_NOT) return false;
+    if (!wk__known_add(&f->taken, wk__word_of_address(data), number)) wk__out_of_memory(r->ctx, "plan_run");
+    f->stand_ins[number] = (stand_in){data, nbytes};
     return true;
 }
 
-static bool same_outputs(const wk_program *p, wk_trips t, const wk_recording *r) {
+/* Is it so far into the member's buffer? */
+static bool is_member(follower *f, const wk_recording *r, const expected *e, int64_t family, int64_t member,
+                      int64_t offset, const char *address) {
+    const members *m = &f->families[family];
+    if (member < 0 || member >= m->count || offset < 0) return false;
+    const stand_in *it = &f->stand_ins[m->first + member];
+    const uintptr_t data = (uintptr_t)address - (uintptr_t)offset;
+    if ((uintptr_t)it->data != data && !take(f, r, m->first + member, m, (char *)data, e->writes)) return false;
+    return offset <= it->nbytes;
+}
+
+static bool is_input(const wk_recording *r, int32_t input, int64_t offset, const char *address) {
+    const wk_array *a = &r->inputs[input]->a;
+    return offset >= 0 && offset <= wk__array_nbytes(a) && address == (char *)a->data + offset;
+}
+
+static bool same_moving_word(follower *f, const wk_recording *r, const expected *e, wk_word word) {
+    const int64_t value = e->moves ? moved(f, &e->place) : e->place.value, outputs = f->program->families.count;
+    const int32_t id = e->formula->id;
+    switch (e->formula->space) {
+    case WK__INPUT: return is_input(r, id, value, word.p);
+    case WK__OUTPUT: return is_member(f, r, e, outputs, id, value, word.p);
+    case WK__LOCAL: return is_member(f, r, e, id, e->moves ? moved(f, &e->member) : e->member.value, value, word.p);
+    default: return (wk__word_of(e->formula, value, f->t) & e->mask) == (word.i & e->mask);
+    }
+}
+
+static bool same_words(follower *f, const wk_recording *r, const wk_recorded_call *call, const wk_word *words) {
+    const expected *e = &f->words[call->first_word], *end = e + call->word_count;
+    for (; e < end; e++)
+        if (e->formula == NULL ? (words[e->at].i & e->mask) != e->bits : !same_moving_word(f, r, e, words[e->at]))
+            return false;
+    return true;
+}
+
+static void on_call(wk_listener *listener, const wk_recording *r, const wk_noted *noted, const wk_word *words) {
+    follower *f = (follower *)(void *)listener;
+    f->calls++;
+    f->same = f->same && f->loop < f->program->loops.count;
+    if (!f->same) return;
+    const wk_recorded_call *call = wk__program_call(f->program, f->call);
+    f->same = call->noted.function == noted->function && call->noted.signature == noted->signature &&
+              same_words(f, r, call, words);
+    go_on(f);
+}
+
+/* ------------------------------------------------------------------------------------------------------ the run --- */
+
+static bool same_shape(const wk_output_shape *shape, const wk_array *a, wk_trips t) {
+    if (shape->ndim != a->ndim || shape->dtype != a->dtype) return false;
+    for (int32_t d = 0; d < a->ndim; d++)
+        if (wk__value_at(shape->dims[d], t) != a->dims[d]) return false;
+    return true;
+}
+
+/* What was met as an output, or not at all, has to be that output. */
+static bool same_outputs(const follower *f, const wk_recording *r) {
+    const members *outputs = &f->families[f->program->families.count];
     for (int32_t k = 0; k < r->out_count; k++) {
-        const wk_output_shape *shape = &p->outputs[k];
-        const wk_array *a = &r->outputs[k];
-        if (shape->ndim != a->ndim || shape->dtype != a->dtype) return false;
-        for (int32_t d = 0; d < a->ndim; d++)
-            if (wk__value_at(shape->dims[d], t) != a->dims[d]) return false;
+        const char *data = r->outputs[k].data, *met = f->stand_ins[outputs->first + k].data;
+        if (!same_shape(&f->program->outputs[k], &r->outputs[k], f->t)) return false;
+        const bool taken = wk__known_find(&f->taken, wk__word_of_address(data)) != WK__KNOWN_NOT;
+        if (met != NULL ? met != data : taken)
+            return false;
     }
     return true;
-}
-
-/* Where the comparison is: trips of the loops, and the next recorded call. */
-typedef struct place {
-    int64_t u[WK__DEPTH], at;
-} place;
-
-static bool same_row(pairing *b, const wk_program *p, wk_trips t, const wk_recording *r, const wk_plan_loop *loop,
-                     place *now) {
-    for (int32_t c = loop->first; c < loop->first + loop->count; c++, now->at++) {
-        if (now->at >= r->calls.count) return false;
-        const wk_recorded_call *call = wk__program_call(p, c);
-        if (!same_call(b, p, t, now->u, call, r, wk__call_at(r, now->at))) return false;
-    }
-    return true;
-}
-
-/* Loops [from, to), written out. */
-static bool same_loops(pairing *b, const wk_program *p, wk_trips t, const wk_recording *r, int64_t from, int64_t to,
-                       place *now) {
-    bool same = true;
-    for (int64_t l = from; same && l < to; l += 1 + wk__loop_at(p, l)->inside) {
-        const wk_plan_loop *loop = wk__loop_at(p, l);
-        const int64_t trips = wk__value_at(loop->trips, t);
-        int64_t *u = &now->u[loop->depth];
-        if (trips < 0) return false; /* none, but merge.c takes it for a number of rows */
-        for (*u = 0; same && *u < trips; ++*u)
-            same = loop->inside > 0 ? same_loops(b, p, t, r, l + 1, l + 1 + loop->inside, now)
-                                    : same_row(b, p, t, r, loop, now);
-        *u = 0;
-    }
-    return same;
-}
-
-static bool same_calls(pairing *b, const wk_program *p, wk_trips t, const wk_recording *r) {
-    place now = {.at = 0};
-    return same_loops(b, p, t, r, 0, p->loops.count, &now) && now.at == r->calls.count;
 }
 
 /* Before its rows became one. It owns nothing. */
@@ -167,12 +249,42 @@ static wk_program as_recorded(const wk_program *p) {
     return before;
 }
 
-bool wk__program_matches(const wk_program *program, wk_trips t, const wk_recording *r) {
-    pairing b;
-    const wk_program before = as_recorded(program), *p = &before;
-    const bool begun = pairing_begin(&b, p, t, r);
-    if (!begun) wk__out_of_memory(r->ctx, "plan_run");
-    const bool same = begun && same_outputs(p, t, r) && same_calls(&b, p, t, r);
-    pairing_free(&b);
-    return same;
+static bool follower_begin(follower *f, const wk_program *p, wk_trips t) {
+    *f = (follower){.listener = {on_call}, .program = p, .t = t, .same = true};
+    f->words = malloc(((size_t)p->formulas.count + 1) * sizeof *f->words);
+    f->families = malloc(((size_t)p->families.count + 1) * sizeof *f->families);
+    f->trips = malloc(((size_t)p->loops.count + 1) * sizeof *f->trips);
+    if (f->words == NULL || f->families == NULL || f->trips == NULL) return false;
+    f->stand_ins = calloc((size_t)number_members(f) + 1, sizeof *f->stand_ins);
+    if (f->stand_ins == NULL) return false;
+    for (int64_t l = 0; l < p->loops.count; l++) {
+        f->trips[l] = wk__value_at(wk__loop_at(p, l)->trips, t);
+        const wk_plan_loop *loop = wk__loop_at(p, l);
+        for (int32_t c = loop->first; loop->inside == 0 && c < loop->first + loop->count; c++)
+            expect_call(f, wk__program_call(p, c), loop->depth + 1);
+    }
+    settle(f, 0);
+    return true;
+}
+
+static void follower_free(follower *f) {
+    free(f->words);
+    free(f->families);
+    free(f->trips);
+    free(f->stand_ins);
+    wk__growing_free(&f->taken);
+}
+
+bool wk__program_is_right(const wk_program *program, wk_trips t, const wk_dry_run *run, int64_t *calls) {
+    const wk_program before = as_recorded(program);
+    wk_recording r = {.ctx = run->ctx};
+    follower f;
+    bool same = follower_begin(&f, &before, t);
+    if (same)
+        same = wk__plan_record(&r, run, &f.listener) && f.same && f.loop == before.loops.count && same_outputs(&f, &r);
+    else wk__out_of_memory(run->ctx, "plan_run");
+    *calls = f.calls;
+    wk__recording_free(&r);
+    follower_free(&f);
+    return same && wk_ok();
 }
