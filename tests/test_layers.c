@@ -84,6 +84,59 @@ static wk_module *layer_norm_new(const ops_case *c, wk_dtype dtype) {
     return wk_layer_norm_new(NULL, NULL, c->attrs[0].count, c->attrs[0].dims, &o);
 }
 
+static const ops_attr *find_option(const ops_case *c, const char *name) {
+    for (int a = 0; a < c->attr_count; a++)
+        if (strcmp(c->attrs[a].name, name) == 0) return &c->attrs[a];
+    return NULL;
+}
+
+/* Numbers for each dimension, or NULL where the case has none. */
+static const int64_t *numbers(const ops_case *c, const char *name) {
+    const ops_attr *found = find_option(c, name);
+    return found != NULL ? found->dims : NULL;
+}
+
+/* The channels of a convolution's x come before the dimensions that are walked. */
+static wk_module *conv_new(const ops_case *c, wk_dtype dtype) {
+    wk_conv_options o = WK_CONV_OPTIONS;
+    const int32_t n = find_option(c, "kernel_size")->count, out = option(c, "out_channels");
+    const int64_t in = c->input[0].dims[c->input[0].ndim - n - 1];
+    o.strides = numbers(c, "stride"), o.paddings = numbers(c, "padding"), o.dilations = numbers(c, "dilation");
+    o.output_paddings = numbers(c, "output_padding"), o.kernel_sizes = numbers(c, "kernel_size");
+    o.groups = option(c, "groups"), o.bias = option(c, "bias"), o.dtype = dtype;
+    if (strncmp(c->op, "ConvTranspose", 13) == 0)
+        return (n == 1   ? wk_conv_transpose1d_new
+                : n == 2 ? wk_conv_transpose2d_new
+                         : wk_conv_transpose3d_new)(NULL, NULL, in, out, 0, &o);
+    return (n == 1 ? wk_conv1d_new : n == 2 ? wk_conv2d_new : wk_conv3d_new)(NULL, NULL, in, out, 0, &o);
+}
+
+#define POOL(op)                                                                      \
+    static wk_module *op##_new(const ops_case *c, wk_dtype dtype) {                   \
+        wk_pool_options o = WK_POOL_OPTIONS;                                          \
+        o.kernel_sizes = numbers(c, "kernel_size"), o.strides = numbers(c, "stride"); \
+        o.paddings = numbers(c, "padding");                                           \
+        return (void)dtype, wk_##op##_new(NULL, NULL, 0, &o);                         \
+    }
+POOL(max_pool1d)
+POOL(max_pool2d)
+POOL(max_pool3d)
+POOL(avg_pool1d)
+POOL(avg_pool2d)
+POOL(avg_pool3d)
+
+#define BATCH_NORM(n)                                                                \
+    static wk_module *batch_norm##n##d_new(const ops_case *c, wk_dtype dtype) {      \
+        wk_batch_norm_options o = WK_BATCH_NORM_OPTIONS;                             \
+        o.eps = c->attrs[0].f, o.affine = option(c, "affine"), o.dtype = dtype;      \
+        wk_module *m = wk_batch_norm##n##d_new(NULL, NULL, c->input[0].dims[1], &o); \
+        wk_module_train(m, option(c, "training") != 0);                              \
+        return m;                                                                    \
+    }
+BATCH_NORM(1)
+BATCH_NORM(2)
+BATCH_NORM(3)
+
 #define PLAIN(op)                                                    \
     static wk_module *op##_new(const ops_case *c, wk_dtype dtype) {  \
         return (void)c, (void)dtype, wk_##op##_new(NULL, NULL);      \
@@ -96,6 +149,7 @@ PLAIN(tanh)
 PLAIN(sigmoid)
 PLAIN(relu)
 PLAIN(silu)
+PLAIN(flatten)
 WITH(leaky_relu, c->attrs[0].f)
 WITH(elu, c->attrs[0].f)
 WITH(dropout, c->attrs[0].f)
@@ -125,6 +179,22 @@ static const struct {
     {"LeakyReLU", 1, leaky_relu_new, forward},
     {"ELU", 1, elu_new, forward},
     {"GELU", 1, gelu_new, forward},
+    {"Flatten", 1, flatten_new, forward},
+    {"Conv1d", 1, conv_new, forward},
+    {"Conv2d", 1, conv_new, forward},
+    {"Conv3d", 1, conv_new, forward},
+    {"ConvTranspose1d", 1, conv_new, forward},
+    {"ConvTranspose2d", 1, conv_new, forward},
+    {"ConvTranspose3d", 1, conv_new, forward},
+    {"MaxPool1d", 1, max_pool1d_new, forward},
+    {"MaxPool2d", 1, max_pool2d_new, forward},
+    {"MaxPool3d", 1, max_pool3d_new, forward},
+    {"AvgPool1d", 1, avg_pool1d_new, forward},
+    {"AvgPool2d", 1, avg_pool2d_new, forward},
+    {"AvgPool3d", 1, avg_pool3d_new, forward},
+    {"BatchNorm1d", 1, batch_norm1d_new, forward},
+    {"BatchNorm2d", 1, batch_norm2d_new, forward},
+    {"BatchNorm3d", 1, batch_norm3d_new, forward},
 };
 enum { LAYERS = sizeof layers / sizeof *layers };
 

@@ -122,10 +122,50 @@ def normalization():
                           elementwise_affine=affine)
 
 
+def convolutions():
+    for make, x, out, kernel, options in (
+            (nn.Conv1d, (2, 3, 6), 4, (3,), {}), (nn.Conv1d, (4, 6), 2, (2,), {"stride": (2,), "groups": 2}),
+            (nn.Conv2d, (2, 3, 5, 4), 4, (3, 3), {"padding": (1, 1)}),
+            (nn.Conv2d, (1, 4, 5, 6), 6, (2, 3), {"stride": (1, 2), "padding": (1, 0), "dilation": (2, 1), "groups": 2,
+                                                  "bias": 0}),
+            (nn.Conv3d, (1, 2, 3, 2, 3), 2, (2, 1, 2), {}),
+            (nn.ConvTranspose1d, (2, 3, 4), 2, (3,), {"stride": (2,), "padding": (1,), "output_padding": (1,)}),
+            (nn.ConvTranspose2d, (1, 4, 2, 3), 4, (3, 2), {"stride": (2, 1), "groups": 2}),
+            (nn.ConvTranspose3d, (1, 2, 1, 2, 1), 1, (2, 2, 1), {"bias": 0})):
+        given = {"stride": (1,), "padding": (0,), "dilation": (1,), "groups": 1, "bias": 1, **options}
+        if "Transpose" in make.__name__:
+            given.setdefault("output_padding", (0,))
+        n = len(kernel)
+        arguments = {name: v * n if isinstance(v, tuple) and len(v) == 1 else v for name, v in given.items()}
+        yield module_case(lambda: make(x[-n - 1], out, kernel, **{**arguments, "bias": bool(given["bias"])}), {"x": x},
+                          label=f"{make.__name__}_{label_word(x)}", out_channels=out, kernel_size=kernel, **arguments)
+
+
+def pools():
+    for make, x, sizes in ((nn.MaxPool1d, (2, 3, 6), ((2,),)), (nn.MaxPool2d, (2, 2, 5, 5), ((3, 2), (2, 1), (1, 0))),
+                           (nn.MaxPool3d, (1, 2, 2, 2, 4), ((2, 1, 2),)), (nn.AvgPool1d, (2, 3, 6), ((3,), (1,), (1,))),
+                           (nn.AvgPool2d, (2, 2, 4, 6), ((2, 2),)), (nn.AvgPool3d, (1, 2, 2, 2, 4), ((1, 2, 2),))):
+        yield module_case(lambda: make(*sizes), {"x": x}, label=f"{make.__name__}_{label_word(x)}",
+                          **dict(zip(("kernel_size", "stride", "padding"), sizes)))
+    yield module_case(nn.Flatten, {"x": (2, 3, 2, 2)}, label="flatten")
+
+
+def batch_norms():
+    for make, x, affine, training in ((nn.BatchNorm1d, (5, 3), 1, 1), (nn.BatchNorm1d, (2, 3, 4), 1, 1),
+                                      (nn.BatchNorm1d, (5, 3), 0, 1), (nn.BatchNorm1d, (1, 3), 1, 0),
+                                      (nn.BatchNorm2d, (2, 3, 2, 2), 1, 1), (nn.BatchNorm2d, (1, 2, 2, 3), 1, 0),
+                                      (nn.BatchNorm3d, (2, 2, 1, 2, 2), 1, 1)):
+        def layer():
+            return make(x[1], eps=0.25, affine=bool(affine)).train(bool(training))
+
+        yield module_case(layer, {"x": x}, eps=0.25, affine=affine, training=training)
+
+
 def main():
     with open(sys.argv[1], "w") as file:
         print(f"# made by tools/torch_modules.py with PyTorch {torch.__version__}", file=file)
-        for family in (recurrent, cells, pointwise, embeddings, normalization):
+        for family in (recurrent, cells, pointwise, embeddings, normalization, convolutions, pools,
+                       batch_norms):
             for case in family():
                 file.write(text_of(case.lines()))
 

@@ -60,7 +60,7 @@
 #ifndef WICK_NN_H
 #define WICK_NN_H
 
-#include "wick/tensor.h"
+#include "wick/ops.h"
 
 WK_BEGIN_DECLS
 
@@ -212,6 +212,66 @@ WK_API wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_
 
 /* x (...,in) -> (...,out) */
 WK_API wk_tensor *wk_linear_forward(wk_module *linear, wk_tensor *x);
+
+/* Conv1d, Conv2d, Conv3d and ConvTranspose1d to 3d: wk_conv2d and its like with weights to learn. Parameters weight, of
+ * the shape that the operation takes, and bias (out), drawn as PyTorch draws them. kernel_size holds for all dimensions
+ * that are walked, unless options have kernel_sizes. wk_forward runs them: x (N,C,S..) or (C,S..).
+ *
+ *     wk_conv_options o = WK_CONV_OPTIONS;
+ *     o.padding = 2;
+ *     wk_conv2d_new(net, "conv1", 1, 16, 5, &o);      // nn.Conv2d(1, 16, 5, padding=2)
+ *
+ * https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html, torch.nn.ConvTranspose2d.html */
+#define WK_CONV_NEW(layer)                                                                           \
+    WK_API wk_module *wk_##layer##_new(wk_module *parent, const char *name, int64_t in, int64_t out, \
+                                       int64_t kernel_size, const wk_conv_options *options);
+WK_CONV_NEW(conv1d)
+WK_CONV_NEW(conv2d)
+WK_CONV_NEW(conv3d)
+WK_CONV_NEW(conv_transpose1d)
+WK_CONV_NEW(conv_transpose2d)
+WK_CONV_NEW(conv_transpose3d)
+#undef WK_CONV_NEW
+
+/* MaxPool1d to 3d, AvgPool1d to 3d: wk_max_pool2d and its like, for a Sequential.
+ * https://pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html, torch.nn.AvgPool2d.html */
+#define WK_POOL_NEW(layer)                                                                       \
+    WK_API wk_module *wk_##layer##_new(wk_module *parent, const char *name, int64_t kernel_size, \
+                                       const wk_pool_options *options);
+WK_POOL_NEW(max_pool1d)
+WK_POOL_NEW(max_pool2d)
+WK_POOL_NEW(max_pool3d)
+WK_POOL_NEW(avg_pool1d)
+WK_POOL_NEW(avg_pool2d)
+WK_POOL_NEW(avg_pool3d)
+#undef WK_POOL_NEW
+
+/* Flatten: wk_flatten(x, 1, -1), between what has dimensions and what has features.
+ * https://pytorch.org/docs/stable/generated/torch.nn.Flatten.html */
+WK_API wk_module *wk_flatten_new(wk_module *parent, const char *name);
+
+/* BatchNorm1d, BatchNorm2d and BatchNorm3d: wk_batch_norm of x (N,C), (N,C,L), (N,C,H,W) or (N,C,D,H,W), by the moments
+ * of the batch in training, and by those of the buffers in evaluation (wk_module_train). Parameters weight and bias,
+ * 1 and 0 at first; buffers running_mean, running_var and num_batches_tracked, as PyTorch has them. Each training
+ * forward, under WK_NO_GRAD too, moves them: kept = (1 - momentum) kept + momentum now, the variance being divided by
+ * n - 1. ESHAPE in training when there is one element for each channel.
+ * https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html; Ioffe & Szegedy 2015 */
+typedef struct wk_batch_norm_options {
+    size_t size;
+    double eps, momentum;
+    int32_t affine;              /* 1: with weight and bias */
+    int32_t track_running_stats; /* 1: with buffers; 0: always by the moments of the batch */
+    wk_dtype dtype;              /* of parameters and buffers, WK_F32 or WK_F64 */
+} wk_batch_norm_options;
+#define WK_BATCH_NORM_OPTIONS \
+    { sizeof(wk_batch_norm_options), 1e-5, 0.1, 1, 1, WK_F32 }
+
+WK_API wk_module *wk_batch_norm1d_new(wk_module *parent, const char *name, int64_t num_features,
+                                      const wk_batch_norm_options *options);
+WK_API wk_module *wk_batch_norm2d_new(wk_module *parent, const char *name, int64_t num_features,
+                                      const wk_batch_norm_options *options);
+WK_API wk_module *wk_batch_norm3d_new(wk_module *parent, const char *name, int64_t num_features,
+                                      const wk_batch_norm_options *options);
 
 /* Embedding: rows of a table, chosen by whole numbers. Parameter weight (num_embeddings,embedding_dim), normal as
  * PyTorch draws it. https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html */

@@ -6,6 +6,38 @@
 
 WK_BEGIN_DECLS
 
+/* How windows go over what is convolved. A number holds for all dimensions that are walked; where they differ, an array
+ * of one number for each takes its place. Options NULL: the defaults.
+ *
+ *     wk_conv_options o = WK_CONV_OPTIONS;
+ *     o.stride = 2, o.paddings = (const int64_t[]){1, 3};
+ *     wk_tensor *y = wk_conv2d(x, w, b, &o);
+ *
+ * The last four are for layers alone (wk_conv2d_new). */
+typedef struct wk_conv_options {
+    size_t size;
+    int64_t stride, padding, dilation;
+    int64_t output_padding; /* of transposed ones: places behind, which the sizes leave open */
+    int64_t groups;         /* channels come in so many groups, each with weights of its own */
+    const int64_t *strides, *paddings, *dilations, *output_paddings;
+    const int64_t *kernel_sizes;
+    int32_t bias;   /* 1: with a bias */
+    wk_dtype dtype; /* of the parameters, WK_F32 or WK_F64 */
+} wk_conv_options;
+#define WK_CONV_OPTIONS \
+    { sizeof(wk_conv_options), 1, 0, 1, 0, 1, NULL, NULL, NULL, NULL, NULL, 1, WK_F32 }
+
+/* And over what is pooled. stride 0: as large as the window. */
+typedef struct wk_pool_options {
+    size_t size;
+    int64_t stride, padding;
+    int64_t dilation;          /* of max_pool */
+    int32_t count_include_pad; /* of avg_pool; 1: padding counts as places with 0 */
+    const int64_t *kernel_sizes, *strides, *paddings, *dilations;
+} wk_pool_options;
+#define WK_POOL_OPTIONS \
+    { sizeof(wk_pool_options), 0, 0, 1, 1, NULL, NULL, NULL, NULL }
+
 #define WK_OP_FILE(file)
 #define WK_OP(name, formula, parameters) WK_API wk_tensor *wk_##name parameters;
 #include "wick/ops.def"

@@ -75,6 +75,8 @@ typedef struct wk_attr_field {
     double fallback;
 } wk_attr_field;
 
+enum { WK__ATTRS_NBYTES = 320 }; /* room for the attributes of any row: four shapes and four numbers */
+
 /* Is an attribute of this kind an int64_t? */
 bool wk__is_whole(char kind);
 

@@ -22,6 +22,24 @@ ACTIVATION(sigmoid, "Sigmoid")
 ACTIVATION(relu, "ReLU")
 ACTIVATION(silu, "SiLU")
 
+static wk_tensor *flatten_forward(wk_module *m, wk_tensor *x) { return (void)m, wk_flatten(x, 1, -1); }
+
+static void flatten_describe(const wk_module *m, char *text, size_t nbytes) {
+    (void)m;
+    snprintf(text, nbytes, "start_dim=1, end_dim=-1");
+}
+
+static const wk_module_class flatten_class = {
+    .size = sizeof(wk_module_class),
+    .name = "Flatten",
+    .forward = flatten_forward,
+    .describe = flatten_describe,
+};
+
+wk_module *wk_flatten_new(wk_module *parent, const char *name) {
+    return wk__module_new(parent, name, &flatten_class, "flatten_new");
+}
+
 /* Those with a number of their own, which PyTorch calls so. */
 #define ACTIVATION_WITH(op, title, number)                                                                  \
     static wk_tensor *op##_layer_forward(wk_module *m, wk_tensor *x) {                                      \

@@ -25,6 +25,11 @@ wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, i
     return p;
 }
 
+double wk__weight_bound(int64_t n) {
+    const double a = sqrt(5.0), gain = sqrt(2.0 / (1 + a * a));
+    return sqrt(3.0) * (gain / sqrt((double)n));
+}
+
 wk_module *wk__layer_made(wk_module *m, const char *function) {
     if (wk_ok()) return m;
     wk__fail_as(wk__ctx(), function);

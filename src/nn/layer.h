@@ -15,6 +15,11 @@ void *wk__layer_self(const wk_module *m, const wk_module_class *cls, const char 
 wk_tensor *wk__uniform_parameter(wk_module *m, const char *name, double bound, int32_t ndim, const int64_t *dims,
                                  wk_dtype dtype);
 
+/* PyTorch draws the weights of Linear and of convolutions with kaiming_uniform(a = sqrt 5), which comes to 1 / sqrt(n)
+ * for n inputs of an output, by a road with roundings of its own; the road is kept, so that the first weights are the
+ * same to the bit. */
+double wk__weight_bound(int64_t n);
+
 /* What a function that makes a layer returns: m, or NULL when one of its parameters could not be made (recorded). Then
  * m is gone, and its parent as it was. */
 wk_module *wk__layer_made(wk_module *m, const char *function);

@@ -17,17 +17,11 @@ static const wk_module_class linear_class = {
     .describe = describe,
 };
 
-/* PyTorch draws the weight with kaiming_uniform(a = sqrt 5), which comes to 1 / sqrt(in) by a road with roundings of
- * its own; the road is kept, so that the first weights are the same to the bit. */
-static double weight_bound(int64_t in_features) {
-    const double a = sqrt(5.0), gain = sqrt(2.0 / (1 + a * a));
-    return sqrt(3.0) * (gain / sqrt((double)in_features));
-}
-
 /* The weight given in the options, which must fit, or a new one. */
 static wk_tensor *weight_of(wk_module *m, const wk_linear_options *o, int64_t in_features, int64_t out_features) {
-    if (o->weight == NULL) return wk__uniform_parameter(m, "weight", weight_bound(in_features),
-                                                    WK_SHAPE(out_features, in_features), o->dtype);
+    if (o->weight == NULL)
+        return wk__uniform_parameter(m, "weight", wk__weight_bound(in_features), WK_SHAPE(out_features, in_features),
+                                     o->dtype);
     if (!wk__layer_shape(o->weight, "weight", WK_SHAPE(out_features, in_features), "linear_new")) return NULL;
     return wk_module_share_parameter(m, "weight", o->weight);
 }

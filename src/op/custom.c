@@ -152,7 +152,7 @@ const wk_op *wk_op_register(const wk_custom_op *op) {
     r->of = of;
     r->ctx = ctx;
     r->next = ctx->ops;
-    if (!fill(r)) return free(r), refuse("an attribute has no name or kind, or they take more than 256 bytes");
+    if (!fill(r)) return free(r), refuse("an attribute has no name or kind, or they take more than 320 bytes");
     ctx->ops = r;
     return &r->row;
 }
@@ -194,8 +194,8 @@ const wk_op *wk__registered_find(const wk_ctx *ctx, const char *name) {
 enum { ATTR_WORDS = WK__ATTRS_NBYTES / 8, FIRST_ARRAY = 1 + ATTR_WORDS };
 enum { CUSTOM_WORDS = FIRST_ARRAY + (WK_CUSTOM_MAX_INPUTS + WK_CUSTOM_MAX_OUTPUTS) * WK__ARRAY_WORDS };
 #define WK__TWICE(letters) letters letters
-#define WK__CUSTOM_LETTERS                                                                       \
-    "g" WK__TWICE(WK__TWICE("nnnnnnnn")) WK__TWICE(WK__NOTED_READ WK__NOTED_READ WK__NOTED_READ) \
+#define WK__CUSTOM_LETTERS                                                                         \
+    "g" WK__TWICE(WK__TWICE("nnnnnnnnnn")) WK__TWICE(WK__NOTED_READ WK__NOTED_READ WK__NOTED_READ) \
         WK__TWICE(WK__NOTED_WRITE)
 _Static_assert(sizeof WK__CUSTOM_LETTERS == CUSTOM_WORDS + 1, "a letter for each word");
 

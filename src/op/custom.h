@@ -5,8 +5,6 @@
 #include "grad/op.h"
 #include "wick/custom.h"
 
-enum { WK__ATTRS_NBYTES = 256 }; /* room for the attributes of any row */
-
 /* The operation that is registered under this name, or NULL. */
 const wk_op *wk__registered_find(const wk_ctx *ctx, const char *name);
 

@@ -127,5 +127,3 @@ wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, 
     else outputs[0] = wk__apply(op, inputs, input_count, &room, outputs); /* in place, only the return value says it */
     return ctx->failure.status;
 }
-
-_Static_assert(WK__ATTRS_NBYTES >= 2 * sizeof(wk_dims_attr), "a row may have two shapes");

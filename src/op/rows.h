@@ -48,9 +48,13 @@ enum {
 /* And of one whose calls become one along a new first dimension, which the attributes of these bits count too. */
 #define WK_BATCH_DIMS(bits) .batch = WK__BATCH_ROWS, .batch_dims = (bits)
 
-/* The fields for a row with attributes. */
-#define WK_ATTRS(type, list) \
-    .attrs_nbytes = sizeof(type), .fields = (list), .field_count = (int32_t)(sizeof(list) / sizeof *(list))
+/* The fields for a row with attributes: as many as the list has, or the first of them. */
+#define WK_ATTRS(type, list) WK_FIRST_ATTRS(type, list, (int32_t)(sizeof(list) / sizeof *(list)))
+#define WK_FIRST_ATTRS(type, list, count) \
+    .attrs_nbytes = WK__SIZE_OF_ATTRS(type), .fields = (list), .field_count = (count)
+
+/* There is room for so many; else this does not compile. */
+#define WK__SIZE_OF_ATTRS(type) (sizeof(type) + 0 * sizeof(char[sizeof(type) <= WK__ATTRS_NBYTES ? 1 : -1]))
 
 /* `instead` of rows with a number that another row takes as a tensor. */
 #define WK_A_TENSOR "pass a 0-d tensor that is an input, to the row for two tensors"

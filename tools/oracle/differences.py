@@ -40,7 +40,9 @@ WHOLE_REFUSED = (
     ("hardtanh", "i64 i32 u8 bool", "it is an activation; clamp bounds whole numbers"),
     ("rnn", "i64 i32 u8 bool", "the states of a network are floating; torch means its relu alone"),
     ("softmax log_softmax", "i64 i32 u8 bool", "torch takes them where there are no elements alone"),
-    ("matmul linear", "bool", "torch takes them where there is nothing to sum alone"),
+    ("avg_pool1d avg_pool2d avg_pool3d", "i64 i32 u8 bool", "a mean is a floating number"),
+    ("matmul linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d", "bool",
+     "torch takes them where there is nothing to sum alone"),
 )
 
 # And what is something else there.

@@ -19,3 +19,22 @@ def cases():
         yield Case("layer_norm", layer_norm, {"x": shape, "weight": dims if weight else None,
                                               "bias": dims if bias else None}, dims=dims, eps=2.0 ** -10,
                    second=weight)  # PyTorch has none without a weight
+
+    def batch_norm(x, mean, var, weight, bias, eps):
+        return torch.nn.functional.batch_norm(x, mean, var, weight, bias, training=mean is None, eps=eps)
+
+    for shape, given, affine in (((4, 3), False, True), ((4, 3), True, True), ((3, 2, 4), False, False),
+                                 ((2, 3, 2, 2), False, True), ((1, 3, 2, 2), True, False),
+                                 ((2, 2, 1, 2, 2), False, True), ((0, 3), True, True)):
+        numbers = (shape[1],)
+        yield Case("batch_norm", batch_norm if not given else normalized,
+                   {"x": shape, "mean": numbers if given else None, "var": numbers if given else None,
+                    "weight": numbers if affine else None, "bias": numbers if affine else None}, eps=2.0 ** -10,
+                   second=True).moved(**({"var": torch.abs} if given else {}))
+
+
+def normalized(x, mean, var, weight, bias, eps):
+    """PyTorch has no gradient by moments that are given."""
+    mean, var, *affine = (t if t is None else t.view(1, -1, *(1,) * (x.dim() - 2)) for t in (mean, var, weight, bias))
+    y = (x - mean) / (var + eps).sqrt()
+    return y if weight is None else y * affine[0] + affine[1]
