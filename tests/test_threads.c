@@ -191,6 +191,17 @@ static void *serve(void *user) {
     return NULL;
 }
 
+/* All of them find what this one does, to the bit. */
+static void in_four_threads(server *s, void *(*serving)(void *)) {
+    server servers[THREADS] = {*s, *s, *s, *s};
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, serving, &servers[i]);
+    serving(s);
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++) assert_close(servers[i].sum, s->sum, 0, "as if alone");
+    assert_true(s->sum == s->sum);
+}
+
 static void one_model_in_four_threads(void **state) {
     (void)state;
     WK_SCOPE;
@@ -201,13 +212,7 @@ static void one_model_in_four_threads(void **state) {
     server s = {wk_rnn_new(net, "rnn", 1, 8, &options), wk_linear_new(net, "out", 8, 2, NULL), NULL, 0};
     s.scale = wk_share(wk_from_data((float[]){2, -3}, WK_SHAPE(2), WK_F32));
     assert_int_equal(wk_module_share(net), WK_OK);
-    server servers[THREADS] = {s, s, s, s};
-    pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, serve, &servers[i]);
-    serve(&s);
-    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
-    for (int i = 0; i < THREADS; i++) assert_close(servers[i].sum, s.sum, 0, "as if alone");
-    assert_true(s.sum == s.sum);
+    in_four_threads(&s, serve);
     wk_tensor *w = wk_module_parameter(net, "out.bias");
     assert_false(wk_requires_grad(w));
     wk_copy_(wk_select(w, 0, 0), wk_scalar(1, WK_F32));
@@ -216,6 +221,56 @@ static void one_model_in_four_threads(void **state) {
     assert_fails(WK_ESTATE, "data_mut: t is shared with other threads and cannot be changed: change a copy");
     wk_requires_grad_(w, true);
     assert_fails(WK_ESTATE, "requires_grad_: t is shared with other threads and cannot be changed: change a copy");
+    wk_release(&s.scale);
+    wk_module_free(net);
+}
+
+/* The same by plans, which note what they find outside, and in batches, in which calls with one weight become one. */
+static bool planned_answer(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const server *s = user;
+    wk_tensor *y = wk_linear_forward(s->out, wk_rnn_forward(s->rnn, in[0], NULL, NULL));
+    out[0] = wk_sum(wk_mul(y, wk_tanh(s->scale)));
+    return true;
+}
+
+static double answer_in_a_batch(const server *s, wk_tensor *x) {
+    WK_BATCH;
+    wk_list *answers = wk_list_new();
+    for (int k = 1; k < 6; k++) {
+        wk_tensor *r = wk_rnn_forward(s->rnn, wk_mul_scalar(x, 0.3 * k), NULL, NULL);
+        wk_list_push(answers, wk_linear_forward(s->out, wk_select(r, 1, -1)));
+    }
+    return wk_item(wk_sum(wk_cat(answers, 0)));
+}
+
+static void *serve_by_plan(void *user) {
+    server *s = user;
+    wk_plan_options o = WK_PLAN_OPTIONS;
+    o.capacity = 2; /* recorded again and again */
+    wk_plan *plan = wk_plan_new(planned_answer, s, 1, 1, &o);
+    for (int i = 0; i < STEPS; i++) {
+        WK_SCOPE;
+        wk_tensor *x = wk_full(WK_SHAPE(1, 1 + i % 5, 1), 0.1 * (i % 7), WK_F32), *y, *called;
+        wk_plan_run(plan, &x, &y);
+        planned_answer(s, &x, &called);
+        s->sum += wk_item(y) == wk_item(called) ? wk_item(y) + answer_in_a_batch(s, x) : (double)NAN;
+    }
+    wk_plan_free(plan);
+    if (wk_check(NULL) != WK_OK) s->sum = NAN;
+    return NULL;
+}
+
+static void plans_and_batches_of_one_model(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_manual_seed(3);
+    wk_rnn_options options = WK_RNN_OPTIONS;
+    options.batch_first = 1;
+    wk_module *net = wk_module_new(NULL, "net");
+    server s = {wk_rnn_new(net, "rnn", 1, 8, &options), wk_linear_new(net, "out", 8, 2, NULL), NULL, 0};
+    s.scale = wk_share(wk_from_data((float[]){2, -3}, WK_SHAPE(2), WK_F32));
+    assert_int_equal(wk_module_share(net), WK_OK);
+    in_four_threads(&s, serve_by_plan);
     wk_release(&s.scale);
     wk_module_free(net);
 }
@@ -308,4 +363,5 @@ static void a_library_loaded_late(void **state) {
 
 WK_TEST_MAIN("threads", cmocka_unit_test(models_trained_at_once), cmocka_unit_test(plans_recorded_at_once),
              cmocka_unit_test(a_plan_in_another_thread), cmocka_unit_test(one_model_in_four_threads),
-             cmocka_unit_test(tensors_from_a_loader_thread), cmocka_unit_test(a_library_loaded_late))
+             cmocka_unit_test(plans_and_batches_of_one_model), cmocka_unit_test(tensors_from_a_loader_thread),
+             cmocka_unit_test(a_library_loaded_late))

@@ -29,7 +29,8 @@ static bool can_be_kept(const wk_tensor *x) {
 static bool input_known(const wk_call *c, int32_t i) {
     const wk_tensor *x = c->in[i];
     if (wk_unlikely(x == NULL)) return may_lack(c->op, i);
-    if (wk_unlikely(!wk__is_there(x) || x->ctx != c->ctx || x->a.ndim >= WK_MAX_DIMS)) return false;
+    if (wk_unlikely(!wk__is_there(x) || x->a.ndim >= WK_MAX_DIMS)) return false;
+    if (wk_unlikely(x->ctx != c->ctx && !wk__is_shared(x))) return false;
     return x->live == WK__LIVE || can_be_kept(x);
 }
 

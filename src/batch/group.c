@@ -83,12 +83,13 @@ wk_group *wk__group_new(wk_batch *b, wk_kind *kind, int32_t level) {
     return g;
 }
 
-/* What is pending has no elements yet. A promise without a source was broken by its batch. */
+/* What is pending has no elements yet. A promise without a source was broken by its batch; one of another context's
+ * batch is refused later on. */
 wk_group *wk__latest_pending(const wk_call *c) {
     wk_group *latest = NULL;
     for (int32_t i = 0; i < c->in_count; i++) {
         const wk_tensor *x = c->in[i];
-        if (x == NULL || x->live != WK__PROMISED || x->storage == NULL) continue;
+        if (x == NULL || x->live != WK__PROMISED || x->storage == NULL || x->ctx != c->ctx) continue;
         wk_group *g = wk__source_group((wk_source)x->storage);
         if (g->is_open && (latest == NULL || g->level > latest->level)) latest = g;
     }

@@ -48,9 +48,9 @@ static bool has_like_rows(const wk_column *column, wk_source source) {
 }
 
 /* Is x, wherever from, of the shape that this column has? Then it may make another run. */
-static bool is_like(wk_column *column, const wk_tensor *x) {
-    if (x == NULL || x->live != WK__PROMISED || x->storage == NULL) return false;
-    return has_like_rows(column, (wk_source)x->storage) && has_room(column, false, x->ctx);
+static bool is_like(wk_column *column, const wk_tensor *x, const wk_ctx *ctx) {
+    if (x == NULL || x->live != WK__PROMISED || x->storage == NULL || x->ctx != ctx) return false;
+    return has_like_rows(column, (wk_source)x->storage) && has_room(column, false, ctx);
 }
 
 /* Is c one more call of g? The sources of an open group have been looked at, so it is enough that the operands come
@@ -66,7 +66,7 @@ WK_APART bool fits_group(wk_group *g, const wk_call *c) {
         const bool is_shared = wk__is_shared_operand(kind->shared, i);
         needs_grad |= x != NULL && wk__needs_grad(x);
         if (fits_column(&g->columns[i], is_shared, x, c->ctx)) continue;
-        if (!kind->is_late || is_shared || !is_like(&g->columns[i], x)) return false;
+        if (!kind->is_late || is_shared || !is_like(&g->columns[i], x, c->ctx)) return false;
         const wk_group *from = wk__source_group((wk_source)x->storage);
         if (from->is_open && from->level >= level) level = from->level + 1;
     }
@@ -165,7 +165,9 @@ static wk_group *by_path(const wk_group *from, const wk_call *c) {
 /* ------------------------------------------------------------------------------------- operands from elsewhere --- */
 
 /* Is x of the shape that this column has, whose rows lie apart already, so that another run changes nothing? */
-static bool fits_apart(wk_column *column, const wk_tensor *x) { return column->count >= 2 && is_like(column, x); }
+static bool fits_apart(wk_column *column, const wk_tensor *x, const wk_ctx *ctx) {
+    return column->count >= 2 && is_like(column, x, ctx);
+}
 
 /* May c be one more call of g for little, though it has operands from other groups than the last one? `level` is its
  * own, so what it comes from has run when g does. */
@@ -178,7 +180,7 @@ static bool joins(wk_group *g, const wk_call *c, int32_t level) {
         const wk_tensor *x = c->in[i];
         needs_grad |= x != NULL && wk__needs_grad(x);
         if (fits_column(&g->columns[i], wk__is_shared_operand(kind->shared, i), x, c->ctx)) continue;
-        if (wk__is_shared_operand(kind->shared, i) || !fits_apart(&g->columns[i], x)) return false;
+        if (wk__is_shared_operand(kind->shared, i) || !fits_apart(&g->columns[i], x, c->ctx)) return false;
         nbytes += x->a.numel * wk__dtype_nbytes[x->a.dtype];
     }
     return nbytes <= WK__FEW_NBYTES_COPIED && is_recorded_alike(kind, c, needs_grad);
@@ -212,7 +214,7 @@ typedef struct beginning {
 static bool is_alike(const wk_column *column, bool is_shared, const wk_tensor *x, const wk_ctx *ctx) {
     if (x == NULL || x->live != WK__PROMISED) return fits_live(column, !is_shared, x, ctx);
     const wk_source source = (wk_source)x->storage;
-    if (source == 0 || !wk__source_group(source)->is_open) return false;
+    if (source == 0 || x->ctx != ctx || !wk__source_group(source)->is_open) return false;
     if (is_shared) return wk__column_goes_on(column, source, (int32_t)x->epoch);
     return has_like_rows(column, source);
 }

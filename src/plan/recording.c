@@ -310,6 +310,7 @@ static void undo(wk_recording *r) {
                      wk_name(e->tensor)[0] != '\0' ? wk_name(e->tensor) : "a tensor");
         e->writes = s->version - e->version;
         e->last_writer = s->writer;
+        if (e->writes == 0) continue; /* what threads share is read by others, and not even set to what it was */
         s->version = e->version;
         s->writer = e->writer;
     }
