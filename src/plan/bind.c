@@ -154,7 +154,7 @@ static wk_polynomial place_of(const binding *of, const wk_formula *formula) {
     } else if (family->block >= 0) {
         at = wk__number(number_of(of->b->scratch + (size_t)family->block * of->block_nbytes));
     } else {
-        at = plus(at, formula->member, pitch(of, family));
+        at = plus(at, wk__motion_of(formula)->member, pitch(of, family));
         at.a += number_of(of->memory + of->slot_begins[family->slot]);
     }
     return at;
@@ -162,8 +162,9 @@ static wk_polynomial place_of(const binding *of, const wk_formula *formula) {
 
 /* And how far a trip of the loop of depth d takes it on. */
 static wk_polynomial step_of(const binding *of, const wk_formula *formula, int32_t d) {
-    if (formula->space != WK__LOCAL || !has_pitch(wk__family_at(of->p, formula->id))) return formula->step[d];
-    return plus(formula->step[d], formula->member_step[d], pitch(of, wk__family_at(of->p, formula->id)));
+    const wk_motion *m = wk__motion_of(formula);
+    if (formula->space != WK__LOCAL || !has_pitch(wk__family_at(of->p, formula->id))) return m->step[d];
+    return plus(m->step[d], m->member_step[d], pitch(of, wk__family_at(of->p, formula->id)));
 }
 
 /* Sets a number, and notes it if another T is another number. Its list does not grow any more (reserve). */
@@ -180,7 +181,7 @@ static bool set_real(const binding *of, const wk_formula *formula, wk_word *word
     wk_bound_real *real = WK_PUSH(wk_bound_real, of->b->reals);
     if (real == NULL) return false;
     *real = (wk_bound_real){.word = word, .form = formula->form, .number = formula->number};
-    return set(of, &real->n.i, formula->value) && set(of, &real->over, formula->over);
+    return set(of, &real->n.i, formula->value) && set(of, &real->over, wk__motion_of(formula)->over);
 }
 
 /* The address of an argument, which each run knows. */

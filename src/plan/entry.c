@@ -271,16 +271,9 @@ wk_bound *wk__entry_bound(wk_plan *plan, wk_plan_entry *entry, wk_trips t) {
     return bound;
 }
 
-static int64_t list_nbytes(const wk_growing *g, size_t each) { return g->capacity * (int64_t)each; }
-
 int64_t wk__entry_nbytes(const wk_plan_entry *entry) {
-    const wk_program *p = &entry->program;
-    int64_t nbytes = (int64_t)sizeof *entry + list_nbytes(&p->calls, sizeof(wk_recorded_call)) +
-                     list_nbytes(&p->formulas, sizeof(wk_formula)) + list_nbytes(&p->loops, sizeof(wk_plan_loop)) +
-                     list_nbytes(&p->families, sizeof(wk_plan_family)) +
-                     list_nbytes(&p->recorded_formulas, sizeof(wk_formula)) +
-                     list_nbytes(&p->recorded_loops, sizeof(wk_plan_loop)) + wk__known_nbytes(&entry->verdicts) +
-                     wk__bound_nbytes(&entry->bound);
+    int64_t nbytes = (int64_t)sizeof *entry + wk__known_nbytes(&entry->verdicts) + wk__bound_nbytes(&entry->bound) +
+                     wk__program_nbytes(&entry->program);
     for (const wk_plan_entry *other = entry->others; other != NULL; other = other->next)
         nbytes += wk__entry_nbytes(other);
     return nbytes;

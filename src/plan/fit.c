@@ -134,7 +134,7 @@ static bool fit_numbers(const wk_points *points, const int64_t *bits, wk_real_fo
     }
     formula->form = form;
     formula->number = numbers[0];
-    return wk__fit(points, n, &formula->value) && wk__fit(points, over, &formula->over);
+    return wk__fit(points, n, &formula->value) && wk__fit(points, over, &formula->motion->over);
 }
 
 static bool fit_form(const wk_points *points, const int64_t *bits, wk_real_form form, double number,

@@ -16,7 +16,7 @@ typedef struct wk_points {
  * have one; whether it is the right one, other T and S tell (verify.c). */
 bool wk__fit(const wk_points *points, const int64_t *values, wk_polynomial *fitted);
 
-/* The value of a real by its bits: a number that stays, or one made of T and S. */
+/* The value of a real by its bits: a number that stays, or one made of T and S. The formula has room for a motion. */
 bool wk__fit_real(const wk_points *points, const int64_t *bits, wk_formula *formula);
 
 /* How a real is made in the trips of a loop: of n, then n + step, n + 2 step. */

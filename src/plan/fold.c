@@ -5,6 +5,15 @@
 #include "plan/fit.h"
 #include "plan/program.h"
 
+const wk_motion wk__no_motion = {.over = {0}};
+
+wk_motion *wk__motion_new(wk_program *p, const wk_motion *motion) {
+    wk_motion *new = malloc(sizeof *new), **at = new != NULL ? WK_PUSH(wk_motion *, p->motions) : NULL;
+    if (at == NULL) return free(new), NULL;
+    *new = *motion;
+    return *at = new;
+}
+
 typedef struct folding {
     wk_program *p;
     wk_recording *const *r;
@@ -47,7 +56,8 @@ static bool fold_step(const folding *f, const call_path *path, int32_t d, int32_
         step[i] = next->value - at->value;
         member[i] = next->member - at->member;
     }
-    return wk__fit(&f->points, step, &formula->step[d]) && wk__fit(&f->points, member, &formula->member_step[d]);
+    return wk__fit(&f->points, step, &formula->motion->step[d]) &&
+           wk__fit(&f->points, member, &formula->motion->member_step[d]);
 }
 
 /* The bits of a real in trip u of the loop of depth d, the first of the others. */
@@ -75,7 +85,7 @@ static bool fold_real_step(const folding *f, const call_path *path, int32_t d, i
             return false;
         step[i] = n - trips[i].n;
     }
-    return wk__fit(&f->points, step, &formula->step[d]);
+    return wk__fit(&f->points, step, &formula->motion->step[d]);
 }
 
 /* A real that moves with the trips of the loop of depth d. */
@@ -98,13 +108,15 @@ static bool fold_moving_real(const folding *f, const call_path *path, int32_t d,
     formula->number = trips[0].number;
     for (int32_t e = 0; e < path->depth; e++)
         if (!fold_real_step(f, path, e, w, trips, formula)) return false;
-    return wk__fit(&f->points, n, &formula->value) && wk__fit(&f->points, over, &formula->over);
+    return wk__fit(&f->points, n, &formula->value) && wk__fit(&f->points, over, &formula->motion->over);
 }
 
-static bool fold_word(const folding *f, const call_path *path, int32_t w, wk_formula *formula) {
+/* Into a formula that is empty but for room for its motion. */
+static bool fit_word(const folding *f, const call_path *path, int32_t w, wk_formula *formula) {
     int64_t value[WK__MOST_POINTS] = {0}, member[WK__MOST_POINTS] = {0};
     const wk_plan_position *base = position(f, 0, call_number(f, 0, path), w);
-    *formula = (wk_formula){.space = base->space, .id = base->id};
+    formula->space = base->space;
+    formula->id = base->id;
     for (int32_t i = 0; i < f->count; i++) {
         const wk_plan_position *at = position(f, i, call_number(f, i, path), w);
         if (at->space != base->space || at->id != base->id) return false;
@@ -117,7 +129,16 @@ static bool fold_word(const folding *f, const call_path *path, int32_t w, wk_for
     }
     for (int32_t d = 0; d < path->depth; d++)
         if (!fold_step(f, path, d, w, formula)) return false;
-    return wk__fit(&f->points, value, &formula->value) && wk__fit(&f->points, member, &formula->member);
+    return wk__fit(&f->points, value, &formula->value) && wk__fit(&f->points, member, &formula->motion->member);
+}
+
+static bool fold_word(folding *f, const call_path *path, int32_t w, wk_formula *formula) {
+    wk_motion motion = {0};
+    *formula = (wk_formula){.motion = &motion};
+    const bool fine = fit_word(f, path, w, formula), moves = memcmp(&motion, &wk__no_motion, sizeof motion) != 0;
+    formula->motion = fine && moves ? wk__motion_new(f->p, &motion) : NULL;
+    f->no_memory |= fine && moves && formula->motion == NULL;
+    return fine && !f->no_memory;
 }
 
 static bool fold_call(folding *f, const call_path *path) {
@@ -241,6 +262,9 @@ bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const wk_t
     if (fine) wk__program_hoist(p, recordings[0]);
     if (fine && !(wk__program_fuse(p) && wk__program_place(p))) fine = false, f.no_memory = true;
     if (f.no_memory) wk__out_of_memory(recordings[0]->ctx, "plan_run");
+    wk__growing_trim(&p->formulas, sizeof(wk_formula));
+    wk__growing_trim(&p->calls, sizeof(wk_recorded_call));
+    wk__growing_trim(&p->families, sizeof(wk_plan_family));
     if (fine)
         p->base = recordings[0];
     else
@@ -266,10 +290,22 @@ void wk__program_free(wk_program *p) {
     free(p->outputs);
     wk__growing_free(&p->calls);
     wk__growing_free(&p->formulas);
+    for (int64_t i = 0; i < p->motions.count; i++) free(WK_ITEMS(wk_motion *, p->motions)[i]);
+    wk__growing_free(&p->motions);
     wk__growing_free(&p->loops);
     wk__growing_free(&p->families);
     wk__growing_free(&p->chains);
     wk__growing_free(&p->recorded_formulas);
     wk__growing_free(&p->recorded_loops);
     *p = (wk_program){0};
+}
+
+static int64_t list_nbytes(const wk_growing *g, size_t each) { return g->capacity * (int64_t)each; }
+
+int64_t wk__program_nbytes(const wk_program *p) {
+    return (p->base != NULL ? wk__recording_nbytes(p->base) : 0) + list_nbytes(&p->calls, sizeof(wk_recorded_call)) +
+           list_nbytes(&p->formulas, sizeof(wk_formula)) + list_nbytes(&p->recorded_formulas, sizeof(wk_formula)) +
+           list_nbytes(&p->motions, sizeof(wk_motion *)) + p->motions.count * (int64_t)sizeof(wk_motion) +
+           list_nbytes(&p->loops, sizeof(wk_plan_loop)) + list_nbytes(&p->recorded_loops, sizeof(wk_plan_loop)) +
+           list_nbytes(&p->families, sizeof(wk_plan_family)) + list_nbytes(&p->chains, sizeof(wk_chain));
 }

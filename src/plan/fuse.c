@@ -33,7 +33,7 @@ static bool is_among(const char *text, const char *const *texts, size_t count) {
 /* Is it the same number in each trip of all loops? */
 static bool is_number(const wk_formula *f) {
     bool same = true;
-    for (int32_t d = 0; d < WK__DEPTH; d++) same &= wk__is_number(f->step[d], 0);
+    for (int32_t d = 0; d < WK__DEPTH; d++) same &= wk__is_number(wk__motion_of(f)->step[d], 0);
     return same;
 }
 
@@ -57,11 +57,12 @@ bool wk__is_elementwise(const wk_program *p, int64_t c) {
 /* --------------------------------------------------------------------------------------------------- dependence --- */
 
 bool wk__same_place(const wk_formula *a, const wk_formula *b) {
-    bool same =
-        a->space == b->space && a->id == b->id && wk__is_same(a->value, b->value) && wk__is_same(a->member, b->member);
+    const wk_motion *m = wk__motion_of(a), *n = wk__motion_of(b);
+    bool same = a->space == b->space && a->id == b->id && wk__is_same(a->value, b->value);
+    if (m == n || !same) return same;
     for (int32_t d = 0; d < WK__DEPTH; d++)
-        same &= wk__is_same(a->step[d], b->step[d]) && wk__is_same(a->member_step[d], b->member_step[d]);
-    return same;
+        same &= wk__is_same(m->step[d], n->step[d]) && wk__is_same(m->member_step[d], n->member_step[d]);
+    return same && wk__is_same(m->member, n->member);
 }
 
 static bool is_own(int32_t space) { return space == WK__LOCAL || space == WK__OUTPUT; }

@@ -27,6 +27,11 @@ bool wk__growing_copy(wk_growing *copy, const wk_growing *g, size_t nbytes) {
     return true;
 }
 
+void wk__growing_trim(wk_growing *g, size_t nbytes) {
+    void *items = g->items != NULL ? realloc(g->items, ((size_t)g->count + 1) * nbytes) : NULL;
+    if (items != NULL) *g = (wk_growing){items, g->count, g->count + 1};
+}
+
 void wk__growing_free(wk_growing *g) {
     free(g->items);
     *g = (wk_growing){0};

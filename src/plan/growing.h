@@ -25,6 +25,8 @@ bool wk__growing_reserve(wk_growing *g, int64_t count, size_t nbytes);
 /* The same items, in a list of their own. */
 bool wk__growing_copy(wk_growing *copy, const wk_growing *g, size_t nbytes);
 
+/* Gives back the room for more; the items may move. */
+void wk__growing_trim(wk_growing *g, size_t nbytes);
 void wk__growing_free(wk_growing *g);
 
 /* The items of a growing array, as an array of their type. */

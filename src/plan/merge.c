@@ -14,11 +14,16 @@
 #include "kernel/blas.h"
 #include "plan/program.h"
 
+/* How far a trip takes an address, or a number, on; and the member. Loops in loops are no rows. */
+static wk_polynomial step_of(const wk_formula *f) { return wk__motion_of(f)->step[0]; }
+static wk_polynomial member_step_of(const wk_formula *f) { return wk__motion_of(f)->member_step[0]; }
+static bool moves_on(const wk_formula *f) { return !wk__is_number(step_of(f), 0); }
+
 /* Is a real another one in each trip? */
 static bool has_moving_real(const wk_program *p, int64_t c) {
     bool moves = false;
     for (int32_t w = 0; w < wk__program_call(p, c)->word_count; w++)
-        moves |= wk__formulas_at(p, c)[w].space == WK__REAL && !wk__is_number(wk__formulas_at(p, c)[w].step[0], 0);
+        moves |= wk__formulas_at(p, c)[w].space == WK__REAL && moves_on(&wk__formulas_at(p, c)[w]);
     return moves;
 }
 
@@ -31,17 +36,16 @@ static bool is_address(const wk_program *p, int64_t c, int32_t w) {
 
 /* How many bytes a trip takes an address on, where that is the same for every T. */
 static bool row_nbytes(const wk_program *p, const wk_formula *f, int64_t *nbytes) {
-    *nbytes = f->step[0].a;
-    if (f->space != WK__LOCAL || wk__is_number(f->member_step[0], 0)) return wk__is_constant(f->step[0]);
+    const wk_polynomial step = step_of(f), member_step = member_step_of(f);
+    *nbytes = step.a;
+    if (f->space != WK__LOCAL || wk__is_number(member_step, 0)) return wk__is_constant(step);
     const wk_polynomial size = wk__family_at(p, f->id)->nbytes;
-    *nbytes += f->member_step[0].a * wk__pitch(size.a);
-    return wk__is_constant(f->step[0]) && wk__is_constant(f->member_step[0]) && wk__is_constant(size);
+    *nbytes += member_step.a * wk__pitch(size.a);
+    return wk__is_constant(step) && wk__is_constant(member_step) && wk__is_constant(size);
 }
 
 /* The number that a word is in all trips, for every T; -1: it is none. */
-static int64_t number_at(const wk_formula *f) {
-    return wk__is_constant(f->value) && wk__is_number(f->step[0], 0) ? f->value.a : -1;
-}
+static int64_t number_at(const wk_formula *f) { return wk__is_constant(f->value) && !moves_on(f) ? f->value.a : -1; }
 
 /* Elements of one trip in a row: single ones, or such that the next trip's follow them. */
 static bool is_row_of_elements(const wk_program *p, int64_t c) {
@@ -108,7 +112,7 @@ static bool trips_apart(const wk_program *p, int64_t c, int32_t v, int64_t d, in
     if (wk__are_apart(a, b)) return true;
     if (!wk__same_place(a, b) || (a->space != WK__LOCAL && a->space != WK__OUTPUT)) return false;
     int64_t nbytes;
-    if (a->space == WK__LOCAL && !wk__is_number(a->member_step[0], 0)) return wk__is_number(a->step[0], 0);
+    if (a->space == WK__LOCAL && !wk__is_number(member_step_of(a), 0)) return !moves_on(a);
     const int64_t c_extent = extent(p, c, v), d_extent = extent(p, d, w);
     if (!row_nbytes(p, a, &nbytes)) return false;
     return (nbytes < 0 ? -nbytes : nbytes) >= (c_extent > d_extent ? c_extent : d_extent);
@@ -156,7 +160,7 @@ static void merge_call(wk_program *p, int64_t c, wk_polynomial trips) {
         int64_t nbytes;
         if (!is_address(p, c, w) || (product && w == B) || !row_nbytes(p, &f[w], &nbytes)) continue;
         if (n == 1) f[w + 1].value = wk__number(nbytes / element);
-        f[w].step[0] = f[w].member_step[0] = wk__number(0);
+        if (f[w].motion != NULL) f[w].motion->step[0] = f[w].motion->member_step[0] = wk__number(0);
     }
     f[0].value = times(trips, n);
 }
@@ -180,9 +184,14 @@ static void join(wk_program *p) {
 
 /* What later recordings are compared with. */
 static bool keep_as_recorded(wk_program *p) {
-    return p->recorded_loops.items != NULL ||
-           (wk__growing_copy(&p->recorded_formulas, &p->formulas, sizeof(wk_formula)) &&
-            wk__growing_copy(&p->recorded_loops, &p->loops, sizeof(wk_plan_loop)));
+    bool fine = true;
+    if (p->recorded_loops.items != NULL) return true;
+    if (!wk__growing_copy(&p->recorded_formulas, &p->formulas, sizeof(wk_formula))) return false;
+    for (int64_t i = 0; i < p->formulas.count; i++) {
+        wk_formula *f = &WK_ITEMS(wk_formula, p->recorded_formulas)[i];
+        if (f->motion != NULL) fine &= (f->motion = wk__motion_new(p, f->motion)) != NULL;
+    }
+    return fine && wk__growing_copy(&p->recorded_loops, &p->loops, sizeof(wk_plan_loop));
 }
 
 bool wk__program_merge(wk_program *p) {

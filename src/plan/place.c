@@ -72,10 +72,10 @@ static void widen(wk_program *p, const met *m) {
 
 /* The least and the largest member that is met in one trip of the loop of depth d, seen from its first member. */
 static bool stays_within(const wk_program *p, const met *m, int32_t d, int64_t each) {
-    int64_t least = wk__value_at(m->formula->member, p->base_trips), most = least;
+    int64_t least = wk__value_at(wk__motion_of(m->formula)->member, p->base_trips), most = least;
     for (int32_t e = d + 1; e < WK__DEPTH && m->loops[e] >= 0; e++) {
         const int64_t trips = wk__value_at(wk__loop_at(p, m->loops[e])->trips, p->base_trips);
-        const int64_t reach = (trips - 1) * wk__value_at(m->formula->member_step[e], p->base_trips);
+        const int64_t reach = (trips - 1) * wk__value_at(wk__motion_of(m->formula)->member_step[e], p->base_trips);
         *(reach < 0 ? &least : &most) += reach;
     }
     return least >= 0 && most < each;
@@ -87,7 +87,8 @@ static void find_home(wk_program *p, const met *m) {
     bool is_first = family->slot == -1;
     family->slot = 0;
     for (int32_t d = 0; d < WK__DEPTH; d++) {
-        const bool own = m->loops[d] >= 0 && wk__is_same(m->formula->member_step[d], family->each[d]) &&
+        const wk_polynomial step = wk__motion_of(m->formula)->member_step[d];
+        const bool own = m->loops[d] >= 0 && wk__is_same(step, family->each[d]) &&
                          stays_within(p, m, d, wk__value_at(family->each[d], p->base_trips));
         if (is_first && own) family->home[d] = m->loops[d];
         if (!own || family->home[d] != m->loops[d]) family->home[d] = -1;
@@ -100,7 +101,7 @@ static bool is_shared(const wk_plan_family *family, int32_t d) {
 
 static void make_one(wk_program *p, const met *m) {
     for (int32_t d = 0; d < WK__DEPTH && is_shared(wk__family_at(p, m->formula->id), d); d++)
-        m->formula->member_step[d] = wk__number(0);
+        if (m->formula->motion != NULL) m->formula->motion->member_step[d] = wk__number(0);
 }
 
 /* A buffer that lives within one trip of a loop, and of those around it, is the same in every trip. */

@@ -39,15 +39,25 @@ enum { WK__DEPTH = 3 }; /* of loops in loops */
 /* How a real is made of a whole number n: n is its bits, number / n, number n, or n / over(T). */
 typedef enum wk_real_form { WK__BITS, WK__QUOTIENT, WK__MULTIPLE, WK__FRACTION } wk_real_form;
 
-/* An argument: in its space at value(T), and so much further on in each trip of the loops around it, the outermost
- * first; of a family, in a member that is found in the same way. A real has its n there. */
+/* What is 0 of most arguments: how much further on they are in each trip of the loops around them, the outermost first;
+ * the member of a family, which is found in the same way; and what fractions are over. */
+typedef struct wk_motion {
+    wk_polynomial step[WK__DEPTH], member, member_step[WK__DEPTH], over;
+} wk_motion;
+
+/* An argument: in its space at value(T). A real has its n there. */
 typedef struct wk_formula {
     int32_t space, id; /* LOCAL: the family */
-    wk_polynomial value, step[WK__DEPTH], member, member_step[WK__DEPTH];
-    wk_real_form form;
+    wk_polynomial value;
+    wk_motion *motion; /* the program's; NULL: all of it is 0 */
     double number;
-    wk_polynomial over;
+    wk_real_form form;
 } wk_formula;
+
+extern const wk_motion wk__no_motion __attribute__((visibility("hidden")));
+static inline const wk_motion *wk__motion_of(const wk_formula *formula) {
+    return formula->motion != NULL ? formula->motion : &wk__no_motion;
+}
 
 /* The bits of a real. */
 static inline int64_t wk__real_of(wk_real_form form, double number, int64_t n, int64_t over) {
@@ -61,7 +71,7 @@ static inline int64_t wk__real_of(wk_real_form form, double number, int64_t n, i
 /* The word of a formula of which n is the value in some trip. */
 static inline int64_t wk__word_of(const wk_formula *formula, int64_t n, wk_trips t) {
     if (formula->space != WK__REAL) return n;
-    return wk__real_of(formula->form, formula->number, n, wk__value_at(formula->over, t));
+    return wk__real_of(formula->form, formula->number, n, wk__value_at(wk__motion_of(formula)->over, t));
 }
 
 /* Calls [first, first + count) so many times over: in a row, or, where the next loops in the list are `inside` it, by
@@ -113,6 +123,7 @@ typedef struct wk_program {
     wk_trips base_trips;
     wk_growing calls;    /* wk_recorded_call: a loop's once */
     wk_growing formulas; /* for the words of these calls, by first_word */
+    wk_growing motions;  /* wk_motion *: of the formulas, and of those below */
     wk_growing loops, families, chains;
     wk_growing recorded_formulas, recorded_loops; /* as they were before merge.c; empty where it changed nothing */
     wk_output_shape *outputs;
@@ -140,6 +151,9 @@ static inline wk_formula *wk__formulas_at(const wk_program *p, int64_t c) {
  * out), and the recordings stay the caller's. */
 bool wk__program_fold(wk_program *p, wk_recording *const *recordings, const wk_trips *trips, int32_t count, bool loops);
 void wk__program_free(wk_program *p);
+int64_t wk__program_nbytes(const wk_program *p);
+/* A motion like this one, of the program. NULL when memory is out. */
+wk_motion *wk__motion_new(wk_program *p, const wk_motion *motion);
 
 /* How many calls a run makes. */
 int64_t wk__program_calls(const wk_program *p, wk_trips t);

@@ -10,61 +10,8 @@
 #include "tensor/iterate.h"
 
 static wk_recording *of_capture(wk_capture *capture) { return (wk_recording *)(void *)capture; }
-static wk_recording *of_heap(wk_heap_capture *heap) {
-    return (wk_recording *)(void *)((char *)heap - offsetof(wk_capture, heap));
-}
 
 static void out_of_memory(const wk_recording *r) { wk__out_of_memory(r->ctx, "plan_run"); }
-
-/* ------------------------------------------------------------------------------------------------------- blocks --- */
-
-/* Fresh memory holds other numbers in each of two recordings, so that what a row reads by itself, not by a kernel,
- * makes the two differ. Only small tensors are read so. */
-enum { FILLED_NBYTES = 4096 };
-
-void wk__recording_fill(const wk_recording *r, void *memory, size_t nbytes) {
-    float line[WK__LINE / sizeof(float)];
-    const size_t filled = (nbytes < FILLED_NBYTES ? nbytes : FILLED_NBYTES) / sizeof *line * sizeof *line;
-    const size_t whole = filled / sizeof line * sizeof line;
-    for (size_t i = 0; i < sizeof line / sizeof *line; i++) line[i] = r->number % 2 ? 0.75F : -2.5F;
-    for (size_t at = 0; at < whole; at += sizeof line) memcpy((char *)memory + at, line, sizeof line);
-    memcpy((char *)memory + whole, line, filled - whole);
-}
-
-static void took(wk_heap_capture *heap, void *block, size_t nbytes) {
-    wk_recording *r = of_heap(heap);
-    wk_buffer_block *b = WK_PUSH(wk_buffer_block, r->blocks);
-    if (b == NULL || !wk__known_add(&r->known, wk__word_of_address(block), WK__KNOWN_LOCAL)) {
-        out_of_memory(r);
-        return;
-    }
-    *b = (wk_buffer_block){block, block, (int64_t)nbytes, -1, -1};
-    wk__recording_fill(r, block, nbytes);
-}
-
-/* Blocks of tensors are known by their own storage; views and other blocks do not look like it. */
-static bool is_tensor(const wk_recording *r, const wk_tensor *t) { return t->ctx == r->ctx && t->storage == &t->own; }
-
-static void find_elements(wk_recording *r) {
-    for (int64_t i = 0; i < r->blocks.count; i++) {
-        wk_buffer_block *b = &WK_ITEMS(wk_buffer_block, r->blocks)[i];
-        const wk_tensor *t = (const wk_tensor *)(const void *)b->block;
-        if (b->nbytes < (int64_t)sizeof *t || !is_tensor(r, t)) continue;
-        b->data = t->own.data;
-        b->nbytes = wk__array_nbytes(&t->a);
-    }
-}
-
-/* Elements lie behind their handle, or, if they are few, in it. */
-int64_t wk__recording_buffer_nbytes(const wk_recording *r, const char *data) {
-    static const size_t before[] = {sizeof(wk_tensor), offsetof(wk_tensor, few)};
-    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
-        const wk_tensor *t = (const wk_tensor *)((uintptr_t)data - before[i]);
-        if (wk__known_find(&r->known, wk__word_of_address(t)) != WK__KNOWN_LOCAL) continue;
-        if (is_tensor(r, t) && t->own.data == data) return wk__array_nbytes(&t->a);
-    }
-    return -1;
-}
 
 /* ------------------------------------------------------------------------------------- what was there before it --- */
 
@@ -332,13 +279,24 @@ static void run_dry(wk_recording *r, const wk_plan_step *step, bool apart) {
     wk__kernels_record();
     wk__heap_capture_begin(&ctx->heap, &r->capture.heap);
     call_step(r, step);
-    find_elements(r);
+    wk__recording_find_elements(r);
     wk__heap_capture_end(&ctx->heap, &r->capture.heap);
     wk__kernels_record_end();
     ctx->capture = NULL;
     wk__watch_again(ctx, watch);
     ctx->grad_enabled = enabled;
     undo(r);
+}
+
+/* What a recording is compared with others by is all that is needed of it from now on. */
+static void trim(wk_recording *r) {
+    wk__growing_free(&r->words);
+    wk__growing_free(&r->blocks);
+    wk__growing_free(&r->known);
+    wk__growing_trim(&r->calls, sizeof(wk_recorded_call));
+    wk__growing_trim(&r->symbols, sizeof(wk_symbol));
+    wk__growing_trim(&r->rows, sizeof(wk_recorded_row));
+    wk__growing_trim(&r->attributes, 1);
 }
 
 bool wk__plan_record(wk_recording *r, const wk_dry_run *run, wk_listener *listener) {
@@ -353,7 +311,7 @@ bool wk__plan_record(wk_recording *r, const wk_dry_run *run, wk_listener *listen
     r->capture.leaf = on_leaf;
     r->capture.host = on_host;
     r->capture.hold = on_hold;
-    r->capture.heap.took = took;
+    r->capture.heap.took = wk__recording_took;
     r->inputs = calloc((size_t)step->in_count + 1, sizeof *r->inputs);
     r->input_writes = calloc((size_t)step->in_count + 1, sizeof *r->input_writes);
     r->outputs = calloc((size_t)step->out_count + 1, sizeof *r->outputs);
@@ -364,7 +322,16 @@ bool wk__plan_record(wk_recording *r, const wk_dry_run *run, wk_listener *listen
     for (int32_t i = 0; i < r->in_count && r->inputs != NULL && r->input_writes != NULL; i++)
         if (r->inputs[i] != NULL) r->input_writes[i] = r->inputs[i]->storage->version;
     if (!wk__recording_note_written(r)) out_of_memory(r);
-    return wk_ok() && (listener != NULL || wk__plan_resolve(r));
+    if (!wk_ok() || (listener == NULL && !wk__plan_resolve(r))) return false;
+    trim(r);
+    return true;
+}
+
+int64_t wk__recording_nbytes(const wk_recording *r) {
+    return (int64_t)sizeof *r + r->calls.capacity * (int64_t)sizeof(wk_recorded_call) +
+           r->symbols.capacity * (int64_t)sizeof(wk_symbol) + r->sizes.capacity * (int64_t)sizeof(int64_t) +
+           r->rows.capacity * (int64_t)sizeof(wk_recorded_row) + r->attributes.capacity +
+           r->externals.capacity * (int64_t)sizeof(wk_plan_external);
 }
 
 void wk__recording_free(wk_recording *r) {

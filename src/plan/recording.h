@@ -141,11 +141,16 @@ typedef struct wk_listener {
 /* Runs it. False, recorded as a failure, when it cannot be captured. listener: NULL, to record it. */
 bool wk__plan_record(wk_recording *r, const wk_dry_run *run, wk_listener *listener);
 void wk__recording_free(wk_recording *r);
+int64_t wk__recording_nbytes(const wk_recording *r);
 
-/* Fills fresh memory with numbers that another recording does not have. */
+/* buffers.c. Fills fresh memory with numbers that another recording does not have. Notes a block of the heap; and, at
+ * the end, which of them are the elements of tensors. */
 void wk__recording_fill(const wk_recording *r, void *memory, size_t nbytes);
+void wk__recording_took(wk_heap_capture *heap, void *block, size_t nbytes);
+void wk__recording_find_elements(wk_recording *r);
 /* How long the buffer is whose elements begin there: a tensor that the step made. -1: there is none. */
 int64_t wk__recording_buffer_nbytes(const wk_recording *r, const char *data);
+
 /* Notes the storage of t, unless the step itself, or the plan for it, made that. */
 void wk__recording_note_external(wk_recording *r, wk_tensor *t);
 

@@ -70,11 +70,11 @@ static void put_real(text *t, const wk_formula *f) {
     }
     if (f->form != WK__FRACTION) put(t, f->form == WK__QUOTIENT ? "%g/" : "%g*", f->number);
     put(t, "(");
-    put_moving(t, f->value, f->step);
+    put_moving(t, f->value, wk__motion_of(f)->step);
     put(t, ")");
-    if (f->form != WK__FRACTION || wk__is_number(f->over, 1)) return;
+    if (f->form != WK__FRACTION || wk__is_number(wk__motion_of(f)->over, 1)) return;
     put(t, "/(");
-    put_polynomial(t, f->over);
+    put_polynomial(t, wk__motion_of(f)->over);
     put(t, ")");
 }
 
@@ -86,14 +86,15 @@ static void put_place(text *t, const wk_formula *f) {
         put(t, "scratch");
     if (f->space == WK__ABSOLUTE || f->space == WK__SCRATCH) return;
     put(t, "%s%" PRId32, names[f->space], f->id);
-    if (!wk__is_number(f->member, 0) || moves(f->member_step)) {
+    const wk_motion *m = wk__motion_of(f);
+    if (!wk__is_number(m->member, 0) || moves(m->member_step)) {
         put(t, "[");
-        put_moving(t, f->member, f->member_step);
+        put_moving(t, m->member, m->member_step);
         put(t, "]");
     }
-    if (wk__is_number(f->value, 0) && !moves(f->step)) return;
+    if (wk__is_number(f->value, 0) && !moves(m->step)) return;
     put(t, ":");
-    put_moving(t, f->value, f->step);
+    put_moving(t, f->value, m->step);
 }
 
 static void put_call(text *t, const wk_program *p, int64_t c, int32_t indent) {
@@ -107,8 +108,7 @@ static void put_call(text *t, const wk_program *p, int64_t c, int32_t indent) {
     for (int32_t w = 0; w < call->word_count; w++) {
         const wk_formula *f = &wk__formulas_of(p, call)[w];
         put(t, "  ");
-        if (f->space == WK__NUMBER)
-            put_moving(t, f->value, f->step);
+        if (f->space == WK__NUMBER) put_moving(t, f->value, wk__motion_of(f)->step);
         else if (f->space == WK__REAL)
             put_real(t, f);
         else

@@ -67,9 +67,13 @@ static bool is_in_buffer(const wk_formula *formula) {
 }
 
 static expected expect(const wk_formula *formula, char letter, int32_t loops, wk_trips t) {
-    expected e = {.formula = formula, .place = numbers_at(&formula->value, formula->step, loops, t)};
-    if (formula->space == WK__LOCAL) e.member = numbers_at(&formula->member, formula->member_step, loops, t);
-    e.moves = does_move(&e.place) || does_move(&e.member);
+    const wk_motion *m = formula->motion;
+    expected e = {.formula = formula, .place.value = wk__value_at(formula->value, t)};
+    if (m != NULL) {
+        e.place = numbers_at(&formula->value, m->step, loops, t);
+        e.member = numbers_at(&m->member, m->member_step, loops, t);
+        e.moves = does_move(&e.place) || does_move(&e.member);
+    }
     e.writes = letter == 'w';
     e.mask = formula->space == WK__SCRATCH ? 0 : wk__word_alone(letter, (wk_word){.i = -1}).i;
     e.bits = wk__word_of(formula, e.place.value, t) & e.mask;
