@@ -38,7 +38,7 @@
  * ```
  *
  * In the order of need: tensor.h (scopes, tensors), ops.h with ops.def (what one can compute), grad.h (gradients, the
- * graph), nn.h (modules, layers), optim.h, random.h, io.h (files), plan.h (recorded steps), batch.h (calls of many
+ * graph), nn.h (modules), layers.h, optim.h, random.h, io.h (files), plan.h (recorded steps), batch.h (calls of many
  * examples as one), custom.h (operations of one's own), viz.h (pictures); base.h has failure, contexts and types. For
  * C++17 there is wick.hpp beside this file.
  *
@@ -53,6 +53,7 @@
 #include "wick/batch.h"
 #include "wick/custom.h"
 #include "wick/nn.h"
+#include "wick/layers.h"
 #include "wick/optim.h"
 #include "wick/plan.h"
 #include "wick/io.h"

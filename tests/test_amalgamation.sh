@@ -19,7 +19,9 @@ if [ "${2-}" = --quick ]; then
     tally
     exit
 fi
-check "no warning" strict -c -o "$work/strict.o"
+check "no warning" strict -c -fPIC -fvisibility=hidden -DWK_API= -o "$work/strict.o"
+check "a plug-in" cc -shared "$work/strict.o" -lm -lpthread -o "$work/plugin.so"
+check "its names are its own" sh -c '! nm -D --defined-only "$0" | grep wk_' "$work/plugin.so"
 check "the library's program" cc -O2 tests/amalgamation/losses.c -Iinclude "-L$build" -lwick "-Wl,-rpath,$build" \
     -o "$work/library"
 for compiler in cc clang; do

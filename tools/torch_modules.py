@@ -150,6 +150,16 @@ def pools():
     yield module_case(nn.Flatten, {"x": (2, 3, 2, 2)}, label="flatten")
 
 
+def attentions():
+    for sizes, bias, batch_first in (((3, 2, 4), 1, 1), ((2, 3, 6), 1, 0), ((1, 3, 4), 0, 1)):
+        rows, features = sizes[:2], sizes[2]
+        keys = (rows[0], rows[1] + 2) if batch_first else (rows[0] + 2, rows[1])
+        yield module_case(lambda: nn.MultiheadAttention(features, 2, bias=bool(bias), batch_first=bool(batch_first)),
+                          {"query": (*rows, features), "key": (*keys, features), "value": (*keys, features)},
+                          label=f"{sizes}_{bias}_{batch_first}".replace(" ", ""), num_heads=2, bias=bias,
+                          batch_first=batch_first)
+
+
 def batch_norms():
     for make, x, affine, training in ((nn.BatchNorm1d, (5, 3), 1, 1), (nn.BatchNorm1d, (2, 3, 4), 1, 1),
                                       (nn.BatchNorm1d, (5, 3), 0, 1), (nn.BatchNorm1d, (1, 3), 1, 0),
@@ -165,7 +175,7 @@ def main():
     with open(sys.argv[1], "w") as file:
         print(f"# made by tools/torch_modules.py with PyTorch {torch.__version__}", file=file)
         for family in (recurrent, cells, pointwise, embeddings, normalization, convolutions, pools,
-                       batch_norms):
+                       batch_norms, attentions):
             for case in family():
                 file.write(text_of(case.lines()))
 

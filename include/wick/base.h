@@ -34,11 +34,18 @@
 #define WK_VERSION_PATCH 0
 #define WK_VERSION_STRING "0.1.0"
 
-#if defined(__GNUC__)
+/* -DWK_API= beside -fvisibility=hidden, for the one file and for what includes its header, keeps wick's names inside a
+ * plug-in that carries it. */
+#ifndef WK_API
+#ifdef __GNUC__
 #define WK_API __attribute__((visibility("default")))
-#define WK_CLEANUP(function) __attribute__((cleanup(function), unused))
 #else
 #define WK_API
+#endif
+#endif
+
+#ifdef __GNUC__
+#define WK_CLEANUP(function) __attribute__((cleanup(function), unused))
 #endif
 
 #ifdef __cplusplus

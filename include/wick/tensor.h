@@ -90,6 +90,18 @@ WK_API void wk_list_push(wk_list *list, wk_tensor *t);
 WK_API int64_t wk_list_length(const wk_list *list);
 WK_API wk_tensor *wk_list_at(const wk_list *list, int64_t index);
 
+/* A list of these: wk_cat(WK_LIST(a, b), 1). NULL on failure; EINVAL when one of them is NULL. */
+WK_API wk_list *wk_list_of(int64_t count, wk_tensor *const *tensors);
+#ifdef __cplusplus
+#define WK_LIST(...)                                                 \
+    wk_list_of(static_cast<int64_t>(sizeof(wk__count(__VA_ARGS__))), \
+               std::initializer_list<wk_tensor *>{__VA_ARGS__}.begin())
+#else
+#define WK_LIST(...)                                                                       \
+    wk_list_of((int64_t)(sizeof((wk_tensor *const[]){__VA_ARGS__}) / sizeof(wk_tensor *)), \
+               (wk_tensor *const[]){__VA_ARGS__})
+#endif
+
 /* ------------------------------------------------------------------------------------------------------- making --- */
 
 /* `WK_SHAPE(1, T, 1)` stands for the two arguments (int32_t ndim, const int64_t *dims) of a shape; a 0-d tensor has the

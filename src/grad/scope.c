@@ -333,6 +333,20 @@ void wk_list_push(wk_list *list, wk_tensor *t) {
     list->items[list->count++] = t;
 }
 
+wk_list *wk_list_of(int64_t count, wk_tensor *const *tensors) {
+    wk_ctx *ctx = wk__ctx();
+    if (!wk__ready(ctx)) return NULL;
+    if (count < 0 || (count > 0 && tensors == NULL)) {
+        wk__fail(ctx, WK_EINVAL, "list_of", count < 0 ? "count is negative" : "tensors is NULL");
+        return NULL;
+    }
+    wk_list *list = wk_list_new();
+    for (int64_t i = 0; i < count; i++) wk_list_push(list, tensors[i]);
+    if (ctx->failure.status == WK_OK) return list;
+    wk__fail_as(ctx, "list_of");
+    return NULL;
+}
+
 bool wk__list_usable(wk_ctx *ctx, const wk_list *list, const char *op, const char *argument) {
     if (list == NULL) wk__fail(ctx, WK_EINVAL, op, "%s is NULL", argument);
     else if (list->live != WK__LIVE)

@@ -4,7 +4,7 @@
 
 #include "base/options.h"
 #include "nn/module.h"
-#include "wick/nn.h"
+#include "wick/layers.h"
 #include "wick/ops.h"
 
 /* The module's data if it is of this class, else NULL and a record:

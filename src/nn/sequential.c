@@ -1,6 +1,7 @@
 /* sequential.c -- modules one after another: y = m_n(... m_1(m_0(x))). */
 #include "grad/scope.h"
 #include "nn/module.h"
+#include "wick/layers.h"
 
 /* What a module makes besides its result goes when it is done. */
 static wk_tensor *forward_one(wk_module *m, wk_tensor *x) {

@@ -46,7 +46,7 @@ const char *wk_viz_color(const char *op) {
         const char *color, *files; /* each between blanks */
     } kinds[] = {
         {"#6a4c9c", " rnn lstm gru "},
-        {"#2f7fc1", " linear matmul products einsum conv "},
+        {"#2f7fc1", " linear matmul products einsum conv attention "},
         {"#3c8d5a", " arithmetic binary divide unary clamp tanh activation compare where any close "},
         {"#a8487c", " reduce reduce_dims extremes scan softmax layer_norm batch_norm pool "},
         {"#a0603c", " stack cat pad move gather index index_list find sort "},

@@ -33,6 +33,25 @@ def cases():
                    second=True).moved(**({"var": torch.abs} if given else {}))
 
 
+    def attention(q, k, v, mask, dropout_p, is_causal):
+        scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+        if is_causal:
+            mask = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+        if mask is not None and mask.dtype == torch.bool:
+            scores = scores.masked_fill(~mask, -torch.inf)
+        elif mask is not None:
+            scores = scores + mask
+        return scores.softmax(-1) @ v
+
+    upper = torch.tensor([[True, True, False, True], [False, True, True, False], [True, False, True, True]])
+    for batch, mask, is_causal in (((), None, 0), ((2,), None, 1), ((2, 2), upper, 0), ((1, 2), (3, 4), 0),
+                                   ((2,), (2, 1, 4), 0)):
+        yield Case("scaled_dot_product_attention", attention,
+                   {"q": (*batch, 3, 2), "k": (*batch, 4, 2), "v": (*batch, 4, 3), "mask": mask}, second=True,
+                   label=f"{len(batch)}_{is_causal}_{'bool' if mask is upper else mask}".replace(" ", ""),
+                   dropout_p=0.0, is_causal=is_causal)
+
+
 def normalized(x, mean, var, weight, bias, eps):
     """PyTorch has no gradient by moments that are given."""
     mean, var, *affine = (t if t is None else t.view(1, -1, *(1,) * (x.dim() - 2)) for t in (mean, var, weight, bias))
