@@ -281,7 +281,55 @@ static void numbers_that_change(void **state) {
     }
 }
 
+/* ------------------------------------------------------------------------------------ questions about gradients --- */
+
+/* What the step asks of a tensor, which it may not read. */
+typedef struct question {
+    bool (*ask)(wk_tensor *w);
+    wk_tensor *w;
+    bool reads;
+} question;
+
+static bool has_gradient(wk_tensor *w) { return wk_grad_of(w) != NULL; }
+static bool wants_gradient(wk_tensor *w) { return wk_requires_grad(w); }
+
+static bool asks(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const question *q = user;
+    out[0] = wk_detach(q->reads ? wk_add(in[0], q->w) : wk_neg(in[0]));
+    if (q->ask(q->w)) out[0] = wk_neg(out[0]);
+    return true;
+}
+
+static void assert_answered(wk_plan *plan, question *q) {
+    WK_SCOPE;
+    wk_tensor *x = wk_randn(WK_SHAPE(3), WK_F32), *of_eager = NULL, *of_plan = NULL;
+    asks(q, &x, &of_eager);
+    wk_plan_run(plan, &x, &of_plan);
+    assert_true(of_plan != NULL && same_bits(of_eager, of_plan));
+}
+
+static void answers_that_change(void **state) {
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        WK_SCOPE;
+        question q = {i % 2 ? has_gradient : wants_gradient, wk_ones(WK_SHAPE(3), WK_F32), i / 2 % 2};
+        wk_requires_grad_(q.w, i / 4);
+        wk_plan *plan = wk_plan_new(asks, &q, 1, 1, NULL);
+        for (int run = 0; run < 3; run++) assert_answered(plan, &q);
+        wk_requires_grad_(q.w, true);
+        wk_backward(wk_sum(wk_mul(q.w, q.w)));
+        assert_answered(plan, &q);
+        wk_zero_grad(q.w);
+        assert_answered(plan, &q);
+        wk_requires_grad_(q.w, false);
+        assert_answered(plan, &q);
+        wk_plan_free(plan);
+        assert_ok();
+    }
+}
+
 WK_TEST_MAIN("plans and modes", cmocka_unit_test(a_recording_for_each_mode),
              cmocka_unit_test(a_frozen_plan_has_one_mode), cmocka_unit_test(a_mode_that_does_not_matter),
              cmocka_unit_test(modes_of_no_matter), cmocka_unit_test(what_changes_later),
-             cmocka_unit_test(a_change_is_told_in_words), cmocka_unit_test(numbers_that_change))
+             cmocka_unit_test(a_change_is_told_in_words), cmocka_unit_test(numbers_that_change),
+             cmocka_unit_test(answers_that_change))

@@ -27,15 +27,20 @@ static bool makes_snapshot(void *user, wk_tensor *const *in, wk_tensor **out) {
     return true;
 }
 
+static bool asks_rate(void *user, wk_tensor *const *in, wk_tensor **out) {
+    out[0] = wk_mul_scalar(in[0], wk_optim_lr(user));
+    return true;
+}
+
 static bool prints(void *user, wk_tensor *const *in, wk_tensor **out) {
     char text[64];
     wk_to_text(out[0] = wk_neg(in[0]), text, sizeof text, user);
     return true;
 }
 
-static void refused(wk_function *f, wk_module *m, const char *message) {
+static void refused(wk_function *f, void *user, const char *message) {
     WK_SCOPE;
-    wk_plan *plan = wk_plan_new(f, m, 1, 1, NULL);
+    wk_plan *plan = wk_plan_new(f, user, 1, 1, NULL);
     wk_tensor *x = wk_ones(WK_SHAPE(3), WK_F32), *out;
     wk_plan_run(plan, &x, &out);
     assert_null(out);
@@ -49,6 +54,9 @@ static void what_belongs_before_the_run(void **state) {
     refused(makes_module, NULL, "linear_new: not inside a plan's step: make modules before the run");
     refused(makes_buffer, m, "module_add_buffer: not inside a plan's step: make modules before the run");
     refused(makes_optimiser, m, "adam_new: not inside a plan's step: make optimisers before the run");
+    wk_optim *adam = wk_adam_new(m, 0.1, NULL);
+    refused(asks_rate, adam, "optim_lr: not inside a plan's step: give the rate as an input");
+    wk_optim_free(adam);
     refused(prints, NULL, "to_text: not inside a plan's step: elements have no values yet");
     refused(makes_snapshot, m, "snapshot_new: not inside a plan's step: make snapshots before the run");
     wk_module_free(m);

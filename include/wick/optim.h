@@ -70,7 +70,8 @@ WK_API wk_status wk_optim_step(wk_optim *optim);
 WK_API wk_status wk_optim_add(wk_optim *optim);
 
 /* The rate of the steps to come: a schedule sets it before each. wk_optim_lr says 0 of NULL. Errors: EINVAL (lr is
- * negative or not finite). */
+ * negative or not finite), ESTATE inside a plan's step, which would go on with the rate that it finds (and wk_optim_lr
+ * says NaN). */
 WK_API double wk_optim_lr(const wk_optim *optim);
 WK_API void wk_optim_set_lr(wk_optim *optim, double lr);
 

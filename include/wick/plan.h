@@ -54,7 +54,9 @@
  * (wk_rnn_forward_ragged) are data, and looked at in each run. Operations of one's own are recorded by what their
  * forward calls, or, if they are pure (wk_custom_op), called as they are. Where modules are in another mode, training
  * or evaluation, parameters were frozen or thawed, or WK_NO_GRAD is around it, and the step then does something else,
- * that is another recording, and the first is there when the modes are as they were. In anomaly mode (wk_set_anomaly)
+ * that is another recording, and the first is there when the modes are as they were. So it is where the step asks
+ * whether there is a gradient (wk_grad_of), or whether a tensor requires one, and the answer is another than before.
+ * wk_graph_size is that of the step alone, which has a scope of its own. In anomaly mode (wk_set_anomaly)
  * the function itself is called, so that the operation that gives a NaN can be named. Refused with a message that
  * says what to do instead (ESTATE), whether or not the step looks at what such a call returns, or calls wk_check:
  *
@@ -68,7 +70,7 @@
  *   - where rows have several lengths, gradients of gradients of gradients: the lengths would decide which calls are
  *     made
  *   - wk_from_data and wk_wrap, hooks, anomaly mode, wk_manual_seed and numbers drawn for the program (wk_randint),
- *     wk_optim_set_lr: a step of an optimiser takes the rate that it finds
+ *     wk_optim_set_lr: a step of an optimiser takes the rate that it finds; and wk_optim_lr, which is to be an input
  *
  * A number of C that changes from run to run is not seen by a plan, which goes on with the one it recorded. Therefore
  * each recording is compared with a second, with another in the next run (as often as wk_plan_options.checks says),

@@ -67,6 +67,8 @@ typedef struct wk_capture {
     void (*kernel)(struct wk_capture *capture, const wk_noted *noted, const wk_word *words);
     void (*row)(struct wk_capture *capture, const struct wk_call *call);
     void (*grad)(struct wk_capture *capture, const struct wk_op *op); /* the row whose gradient comes next */
+    /* The program asks whether a tensor requires a gradient, or has one: a change of that has to be noticed. */
+    void (*look)(struct wk_capture *capture, struct wk_tensor *t);
     /* Before the gradient of a leaf is asked for or added to, or (`zeroed`) made absent. */
     void (*leaf)(struct wk_capture *capture, struct wk_tensor *leaf, bool zeroed);
     void (*host)(struct wk_capture *capture, const wk_host_call *call);

@@ -43,13 +43,26 @@ wk_tensor *wk_requires_grad_(wk_tensor *t, bool requires_grad) {
     return t;
 }
 
-bool wk_requires_grad(const wk_tensor *t) { return wk__live(t, "requires_grad") && wk__needs_grad(t); }
+/* What captures hears of the question; of no tensor that other contexts share, which stay as they are. */
+static wk_capture *capture_of(const wk_tensor *t) { return t->ctx != NULL ? t->ctx->capture : NULL; }
+
+bool wk_requires_grad(const wk_tensor *t) {
+    if (!wk__live(t, "requires_grad")) return false;
+    wk_capture *capture = capture_of(t);
+    if (wk_unlikely(capture != NULL)) capture->look(capture, (wk_tensor *)(uintptr_t)t);
+    return wk__needs_grad(t);
+}
+
+WK_NOINLINE static void tell_question(wk_capture *capture, wk_tensor *t) {
+    capture->look(capture, t);
+    if (t->meta != NULL || t->way.kind == WK__TO_LEAF) capture->leaf(capture, t, false);
+}
 
 wk_tensor *wk_grad_of(const wk_tensor *t) {
-    if (t == NULL || t->live != WK__LIVE || t->meta == NULL) return NULL;
-    wk_capture *capture = t->ctx->capture;
-    if (wk_unlikely(capture != NULL)) capture->leaf(capture, (wk_tensor *)(uintptr_t)t, false);
-    if (!t->meta->has_grad) return NULL;
+    if (t == NULL || t->live != WK__LIVE) return NULL;
+    wk_capture *capture = capture_of(t);
+    if (wk_unlikely(capture != NULL)) tell_question(capture, (wk_tensor *)(uintptr_t)t);
+    if (t->meta == NULL || !t->meta->has_grad) return NULL;
     return t->meta->grad;
 }
 

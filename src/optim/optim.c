@@ -284,7 +284,10 @@ wk_status wk_optim_add(wk_optim *optim) {
     return collect(optim) ? WK_OK : wk__out_of_memory(optim->ctx, "optim_add");
 }
 
-double wk_optim_lr(const wk_optim *optim) { return optim != NULL ? optim->lr : 0; }
+double wk_optim_lr(const wk_optim *optim) {
+    if (optim == NULL) return 0;
+    return wk__capture_refuses(optim->ctx, "optim_lr", "give the rate as an input") ? NAN : optim->lr;
+}
 
 void wk_optim_set_lr(wk_optim *optim, double lr) {
     if (!usable(optim, "optim_set_lr") ||

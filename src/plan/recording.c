@@ -129,6 +129,8 @@ static wk_plan_leaf *leaf_of(wk_recording *r, wk_tensor *t) {
     return leaf;
 }
 
+static void on_look(wk_capture *capture, wk_tensor *t) { wk__recording_note_external(of_capture(capture), t); }
+
 static void on_leaf(wk_capture *capture, wk_tensor *t, bool zeroed) {
     wk_recording *r = of_capture(capture);
     if (is_local(r, t)) return;
@@ -308,6 +310,7 @@ bool wk__plan_record(wk_recording *r, const wk_dry_run *run, wk_listener *listen
     r->capture.kernel = on_kernel;
     r->capture.row = on_row;
     r->capture.grad = on_grad;
+    r->capture.look = on_look;
     r->capture.leaf = on_leaf;
     r->capture.host = on_host;
     r->capture.hold = on_hold;
