@@ -5,7 +5,7 @@
 #include "kernel/record.h"
 #include "wick/ops.h"
 
-WK_NOINLINE static void binary_walk(wk_binary_loop *kernel, const wk_array *y, const wk_array *a, const wk_array *b) {
+WK_APART void binary_walk(wk_binary_loop *kernel, const wk_array *y, const wk_array *a, const wk_array *b) {
     wk_rows rows;
     const wk_array *const arrays[] = {y, a, b};
     for (bool more = wk__rows_begin(&rows, 3, arrays); more; more = wk__rows_next(&rows))
@@ -17,7 +17,7 @@ void wk__binary_rows(wk_binary_loop *kernel, const wk_array *y, const wk_array *
     else binary_walk(kernel, y, a, b);
 }
 
-WK_NOINLINE static void scale_walk(wk_scale_loop *kernel, const wk_array *y, const wk_array *x, double s) {
+WK_APART void scale_walk(wk_scale_loop *kernel, const wk_array *y, const wk_array *x, double s) {
     wk_rows rows;
     const wk_array *const arrays[] = {y, x};
     for (bool more = wk__rows_begin(&rows, 2, arrays); more; more = wk__rows_next(&rows))
@@ -55,7 +55,7 @@ void wk__zero(const wk_array *y) {
 
 /* Walks x's shape with y stretched over it. Along a row y either moves with x, and the row is added element by
  * element, or stays where it is, and the row is summed first. */
-WK_NOINLINE static void sum_to_walk(const wk_array *y, const wk_array *x) {
+WK_APART void sum_to_walk(const wk_array *y, const wk_array *x) {
     const wk_dtype dtype = y->dtype;
     void *const cell = &wk__ctx()->cell; /* for the sum of a row */
     wk_rows rows;

@@ -21,6 +21,7 @@ typedef struct wk_rows {
 
     int32_t count, ndim;              /* arrays; dimensions outside the row */
     uint8_t nbytes[WK__ROWS_ARRAYS];  /* element sizes */
+    int64_t step_nbytes[WK__ROWS_ARRAYS]; /* from a row to the next, along the innermost dimension outside */
     int64_t index[WK_MAX_DIMS], dims[WK_MAX_DIMS];
     int64_t strides[WK__ROWS_ARRAYS][WK_MAX_DIMS];
 } wk_rows;
@@ -28,7 +29,16 @@ typedef struct wk_rows {
 /* arrays[0] gives the shape; the others broadcast to it. False when there are no elements (or a shape does not fit:
  * callers have checked). */
 bool wk__rows_begin(wk_rows *rows, int32_t count, const wk_array *const *arrays);
-bool wk__rows_next(wk_rows *rows);
+
+/* The next row; false: there is none. */
+bool wk__rows_wrap(wk_rows *rows); /* where the innermost dimension outside ends */
+static inline bool wk__rows_next(wk_rows *rows) {
+    const int32_t d = rows->ndim - 1;
+    if (d < 0 || rows->index[d] + 1 == rows->dims[d]) return d >= 0 && wk__rows_wrap(rows);
+    rows->index[d]++;
+    for (int32_t a = 0; a < rows->count; a++) rows->data[a] = (char *)rows->data[a] + rows->step_nbytes[a];
+    return true;
+}
 
 /* Most arrays are contiguous and of one shape: a single row, for which no walk is needed. The walks stand apart, so
  * that the common way does not pay for their stack. */
