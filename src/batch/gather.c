@@ -113,24 +113,30 @@ static bool ends_idle(const wk_backprop *b, int32_t input, const piece *p) {
     return wk__is_zeros(&g);
 }
 
+/* Is p[0], the first piece of its source, all of it, and `left` the number of pieces from there on? */
+static bool is_all(const piece *p, int64_t left, const rows *source) {
+    const int64_t count = source->single ? 1 : source->a->dims[0];
+    return p->count == count && (left == 1 || p[1].source != p[0].source);
+}
+
 static bool grad(wk_backprop *b) {
     const wk_array *places = wk__saved_in(b, PIECES), *g = &b->gy[0]->a;
     const piece *p = pieces_of(places);
     const rows from = rows_of(g, false);
-    const mover m = mover_of(g, true);
+    const mover set = mover_of(g, false), adds = mover_of(g, true);
     rows to = from;
     wk_array room;
     for (int64_t i = 0; i < places->dims[0]; i++) {
         const int32_t input = FIRST_SOURCE + (int32_t)p[i].source;
-        bool add;
+        bool add = true;
         if (!wk__wants(b, input) || ends_idle(b, input, &p[i])) continue;
         if (i == 0 || p[i].source != p[i - 1].source) {
             const wk_array *slot = wk__slot(b, input, &room, &add);
             if (slot == NULL) return true;
-            if (!add) wk__zero(slot);
             to = rows_of(slot, slot->ndim < g->ndim);
+            if (!add && !is_all(&p[i], places->dims[0] - i, &to)) add = true, wk__zero(slot);
         }
-        move(&m, &to, p[i].row, &from, p[i].dest, p[i].count);
+        move(add ? &adds : &set, &to, p[i].row, &from, p[i].dest, p[i].count);
     }
     return true;
 }

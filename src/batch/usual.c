@@ -135,7 +135,8 @@ static inline bool find_blocks(const wk_kind *kind, wk_call *c) {
 
 /* Its operands are in the columns. */
 static inline bool promise_all(wk_batch *b, wk_group *g, const wk_call *c) {
-    for (int32_t k = 0; k < g->kind->out_count; k++) promise(c, g, k);
+    promise(c, g, 0);
+    for (int32_t k = 1; k < g->kind->out_count; k++) promise(c, g, k);
     g->count++;
     b->pending++;
     wk__group_comes_next(b, g);
@@ -152,13 +153,20 @@ static inline bool add_to(wk_batch *b, wk_group *g, wk_call *c) {
     return !find_blocks(g->kind, c) || add_with_blocks(b, g, c);
 }
 
+/* At a glance: may it be one more call of g? */
+static inline bool may_fit(const wk_group *g, const wk_call *c) {
+    const wk_tensor *x = c->in[0];
+    if (g->kind->op != c->op) return false;
+    return g->kind->is_late || x == NULL || x->live != WK__PROMISED || (wk_source)x->storage == g->columns[0].source;
+}
+
 enum { FEW_PATHS = 4 }; /* looked at before a call is gone through thoroughly */
 
 /* A group that this one led to before, or NULL. */
 static wk_group *by_path(const wk_group *from, const wk_call *c) {
     const wk_path *path = from != NULL ? from->paths : NULL;
     for (int looked_at = 0; path != NULL && looked_at < FEW_PATHS; path = path->next, looked_at++)
-        if (path->to->kind->op == c->op && fits_group(path->to, c)) return path->to;
+        if (may_fit(path->to, c) && fits_group(path->to, c)) return path->to;
     return NULL;
 }
 
@@ -283,7 +291,7 @@ WK_APART bool take_expected(wk_batch *b, const wk_group *from, wk_call *c) {
 static wk_group *by_order(const wk_group *last, const wk_call *c) {
     for (int which = 0; which < 2 && !last->kind->is_late; which++) {
         wk_group *g = last->after[which];
-        if (g != NULL && g->kind->op == c->op && fits_group(g, c)) return g;
+        if (g != NULL && may_fit(g, c) && fits_group(g, c)) return g;
     }
     /* All of a late kind go to one, also those behind a group that had no call behind it yet. */
     wk_group *g = last->after[0] == NULL && last->like != NULL ? last->like->after[0] : NULL;
@@ -294,15 +302,16 @@ static wk_group *by_order(const wk_group *last, const wk_call *c) {
 WK_APART bool take_otherwise(wk_batch *b, wk_call *c) {
     wk_group *g = by_order(b->last, c);
     const wk_group *from = g == NULL ? wk__latest_pending(c) : NULL;
+    if (g == NULL && take_expected(b, from, c)) return true;
     if (g == NULL) g = by_path(from, c);
     if (g == NULL) g = by_joining(from, c);
-    return g != NULL ? add_to(b, g, c) : take_expected(b, from, c);
+    return g != NULL && add_to(b, g, c);
 }
 
 /* ----------------------------------------------------------------------------------------------- the usual call --- */
 
 /* Is c the call that was to be expected? As fits_group, but for late kinds, with less to look at. */
-WK_INLINE bool is_next(wk_group *g, const wk_call *c) {
+WK_APART bool is_next(wk_group *g, const wk_call *c) {
     const wk_kind *kind = g->kind;
     uint32_t ways = 0, shared = kind->shared;
     if (!g->is_open || !is_call_of(kind, c) || kind->grad_enabled != c->ctx->grad_enabled) return false;
@@ -314,6 +323,35 @@ WK_INLINE bool is_next(wk_group *g, const wk_call *c) {
     return (ways != 0) == kind->needs_grad;
 }
 
+/* And makes every column longer by one that it has for itself? Then there is nothing to look at twice. */
+WK_INLINE bool is_straight(const wk_group *g, const wk_call *c) {
+    const wk_kind *kind = g->kind;
+    const wk_column *column = g->columns;
+    uint32_t ways = 0;
+    if (!g->is_open || !is_call_of(kind, c) || kind->grad_enabled != c->ctx->grad_enabled) return false;
+    for (int32_t i = 0; i < kind->in_count; i++, column++) {
+        const wk_tensor *x = c->in[i];
+        if (wk_unlikely(x == NULL)) return false;
+        const bool is_leaf = x->live == WK__LIVE && (wk_source)x == column->source && (kind->shared >> i & 1);
+        if (is_leaf && column->next == 0 && x->epoch == x->storage->epoch) {
+            ways |= x->way.kind;
+            continue;
+        }
+        if (x->live != WK__PROMISED) return false;
+        if (!wk__column_goes_on(column, (wk_source)x->storage, (int32_t)x->epoch)) return false;
+        ways |= x->way.kind;
+    }
+    return (ways != 0) == kind->needs_grad;
+}
+
+static inline bool add_straight(wk_batch *b, wk_group *g, wk_call *c) {
+    if (wk_unlikely(!find_blocks(g->kind, c))) return true;
+    const uint32_t own = wk__own_operands(g->kind);
+    g->columns[0].next += own & 1;
+    for (int32_t i = 1; own >> i != 0; i++) g->columns[i].next += own >> i & 1;
+    return promise_all(b, g, c);
+}
+
 /* Where the next call is expected. A late group has calls of all steps, so which step came behind it tells nothing; but
  * what came behind the last call that was not late, late ones left out, does. */
 static inline wk_group *expected(const wk_batch *b) {
@@ -322,15 +360,19 @@ static inline wk_group *expected(const wk_batch *b) {
     return is_step ? b->last_firm->firm_after : g;
 }
 
+/* All but the straight call. g: where it is expected, or NULL. */
+WK_APART bool take_slowly(wk_batch *b, wk_group *g, wk_call *c) {
+    if (g != NULL && is_next(g, c)) return add_to(b, g, c);
+    return take_otherwise(b, c) || wk__batch_takes_unusual(b, c);
+}
+
 bool wk__batch_takes(wk_call *c) {
     const wk_ctx *ctx = c->ctx;
     wk_batch *b = ctx->batch;
     const bool is_quiet = (ctx->watch & ~WK__WATCH_REWRITES) == WK__WATCH_BATCH && ctx->walking == NULL;
     const bool has_room = ctx->handle_capacity - ctx->handle_count >= WK__MAX_OUTPUTS;
-    if (wk_likely(is_quiet && has_room && b->last != NULL && c->in_count > 0)) {
-        wk_group *g = expected(b);
-        if (wk_likely(g != NULL && is_next(g, c))) return add_to(b, g, c);
-        if (take_otherwise(b, c)) return true;
-    }
-    return wk__batch_takes_unusual(b, c);
+    if (wk_unlikely(!is_quiet || !has_room || b->last == NULL || c->in_count == 0))
+        return wk__batch_takes_unusual(b, c);
+    wk_group *g = expected(b);
+    return wk_likely(g != NULL && is_straight(g, c)) ? add_straight(b, g, c) : take_slowly(b, g, c);
 }

@@ -173,17 +173,22 @@ WK_NOINLINE static wk_tensor *run_watched(wk_call *c) {
     return NULL;
 }
 
-/* In a batch, which may put the call off. When it does not, nothing that this call does is put off either. */
-WK_NOINLINE static wk_tensor *apply_watched(wk_call *c) {
+/* Nothing that this call does is put off. */
+WK_NOINLINE static wk_tensor *apply_at_once(wk_call *c) {
     wk_ctx *ctx = c->ctx;
     const bool in_batch = (ctx->watch & WK__WATCH_BATCH) != 0;
-    if (in_batch && wk__batch_takes(c)) return c->out[0];
     if (!wk__call_check(c)) return NULL;
     if (in_batch && (c->op->flags & WK__OP_IN_PLACE)) wk__before_write(c->in[0]);
     ctx->watch &= (uint8_t)~WK__WATCH_BATCH;
     wk_tensor *y = !wk_ok() ? NULL : ctx->watch != 0 ? run_watched(c) : run_as_it_may_be(c);
     if (in_batch) wk__batch_goes_on(ctx);
     return y;
+}
+
+/* In a batch, which may put the call off. */
+WK_APART wk_tensor *apply_watched(wk_call *c) {
+    if ((c->ctx->watch & WK__WATCH_BATCH) && wk__batch_takes(c)) return c->out[0];
+    return apply_at_once(c);
 }
 
 wk_tensor *wk__apply(const wk_op *op, wk_tensor *const *in, int32_t in_count, void *attrs, wk_tensor **outs) {
