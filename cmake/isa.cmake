@@ -1,15 +1,19 @@
 # How the sources are compiled. The kernels of an instruction set are compiled for it, and run only where the processor
 # has it (kernel/select.c).
+set(as_fast $<$<C_COMPILER_ID:GNU>:-O2;-ftree-vectorize>) # -O3 adds a fifth to the size of a table, nothing in speed
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
-    set(WK_HAVE_X86 ON CACHE INTERNAL "")
+    set(WK_ISAS "ref avx2 avx512" CACHE INTERNAL "")
     set(avx2 -mavx2 -mfma -mf16c -fno-math-errno) # nobody looks at errno, which keeps roots from becoming vectors
     set(avx512 -mavx512f -mavx512vl -mavx512dq -mavx512bw ${avx2})
     target_sources(wick_objects PRIVATE kernel/simd_avx2.c kernel/simd_avx512.c)
-    # What gcc adds with -O3 to these it adds in size, a fifth of the table, not in speed.
-    set(as_fast $<$<C_COMPILER_ID:GNU>:-O2;-ftree-vectorize>)
     set_source_files_properties(kernel/simd_avx2.c PROPERTIES COMPILE_OPTIONS "${avx2};${as_fast}")
     set_source_files_properties(kernel/simd_avx512.c PROPERTIES COMPILE_OPTIONS "${avx512}")
-    target_compile_definitions(wick_objects PRIVATE WK_HAVE_X86)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
+    set(WK_ISAS "ref neon" CACHE INTERNAL "")
+    target_sources(wick_objects PRIVATE kernel/simd_neon.c)
+    set_source_files_properties(kernel/simd_neon.c PROPERTIES COMPILE_OPTIONS "-fno-math-errno;${as_fast}")
+else()
+    set(WK_ISAS "ref" CACHE INTERNAL "")
 endif()
 
 # Above the kernels, loops run over a few inputs or dimensions: vectors, or calls of memcpy and memset in place of a

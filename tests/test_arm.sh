@@ -1,7 +1,8 @@
 #!/bin/sh
-# test_arm.sh [BUILD] -- wick as one file on another processor: 64-bit ARM, by a cross compiler and an emulator, where
-# these are here (gcc-aarch64-linux-gnu, qemu-user). It computes what this machine computes with the reference kernels,
-# but for the last bits, where another libm rounds otherwise.
+# test_arm.sh [BUILD] -- wick on 64-bit ARM, by a cross compiler and an emulator, where these are here
+# (gcc-aarch64-linux-gnu, qemu-user): the NEON kernels against the formulas, as test_kernels.c does with those of this
+# machine, which takes some minutes; and wick as one file, which computes what this machine computes with the reference
+# kernels, but for the last bits, where sums have another order and another libm rounds otherwise.
 build=$(cd "${1:-build}" && pwd) || exit 1
 cd "$(dirname "$0")/.." || exit 1
 . tools/tally.sh
@@ -34,6 +35,14 @@ check "a program" $cc -O2 tests/amalgamation/losses.c "$work/wick.o" "-I$work" -
 check "the library's program" cc -O2 tests/amalgamation/losses.c -Iinclude "-L$build" -lwick "-Wl,-rpath,$build" \
     -o "$work/here"
 check "here" sh -c 'WK_ISA=ref "$0" > "$1"' "$work/here" "$work/expected"
-check "on ARM" sh -c "$run"' "$0" > "$1"' "$work/arm" "$work/found"
-check "the same losses" alike "$work/expected" "$work/found"
+for isa in ref neon; do
+    check "on ARM, $isa" sh -c "$run -E WK_ISA=$isa"' "$0" > "$1"' "$work/arm" "$work/found"
+    check "$isa: the same losses" alike "$work/expected" "$work/found"
+done
+
+check "configure" cmake -S . -B "$work/build" -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+    -DCMAKE_C_COMPILER=$cc -DWK_CMOCKA_LIBRARY=OFF -DWK_WERROR=ON
+check "build" cmake --build "$work/build" -j "$(nproc)" --target test_kernels wick_cli
+check "NEON is the best that there is" sh -c "$run"' "$0/wick" info | grep -q "^kernels   neon, the best"' "$work/build"
+check "the NEON kernels" $run "$work/build/tests/test_kernels" tests/data neon
 tally

@@ -166,7 +166,9 @@ static void one_program_f32(const numbers *values, const roads *wide) {
 }
 
 static void one_program(uint64_t seed) {
-    static const char *const isas[] = {"ref", "avx2", "avx512"};
+#define NAME(isa) #isa,
+    static const char *const isas[] = {WK_KERNEL_TABLES(NAME)};
+#undef NAME
     machine values_from = {.random = ~seed};
     numbers values;
     roads wide;
@@ -176,7 +178,7 @@ static void one_program(uint64_t seed) {
     run_flat(&values, WK_F64, &wide);
     assert_ok();
     agree_on_all(&wide, 1e-12, 1e-11);
-    if (wk__kernels_select(isas[seed % 3])) one_program_f32(&values, &wide);
+    if (wk__kernels_select(isas[seed % (sizeof isas / sizeof *isas)])) one_program_f32(&values, &wide);
     wk__kernels_select(NULL);
     if (seed % 4 == 0) return; /* may detach */
     agree_with_differences(0, &values, &wide.grad, "gradient by differences");

@@ -102,8 +102,11 @@ static void test_table(const char *data) {
     test_rmsprop();
 }
 
+/* test_kernels [DATA [TABLE]] */
 int main(int argc, char **argv) {
-    static const char *const isas[] = {"ref", "avx2", "avx512"};
+#define NAME(isa) #isa,
+    static const char *const isas[] = {WK_KERNEL_TABLES(NAME)};
+#undef NAME
     make_slots();
     table = &wk__kernels_ref;
     test_adam_reference();
@@ -113,6 +116,7 @@ int main(int argc, char **argv) {
     test_rmsprop_reference();
     CHECK(!wk__kernels_select("no such table"), "an unknown table was selected");
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+        if (argc > 2 && strcmp(isas[i], argv[2]) != 0) continue;
         if (!wk__kernels_select(isas[i])) {
             printf("%s: not on this machine or not in this build, not tested\n", isas[i]);
             continue;

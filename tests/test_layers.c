@@ -203,7 +203,7 @@ static void printed_as_pytorch_prints_them(void **state) {
     assert_ok();
 }
 
-WK_TEST_MAIN("layers", TESTS_WITH_EACH_TABLE, cmocka_unit_test(what_an_rnn_refuses),
+WK_TEST_MAIN("layers", TESTS_WITH_EACH_TABLE cmocka_unit_test(what_an_rnn_refuses),
              cmocka_unit_test(what_others_refuse), cmocka_unit_test(first_weights_of_an_embedding),
              cmocka_unit_test(dropout_draws_pytorchs_numbers), cmocka_unit_test(padding_stays),
              cmocka_unit_test(printed_as_pytorch_prints_them))

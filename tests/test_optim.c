@@ -132,9 +132,9 @@ static void as_pytorch_with(const char *isa) {
     wk__kernels_select(NULL);
 }
 
-static void as_pytorch_ref(void **state) { (void)state, as_pytorch_with("ref"); }
-static void as_pytorch_avx2(void **state) { (void)state, as_pytorch_with("avx2"); }
-static void as_pytorch_avx512(void **state) { (void)state, as_pytorch_with("avx512"); }
+#define AS_PYTORCH(isa) \
+    static void as_pytorch_##isa(void **state) { (void)state, as_pytorch_with(#isa); }
+WK_KERNEL_TABLES(AS_PYTORCH)
 
 /* ----------------------------------------------------------------------------------------------------- the rest --- */
 
@@ -284,7 +284,7 @@ static void options_out_of_range(void **state) {
     wk_module_free(net);
 }
 
-WK_TEST_MAIN("optim", cmocka_unit_test(as_pytorch_ref), cmocka_unit_test(as_pytorch_avx2),
-             cmocka_unit_test(as_pytorch_avx512), cmocka_unit_test(gradients_are_clipped),
+#define AS_PYTORCH_ROW(isa) cmocka_unit_test(as_pytorch_##isa),
+WK_TEST_MAIN("optim", WK_KERNEL_TABLES(AS_PYTORCH_ROW) cmocka_unit_test(gradients_are_clipped),
              cmocka_unit_test(each_parameter_as_if_alone), cmocka_unit_test(settings_that_are_none),
              cmocka_unit_test(options_out_of_range))

@@ -220,4 +220,4 @@ static void a_failure_forgets_them(void **state) {
     assert_null(wk_grad_of(w));
 }
 
-WK_TEST_MAIN("outer products", TESTS_WITH_EACH_TABLE, cmocka_unit_test(a_failure_forgets_them))
+WK_TEST_MAIN("outer products", TESTS_WITH_EACH_TABLE cmocka_unit_test(a_failure_forgets_them))

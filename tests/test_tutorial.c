@@ -141,9 +141,9 @@ static void losses_with(const char *isa) {
     wk__kernels_select(NULL);
 }
 
-static void losses_ref(void **state) { (void)state, losses_with("ref"); }
-static void losses_avx2(void **state) { (void)state, losses_with("avx2"); }
-static void losses_avx512(void **state) { (void)state, losses_with("avx512"); }
+#define LOSSES(isa) \
+    static void losses_##isa(void **state) { (void)state, losses_with(#isa); }
+WK_KERNEL_TABLES(LOSSES)
 
 /* ------------------------------------------------------------------------------------------------ first weights --- */
 
@@ -210,5 +210,5 @@ static void first_weights(void **state) {
     assert_ok();
 }
 
-WK_TEST_MAIN("tutorial", cmocka_unit_test(first_weights), cmocka_unit_test(losses_ref), cmocka_unit_test(losses_avx2),
-             cmocka_unit_test(losses_avx512))
+#define LOSSES_ROW(isa) cmocka_unit_test(losses_##isa),
+WK_TEST_MAIN("tutorial", cmocka_unit_test(first_weights), WK_KERNEL_TABLES(LOSSES_ROW))

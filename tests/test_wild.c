@@ -176,13 +176,15 @@ static uint64_t first_seed = 1, seed_count = 3000;
 
 static void wild_calls(void **state) {
     (void)state;
-    static const char *const isas[] = {"ref", "avx2", "avx512"};
+#define NAME(isa) #isa,
+    static const char *const isas[] = {WK_KERNEL_TABLES(NAME)};
+#undef NAME
     const wk_allocator allocator = {sizeof allocator, bounded_alloc, plain_free, NULL, 0};
     wk_ctx *ctx = wk_ctx_new(), *before = wk_ctx_use(ctx);
     wk_memory memory;
     assert_int_equal(wk_set_allocator(&allocator), WK_OK);
     for (uint64_t seed = first_seed; seed < first_seed + seed_count; seed++) {
-        if (!wk__kernels_select(isas[seed % 3])) wk__kernels_select(NULL);
+        if (!wk__kernels_select(isas[seed % (sizeof isas / sizeof *isas)])) wk__kernels_select(NULL);
         if (program(seed) != program(seed)) fail_msg("seed %llu: other bits the second time", (unsigned long long)seed);
         wk_memory_stats(&memory);
         if (memory.nbytes != 0) fail_msg("seed %llu: %d bytes stay", (unsigned long long)seed, (int)memory.nbytes);

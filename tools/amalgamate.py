@@ -159,8 +159,10 @@ def section(path, text, clashing):
     text = f'/* {"-" * (110 - len(path))} {path} --- */\n{text}{undefined}'
     if not isa:
         return text
+    if isa.group(1) == 'neon':
+        return f'#ifdef WK_ON_ARM\n{text}#endif\n'
     flags = {'avx2': 'avx2,fma,f16c', 'avx512': 'avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c'}[isa.group(1)]
-    return f'''#ifdef WK_HAVE_X86
+    return f'''#ifdef WK_ON_X86
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("{flags}"))), apply_to = function)
 #else
@@ -186,9 +188,11 @@ PROLOGUE = '''/* wick.c -- wick {version}, define-by-run deep learning in C, as 
 #define _GNU_SOURCE
 #endif
 #if defined(__x86_64__) && defined(__GNUC__)
-#define WK_HAVE_X86
 #include <immintrin.h>
 #elif defined(__GNUC__)
+#ifdef __aarch64__
+#include <arm_neon.h>
+#endif
 #pragma GCC diagnostic ignored "-Wunused-const-variable" /* tables of vector kernels that are not here */
 #endif
 #ifdef WK_CBLAS

@@ -64,8 +64,8 @@ WK_BEGIN_DECLS
 /* The version of the library that is running, as "0.1.0"; compare with WK_VERSION_STRING, which is the header's. */
 WK_API const char *wk_version(void);
 
-/* The instruction set whose kernels are in use: "ref", "avx2" or "avx512". The best that the machine has, unless the
- * environment variable WK_ISA names another. */
+/* The instruction set whose kernels are in use: "ref" (plain C), "avx2", "avx512" or, on ARM, "neon". The best that the
+ * machine has, unless the environment variable WK_ISA names another. */
 WK_API const char *wk_isa(void);
 
 /* The CBLAS that large products go through, as it calls itself ("OpenBLAS 0.3.21 ..., 1 thread"; the name of its file

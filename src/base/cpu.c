@@ -1,7 +1,7 @@
 /* cpu.c -- asks the compiler's run time, which asks cpuid, and xgetbv for the registers that the kernel saves. */
 #include "base/cpu.h"
 
-#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+#ifdef WK_ON_X86
 #include <cpuid.h>
 
 /* Halves become floats and floats halves. clang 14 has no name for it that could be asked for. */
@@ -19,11 +19,5 @@ bool wk__cpu_has_avx512(void) {
     return wk__cpu_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
 }
-
-#else
-
-bool wk__cpu_has_avx2(void) { return false; }
-
-bool wk__cpu_has_avx512(void) { return false; }
 
 #endif

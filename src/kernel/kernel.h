@@ -3,7 +3,7 @@
  *
  * Reference first, speed as overlay: `wk__kernels_ref` is complete and in plain C. Each ISA's table is the same list
  * with functions of its own in most slots of f32 and f64 and some of the others, and `wk__kernels` points to the best
- * table that this machine runs (WK_ISA=ref|avx2|avx512 picks another). Whatever the table, a kernel computes a sum in
+ * table that this machine runs (WK_ISA picks another by its name). Whatever the table, a kernel computes a sum in
  * an order fixed by shape and layout, and an element-wise result depends on the element alone, not on where it lies.
  *
  * NOTE [Two NaNs]. One NaN is as good as another. Of two that meet in a sum or a product the processor gives the
@@ -14,6 +14,7 @@
 #ifndef WK_KERNEL_KERNEL_H
 #define WK_KERNEL_KERNEL_H
 
+#include "base/cpu.h"
 #include "wick/base.h"
 
 /* So many bytes, written at once, do not stay in the caches until somebody reads them. `fill` goes past the caches
@@ -296,7 +297,7 @@ enum {
 };
 
 typedef struct wk_kernels {
-    const char *isa;        /* "ref", "avx2" or "avx512" */
+    const char *isa;        /* its name in WK_KERNEL_TABLES */
     int64_t rnn_chain_most; /* the largest H that its rnn_chain in f32 is of use for */
     wk_fused_kernel *fused; /* or NULL */
     wk_outers_kernel *add_outers; /* or NULL */
@@ -312,7 +313,19 @@ enum { /* the rows of the list by number */
 #undef WK_KERNEL
 };
 
-extern const wk_kernels wk__kernels_ref, wk__kernels_avx2, wk__kernels_avx512;
+/* The tables of this build, best first. cpu.h can tell whether this machine runs one, and the file of one, but for ref,
+ * is simd_<name>.c. */
+#if defined(WK_ON_X86)
+#define WK_KERNEL_TABLES(TABLE) TABLE(avx512) TABLE(avx2) TABLE(ref)
+#elif defined(WK_ON_ARM)
+#define WK_KERNEL_TABLES(TABLE) TABLE(neon) TABLE(ref)
+#else
+#define WK_KERNEL_TABLES(TABLE) TABLE(ref)
+#endif
+
+#define WK_KERNEL_TABLE(name) extern const wk_kernels wk__kernels_##name;
+WK_KERNEL_TABLES(WK_KERNEL_TABLE)
+#undef WK_KERNEL_TABLE
 
 /* The table in use; set before main by select.c. Threads that record exchange it while others read it. */
 extern const wk_kernels *wk__kernels_in_use;
@@ -326,8 +339,8 @@ void wk__kernels_record_end(void);
 /* Are all of n indices from `lowest` on and below `size`? */
 bool wk__all_inside(int64_t n, const int64_t *index, int64_t lowest, int64_t size);
 
-/* Makes the named table current ("ref", "avx2", "avx512"; NULL: the best one). False, and nothing changes, when this
- * machine or build lacks it. */
+/* Makes the named table current (NULL: the best one). False, and nothing changes, when this machine or build lacks
+ * it. */
 bool wk__kernels_select(const char *isa);
 
 #endif

@@ -50,9 +50,9 @@ enum { BESIDE = 16 }; /* columns that go down together */
 
 /* ----------------------------------------------------------------------------------------------- floating types --- */
 
-/* For floats, x86 has tables of vector kernels, and halves are computed one by one: of the plain loops over them, one
+/* For floats there are tables of vector kernels, and halves are computed one by one: of the plain loops over them, one
  * form is enough. */
-#if defined(WK_HAVE_X86) && defined(__GNUC__) && !defined(__clang__)
+#if (defined(WK_ON_X86) || defined(WK_ON_ARM)) && !defined(__clang__)
 #define PLAIN_LOOPS _Pragma("GCC push_options") _Pragma("GCC optimize(\"O2\", \"no-tree-loop-vectorize\")")
 #define LOOPS_AGAIN _Pragma("GCC pop_options")
 #define UNROLLED _Pragma("GCC unroll 8") /* at -O2, too */

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cpu.h"
 #include "kernel/record.h"
 
 #if defined(__GNUC__)
@@ -35,18 +34,13 @@ void wk__kernels_record(void) { count_captures(1); }
 
 void wk__kernels_record_end(void) { count_captures(-1); }
 
-static bool always(void) { return true; }
-
-/* Best first. */
 static const struct {
     const wk_kernels *table;
     bool (*runs_here)(void);
 } candidates[] = {
-#ifdef WK_HAVE_X86
-    {&wk__kernels_avx512, wk__cpu_has_avx512},
-    {&wk__kernels_avx2, wk__cpu_has_avx2},
-#endif
-    {&wk__kernels_ref, always},
+#define CANDIDATE(name) {&wk__kernels_##name, wk__cpu_has_##name},
+    WK_KERNEL_TABLES(CANDIDATE)
+#undef CANDIDATE
 };
 
 bool wk__kernels_select(const char *isa) {
