@@ -132,8 +132,20 @@ static bool fit_word(const folding *f, const call_path *path, int32_t w, wk_form
     return wk__fit(&f->points, value, &formula->value) && wk__fit(&f->points, member, &formula->motion->member);
 }
 
+/* Is the call made once, in the only recording? Then its words stay what they are. */
+static bool is_made_once(const folding *f, const call_path *path) {
+    bool once = f->count == 1;
+    for (int32_t d = 0; once && d < path->depth; d++) once = loop_of(f, 0, path->loops[d])->trips == 1;
+    return once;
+}
+
 static bool fold_word(folding *f, const call_path *path, int32_t w, wk_formula *formula) {
     wk_motion motion = {0};
+    const wk_plan_position *only = is_made_once(f, path) ? position(f, 0, call_number(f, 0, path), w) : NULL;
+    if (only != NULL && only->member == 0) {
+        *formula = (wk_formula){.space = only->space, .id = only->id, .value = wk__number(only->value)};
+        return true;
+    }
     *formula = (wk_formula){.motion = &motion};
     const bool fine = fit_word(f, path, w, formula), moves = memcmp(&motion, &wk__no_motion, sizeof motion) != 0;
     formula->motion = fine && moves ? wk__motion_new(f->p, &motion) : NULL;

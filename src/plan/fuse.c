@@ -73,20 +73,22 @@ static bool apart(int32_t space, int32_t id, int32_t other_space, int32_t other_
 
 bool wk__are_apart(const wk_formula *a, const wk_formula *b) { return apart(a->space, a->id, b->space, b->id); }
 
-/* Of a chain of more links, each is compared with all before it. */
-enum { MOST_LINKS = 256, MOST_ADDRESSES = 3 };
+enum { MOST_LINKS = 256, MOST_ADDRESSES = 3, BUCKETS = 64 };
 
-/* The addresses of a chain. Nearly all are apart from that of a further link, which is seen without their formulas:
- * these are long, and lie far from one another. */
+/* The addresses of a chain, with which those of a further link are compared: nearly all are apart from it, and in
+ * other buckets. */
 typedef struct link_address {
     int32_t space, id;
     bool written;
+    int32_t before;            /* the one in its bucket before it, or -1 */
     const wk_formula *formula; /* its stride lies behind it */
 } link_address;
 
 typedef struct link_addresses {
     link_address at[MOST_LINKS * MOST_ADDRESSES];
     int32_t count;
+    int32_t last[BUCKETS]; /* of each, or -1 */
+    bool written_outside;  /* is one in bucket 0? */
 } link_addresses;
 
 static int32_t addresses_of(const wk_program *p, int64_t c, link_address at[MOST_ADDRESSES]) {
@@ -94,7 +96,7 @@ static int32_t addresses_of(const wk_program *p, int64_t c, link_address at[MOST
     const wk_formula *f = wk__formulas_at(p, c);
     int32_t count = 0;
     for (int32_t w = 1; letters[w] == 'w' || letters[w] == 'r'; w += 2)
-        at[count++] = (link_address){f[w].space, f[w].id, letters[w] == 'w', &f[w]};
+        at[count++] = (link_address){f[w].space, f[w].id, letters[w] == 'w', -1, &f[w]};
     return count;
 }
 
@@ -102,6 +104,32 @@ static int32_t addresses_of(const wk_program *p, int64_t c, link_address at[MOST
 static bool in_step(const link_address *a, const link_address *b) {
     if ((!a->written && !b->written) || apart(a->space, a->id, b->space, b->id)) return true;
     return wk__same_place(a->formula, b->formula) && a->formula[1].value.a == b->formula[1].value.a;
+}
+
+/* Buffers of the step's are apart from all but themselves; what is outside may be anything else there. */
+static int32_t bucket_of(const link_address *a) { return is_own(a->space) ? 1 + a->id % (BUCKETS - 1) : 0; }
+
+static void add_addresses(link_addresses *met, int32_t count) {
+    for (; count > 0; count--, met->count++) {
+        link_address *a = &met->at[met->count];
+        a->before = met->last[bucket_of(a)];
+        met->last[bucket_of(a)] = met->count;
+        met->written_outside |= a->written && bucket_of(a) == 0;
+    }
+}
+
+static bool in_step_with_all(const link_addresses *met, const link_address *a) {
+    if (bucket_of(a) == 0 && !a->written && !met->written_outside) return true;
+    for (int32_t i = met->last[bucket_of(a)]; i >= 0; i = met->at[i].before)
+        if (!in_step(a, &met->at[i])) return false;
+    return true;
+}
+
+static void begin_chain(const wk_program *p, int64_t c, link_addresses *met) {
+    met->count = 0;
+    met->written_outside = false;
+    for (int32_t b = 0; b < BUCKETS; b++) met->last[b] = -1;
+    add_addresses(met, addresses_of(p, c, met->at));
 }
 
 /* Call c joins the chain that began at `first` and has these addresses, if it can. */
@@ -112,9 +140,8 @@ static bool joins(const wk_program *p, int64_t first, int64_t c, link_addresses 
     link_address *own = met->at + met->count;
     const int32_t count = addresses_of(p, c, own);
     for (int32_t i = 0; i < count; i++)
-        for (const link_address *other = met->at; other < own; other++)
-            if (!in_step(&own[i], other)) return false;
-    met->count += count;
+        if (!in_step_with_all(met, &own[i])) return false;
+    add_addresses(met, count);
     return true;
 }
 
@@ -194,7 +221,7 @@ bool wk__program_fuse(wk_program *p) {
         for (int32_t c = loop->first, next; c < loop->first + loop->count; c = next) {
             next = c + 1;
             if (!wk__is_elementwise(p, c)) continue;
-            met.count = addresses_of(p, c, met.at);
+            begin_chain(p, c, &met);
             while (next < loop->first + loop->count && next - c < MOST_LINKS && joins(p, c, next, &met)) next++;
             if (next - c < 2) continue;
             wk_chain *chain = WK_PUSH(wk_chain, p->chains);
