@@ -14,27 +14,27 @@ static inline void wk__copy_words(void *to, const void *from, size_t nbytes) {
 }
 
 /* The place of a node on the tape:
- * | wk_node | edges ... | outputs | kept | attributes | dims of the outputs | site | */
+ * | wk_node | edges ... | outputs | kept | attributes | dims of the outputs | site |
+ * Room for a site is there in any case, so that only calls that have one ask for it. */
 WK_INLINE wk_node *wk__node_new(const wk_call *c, int32_t in_count, int32_t out_count) {
     wk_ctx *ctx = c->ctx;
     wk_tape *tape = &ctx->tape;
     const size_t attrs_nbytes = c->op->attrs_nbytes;
-    const bool traced = ctx->at_file != NULL;
     const size_t outputs = sizeof(wk_node) + (size_t)in_count * sizeof(wk_edge);
     const size_t kept = outputs + (size_t)out_count * sizeof(wk_node_output);
     const size_t attrs = wk_likely(c->kept == NULL) ? kept : kept + sizeof(wk_tensor *);
     size_t nbytes = attrs + attrs_nbytes;
     for (int32_t k = 0; k < out_count; k++) nbytes += (size_t)c->out[k]->a.ndim * sizeof(int64_t);
-    if (wk_unlikely(traced)) nbytes += sizeof(struct wk_site);
-    if (wk_unlikely((size_t)(tape->end - tape->top) < nbytes) && !wk__tape_grow(ctx, nbytes)) return NULL;
+    const size_t most = nbytes + sizeof(struct wk_site);
+    if (wk_unlikely((size_t)(tape->end - tape->top) < most) && !wk__tape_grow(ctx, most)) return NULL;
     wk_node *node = (wk_node *)(void *)tape->top;
     tape->top += nbytes;
     node->nbytes = (uint32_t)nbytes;
     node->out = (wk_node_output *)(void *)((char *)node + outputs);
     node->attrs = (char *)node + attrs;
     wk__copy_words(node->attrs, c->attrs, attrs_nbytes);
-    node->marks = traced ? WK__HAS_SITE : 0;
-    if (wk_unlikely(traced)) ((struct wk_site *)(void *)tape->top)[-1] = (struct wk_site){ctx->at_file, ctx->at_line};
+    node->marks = 0;
+    if (wk_unlikely(ctx->at_file != NULL)) wk__node_add_site(ctx, node);
     return node;
 }
 

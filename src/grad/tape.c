@@ -33,6 +33,14 @@ WK_NOINLINE bool wk__tape_grow(wk_ctx *ctx, size_t nbytes) {
     return true;
 }
 
+WK_NOINLINE void wk__node_add_site(wk_ctx *ctx, wk_node *node) {
+    struct wk_site *site = (struct wk_site *)(void *)ctx->tape.top;
+    *site = (struct wk_site){ctx->at_file, ctx->at_line};
+    ctx->tape.top = (char *)(site + 1);
+    node->nbytes += sizeof *site;
+    node->marks |= WK__HAS_SITE;
+}
+
 bool wk__tape_record(wk_call *c) { return wk__record(c, c->in_count, c->op->out_count); }
 
 void wk__node_save_inputs(wk_node *node, wk_tensor *const *in) {

@@ -116,6 +116,9 @@ bool wk__tape_record(wk_call *c);
 /* Makes room for nbytes in one piece at the top. False when memory is out. */
 bool wk__tape_grow(wk_ctx *ctx, size_t nbytes);
 
+/* The newest node, whose piece ends at the top, gets the place of the call at its end; there is room. */
+void wk__node_add_site(wk_ctx *ctx, wk_node *node);
+
 /* Removes the nodes after `last` (NULL: all), letting go of all they hold. */
 void wk__tape_cut(wk_ctx *ctx, wk_node *last);
 

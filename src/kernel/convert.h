@@ -21,14 +21,15 @@ static inline int64_t wk__whole_of(double v) {
     return v == v ? (int64_t)v : 0;
 }
 
-/* One number to an element of a type, and back. */
+/* One number to an element of a type, and back. (Strides of 0, which one element does not need, lead past what is there
+ * for many.) */
 static inline void wk__put_number(wk_dtype dtype, void *y, double value) {
-    wk__convert[WK_F64][dtype](1, y, 1, &value, 1);
+    wk__convert[WK_F64][dtype](1, y, 0, &value, 0);
 }
 
 static inline double wk__get_number(wk_dtype dtype, const void *x) {
     double value;
-    wk__convert[dtype][WK_F64](1, &value, 1, x, 1);
+    wk__convert[dtype][WK_F64](1, &value, 0, x, 0);
     return value;
 }
 

@@ -157,8 +157,9 @@ static wk_tensor *run_stack(const stack *s, wk_tensor *x, wk_layer_states *last)
     return x;
 }
 
-static wk_tensor *run(wk_module *m, wk_tensor *x, wk_tensor *lengths, wk_layer_states first, wk_layer_states *last) {
-    const wk_recurrent_module *self = wk_module_self(m);
+static wk_tensor *run(const wk_module *m, wk_tensor *x, wk_tensor *lengths, wk_layer_states first,
+                      wk_layer_states *last) {
+    const wk_recurrent_module *self = m->self;
     if (state_count(self) == 1) return self->kind->run(self, self->each, x, lengths, first, false, last);
     const stack s = {self,          lengths,       first,
                      wk_list_new(), wk_list_new(), wk_module_training(m) ? self->options.dropout : 0};
@@ -166,14 +167,19 @@ static wk_tensor *run(wk_module *m, wk_tensor *x, wk_tensor *lengths, wk_layer_s
 }
 
 /* What a forward looks at before it runs, on the path of each step. A tensor that is not there, or gone, is for the
- * operations to refuse. dims: those of x. */
-static bool check_x(wk_tensor *x, const int64_t *dims, int32_t ndim, const char *leading, int64_t features,
-                    const char *function) {
+ * operations to refuse. */
+static inline bool is_gone(const wk_tensor *t) { return t == NULL || !wk__is_there(t); }
+
+WK_NOINLINE static bool refuse_x(const wk_array *x, const char *leading, int64_t features, const char *function) {
     wk_shape_text is;
-    if (wk_ndim(x) == ndim && dims[ndim - 1] == features) return true;
-    wk__fail(wk__ctx(), WK_ESHAPE, function, "x is %s and must be (%s,%lld)", wk__shape_text(&is, wk_ndim(x), dims),
+    wk__fail(wk__ctx(), WK_ESHAPE, function, "x is %s and must be (%s,%lld)", wk__shape_text(&is, x->ndim, x->dims),
              leading, (long long)features);
     return false;
+}
+
+static inline bool check_x(const wk_array *x, int32_t ndim, const char *leading, int64_t features,
+                           const char *function) {
+    return wk_likely(x->ndim == ndim && x->dims[ndim - 1] == features) || refuse_x(x, leading, features, function);
 }
 
 WK_NOINLINE static bool refuse_state(const wk_array *state, const char *name, int32_t ndim, const int64_t *dims,
@@ -187,25 +193,23 @@ WK_NOINLINE static bool refuse_state(const wk_array *state, const char *name, in
 
 static inline bool check_state(const wk_tensor *state, const char *name, int32_t ndim, const int64_t *dims,
                                const char *function) {
-    if (state == NULL || !wk__is_there(state) || wk__has_dims(&state->a, ndim, dims)) return true;
+    if (is_gone(state) || wk__has_dims(&state->a, ndim, dims)) return true;
     return refuse_state(&state->a, name, ndim, dims, function);
 }
 
 static bool check_all(const wk_recurrent_module *self, wk_tensor *x, wk_layer_states first, const char *function) {
     const bool batch_first = self->options.batch_first;
-    const int64_t *of_x = wk_dims(x);
-    if (of_x == NULL) return true;
-    if (!check_x(x, of_x, 3, batch_first ? "N,T" : "T,N", self->input_size, function)) return false;
-    const int64_t dims[] = {state_count(self), of_x[batch_first ? 0 : 1], self->hidden_size};
+    if (is_gone(x)) return true;
+    if (!check_x(&x->a, 3, batch_first ? "N,T" : "T,N", self->input_size, function)) return false;
+    const int64_t dims[] = {state_count(self), x->a.dims[batch_first ? 0 : 1], self->hidden_size};
     return check_state(first.h, "h0", 3, dims, function) && check_state(first.c, "c0", 3, dims, function);
 }
 
 bool wk__recurrent_check_step(const wk_recurrent_module *self, wk_tensor *x, wk_layer_states before,
                               const char *function) {
-    const int64_t *of_x = wk_dims(x);
-    if (of_x == NULL) return true;
-    if (!check_x(x, of_x, 2, "N", self->input_size, function)) return false;
-    const int64_t dims[] = {of_x[0], self->hidden_size};
+    if (is_gone(x)) return true;
+    if (!check_x(&x->a, 2, "N", self->input_size, function)) return false;
+    const int64_t dims[] = {x->a.dims[0], self->hidden_size};
     if (self->kind->has_c && (before.h == NULL) != (before.c == NULL))
         return wk__fail(wk__ctx(), WK_EINVAL, function, "h and c come together or not at all"), false;
     return check_state(before.h, "h", 2, dims, function) && check_state(before.c, "c", 2, dims, function);

@@ -17,7 +17,7 @@ static void choose_stretch(wk_recurrence *run) {
 bool wk__recurrence_begin(wk_recurrence *run, wk_ctx *ctx, const wk_recurrent *row, const wk_recurrent_attrs *attrs,
                           const wk_array *const *arrays, const wk_array *y) {
     const wk_recurrent_inputs *at = wk__recurrent_inputs(row);
-    const wk_array *x = arrays[at->x];
+    const wk_array *x = arrays[at->x], *const *const weights = arrays + at->w_ih;
     run->row = row;
     run->ctx = ctx;
     run->dtype = y->dtype;
@@ -28,10 +28,10 @@ bool wk__recurrence_begin(wk_recurrence *run, wk_ctx *ctx, const wk_recurrent *r
     run->lengths = arrays[at->lengths];
     run->h0 = arrays[at->h0];
     run->c0 = row->has_c ? arrays[at->c0] : NULL;
-    run->w_ih = arrays[at->w_ih];
-    run->w_hh = arrays[at->w_hh];
-    run->b_ih = arrays[at->b_ih];
-    run->b_hh = arrays[at->b_hh];
+    run->w_ih = weights[0]; /* in their order */
+    run->w_hh = weights[1];
+    run->b_ih = weights[2];
+    run->b_hh = weights[3];
     run->scratch_count = run->near_used = 0;
     if (!wk__ragged_begin(ctx, run->lengths, x->dims[0], x->dims[1], attrs->reverse, &run->batch)) return false;
     wk__ragged_places(&run->batch, 0, x, &run->at_x);

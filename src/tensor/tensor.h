@@ -182,9 +182,9 @@ static inline void wk__use_own_storage(wk_tensor *t, void *data) {
  * when memory is out. Shapes have been checked. */
 static inline wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
     int64_t numel = 1;
-    bool fits = true;
-    for (int32_t d = 0; d < ndim; d++) fits &= !__builtin_mul_overflow(numel, dims[d], &numel);
-    if (wk_unlikely(!fits || numel >> WK__MOST_BITS != 0)) return NULL;
+    for (int32_t d = 0; d < ndim; d++)
+        if (wk_unlikely(__builtin_mul_overflow(numel, dims[d], &numel))) return NULL;
+    if (wk_unlikely(numel >> WK__MOST_BITS != 0)) return NULL;
     const size_t nbytes = (size_t)numel * wk__dtype_nbytes[dtype];
     const bool few = nbytes <= WK__FEW_NBYTES;
     wk_tensor *t = wk__handle_new(ctx, wk__heap_class(few ? sizeof *t : sizeof *t + nbytes));
