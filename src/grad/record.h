@@ -85,11 +85,13 @@ WK_INLINE void wk__output_set(wk_node *node, int32_t k, wk_tensor *y, int64_t *d
 /* wk__tape_record for a call of so many inputs and outputs. */
 WK_INLINE bool wk__record(const wk_call *c, int32_t in_count, int32_t out_count) {
     wk_tape *tape = &c->ctx->tape;
+    wk_tensor *const *const in = c->in; /* what is written below cannot change it, which the compiler does not know */
+    const wk_op *op = c->op;
     wk_node *node = wk__node_new(c, in_count, out_count);
     if (wk_unlikely(node == NULL)) return false;
     uint32_t reads = c->reads; /* none in variadic rows, which may have more inputs than there are bits */
-    int64_t *dims = (int64_t *)(void *)((char *)node->attrs + c->op->attrs_nbytes);
-    node->op = c->op;
+    int64_t *dims = (int64_t *)(void *)((char *)node->attrs + op->attrs_nbytes);
+    node->op = op;
     node->prev = tape->last;
     node->serial = ++tape->serial;
     node->in_count = in_count;
@@ -103,7 +105,7 @@ WK_INLINE bool wk__record(const wk_call *c, int32_t in_count, int32_t out_count)
     node->saves = (uint16_t)(reads | reads >> (16 - WK__SAVES_OUT));
     /* Inputs first: in place, one of them is the output. */
     for (int32_t i = 0; i < in_count; i++, reads >>= 1) {
-        if (wk_likely(c->in[i] != NULL)) wk__edge_set(node, i, c->in[i], reads & 1);
+        if (wk_likely(in[i] != NULL)) wk__edge_set(node, i, in[i], reads & 1);
         else wk__edge_none(node, i);
     }
     for (int32_t k = 0; k < out_count; k++) {

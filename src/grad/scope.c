@@ -79,11 +79,12 @@ static void close_lists(wk_ctx *ctx, const wk_scope_frame *frame) {
  * out of the free lists in the order in which the next step will ask for them. */
 enum { FAR = 8 }; /* handles ahead, which come from beyond the nearest caches where a scope has many */
 
-static void release_handles(wk_ctx *ctx, const wk_scope_frame *frame) {
-    for (int64_t i = ctx->handle_count; i-- > frame->first_handle;) {
+static void release_handles(wk_ctx *ctx, int64_t first) {
+    const int32_t depth = ctx->depth;
+    for (int64_t i = ctx->handle_count; i-- > first;) {
         wk_tensor *t = ctx->handles[i];
-        if (i - frame->first_handle >= FAR) wk_prefetch(ctx->handles[i - FAR]);
-        if (t == NULL || t->depth < ctx->depth || !(t->flags & WK__OWNED)) continue;
+        if (i - first >= FAR) wk_prefetch(ctx->handles[i - FAR]);
+        if (t == NULL || t->depth < depth || !(t->flags & WK__OWNED)) continue;
         t->flags &= (uint8_t)~WK__OWNED;
         if (wk__count_down(&t->refs, t->flags)) wk__tensor_destroy_here(t);
     }
@@ -115,7 +116,7 @@ void wk__scope_close_innermost(wk_ctx *ctx) {
     const wk_scope_frame *frame = innermost(ctx);
     close_lists(ctx, frame);
     if (wk_unlikely(frame->is_batch)) wk__batch_closes(ctx);
-    release_handles(ctx, frame);
+    release_handles(ctx, frame->first_handle);
     if (wk_unlikely(frame->is_batch)) {
         wk__batch_close(ctx);
         frame = innermost(ctx); /* they may have moved */
@@ -181,7 +182,7 @@ void wk__scopes_free(wk_ctx *ctx) {
     while (ctx->depth > 0) wk__scope_close_innermost(ctx);
     if (ctx->frames != NULL) {
         close_lists(ctx, ctx->frames);
-        release_handles(ctx, ctx->frames);
+        release_handles(ctx, ctx->frames->first_handle);
         wk__tape_cut(ctx, NULL);
         ctx->depth = 0;
         settle_survivors(ctx, ctx->frames);

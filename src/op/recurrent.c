@@ -225,16 +225,17 @@ static wk_mat states_before(const forward_run *f, int64_t s, int64_t n) {
 static void run_steps(const forward_run *f, const wk_stretch *at) {
     const wk_recurrence *r = &f->run;
     const int64_t H = r->H, G = r->row->gates * H, nbytes = wk__dtype_nbytes[r->dtype];
+    const int64_t from_h = r->row->is_turned ? H : 0, width = r->row->columns * H;
     wk_step_kernel *step = r->row->step(r->dtype);
     for (int64_t s = at->from, row = 0, n = at->alive; s < at->to; s++, row += n) {
         n = wk__ragged_alive(&r->batch, s, n);
-        const wk_mat h = states_before(f, s, n);
-        const wk_mat gates = gates_of(f, at, row, n, r->row->is_turned ? H : 0, G);
-        if (s > 0 || r->h0 != NULL) wk__gemm(r->ctx, &h, &f->w_hh, &gates, true);
+        char *const gates = gates_of(f, at, row, n, 0, 0).data;
+        const wk_mat h = states_before(f, s, n), to = wk__rows_of(r, gates + from_h * nbytes, n, G, width);
+        if (s > 0 || r->h0 != NULL) wk__gemm(r->ctx, &h, &f->w_hh, &to, true);
         step(&(wk_step_args){
             .n = n,
             .H = H,
-            .gates = gates_of(f, at, row, n, 0, 0).data,
+            .gates = gates,
             .bias = f->bias,
             .h = f->h,
             .c = f->c,
