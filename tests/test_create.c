@@ -229,6 +229,35 @@ static void devices_that_are_not_there(void **state) {
     wk_ctx_free(other);
 }
 
-WK_TEST_MAIN("create", cmocka_unit_test(devices_of_one_call), cmocka_unit_test(devices_that_are_not_there),
-             cmocka_unit_test(devices), cmocka_unit_test(ranges_as_pytorch), cmocka_unit_test(ranges_refused),
-             cmocka_unit_test(like_others), cmocka_unit_test(wrapped_memory), cmocka_unit_test(whole_numbers_and_bytes))
+/* ------------------------------------------------------------------------------------------------- huge shapes --- */
+
+/* What has no elements still has strides, which would not fit a word: no row makes such a thing. Pads and copies of
+ * nothing are nothing, however many. */
+static void huge_shapes_without_elements(void **state) {
+    (void)state;
+    WK_SCOPE;
+    const int64_t huge = INT64_C(1) << 40, most[] = {INT64_MAX, 1};
+    wk_tensor *tall = wk_zeros(WK_SHAPE(0, huge, 1), WK_F32), *wide = wk_zeros(WK_SHAPE(1, 1, huge), WK_F32);
+    assert_null(wide);
+    wk_check(NULL);
+    wide = wk_zeros(WK_SHAPE(0, 1, huge), WK_F32);
+    assert_null(wk_add(tall, wide));
+    assert_fails(WK_ENOMEM, "add: out of memory");
+    wk_tensor *x = wk_requires_grad_(wk_zeros(WK_SHAPE(0, 2), WK_F32), true), *y = wk_repeat(x, 2, most);
+    assert_int_equal(wk_dim(y, 0), 0);
+    assert_int_equal(wk_backward(wk_sum(y)), WK_OK);
+    assert_int_equal(wk_numel(wk_grad_of(x)), 0);
+    assert_int_equal(wk_dim(wk_pad(wk_zeros(WK_SHAPE(4), WK_F32), WK_SHAPE(-huge, huge), 0), 0), 4);
+    wk_pad(wk_zeros(WK_SHAPE(4), WK_F32), WK_SHAPE(INT64_MIN, INT64_MAX), 0);
+    assert_fails(WK_ENOMEM, "pad: a pad of -9223372036854775808 is more than there can be elements");
+    wk_tensor *w = wk_zeros(WK_SHAPE(0, huge, 3), WK_F32);
+    wk_conv_options o = WK_CONV_OPTIONS;
+    o.groups = huge;
+    wk_conv_transpose1d(wk_zeros(WK_SHAPE(2, 3, 4), WK_F32), w, NULL, &o);
+    assert_fails(WK_ENOMEM, "conv_transpose1d: out of memory");
+}
+
+WK_TEST_MAIN("create", cmocka_unit_test(huge_shapes_without_elements), cmocka_unit_test(devices_of_one_call),
+             cmocka_unit_test(devices_that_are_not_there), cmocka_unit_test(devices),
+             cmocka_unit_test(ranges_as_pytorch), cmocka_unit_test(ranges_refused), cmocka_unit_test(like_others),
+             cmocka_unit_test(wrapped_memory), cmocka_unit_test(whole_numbers_and_bytes))

@@ -122,6 +122,12 @@ static void conv_compose(wk_call *c) {
 
 /* -------------------------------------------------------------------------------------- transposed convolutions --- */
 
+/* So many steps of so many places each: is that more than there can be elements? */
+static bool goes_too_far(int64_t steps, int64_t places) {
+    int64_t all;
+    return __builtin_mul_overflow(steps, places, &all) || all >> WK__MOST_BITS != 0;
+}
+
 /* The result has (S - 1) stride - 2 padding + dilation (K - 1) + output_padding + 1 places. */
 static bool transposed_shape(wk_call *c) {
     const conv_attrs *a = c->attrs;
@@ -130,7 +136,9 @@ static bool transposed_shape(wk_call *c) {
     wk_shape_text text;
     wk_window t;
     int64_t more[WK__MAX_WALKED];
-    if (!check_call(c) || !check_weights(c, 0, w->a.dims[1] * a->groups) || !window_of(c, &t) ||
+    if (!check_call(c)) return false;
+    if (goes_too_far(w->a.dims[1], a->groups)) return wk__refuse_no_memory(c);
+    if (!check_weights(c, 0, w->a.dims[1] * a->groups) || !window_of(c, &t) ||
         !wk__numbers_of(c, "output_padding", &a->output_padding, n, 0, 0, more))
         return false;
     for (int32_t i = 0; i < n; i++) {
@@ -138,6 +146,8 @@ static bool transposed_shape(wk_call *c) {
         if (more[i] >= t.stride[i] && more[i] >= t.dilation[i])
             return wk__refuse(c, WK_EINVAL, "output_padding is %lld and must be below stride or dilation",
                               (long long)more[i]);
+        if (goes_too_far(size, t.stride[i]) || goes_too_far(t.size[i], t.dilation[i]) || goes_too_far(1, t.padding[i]))
+            return wk__refuse_no_memory(c);
         if (size == 0 || (size - 1) * t.stride[i] - 2 * t.padding[i] + t.dilation[i] * (t.size[i] - 1) + more[i] < 0)
             return wk__refuse(c, WK_ESHAPE, "padding %lld leaves nothing of dimension %d of x %s",
                               (long long)t.padding[i], (int)(x->a.ndim - n + i), wk__dims_text(&text, x));

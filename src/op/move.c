@@ -257,6 +257,10 @@ static void repeat_vjp(const wk_backprop *b, wk_tensor **gx) {
     const int64_t *dims = wk__edge_dims(&b->node->in[0], &ndim);
     wk_tensor *g = b->gy[0];
     int64_t before = 1;
+    if (wk_numel(g) == 0) { /* any number of copies of nothing, or none of x */
+        gx[0] = wk_expand(wk_sum(g), ndim, dims);
+        return;
+    }
     for (int32_t d = 0; d < r->ndim; d++) {
         const int64_t size = size_in(ndim, dims, r->ndim, d);
         int64_t copy = size; /* elements of one copy */

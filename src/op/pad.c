@@ -27,7 +27,8 @@ static common common_of(const wk_dims_attr *pads, int32_t ndim, int32_t d, int64
     const bool padded = pair < pads->ndim;
     const int64_t before = padded ? pads->dims[pair] : 0, behind = padded ? pads->dims[pair + 1] : 0;
     const int64_t length = size + below_0(before) + below_0(behind);
-    return (common){-below_0(before), before - below_0(before), length > 0 ? length : 0};
+    if (length <= 0) return (common){0, 0, 0};
+    return (common){-below_0(before), before - below_0(before), length};
 }
 
 static bool shape(wk_call *c) {
@@ -42,7 +43,10 @@ static bool shape(wk_call *c) {
     for (int32_t d = 0; d < x->a.ndim; d++) dims[d] = x->a.dims[d];
     for (int32_t i = 0; i < pads->ndim; i++) {
         const int32_t d = x->a.ndim - 1 - i / 2;
-        if (__builtin_add_overflow(dims[d], pads->dims[i], &dims[d])) dims[d] = -1;
+        const int64_t pad = pads->dims[i], most = INT64_C(1) << WK__MOST_BITS;
+        if (pad < -most || pad > most)
+            return wk__refuse(c, WK_ENOMEM, "a pad of %lld is more than there can be elements", (long long)pad);
+        dims[d] += pad;
         if (i % 2 != 0 && dims[d] < 0)
             return wk__refuse(c, WK_ESHAPE, "pads %lld and %lld leave nothing of dimension %d of x %s",
                               (long long)pads->dims[i - 1], (long long)pads->dims[i], (int)d, wk__dims_text(&text, x));

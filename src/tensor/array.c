@@ -51,6 +51,11 @@ bool wk__array_expand(const wk_array *a, int32_t ndim, const int64_t *dims, wk_a
     return true;
 }
 
+bool wk__dims_fit(int32_t ndim, const int64_t *dims) {
+    wk_array probe;
+    return wk__array_set_dims(&probe, ndim, dims);
+}
+
 bool wk__broadcast_dims(const wk_array *a, const wk_array *b, int32_t *ndim, int64_t *dims) {
     const int32_t n = a->ndim > b->ndim ? a->ndim : b->ndim;
     for (int32_t d = 1; d <= n; d++) { /* d counts from the end */

@@ -67,6 +67,9 @@ static inline bool wk__array_set_dims(wk_array *a, int32_t ndim, const int64_t *
     return true;
 }
 
+/* Can there be an array of these dims? */
+bool wk__dims_fit(int32_t ndim, const int64_t *dims);
+
 /* Row-major with no gaps; sizes of 1 may have any stride. */
 static inline bool wk__array_is_contiguous(const wk_array *a) {
     int64_t expected = 1;

@@ -77,8 +77,7 @@ bool wk__check_shape(wk_ctx *ctx, const char *op, int32_t ndim, const int64_t *d
             wk__fail(ctx, WK_ESHAPE, op, "shape %s has a negative size", wk__shape_text(&text, ndim, dims));
             return false;
         }
-    wk_array probe;
-    if (wk__array_set_dims(&probe, ndim, dims)) return true;
+    if (wk__dims_fit(ndim, dims)) return true;
     wk__fail(ctx, WK_ENOMEM, op, "shape %s has too many elements", wk__shape_text(&text, ndim, dims));
     return false;
 }

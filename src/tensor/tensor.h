@@ -179,12 +179,13 @@ static inline void wk__use_own_storage(wk_tensor *t, void *data) {
 }
 
 /* A tensor of the given shape, held once, by the caller, owned by no scope; its elements are whatever was there. NULL
- * when memory is out. Shapes have been checked. */
+ * when memory is out, which it is, too, for an empty tensor whose strides would go too far. */
 static inline wk_tensor *wk__tensor_make(wk_ctx *ctx, wk_dtype dtype, int32_t ndim, const int64_t *dims) {
     int64_t numel = 1;
     for (int32_t d = 0; d < ndim; d++)
         if (wk_unlikely(__builtin_mul_overflow(numel, dims[d], &numel))) return NULL;
-    if (wk_unlikely(numel >> WK__MOST_BITS != 0)) return NULL;
+    if (wk_unlikely((uint64_t)(numel - 1) >> WK__MOST_BITS != 0) && (numel != 0 || !wk__dims_fit(ndim, dims)))
+        return NULL;
     const size_t nbytes = (size_t)numel * wk__dtype_nbytes[dtype];
     const bool few = nbytes <= WK__FEW_NBYTES;
     wk_tensor *t = wk__handle_new(ctx, wk__heap_class(few ? sizeof *t : sizeof *t + nbytes));
