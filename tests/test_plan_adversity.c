@@ -228,9 +228,11 @@ static void a_layer_that_is_replaced(void **state) {
     o.checks = 8;
     p.plan = wk_plan_new(infer, &p.planned, 1, 1, &o);
     agree(&p, 2);
-    p.planned.above = wk_linear_new(p.planned.root, "new", 4, 2, NULL);
+    wk_module *new = wk_linear_new(NULL, "new", 4, 2, NULL);
+    p.planned.above = new;
     is_refused(&p, WK_ESTATE, "it read one tensor from outside the step, then another in its place");
     pair_free(&p);
+    wk_module_free(new);
 }
 
 /* A parameter that joins is not the optimiser's yet: as in the function, the step is refused until it is taken up. */

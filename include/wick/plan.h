@@ -55,7 +55,8 @@
  * forward calls, or, if they are pure (wk_custom_op), called as they are. Where modules are in another mode, training
  * or evaluation, parameters were frozen or thawed, or WK_NO_GRAD is around it, and the step then does something else,
  * that is another recording, and the first is there when the modes are as they were. So it is where the step asks
- * whether there is a gradient (wk_grad_of), or whether a tensor requires one, and the answer is another than before.
+ * whether there is a gradient (wk_grad_of), or whether a tensor requires one, and the answer is another than before;
+ * and where a module has got another parameter or child, or an optimiser has taken one up.
  * wk_graph_size is that of the step alone, which has a scope of its own. In anomaly mode (wk_set_anomaly)
  * the function itself is called, so that the operation that gives a NaN can be named. Refused with a message that
  * says what to do instead (ESTATE), whether or not the step looks at what such a call returns, or calls wk_check:

@@ -117,6 +117,7 @@ struct wk_ctx {
     struct wk_rng *rng; /* made at the first draw */
 
     uint64_t modes; /* a hash of the modes that modules and parameters are in: put back, they have the same */
+    uint64_t recordings, joined; /* how often a step was recorded; what has joined a module since it could have been */
 
     struct wk_capture *capture; /* what records the program; usually NULL */
     double cell;                /* room for one element, for rows that need it between two kernels */
@@ -177,6 +178,12 @@ static inline uint64_t wk__modes_but(uint64_t modes, const void *changed) {
     hash = (hash ^ hash >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     hash = (hash ^ hash >> 27) * UINT64_C(0x94d049bb133111eb);
     return modes ^ hash ^ hash >> 31;
+}
+
+/* What was made when there had been so many recordings, a module or an optimiser, has become more. A step that was
+ * recorded since may do something else now, and there is no way back. */
+static inline void wk__modes_joined(wk_ctx *ctx, uint64_t recordings) {
+    if (ctx->recordings != recordings) ctx->modes = wk__modes_but(ctx->modes, (const void *)(uintptr_t)++ctx->joined);
 }
 
 /* Inside a plan's step the call `op` is refused, because of `why`; false where nothing is captured. */

@@ -115,7 +115,9 @@ wk_module *wk__module_new(wk_module *parent, const char *name, const wk_module_c
         return NULL;
     }
     m->ctx = ctx;
+    m->recordings = ctx->recordings;
     if (parent == NULL) return m;
+    wk__modes_joined(ctx, parent->root->recordings);
     m->parent = parent;
     m->root = parent->root;
     m->depth = parent->depth + 1;

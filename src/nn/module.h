@@ -50,6 +50,7 @@ struct wk_module {
     wk_slab *slabs; /* newest first */
     int32_t refs;   /* the user's, and one for each optimiser or snapshot */
     bool has_shared;
+    uint64_t recordings; /* made when this was */
 };
 
 extern const wk_module_class wk__sequential_class;

@@ -134,6 +134,7 @@ wk_tensor *wk_module_add_parameter(wk_module *m, const char *name, wk_tensor *in
     p.tensor->way.kind = WK__TO_LEAF;
     dotted_name(m, name, p.tensor->meta->name, sizeof p.tensor->meta->name);
     m->parameters[m->parameter_count++] = p;
+    wk__modes_joined(ctx, m->root->recordings);
     for (wk_module *above = m; above != NULL; above = above->parent) above->total++;
     return p.tensor;
 }
@@ -154,6 +155,7 @@ wk_tensor *wk_module_share_parameter(wk_module *m, const char *name, wk_tensor *
     }
     for (wk_module *above = m; above != NULL && first_with(above, t) == NULL; above = above->parent) above->total++;
     m->root->has_shared = own->is_shared = true;
+    wk__modes_joined(ctx, m->root->recordings);
     wk_parameter *shared = &m->parameters[m->parameter_count++];
     *shared = *own;
     shared->name = copy;

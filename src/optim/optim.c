@@ -105,13 +105,14 @@ static bool collect(wk_optim *optim) {
     free(optim->runs);
     optim->items = items;
     optim->runs = runs;
+    if (count != optim->count) wk__modes_joined(optim->ctx, optim->recordings);
     optim->count = count;
     return true;
 }
 
 wk_optim *wk__optim_new(const wk_optim_kind *kind, wk_module *module, double lr, const void *given) {
     wk_ctx *ctx = wk__ctx();
-    wk_optim new = {.kind = kind, .ctx = ctx, .lr = lr};
+    wk_optim new = {.kind = kind, .ctx = ctx, .lr = lr, .recordings = ctx != NULL ? ctx->recordings : 0};
     if (!wk__options(&new.options, kind->defaults, given, kind->options_nbytes, kind->maker)) return NULL;
     if (!wk__ready(ctx) || wk__capture_refuses(ctx, kind->maker, "make optimisers before the run")) return NULL;
     if (module == NULL) return wk__fail(ctx, WK_EINVAL, kind->maker, "module is NULL"), NULL;

@@ -82,6 +82,7 @@ struct wk_optim {
     wk_module *module;
     wk_ctx *ctx;
     double lr;
+    uint64_t recordings; /* made when this was */
     int32_t holds;   /* of plans, beside the user's */
     uint32_t absent; /* bit s: the options given do without state s */
     wk_optim_item *items;

@@ -64,8 +64,8 @@ static wk_plan_entry *one_that_fits(const wk_plan *plan, wk_plan_entry *entry) {
     return entry;
 }
 
-/* The modes that the step would run in: modules in training or not, parameters frozen or not, and whether anything is
- * recorded for backward. */
+/* The modes that the step would run in: modules in training or not, parameters frozen or not, what they have since been
+ * joined by, and whether anything is recorded for backward. */
 static uint64_t modes_of(const wk_ctx *ctx) {
     return ctx->grad_enabled ? ctx->modes : wk__modes_but(ctx->modes, &ctx->grad_enabled);
 }
@@ -207,9 +207,11 @@ static void blame_modes(wk_ctx *ctx) {
     wk_error e;
     if (ctx->failure.status != WK_ESTATE) return;
     wk_check(&e);
-    wk__fail(ctx, WK_ESTATE, e.op,
-             "%s; a module was put into another mode, or a parameter frozen or thawed, since: have a plan for each",
-             e.message + strlen(e.op) + strlen(": "));
+    wk__fail(
+        ctx, WK_ESTATE, e.op,
+        "%s; a module was put into another mode, or joined by another, or a parameter frozen or thawed, since: have "
+        "a plan for each",
+        e.message + strlen(e.op) + strlen(": "));
 }
 
 /* Does the step do in these modes what it did in those of the entry? Where not, or where it fails, it will be recorded

@@ -274,6 +274,7 @@ static void run_dry(wk_recording *r, const wk_plan_step *step, bool apart) {
     wk_ctx *ctx = r->ctx;
     const bool enabled = ctx->grad_enabled;
     const uint8_t watch = ctx->watch;
+    ctx->recordings++;
     ctx->capture = &r->capture;
     /* There are no numbers to report, and what an open batch would put off is no business of the step's. */
     ctx->watch =
