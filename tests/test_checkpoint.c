@@ -244,9 +244,10 @@ static void numbers_that_cannot_be(void **state) {
         const char *name;
         double value;
     } forgeries[] = {
-        {"optimizer.0.step.w", -1},   {"optimizer.0.step.w", NAN},        {"optimizer.0.step.w", 1e300},
-        {"optimizer.0.lr", -0.5},     {"optimizer.0.momentum", INFINITY}, {"optimizer.0.nesterov", 7},
-        {"optimizer.0.lr", INFINITY}, {"optimizer.0.momentum", -0.5},
+        {"optimizer.0.step.w", -1},    {"optimizer.0.step.w", NAN},        {"optimizer.0.step.w", 1e300},
+        {"optimizer.0.lr", -0.5},      {"optimizer.0.momentum", INFINITY}, {"optimizer.0.nesterov", 7},
+        {"optimizer.0.lr", INFINITY},  {"optimizer.0.momentum", -0.5},     {"optimizer.0.step.w", 0.5},
+        {"optimizer.0.nesterov", 0.5},
     };
     wk_sgd_options o = WK_SGD_OPTIONS;
     o.momentum = 0.5;
@@ -272,6 +273,37 @@ static void numbers_that_cannot_be(void **state) {
     assert_ok();
 }
 
+/* Options each of which may be: they need what the optimiser does without, or do not go together. */
+static void options_of_another_optimiser(void **state) {
+    (void)state;
+    static const struct {
+        double momentum, dampening; /* of the optimiser */
+        const char *name;
+        double value;
+        const char *refusal;
+    } forgeries[] = {
+        {0, 0, "optimizer.0.momentum", 0.5, "the options of optimizer.0 need other arrays than there are"},
+        {0.5, 0, "optimizer.0.momentum", 0, "the options of optimizer.0 need other arrays than there are"},
+        {0.5, 0.5, "optimizer.0.nesterov", 1,
+         "nesterov needs a momentum above 0 and a dampening of 0, not 0.5 and 0.5"},
+    };
+    for (size_t i = 0; i < sizeof forgeries / sizeof *forgeries; i++) {
+        WK_SCOPE;
+        wk_sgd_options o = WK_SGD_OPTIONS;
+        o.momentum = forgeries[i].momentum, o.dampening = forgeries[i].dampening;
+        wk_module *m = wk_linear_new(NULL, "m", 2, 2, NULL);
+        wk_optim *sgd = wk_sgd_new(m, 0.5, &o);
+        wk_error e;
+        wk_checkpoint_save(path, m, &sgd, 1, NULL);
+        forge(forgeries[i].name, wk_scalar(forgeries[i].value, WK_F64));
+        assert_int_not_equal(wk_checkpoint_load(path, m, &sgd, 1, &e), WK_OK);
+        assert_non_null(strstr(e.message, forgeries[i].refusal));
+        wk_optim_free(sgd);
+        wk_module_free(m);
+    }
+    assert_ok();
+}
+
 static int make_file(void **state) {
     (void)state;
     strcpy(path, "/tmp/wick-checkpoint-XXXXXX");
@@ -286,4 +318,5 @@ static int remove_file(void **state) {
 
 #define WITH_FILE(test) cmocka_unit_test_setup_teardown(test, make_file, remove_file)
 WK_TEST_MAIN("checkpoint", WITH_FILE(going_on_as_if_never_stopped), WITH_FILE(two_optimisers),
-             WITH_FILE(without_optimisers), WITH_FILE(states_that_cannot_be), WITH_FILE(numbers_that_cannot_be))
+             WITH_FILE(without_optimisers), WITH_FILE(states_that_cannot_be), WITH_FILE(numbers_that_cannot_be),
+             WITH_FILE(options_of_another_optimiser))

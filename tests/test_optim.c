@@ -252,6 +252,31 @@ static void settings_that_are_none(void **state) {
     assert_ok();
 }
 
+/* In anomaly mode a step ends at the first run that gives a NaN. What comes after it has had no step, and its count
+ * does not say so: its next one is Adam's first, of the rate's size. */
+static void a_step_that_fails_part_way(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *net = wk_module_new(NULL, "net");
+    wk_tensor *one = wk_scalar(1, WK_F64), *spoilt = wk_module_add_parameter(net, "spoilt", one);
+    wk_module_add_parameter(net, "unused", one); /* so that these are two runs */
+    wk_tensor *fine = wk_module_add_parameter(net, "fine", one);
+    wk_optim *adam = wk_adam_new(net, 0.125, NULL);
+    wk_backward(wk_mul(spoilt, wk_scalar(NAN, WK_F64)));
+    wk_backward(fine);
+    wk_set_anomaly(true);
+    assert_int_equal(wk_optim_step(adam), WK_ENAN);
+    wk_check(NULL);
+    wk_set_anomaly(false);
+    assert_close(wk_item(fine), 1, 0, "not stepped");
+    wk_zero_grad(spoilt);
+    assert_int_equal(wk_optim_step(adam), WK_OK);
+    assert_close(wk_item(fine), 1 - 0.125, 1e-8, "the first step, to eps");
+    wk_optim_free(adam);
+    wk_module_free(net);
+    assert_ok();
+}
+
 static void options_out_of_range(void **state) {
     (void)state;
     wk_module *net = wk_module_new(NULL, "net");
@@ -287,4 +312,4 @@ static void options_out_of_range(void **state) {
 #define AS_PYTORCH_ROW(isa) cmocka_unit_test(as_pytorch_##isa),
 WK_TEST_MAIN("optim", WK_KERNEL_TABLES(AS_PYTORCH_ROW) cmocka_unit_test(gradients_are_clipped),
              cmocka_unit_test(each_parameter_as_if_alone), cmocka_unit_test(settings_that_are_none),
-             cmocka_unit_test(options_out_of_range))
+             cmocka_unit_test(options_out_of_range), cmocka_unit_test(a_step_that_fails_part_way))

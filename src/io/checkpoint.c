@@ -67,21 +67,49 @@ static void number(checkpoint *c, double *value, double least, double below, int
         wk__io_fail(WK_EFORMAT, "%s is %g, which cannot be", item->name, loaded);
 }
 
-static void visit_field(checkpoint *c, wk_optim *optim, int32_t index, const wk_optim_field *field) {
-    char *at = (char *)&optim->options + field->offset;
+/* One that is whole. */
+static void whole_number(checkpoint *c, double *value, double below, int32_t index, const char *what, const char *dot,
+                         const char *of) {
+    number(c, value, 0, below, index, what, dot, of);
+    if (c->mode != CHECK || !wk_ok()) return;
+    const wk_named *item = &c->numbers.items[c->next - 1];
+    const double loaded = wk_item(item->tensor);
+    if (loaded != floor(loaded)) wk__io_fail(WK_EFORMAT, "%s is %g, which is not whole", item->name, loaded);
+}
+
+static void visit_field(checkpoint *c, wk_optim_options *options, int32_t index, const wk_optim_field *field) {
+    char *at = (char *)options + field->offset;
     if (!field->is_flag) {
         number(c, (double *)(void *)at, field->least, field->below, index, field->name, "", "");
         return;
     }
     double value = *(int32_t *)(void *)at;
-    number(c, &value, field->least, field->below, index, field->name, "", "");
+    whole_number(c, &value, field->below, index, field->name, "", "");
     *(int32_t *)(void *)at = (int32_t)value;
 }
 
-/* The name of an optimiser's parameter, from its module. */
-static const char *name_of(const wk_state *names, const wk_tensor *t) {
-    for (int64_t i = 0; i < names->count; i++)
-        if (names->items[i].tensor == t) return names->items[i].name;
+/* The options, each of which may be; do they go together, and with the arrays that the optimiser has? */
+static void visit_options(checkpoint *c, wk_optim *optim, int32_t index) {
+    const wk_optim_kind *kind = optim->kind;
+    const int64_t first = c->next;
+    for (int32_t f = 0; f < kind->field_count; f++) visit_field(c, &optim->options, index, &kind->fields[f]);
+    if (c->mode != CHECK || kind->settle == NULL || !wk_ok()) return;
+    wk_optim loaded = *optim;
+    c->next = first;
+    c->mode = TAKE;
+    for (int32_t f = 0; f < kind->field_count; f++) visit_field(c, &loaded.options, index, &kind->fields[f]);
+    c->mode = CHECK;
+    if (kind->settle(&loaded) && loaded.absent != optim->absent)
+        wk__io_fail(WK_EFORMAT, "the options of optimizer.%d need other arrays than there are", (int)index);
+}
+
+/* The name of an optimiser's parameter, from its module. Names are asked for in the order that they have there, mostly,
+ * so it is looked for from the last one on. */
+static const char *name_of(const wk_state *names, int64_t *last, const wk_tensor *t) {
+    for (int64_t looked_at = 0; looked_at < names->count; looked_at++, ++*last) {
+        if (*last >= names->count) *last = 0;
+        if (names->items[*last].tensor == t) return names->items[*last].name;
+    }
     return "";
 }
 
@@ -92,10 +120,10 @@ static void visit_optim(checkpoint *c, wk_optim *optim, int32_t index) {
         return;
     }
     number(c, &optim->lr, 0, INFINITY, index, "lr", "", "");
-    for (int32_t f = 0; f < optim->kind->field_count; f++) visit_field(c, optim, index, &optim->kind->fields[f]);
-    for (int64_t i = 0; i < optim->count && wk_ok(); i++) {
+    visit_options(c, optim, index);
+    for (int64_t i = 0, last = 0; i < optim->count && wk_ok(); i++) {
         double steps = (double)optim->items[i].steps;
-        number(c, &steps, 0, 0x1p53, index, "step", ".", name_of(&names, optim->items[i].at.tensor));
+        whole_number(c, &steps, 0x1p53, index, "step", ".", name_of(&names, &last, optim->items[i].at.tensor));
         optim->items[i].steps = (int64_t)steps;
     }
     wk__state_free(&names);
@@ -148,11 +176,11 @@ static bool visit_numbers(checkpoint *c, int mode) {
 /* The views belong to the innermost scope. */
 static void collect_states(checkpoint *c, const wk_optim *optim, int32_t index, const wk_state *names) {
     for (int32_t s = 0; s < optim->kind->state_count; s++) {
-        for (int64_t i = 0; wk__optim_keeps(optim, s) && i < optim->count && wk_ok(); i++) {
+        for (int64_t i = 0, last = 0; wk__optim_keeps(optim, s) && i < optim->count && wk_ok(); i++) {
             wk_tensor *view = wk__optim_state(optim, i, s);
             if (view != NULL) view = wk__give_to_scope(view);
             add(&c->tensors, view, "optimizer.%d.%s.%s", (int)index, optim->kind->state_names[s],
-                name_of(names, optim->items[i].at.tensor));
+                name_of(names, &last, optim->items[i].at.tensor));
         }
     }
 }

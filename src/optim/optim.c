@@ -262,6 +262,7 @@ wk_status wk_optim_step(wk_optim *optim) {
     for (int64_t r = 0; r < optim->run_count; r++) {
         wk_optim_run *run = &optim->runs[r];
         optim->kind->step(optim, run, optim->items[run->first].steps);
+        if (wk_unlikely(optim->ctx->failure.status != WK_OK)) break; /* this run and those after it had no step */
         for (int64_t i = run->first; i < run->first + run->count; i++) optim->items[i].steps++;
     }
     optim->ctx->grad_enabled = enabled;
