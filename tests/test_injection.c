@@ -71,6 +71,28 @@ static void build_sequential(wk_module *net) {
     wk_linear_new(m, NULL, 4, 3, NULL);
 }
 
+/* Windows: of the second convolution, x and its slot lie otherwise than kernels want them. */
+static void build_convolutions(wk_module *net) {
+    wk_module *m = wk_sequential_new(net, "m");
+    wk_conv2d_new(m, NULL, 1, 2, 2, NULL), wk_batch_norm2d_new(m, NULL, 2, NULL), wk_max_pool2d_new(m, NULL, 2, NULL);
+    wk_conv_transpose2d_new(m, NULL, 2, 1, 2, NULL), wk_avg_pool2d_new(m, NULL, 2, NULL), wk_flatten_new(m, NULL);
+    wk_conv1d_new(net, "along", 1, 2, 2, NULL);
+}
+
+static wk_tensor *run_convolutions(wk_module *net) {
+    wk_tensor *y = child_forward(net, wk_ones(WK_SHAPE(2, 1, 9, 9), WK_F32));
+    return wk_forward(wk_module_child(net, "along"), wk_transpose(wk_unsqueeze(y, 2), 1, 2));
+}
+
+static void build_attention(wk_module *net) {
+    wk_init_normal_(wk_module_parameter(wk_multihead_attention_new(net, "m", 4, 2, NULL), "in_proj_weight"), 0, 1);
+}
+
+static wk_tensor *run_attention(wk_module *net) {
+    wk_tensor *x = wk_ones(WK_SHAPE(3, 1, 4), WK_F32), *both = wk_cat(WK_LIST(x, x), 1);
+    return wk_multihead_attention_forward(wk_module_child(net, "m"), both, both, both, NULL, true);
+}
+
 static wk_tensor *run_classifier(wk_module *net) {
     return wk_cross_entropy(child_forward(net, ones(2, 3)), wk_zeros(WK_SHAPE(2), WK_I64));
 }
@@ -130,6 +152,9 @@ static const struct {
     {"Embedding, SGD", build_embedding, run_embedding, sgd},
     {"LayerNorm, AdamW", build_layer_norm, run_linear, adamw},
     {"Sequential, RMSprop", build_sequential, run_classifier, rmsprop},
+    {"Conv2d, BatchNorm2d, MaxPool2d, ConvTranspose2d, AvgPool2d, Conv1d, SGD", build_convolutions, run_convolutions,
+     sgd},
+    {"MultiheadAttention, Adam", build_attention, run_attention, adam},
     {"gradient penalty, Adam", build_linear, run_penalty, adam},
     {"writes in place, SGD", build_linear, run_written, sgd},
 };

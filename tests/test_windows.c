@@ -190,18 +190,25 @@ static void batch_norm_in_a_plan(void **state) {
 }
 
 /* The tutorial's network, as a Sequential. */
-static void a_convolutional_network(void **state) {
-    (void)state;
-    WK_SCOPE;
+static wk_module *network_new(void) {
     wk_conv_options o = WK_CONV_OPTIONS;
     o.padding = 2;
+    wk_manual_seed(1);
     wk_module *net = wk_sequential_new(NULL, "net");
     wk_conv2d_new(net, NULL, 1, 4, 5, &o);
     wk_batch_norm2d_new(net, NULL, 4, NULL);
     wk_relu_new(net, NULL);
     wk_max_pool2d_new(net, NULL, 2, NULL);
+    wk_conv2d_new(net, NULL, 4, 3, 1, NULL);
     wk_flatten_new(net, NULL);
-    wk_linear_new(net, NULL, 4 * 4 * 4, 3, NULL);
+    wk_linear_new(net, NULL, 3 * 4 * 4, 3, NULL);
+    return net;
+}
+
+static void a_convolutional_network(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *net = network_new();
     wk_tensor *y = wk_forward(net, wk_randn(WK_SHAPE(2, 1, 8, 8), WK_F32));
     assert_int_equal(wk_ndim(y), 2);
     assert_int_equal(wk_dim(y, 1), 3);
@@ -212,7 +219,62 @@ static void a_convolutional_network(void **state) {
     assert_ok();
 }
 
+/* A plan of its training step gives the same bits. */
+typedef struct training {
+    wk_module *net;
+    wk_optim *adam;
+} training;
+
+static bool train(void *user, wk_tensor *const *in, wk_tensor **out) {
+    const training *t = user;
+    out[0] = wk_cross_entropy(wk_forward(t->net, in[0]), in[1]);
+    wk_optim_zero_grad(t->adam);
+    wk_backward(out[0]);
+    wk_optim_step(t->adam);
+    return true;
+}
+
+static void a_network_in_a_plan(void **state) {
+    (void)state;
+    WK_SCOPE;
+    training t[2];
+    for (int i = 0; i < 2; i++) t[i].net = network_new(), t[i].adam = wk_adam_new(t[i].net, 0.01, NULL);
+    wk_plan *plan = wk_plan_new(train, &t[1], 2, 1, NULL);
+    for (int i = 0; i < 4; i++) {
+        wk_tensor *in[] = {wk_randn(WK_SHAPE(3, 1, 8, 8), WK_F32), wk_randint_tensor(0, 3, WK_SHAPE(3))}, *loss,
+                  *planned;
+        train(&t[0], in, &loss);
+        wk_plan_run(plan, in, &planned);
+        assert_true(wk_equal(loss, planned));
+    }
+    wk_plan_free(plan);
+    for (int i = 0; i < 2; i++) wk_optim_free(t[i].adam), wk_module_free(t[i].net);
+    assert_ok();
+}
+
+/* What lies otherwise than kernels want it gives what a copy gives, and so do its gradients. */
+static void strided_inputs(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_tensor *x = wk_requires_grad_(wk_randn(WK_SHAPE(2, 5, 5, 3), WK_F64), true), *w, *gx[2], *gw[2], *y[2];
+    w = wk_requires_grad_(wk_randn(WK_SHAPE(2, 2, 3, 4), WK_F64), true);
+    for (int i = 0; i < 2; i++) {
+        wk_tensor *images = wk_permute(x, WK_SHAPE(0, 3, 1, 2)), *weights = wk_permute(w, WK_SHAPE(3, 2, 0, 1));
+        if (i == 1) images = wk_clone(images), weights = wk_clone(weights);
+        y[i] = wk_max_pool2d(wk_transpose(wk_conv2d(images, weights, NULL, NULL), 2, 3), 2, NULL);
+        wk_tensor *const from[] = {x, w};
+        wk_tensor *to[2];
+        wk_grad(wk_sum(wk_square(y[i])), from, 2, to, 0);
+        gx[i] = to[0], gw[i] = to[1];
+    }
+    assert_true(wk_equal(y[0], y[1]));
+    assert_true(wk_equal(gx[0], gx[1]));
+    assert_true(wk_equal(gw[0], gw[1]));
+    assert_ok();
+}
+
 WK_TEST_MAIN("windows", cmocka_unit_test(what_convolutions_refuse), cmocka_unit_test(what_pools_and_pads_refuse),
              cmocka_unit_test(what_layers_refuse), cmocka_unit_test(first_weights_are_pytorchs),
              cmocka_unit_test(printed_as_pytorch_prints_them), cmocka_unit_test(batch_norm_keeps_moments),
-             cmocka_unit_test(batch_norm_in_a_plan), cmocka_unit_test(a_convolutional_network))
+             cmocka_unit_test(batch_norm_in_a_plan), cmocka_unit_test(a_convolutional_network),
+             cmocka_unit_test(a_network_in_a_plan), cmocka_unit_test(strided_inputs))

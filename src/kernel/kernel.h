@@ -207,6 +207,32 @@ typedef struct wk_layer_norm_grad_args {
 } wk_layer_norm_grad_args;
 typedef void wk_layer_norm_grad_kernel(const wk_layer_norm_grad_args *a);
 
+/* Where windows go over `planes` planes of three dimensions, the first of which may be 1: count windows of kernel
+ * places each, as op/windows.h draws them. */
+typedef struct wk_geometry {
+    int64_t planes, size[3], count[3], kernel[3], stride[3], padding[3], dilation[3];
+} wk_geometry;
+
+/* x (planes, size..) and y, all contiguous. columns: y (planes, kernel.., count..) is what stands at each place of each
+ * window, 0 in padding. max_windows: y (planes, count..) is the largest of each window, and index says where in x that
+ * stands, or -1 where a window is all padding. */
+typedef struct wk_windows {
+    wk_geometry g;
+    const void *x;
+    void *y;
+    int64_t *index;
+} wk_windows;
+typedef void wk_windows_kernel(const wk_windows *w);
+
+/* The ways back, which add y to x where it came from. */
+typedef struct wk_windows_back {
+    wk_geometry g;
+    void *x;
+    const void *y;
+    const int64_t *index; /* of max_windows_add */
+} wk_windows_back;
+typedef void wk_windows_back_kernel(const wk_windows_back *w);
+
 /* Adam (Kingma & Ba 2015) over n contiguous parameters, rounded as torch.optim.Adam of PyTorch 1.13 rounds it on CPUs
  * with FMA: each line is one operation after the other in the element type, fma(a, b, c) = a b + c is rounded once,
  * and constants are computed in double, then rounded. Every table gives the same bits.

@@ -218,6 +218,9 @@ STRUCT_SCRATCH(wk_rnn_chain_kernel, wk_rnn_chain_args, "nnrrrwwn2k", chain_scrat
 STRUCT_SCRATCH(wk_rnn_chain_grad_kernel, wk_rnn_chain_grad_args, "nnrrrnnwww2k", chain_grad_scratch)
 STRUCT(wk_layer_norm_kernel, wk_layer_norm_args, LETTERS_OF_NORM)
 STRUCT(wk_layer_norm_grad_kernel, wk_layer_norm_grad_args, LETTERS_OF_NORM "rwww3")
+#define LETTERS_OF_WINDOWS "nnnnnnnnnnnnnnnnnnn"
+STRUCT(wk_windows_kernel, wk_windows, LETTERS_OF_WINDOWS "rww")
+STRUCT(wk_windows_back_kernel, wk_windows_back, LETTERS_OF_WINDOWS "wrr")
 STRUCT(wk_adam_kernel, wk_adam_args, "nwwwrfffffff")
 STRUCT(wk_sgd_kernel, wk_sgd_args, "nwwrffff2")
 STRUCT(wk_rmsprop_kernel, wk_rmsprop_args, "nwwwwrfffff")
@@ -229,6 +232,8 @@ STRUCT(wk_rmsprop_kernel, wk_rmsprop_args, "nwwwwrfffff")
 #define TAKES_wk_rnn_chain_grad_kernel(name, more) void name(const wk_rnn_chain_grad_args *a more)
 #define TAKES_wk_layer_norm_kernel(name, more) void name(const wk_layer_norm_args *a more)
 #define TAKES_wk_layer_norm_grad_kernel(name, more) void name(const wk_layer_norm_grad_args *a more)
+#define TAKES_wk_windows_kernel(name, more) void name(const wk_windows *a more)
+#define TAKES_wk_windows_back_kernel(name, more) void name(const wk_windows_back *a more)
 #define TAKES_wk_adam_kernel(name, more) void name(const wk_adam_args *a more)
 #define TAKES_wk_sgd_kernel(name, more) void name(const wk_sgd_args *a more)
 #define TAKES_wk_rmsprop_kernel(name, more) void name(const wk_rmsprop_args *a more)
@@ -240,6 +245,8 @@ STRUCT(wk_rmsprop_kernel, wk_rmsprop_args, "nwwwwrfffff")
 #define GIVES_wk_rnn_chain_grad_kernel GIVES_wk_fibre_kernel
 #define GIVES_wk_layer_norm_kernel GIVES_wk_fibre_kernel
 #define GIVES_wk_layer_norm_grad_kernel GIVES_wk_fibre_kernel
+#define GIVES_wk_windows_kernel GIVES_wk_fibre_kernel
+#define GIVES_wk_windows_back_kernel GIVES_wk_fibre_kernel
 #define GIVES_wk_adam_kernel GIVES_wk_fibre_kernel
 #define GIVES_wk_sgd_kernel GIVES_wk_fibre_kernel
 #define GIVES_wk_rmsprop_kernel GIVES_wk_fibre_kernel

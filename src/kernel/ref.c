@@ -20,6 +20,7 @@
 #include "kernel/convert.h"
 #include "kernel/half.h"
 #include "kernel/ref_math.h"
+#include "kernel/windows.h"
 
 #define LINKAGE
 
@@ -34,18 +35,22 @@ enum { BESIDE = 16 }; /* columns that go down together */
 
 #define scalar uint8_t
 #define KERNEL(k) wk__ref_##k##_8
+#include "kernel/ref_columns.inc"
 #include "kernel/ref_move.inc"
 
 #define scalar uint16_t
 #define KERNEL(k) wk__ref_##k##_16
+#include "kernel/ref_columns.inc"
 #include "kernel/ref_move.inc"
 
 #define scalar float
 #define KERNEL(k) wk__ref_##k##_32
+#include "kernel/ref_columns.inc"
 #include "kernel/ref_move.inc"
 
 #define scalar double
 #define KERNEL(k) wk__ref_##k##_64
+#include "kernel/ref_columns.inc"
 #include "kernel/ref_move.inc"
 
 /* ----------------------------------------------------------------------------------------------- floating types --- */
@@ -86,6 +91,7 @@ PLAIN_LOOPS
 #include "kernel/ref_gemm.inc"
 #include "kernel/ref_recurrent.inc"
 #include "kernel/ref_layer_norm.inc"
+#include "kernel/ref_windows.inc"
 #include "kernel/ref_optim.inc"
 #include "kernel/ref_folds.inc"
 #include "kernel/ref_fibres.inc"
@@ -110,6 +116,7 @@ PLAIN_LOOPS /* of these the tables have their own (f64_loops.inc) */
 #include "kernel/ref_loops.inc"
 #include "kernel/ref_recurrent.inc"
 #include "kernel/ref_layer_norm.inc"
+#include "kernel/ref_windows.inc"
 #include "kernel/ref_optim.inc"
 #include "kernel/ref_fibres.inc"
 #include "kernel/ref_scans.inc"

@@ -1,12 +1,17 @@
-/* conv.c -- convolutions of one, two and three dimensions, as products of matrices. The windows of x become the columns
- * of a matrix, which the weights of each group multiply (im2col; Chellapilla et al. 2006):
+/* conv.c -- convolutions of one, two and three dimensions, as products of matrices. The windows of an image become the
+ * columns of a matrix, which the weights of each group multiply (im2col; Chellapilla et al. 2006):
  *
- *     columns (N, G, C/G K, L)     w (G, O/G, C/G K)     y (N, G, O/G, L)      K places in a window, L windows
+ *     columns (G, C/G K, L)     w (G, O/G, C/G K)     y (G, O/G, L)      K places in a window, L windows
+ *
+ *     y = w columns(x) + b        gw += g columns(x)^T        columns(gx) += w^T g        gb += sum of g over N and L
+ *
+ * By kernels (conv_images.c) this is done image by image. Gradients of gradients are those of the same as a composition
+ * of views.
  *
  * A transposed convolution is the gradient of one: that of x with its elements `stride` apart, zeros between them, by
- * the same weights read backwards. All are compositions, so gradients of any order are those of their parts. */
+ * the same weights read backwards. */
 #include "base/options.h"
-#include "op/windows.h"
+#include "op/conv_images.h"
 
 enum { X, W, B };
 
@@ -24,14 +29,14 @@ static const wk_attr_field fields[] = {
 };
 enum { CONV_FIELDS = 4 };
 
-/* How many dimensions a row walks. */
-static int32_t walked(const wk_call *c) { return *(const int32_t *)c->op->variant; }
+/* How many dimensions a row walks; and of transposed ones, the convolution over as many. */
+typedef struct conv_kind {
+    int32_t n;
+    const wk_op *plain;
+} conv_kind;
 
-static int64_t product(int32_t n, const int64_t *sizes) {
-    int64_t all = 1;
-    for (int32_t i = 0; i < n; i++) all *= sizes[i];
-    return all;
-}
+static const conv_kind *kind_of(const wk_op *op) { return op->variant; }
+static int32_t walked(const wk_call *c) { return kind_of(c->op)->n; }
 
 /* ----------------------------------------------------------------------------------------------------- checking --- */
 
@@ -72,24 +77,62 @@ static bool check_call(wk_call *c) {
     const int32_t n = walked(c);
     wk_shape_text text;
     if (!wk__check_float(c) || !wk__check_walked(c, n)) return false;
-    if (w->a.ndim != n + 2 || product(n, w->a.dims + 2) == 0)
+    if (w->a.ndim != n + 2 || wk__product(n, w->a.dims + 2) == 0)
         return wk__refuse(c, WK_ESHAPE, "w %s: two numbers of channels are followed by %d sizes of the window",
                           wk__dims_text(&text, w), (int)n);
     return groups > 0 || wk__refuse(c, WK_EINVAL, "groups is %lld and must be positive", (long long)groups);
 }
 
 static bool conv_shape(wk_call *c) {
+    const wk_array *x = &c->in[X]->a, *w = &c->in[W]->a;
     wk_window window;
-    return check_call(c) && check_weights(c, 1, c->in[W]->a.dims[0]) && window_of(c, &window) &&
-           wk__count_windows(c, &window);
+    if (!check_call(c) || !check_weights(c, 1, w->dims[0]) || !window_of(c, &window) || !wk__count_windows(c, &window))
+        return false;
+    int64_t dims[WK_MAX_DIMS] = {x->dims[0]};
+    const int32_t channels = x->ndim - window.n - 1;
+    dims[channels] = w->dims[0];
+    for (int32_t i = 0; i < window.n; i++) dims[channels + 1 + i] = window.count[i];
+    conv_attrs *a = c->attrs; /* the gradient reads what was left out, too */
+    a->stride = wk__for_each_dim(window.n, 0, window.stride);
+    a->padding = wk__for_each_dim(window.n, 0, window.padding);
+    a->dilation = wk__for_each_dim(window.n, 0, window.dilation);
+    return wk__declare(c, 0, x->dtype, x->ndim, dims);
 }
 
-/* ------------------------------------------------------------------------------------------------- convolutions --- */
+static void conv_forward(wk_call *c) {
+    wk_window window;
+    if (window_of(c, &window) && wk__count_windows(c, &window))
+        wk__conv_images(c, &window, ((const conv_attrs *)c->attrs)->groups);
+}
+
+/* The window of a call that was checked when it was made. */
+static wk_window window_of_node(const wk_node *node, const wk_array *x, const wk_array *w) {
+    const conv_attrs *a = node->attrs;
+    wk_window window = {.n = w->ndim - 2};
+    for (int32_t i = 0; i < window.n; i++) {
+        window.size[i] = w->dims[2 + i];
+        window.stride[i] = a->stride.dims[i], window.padding[i] = a->padding.dims[i];
+        window.dilation[i] = a->dilation.dims[i];
+        window.count[i] =
+            (x->dims[x->ndim - window.n + i] + 2 * window.padding[i] - window.dilation[i] * (window.size[i] - 1) - 1) /
+                window.stride[i] +
+            1;
+    }
+    return window;
+}
+
+static bool conv_grad(wk_backprop *b) {
+    const wk_window window = window_of_node(b->node, wk__saved_in(b, X), wk__saved_in(b, W));
+    wk__conv_images_backward(b, &window, ((const conv_attrs *)b->node->attrs)->groups);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------- as a composition of views --- */
 
 /* The windows (N,C,L..,K..) as columns (N,G,C/G K,L), without G where there is one group. */
 static wk_tensor *columns_of(wk_tensor *windows, const wk_window *w, int64_t groups) {
-    const int64_t N = wk_dim(windows, 0), rows = wk_dim(windows, 1) / groups * product(w->n, w->size);
-    const int64_t L = product(w->n, w->count);
+    const int64_t N = wk_dim(windows, 0), rows = wk_dim(windows, 1) / groups * wk__product(w->n, w->size);
+    const int64_t L = wk__product(w->n, w->count);
     int64_t order[WK_MAX_DIMS] = {0, 1};
     for (int32_t i = 0; i < w->n; i++) order[2 + i] = 2 + w->n + i, order[2 + w->n + i] = 2 + i;
     wk_tensor *columns = wk_permute(windows, 2 + 2 * w->n, order);
@@ -103,7 +146,7 @@ static wk_tensor *with_bias(wk_tensor *y, wk_tensor *b, int32_t n) {
 }
 
 static wk_tensor *convolve(wk_tensor *x, wk_tensor *w, wk_tensor *b, const wk_window *window, int64_t groups) {
-    const int64_t O = wk_dim(w, 0), rows = wk_dim(w, 1) * product(window->n, window->size);
+    const int64_t O = wk_dim(w, 0), rows = wk_dim(w, 1) * wk__product(window->n, window->size);
     wk_tensor *columns = columns_of(wk__windows(x, window, 0), window, groups);
     wk_tensor *weights =
         groups == 1 ? wk_reshape(w, WK_SHAPE(O, rows)) : wk_reshape(w, WK_SHAPE(groups, O / groups, rows));
@@ -194,8 +237,9 @@ static void transposed_compose(wk_call *c) {
         t.stride[i] = 1, t.padding[i] = 0;
         t.count[i] = wk_dim(x, 2 + i) - t.dilation[i] * (t.size[i] - 1);
     }
-    wk_tensor *y = convolve(x, transposed_weights(c->in[W], t.n, a->groups), c->in[B], &t, a->groups);
-    c->out[0] = wk__without_batch(y, c->in[X], t.n);
+    conv_attrs attrs = {.dilation = wk__for_each_dim(t.n, 0, t.dilation), .groups = a->groups};
+    wk_tensor *const in[] = {x, transposed_weights(c->in[W], t.n, a->groups), c->in[B]};
+    c->out[0] = wk__without_batch(wk__apply(kind_of(c->op)->plain, in, 3, &attrs, NULL), c->in[X], t.n);
 }
 
 /* --------------------------------------------------------------------------------------------------------- rows --- */
@@ -204,7 +248,7 @@ static wk_tensor *with_options(const wk_op *op, wk_tensor *x, wk_tensor *w, wk_t
                                const wk_conv_options *options) {
     wk_conv_options o;
     if (!wk__options(&o, &(wk_conv_options)WK_CONV_OPTIONS, options, sizeof o, op->name)) return NULL;
-    const int32_t n = *(const int32_t *)op->variant;
+    const int32_t n = kind_of(op)->n;
     conv_attrs attrs = {
         .stride = wk__for_each_dim(n, o.stride, o.strides),
         .padding = wk__for_each_dim(n, o.padding, o.paddings),
@@ -212,28 +256,30 @@ static wk_tensor *with_options(const wk_op *op, wk_tensor *x, wk_tensor *w, wk_t
         .groups = o.groups,
         .output_padding = wk__for_each_dim(n, o.output_padding, o.output_paddings),
     };
-    return wk__compose(op, (wk_tensor *const[]){x, w, b}, 3, &attrs, NULL);
+    return (wk__is_composed(op) ? wk__compose : wk__apply)(op, (wk_tensor *const[]){x, w, b}, 3, &attrs, NULL);
 }
 
-#define CONV(op, n, kind, count)                                                                   \
-    const wk_op wk__op_##op = {                                                                    \
-        WK_ROW(op),                                                                                \
-        .in_count = 3,                                                                             \
-        .out_count = 1,                                                                            \
-        .optional = 1 << B,                                                                        \
-        .in_names = "x w b",                                                                       \
-        .types = WK__WHOLE_NUMBERS,                                                                \
-        .variant = &(const int32_t){n},                                                            \
-        WK_FIRST_ATTRS(conv_attrs, fields, count),                                                 \
-        .shape = kind##_shape,                                                                     \
-        .compose = kind##_compose,                                                                 \
+#define ALL (WK_READS_IN(X) | WK_READS_IN(W) | WK_READS_IN(B))
+#define PLAIN(n)                                                                                                       \
+    .variant = &(const conv_kind){n, NULL}, WK_FIRST_ATTRS(conv_attrs, fields, CONV_FIELDS), .reads = {ALL, ALL, ALL}, \
+    .shape = conv_shape, .forward = conv_forward, .grad = conv_grad, .compose = conv_compose
+#define TRANSPOSED(n)                                                                                              \
+    .variant = &(const conv_kind){n, &wk__op_conv##n##d}, WK_ATTRS(conv_attrs, fields), .shape = transposed_shape, \
+    .compose = transposed_compose
+
+#define CONV(op, ...)                                                                              \
+    const wk_op wk__op_##op =                                                                      \
+        {                                                                                          \
+            WK_ROW(op),         .in_count = 3,       .out_count = 1,                               \
+            .optional = 1 << B, .in_names = "x w b", .types = WK__WHOLE_NUMBERS,                   \
+            __VA_ARGS__,                                                                           \
     };                                                                                             \
     wk_tensor *wk_##op(wk_tensor *x, wk_tensor *w, wk_tensor *b, const wk_conv_options *options) { \
         return with_options(&wk__op_##op, x, w, b, options);                                       \
     }
-CONV(conv1d, 1, conv, CONV_FIELDS)
-CONV(conv2d, 2, conv, CONV_FIELDS)
-CONV(conv3d, 3, conv, CONV_FIELDS)
-CONV(conv_transpose1d, 1, transposed, CONV_FIELDS + 1)
-CONV(conv_transpose2d, 2, transposed, CONV_FIELDS + 1)
-CONV(conv_transpose3d, 3, transposed, CONV_FIELDS + 1)
+CONV(conv1d, PLAIN(1))
+CONV(conv2d, PLAIN(2))
+CONV(conv3d, PLAIN(3))
+CONV(conv_transpose1d, TRANSPOSED(1))
+CONV(conv_transpose2d, TRANSPOSED(2))
+CONV(conv_transpose3d, TRANSPOSED(3))

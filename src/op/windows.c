@@ -51,6 +51,16 @@ bool wk__count_windows(wk_call *c, wk_window *w) {
     return true;
 }
 
+wk_geometry wk__geometry_of(const wk_window *w, int64_t planes, const wk_array *x) {
+    wk_geometry g = {planes, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, {1, 1, 1}};
+    for (int32_t i = 0; i < w->n; i++) {
+        const int32_t d = WK__MAX_WALKED - w->n + i;
+        g.size[d] = x->dims[x->ndim - w->n + i], g.count[d] = w->count[i], g.kernel[d] = w->size[i];
+        g.stride[d] = w->stride[i], g.padding[d] = w->padding[i], g.dilation[d] = w->dilation[i];
+    }
+    return g;
+}
+
 static wk_tensor *padded(wk_tensor *x, const wk_window *w, double value) {
     int64_t pads[2 * WK__MAX_WALKED], sum = 0;
     for (int32_t i = 0; i < w->n; i++) {

@@ -9,6 +9,7 @@
 #ifndef WK_OP_WINDOWS_H
 #define WK_OP_WINDOWS_H
 
+#include "kernel/kernel.h"
 #include "op/rows.h"
 
 enum { WK__MAX_WALKED = 3 }; /* N, C, and twice so many, are the most that a tensor can have */
@@ -25,6 +26,12 @@ typedef struct wk_window_attrs {
     wk_dims_attr size, stride, padding, dilation;
 } wk_window_attrs;
 
+static inline int64_t wk__product(int32_t n, const int64_t *sizes) {
+    int64_t all = 1;
+    for (int32_t i = 0; i < n; i++) all *= sizes[i];
+    return all;
+}
+
 /* An option: one number for all dimensions, or, when `each` is not NULL, one for each of n. */
 wk_dims_attr wk__for_each_dim(int32_t n, int64_t all, const int64_t *each);
 
@@ -38,6 +45,9 @@ bool wk__check_walked(wk_call *c, int32_t n);
 
 /* How many windows there are in x, whose last n dimensions are walked. ESHAPE when not even one fits. */
 bool wk__count_windows(wk_call *c, wk_window *w);
+
+/* The same for kernels that walk so many planes of x. */
+wk_geometry wk__geometry_of(const wk_window *w, int64_t planes, const wk_array *x);
 
 /* x (N,C,S..) -> (N,C,count..,size..), with `value` where x was padded. */
 wk_tensor *wk__windows(wk_tensor *x, const wk_window *w, double value);
