@@ -129,6 +129,33 @@ static void modes_reach_all_below(void **state) {
 
 /* ---------------------------------------------------------------------------------------------------- snapshots --- */
 
+/* As load_state_dict: by name, whatever the order of making, and all or nothing. */
+static void modules_are_copied(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *a = wk_module_new(NULL, "a"), *b = wk_module_new(NULL, "b"), *c = wk_module_new(NULL, "c");
+    wk_linear_new(a, "in", 2, 3, NULL), wk_linear_new(a, "out", 3, 1, NULL);
+    wk_linear_new(b, "out", 3, 1, NULL), wk_linear_new(b, "in", 2, 3, NULL);
+    wk_linear_new(c, "in", 2, 3, NULL), wk_linear_new(c, "out", 3, 2, NULL);
+    assert_int_equal(wk_module_copy(a, b), WK_OK);
+    for (int64_t i = 0; i < wk_module_parameter_count(a); i++) {
+        static const char *const names[] = {"in.weight", "in.bias", "out.weight", "out.bias"};
+        assert_true(wk_equal(wk_module_parameter(a, names[i]), wk_module_parameter(b, names[i])));
+    }
+    wk_module_copy(c, a);
+    assert_fails(WK_ESHAPE, "module_copy: out.weight is (2,3) in to and (1,3) in from");
+    assert_false(wk_equal(wk_module_parameter(c, "in.weight"), wk_module_parameter(a, "in.weight")));
+    wk_module_copy(a, wk_module_child(a, "in"));
+    assert_fails(WK_EINVAL, "module_copy: from has no in.weight");
+    wk_module_add_buffer(b, "count", wk_scalar(0, WK_I64));
+    wk_module_copy(a, b);
+    assert_fails(WK_EINVAL, "module_copy: from has 5 parameters and buffers, to has 4");
+    wk_module_free(a);
+    wk_module_free(b);
+    wk_module_free(c);
+    assert_ok();
+}
+
 static void snapshots_keep_and_exchange(void **state) {
     (void)state;
     WK_SCOPE;
@@ -324,10 +351,10 @@ static void a_tree_stays_in_its_context(void **state) {
     assert_ok();
 }
 
-WK_TEST_MAIN("modules", cmocka_unit_test(a_tree_stays_in_its_context),
-             cmocka_unit_test(buffers_are_not_trained), cmocka_unit_test(a_shared_parameter_counts_once),
-             cmocka_unit_test(what_cannot_be_shared), cmocka_unit_test(frozen_parameters_stay),
-             cmocka_unit_test(modes_reach_all_below), cmocka_unit_test(snapshots_keep_and_exchange),
+WK_TEST_MAIN("modules", cmocka_unit_test(a_tree_stays_in_its_context), cmocka_unit_test(buffers_are_not_trained),
+             cmocka_unit_test(a_shared_parameter_counts_once), cmocka_unit_test(what_cannot_be_shared),
+             cmocka_unit_test(frozen_parameters_stay), cmocka_unit_test(modes_reach_all_below),
+             cmocka_unit_test(modules_are_copied), cmocka_unit_test(snapshots_keep_and_exchange),
              cmocka_unit_test(restoring_counts_as_a_change), cmocka_unit_test(sequential_counts_and_runs),
              cmocka_unit_test(text_is_pytorchs), cmocka_unit_test(parts_of_null),
              cmocka_unit_test(a_layer_that_fails_leaves_nothing))

@@ -137,6 +137,11 @@ WK_API wk_module *wk_module_child_at(const wk_module *m, int32_t index);
  * wk_module_to_text(m, NULL, 0) + 1 bytes are enough. */
 WK_API size_t wk_module_to_text(const wk_module *m, char *text, size_t nbytes);
 
+/* Sets all parameters and buffers of one module to those of another, found by name: a target network, a teacher.
+ * torch's to.load_state_dict(from.state_dict()). Nothing changes unless all names and shapes are the same; types are
+ * converted. Errors: EINVAL (NULL, a name that one of them lacks), ESHAPE, ESTATE (to is shared with other threads). */
+WK_API wk_status wk_module_copy(wk_module *to, const wk_module *from);
+
 /* Lets every thread run m, all at once: its parameters are shared from now on (NOTE [Threads] in tensor.h), require no
  * gradient and cannot be changed. There is no way back. The module outlives its use in other threads; whoever frees it
  * sees to that. Errors: EINVAL (m is NULL), ECONTEXT. */
