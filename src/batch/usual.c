@@ -240,11 +240,12 @@ static bool are_alike(const wk_call *c, beginning *at) {
     return is_recorded_alike(kind, c, needs_grad);
 }
 
-/* Has a call of this kind come behind g before? Then this may be one more of that. */
+/* Has a call of this kind come behind g before, as far as paths are looked at? Then this may be one more of that. */
 static bool leads_to(const wk_group *g, const wk_kind *kind) {
     const wk_path *path = g->paths;
-    while (path != NULL && path->to->kind != kind) path = path->next;
-    return path != NULL;
+    for (int looked_at = 0; path != NULL && looked_at < WK__MOST_PATHS; path = path->next, looked_at++)
+        if (path->to->kind == kind) return true;
+    return false;
 }
 
 /* What came after the group that the last one is like; behind a late one, what the operand's led to. */
