@@ -30,7 +30,8 @@ END
 }
 
 check "amalgamate.py" python3 tools/amalgamate.py . "$build" "$work"
-check "no warning" $cc -O2 -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Werror -c "$work/wick.c" -o "$work/wick.o"
+check "no warning" $cc -O0 -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Werror -c "$work/wick.c" -o "$work/strict.o"
+check "the one file" $cc -O2 -c "$work/wick.c" -o "$work/wick.o"
 check "a program" $cc -O2 tests/amalgamation/losses.c "$work/wick.o" "-I$work" -lm -lpthread -o "$work/arm"
 check "the library's program" cc -O2 tests/amalgamation/losses.c -Iinclude "-L$build" -lwick "-Wl,-rpath,$build" \
     -o "$work/here"
