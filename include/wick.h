@@ -20,7 +20,7 @@
  *         WK_SCOPE;                                                   // this step's tensors and graph
  *         wk_tensor *x = wk_uniform(-1, 1, WK_SHAPE(64, 1), WK_F32);
  *         wk_tensor *y = wk_tanh(wk_linear_forward(hidden, x));
- *         while (wk_randint(0, 2) == 1) y = wk_tanh(y);               // as deep as chance will have it
+ *         while (wk_randint(0, 2) == 1) y = wk_tanh(y);               // as deep as chance decides
  *         wk_tensor *loss = wk_mse_loss(wk_linear_forward(out, y), wk_mul(x, x));
  *         wk_optim_zero_grad(adam);
  *         wk_backward(loss);
@@ -37,12 +37,13 @@
  * }
  * ```
  *
- * In the order of need: tensor.h (scopes, tensors), ops.h with ops.def (what one can compute), grad.h (gradients, the
- * graph), nn.h (modules), layers.h, optim.h, random.h, io.h (files), plan.h (recorded steps), batch.h (calls of many
- * examples as one), custom.h (operations of one's own), viz.h (pictures); base.h has failure, contexts and types. For
- * C++17 there is wick.hpp beside this file.
+ * The headers, in the order in which a reader needs them: tensor.h (scopes, tensors), ops.h with ops.def (the
+ * operations), grad.h (gradients, the graph), nn.h (modules), layers.h, optim.h (optimisers), random.h (random
+ * numbers), io.h (files), plan.h (recorded steps), batch.h (calls of many examples run as one), custom.h (user-defined
+ * operations), viz.h (pictures); base.h has failure, contexts and element types. C++17 also has wick.hpp, beside this
+ * file.
  *
- * Threads: different contexts may be used by different threads at once; one context by one thread at a time. */
+ * Threads: several threads may use several contexts at once, but one context is used by one thread at a time. */
 #ifndef WICK_H
 #define WICK_H
 

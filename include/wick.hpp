@@ -1,6 +1,6 @@
-/* wick.hpp -- wick for C++17: owners, which let go of what they hold when they go, also when an exception leaves the
- * block. WK_SCOPE, WK_NO_GRAD and WK_BATCH are owners already; all functions are those of wick.h. (Compiled and run by
- * the tests:)
+/* wick.hpp -- wick for C++17: owners, which release what they hold when they are destroyed, also when an exception
+ * leaves the block. WK_SCOPE, WK_NO_GRAD and WK_BATCH work that way in C too; all functions are those of wick.h.
+ * (Compiled and run by the tests:)
  *
  * ```cpp
  * #include <cstdio>
@@ -42,16 +42,16 @@ template <auto release> struct released_by {
 };
 } // namespace detail
 
-using module = std::unique_ptr<wk_module, detail::released_by<wk_module_free>>; /* of a root, which has the others */
+using module = std::unique_ptr<wk_module, detail::released_by<wk_module_free>>; /* a root; it owns its children */
 using optim = std::unique_ptr<wk_optim, detail::released_by<wk_optim_free>>;
 using plan = std::unique_ptr<wk_plan, detail::released_by<wk_plan_free>>;
 using snapshot = std::unique_ptr<wk_snapshot, detail::released_by<wk_snapshot_free>>;
 using graph = std::unique_ptr<wk_graph, detail::released_by<wk_graph_free>>;
 using svg = std::unique_ptr<wk_svg, detail::released_by<wk_svg_free>>;
 using safetensors = std::unique_ptr<wk_safetensors, detail::released_by<wk_safetensors_close>>;
-using context = std::unique_ptr<wk_ctx, detail::released_by<wk_ctx_free>>; /* which goes last */
+using context = std::unique_ptr<wk_ctx, detail::released_by<wk_ctx_free>>; /* must be destroyed last */
 
-/* A slot of wk_keep, which releases what it holds. Not copied: two slots of one tensor are kept by two calls. */
+/* A slot for wk_keep that releases what it holds. It is not copied: two calls of keep hold a tensor in two slots. */
 class kept {
 public:
     kept() = default;
@@ -65,7 +65,7 @@ public:
     kept &operator=(const kept &) = delete;
     ~kept() { wk_release(&slot_); }
 
-    void keep(wk_tensor *t) { wk_keep(&slot_, t); } /* its value: wk_detach it first (wick/tensor.h) */
+    void keep(wk_tensor *t) { wk_keep(&slot_, t); } /* only the value: wk_detach t first (wick/tensor.h) */
     wk_tensor *get() const { return slot_; }
     explicit operator bool() const { return slot_ != nullptr; }
 

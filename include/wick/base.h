@@ -1,27 +1,25 @@
 /* wick/base.h -- export marks, version, element types, failure, contexts.
  *
- * NOTE [Failure sticks]. wick never aborts, exits, prints or jumps. The first call that fails records why in its
- * context; from then on every call that makes, reads, changes or differentiates tensors does nothing and returns NULL,
- * NaN or the status, until wk_check() takes the record. So a whole training step needs one check at its end:
+ * NOTE [Failure sticks]. wick never aborts, exits, prints or jumps. The first call that fails records the reason in its
+ * context. From then on every call that makes, reads, changes or differentiates tensors does nothing and returns NULL,
+ * NaN or the status, until wk_check() takes the record. So a whole training step needs one check, at its end:
  *
  *     wk_tensor *y = wk_tanh(wk_add(wk_matmul(x, w), b));    // a failure inside: y is NULL, and so is all that follows
  *     wk_error e;
  *     if (wk_check(&e)) fprintf(stderr, "%s\n", e.message);  // matmul: a (3,4) and b (5,6): inner sizes 4 and 5 differ
  *
- * Closing, releasing and asking (wk_scope_close, wk_release, wk_dim ...) always work.
+ * Functions that close, release or inspect (wk_scope_close, wk_release, wk_dim ...) always work.
  *
- * NOTE [Errors of every function]. The comment of a function, or the one at the head of its group, names what the
- * function fails with, by the statuses of status.def. One that names none fails with nothing but
+ * NOTE [Errors of every function]. The comment of a function, or the one at the head of its group, names the statuses
+ * of status.def that it fails with. Comments leave out the following, which any function that takes or returns an
+ * object of the kind may give:
  *
- *     EINVAL      an argument is NULL that must be there; options do not begin with their size
- *     ENOMEM      memory is out
+ *     EINVAL      a required argument is NULL; options do not begin with their size
+ *     ENOMEM      out of memory
  *     ECLOSED     a tensor is used after its scope has closed
- *     ECONTEXT    a tensor, a module or the like belongs to another context
- *     ESTATE      this cannot be done in a plan's step, to what a batch has computed, or to what threads share
- *     ENAN        in anomaly mode (wk_set_anomaly): what came out is not finite
- *
- * which may come from any function that takes or gives something of that kind, and which comments therefore leave
- * out. */
+ *     ECONTEXT    a tensor, a module or another object belongs to another context
+ *     ESTATE      not possible inside a plan's step, for the result of a batch, or for what threads share
+ *     ENAN        in anomaly mode (wk_set_anomaly): a result is not finite */
 #ifndef WICK_BASE_H
 #define WICK_BASE_H
 
@@ -34,8 +32,8 @@
 #define WK_VERSION_PATCH 0
 #define WK_VERSION_STRING "0.1.0"
 
-/* -DWK_API= beside -fvisibility=hidden, for the one file and for what includes its header, keeps wick's names inside a
- * plug-in that carries it. */
+/* -DWK_API= with -fvisibility=hidden, for the amalgamation and for everything that includes its header, keeps wick's
+ * names inside a plug-in that contains it. */
 #ifndef WK_API
 #ifdef __GNUC__
 #define WK_API __attribute__((visibility("default")))
@@ -61,33 +59,34 @@
 
 WK_BEGIN_DECLS
 
-/* The version of the library that is running, as "0.1.0"; compare with WK_VERSION_STRING, which is the header's. */
+/* The version of the library in use, such as "0.1.0". WK_VERSION_STRING is the version of the header: compare the
+ * two. */
 WK_API const char *wk_version(void);
 
-/* The instruction set whose kernels are in use: "ref" (plain C), "avx2", "avx512" or, on ARM, "neon". The best that the
- * machine has, unless the environment variable WK_ISA names another. */
+/* The instruction set of the kernels in use: "ref" (plain C), "avx2", "avx512" or, on ARM, "neon". It is the best one
+ * that the machine supports, unless the environment variable WK_ISA names another. */
 WK_API const char *wk_isa(void);
 
-/* The CBLAS that large products go through, as it calls itself ("OpenBLAS 0.3.21 ..., 1 thread"; the name of its file
- * where it does not tell) when this is first asked. NULL where wick was built without one, as it is unless told:
- * docs/numerics.md says what follows from it for the last bits. */
+/* The CBLAS library that large matrix products are passed to, as the library describes itself ("OpenBLAS 0.3.21 ..., 1
+ * thread"), or by the name of its file if it does not. The text is made at the first call. NULL if wick was built
+ * without a CBLAS, which is the default; docs/numerics.md says how a CBLAS changes the last bits of results. */
 WK_API const char *wk_blas(void);
 
-/* 0 to 2: what the environment variable WK_DEBUG asked for. From 1 on calls on tensors of other contexts and of closed
- * scopes are found by every function, at some cost of time and memory; docs/environment.md has the levels. */
+/* The level that the environment variable WK_DEBUG asks for, 0 to 2. From 1 on, every function recognises tensors of
+ * other contexts and of closed scopes, at some cost in time and memory; docs/environment.md describes the levels. */
 WK_API int32_t wk_debug_level(void);
 
 /* ------------------------------------------------------------------------------------------------ element types --- */
 
 enum { WK_MAX_DIMS = 8 }; /* a tensor has 0 to 8 dimensions */
 
-/* The list of element types; the enum, the names, the sizes and the kernels all come from here:
+/* The one list of element types, from which the enum, the names, the sizes and the kernels are generated:
  *
- *   X(with, NAME, name, C type, category)      `with` is handed through
+ *   X(with, NAME, name, C type, category)      `with` is passed through
  *
- * A bool is a byte: 0 is false, anything else true, and wick writes 1. The halves f16 (IEEE 754 binary16) and bf16 (the
- * upper half of an f32) are C's 16 bits; they are stored and converted, and computed with in f32. New rows go to the
- * end: the position is the number that programs were compiled with. */
+ * A bool is one byte: 0 is false, anything else is true, and wick writes 1. The half-precision types f16 (IEEE 754
+ * binary16) and bf16 (the upper half of an f32) are 16-bit integers in C; wick stores and converts them, and computes
+ * with them in f32. New rows go to the end: the position is the number that programs were compiled with. */
 #define WK_DTYPES(X, with) X(with, F32, f32, float, FLOAT) WK_DTYPES_BUT_F32(X, with)
 #define WK_DTYPES_BUT_F32(X, with)        \
     X(with, F64, f64, double, FLOAT)      \
@@ -107,17 +106,17 @@ enum {
     WK_DTYPE_COUNT
 };
 
-/* Name ("f32") and size in bytes of an element type; NULL and 0 for a number that is none. */
+/* The name ("f32") and the size in bytes of an element type; NULL and 0 for a number that is not an element type. */
 WK_API const char *wk_dtype_name(wk_dtype dtype);
 WK_API size_t wk_dtype_nbytes(wk_dtype dtype);
 
 /* ------------------------------------------------------------------------------------------------------ devices --- */
 
-/* Where elements lie and are computed with. The numbers do not change. */
+/* Where the elements of a tensor are stored and computed. The numbers never change. */
 typedef int32_t wk_device;
 enum { WK_CPU = 0 };
 
-/* "cpu"; NULL for a number that stands for no device of this build. */
+/* The name of a device, "cpu"; NULL for a number that is not a device of this build. */
 WK_API const char *wk_device_name(wk_device device);
 
 /* ------------------------------------------------------------------------------------------------------ failure --- */
@@ -130,11 +129,11 @@ enum {
 #undef WK_STATUS
 };
 
-/* "EINVAL" and the like, and what it means in a sentence. Never NULL. */
+/* The name of a status ("EINVAL") and a phrase that says what it means. Never NULL. */
 WK_API const char *wk_status_name(wk_status status);
 WK_API const char *wk_status_meaning(wk_status status);
 
-/* What failed first. The layout is fixed for ever: 512 bytes. */
+/* The first failure. The layout never changes: 512 bytes. */
 typedef struct wk_error {
     wk_status status;
     int32_t line;      /* where the failed call stands in the caller's source, under -DWK_TRACE; else 0 */
@@ -147,42 +146,45 @@ typedef struct wk_error {
 /* True while no failure is pending in the current context: `for (int i = 0; i < n && wk_ok(); i++)`. */
 WK_API bool wk_ok(void);
 
-/* Takes the pending failure: copies it to *error (which may be NULL), clears it, and returns its status. WK_OK when
- * there was none; *error is then all zero. After it the context works again; tensors made before the failure are
- * untouched. */
+/* Takes the pending failure: copies it to *error (which may be NULL), clears it and returns its status. Without a
+ * pending failure it returns WK_OK and sets *error to zero. Afterwards the context works again, and tensors made before
+ * the failure are as they were. */
 WK_API wk_status wk_check(wk_error *error);
 
 /* ----------------------------------------------------------------------------------------------------- contexts --- */
 
-/* All that changes while programs run (scopes, tape, pending failure, random stream, free memory) hangs off a context.
- * Every thread has a default one, made at first use and freed at thread exit, so most programs never name one. Two
- * contexts train two models without touching each other. A context is used by one thread at a time, by any thread.
+/* All mutable state (scopes, tape, pending failure, random stream, free memory) belongs to a context. Every thread has
+ * a default context, made at first use and freed when the thread ends, so most programs never name one. Two contexts
+ * train two models independently of each other. A context may be used by any thread, but only by one at a time.
  *
- * What was made in a context is to be gone before it: slots are released, and modules, optimisers, snapshots and plans
- * freed. A thread's default goes when the thread ends, so a model that a loader thread hands on is made in a context
- * from wk_ctx_new. */
+ * Everything made in a context must be gone before the context is: release slots, and free modules, optimisers,
+ * snapshots and plans first. A default context ends with its thread, so a loader thread that passes a model on makes it
+ * in a context from wk_ctx_new. */
 typedef struct wk_ctx wk_ctx;
 
-/* A new context, or NULL when memory is out. The caller frees it. */
+/* A new context, which the caller frees; NULL when out of memory. */
 WK_API wk_ctx *wk_ctx_new(void);
 
-/* Frees the context with every tensor that its scopes still own. NULL is allowed. If it is current in the calling
- * thread, the thread's default takes its place. ESTATE inside a function that it has called, such as a hook. */
+/* Frees the context and every tensor that its scopes still own. NULL is allowed. If the context is current in the
+ * calling thread, the thread's default context becomes current. ESTATE inside a function that the context has called,
+ * such as a hook. */
 WK_API void wk_ctx_free(wk_ctx *ctx);
 
-/* Makes ctx (NULL: the thread's default) current in this thread and returns the one that was (never NULL unless memory
- * is out). */
+/* Makes ctx (NULL: the thread's default) the current context of this thread and returns the one that was current before
+ * (NULL only when out of memory). */
 WK_API wk_ctx *wk_ctx_use(wk_ctx *ctx);
 
-/* Bytes that the current context holds for tensors now and at most so far, and from the system in all. */
+/* Memory of the current context: bytes held for tensors now, the most that were held at once, and bytes obtained from
+ * the system in total. */
 typedef struct wk_memory {
     int64_t nbytes, peak_nbytes, reserved_nbytes;
     int64_t system_calls; /* how often memory was asked of the system: constant in a steady loop */
 } wk_memory;
 WK_API void wk_memory_stats(wk_memory *stats);
 
-/* Where a context gets the memory of tensors and of its tape. alloc gives nbytes (a multiple of alignment, a power of 2
- * from 64), or NULL; free gets the same nbytes back. Both are called by the thread that uses the context. */
+/* Where a context gets memory for tensors and for its tape. alloc returns a block of nbytes (a multiple of alignment,
+ * which is a power of 2 and at least 64), or NULL; free receives the block with the same nbytes. Both are called by the
+ * thread that uses the context. */
 typedef struct wk_allocator {
     size_t size;
     void *(*alloc)(void *user, size_t nbytes, size_t alignment);
@@ -192,21 +194,24 @@ typedef struct wk_allocator {
 } wk_allocator;
 #define WK_ALLOCATOR { sizeof(wk_allocator), NULL, NULL, NULL, 1 }
 
-/* Sets the allocator of the current context, before it has made anything (ESTATE otherwise). Both functions NULL: the C
- * library's, so that only huge_pages matters. EINVAL when one is missing. Does not stick. */
+/* Sets the allocator of the current context, which must not have allocated anything yet (ESTATE). If both functions are
+ * NULL, memory comes from the C library and only huge_pages has an effect; EINVAL if just one is NULL. A failure is
+ * returned and does not stick. */
 WK_API wk_status wk_set_allocator(const wk_allocator *allocator);
 
-/* What a context has to say beside failures. WARNING: the root scope, which is never closed, holds more than a set
- * number of bytes (256 MB unless set; then at each doubling). INFO: which kernels are in use, once, when the log is
- * set. DEBUG: a backward that takes an op's gradient from operations because its kernels do not have the case. */
+/* Messages other than failures. WARNING: the root scope, which is never closed, holds more bytes than
+ * wk_set_root_warning allows (256 MB by default); repeated at each doubling. INFO: which kernels are in use, once, when
+ * the log is set. DEBUG: backward computed the gradient of an operation from other operations, because its gradient
+ * kernels do not cover the case. */
 enum { WK_LOG_WARNING = 1, WK_LOG_INFO = 2, WK_LOG_DEBUG = 3 };
 
-/* Calls log with messages of this level and below, of the current context; NULL: no more. It must not call wick. */
+/* Calls log with the messages of the current context at this level and below; NULL stops them. log must not call
+ * wick. */
 typedef void wk_log_fn(void *user, int32_t level, const char *message);
 WK_API void wk_set_log(wk_log_fn *log, void *user, int32_t level);
 WK_API void wk_set_root_warning(int64_t nbytes);
 
-/* Counts the peak anew, from what is held now. */
+/* Starts the peak again at the number of bytes held now. */
 WK_API void wk_memory_reset_peak(void);
 
 WK_END_DECLS

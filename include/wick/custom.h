@@ -56,12 +56,12 @@
 
 WK_BEGIN_DECLS
 
-/* One use of an operation, as its callbacks see it; valid while they run. */
+/* One call of an operation, as its callbacks see it; valid while they run. */
 typedef struct wk_call wk_call;
 
 enum { WK_CUSTOM_MAX_INPUTS = 6, WK_CUSTOM_MAX_OUTPUTS = 2 };
 
-/* A number of the operation, named in calls: WK_ATTR_INT, WK_ATTR_FLOAT, or WK_ATTR_DIMS, which has no default but
+/* An attribute of the operation, passed by name: WK_ATTR_INT, WK_ATTR_FLOAT, or WK_ATTR_DIMS, whose default is always
  * (). */
 typedef struct wk_custom_attr {
     const char *name;
@@ -69,37 +69,36 @@ typedef struct wk_custom_attr {
     double fallback;
 } wk_custom_attr;
 
-/* Begin with WK_CUSTOM_OP. Texts and attributes are copied. */
+/* What describes an operation. Begin with WK_CUSTOM_OP. Strings and attributes are copied. */
 typedef struct wk_custom_op {
     size_t size;
     const char *name;        /* of letters, digits and _, at most 31; no row's and no other registered one's */
     const char *input_names; /* "x w": one word for each input, for messages; NULL: "x" */
     int32_t input_count, output_count;
     uint32_t optional;       /* bit i: input i may be NULL */
-    /* What backward reads; nothing else is kept until then. Bit i: input i; bit k: output k. */
+    /* What backward reads; nothing else is kept for it. Bit i: input i; bit k: output k. */
     uint32_t saved_inputs, saved_outputs;
     const wk_custom_attr *attrs;
     int32_t attr_count;
-    /* Declares every output, from shapes and attributes; false after wk_call_refuse. */
+    /* Declares every output, from shapes and attributes; returns false after wk_call_refuse. */
     bool (*shape)(wk_call *call);
     /* Fills the outputs, which are contiguous; inputs may have any strides. Operations are allowed and not recorded. */
     void (*forward)(wk_call *call);
-    /* Sets the gradients of the inputs, with operations. An input left out does not matter to the outputs. NULL: the
-     * operation has no gradient, and is never recorded. */
+    /* Sets the gradients of the inputs, with operations. An input that it does not set has no influence on the outputs.
+     * NULL: the operation has no gradient, and is never recorded. */
     void (*backward)(wk_call *call);
     void *user;
-    /* Not 0: forward depends on its inputs and attributes alone, and changes its outputs alone, however it computes
-     * them; so a plan (wick/plan.h) may call it in each run. It need not be set where forward consists of operations:
-     * those a plan records. */
+    /* Not 0: forward depends on nothing but its inputs and attributes, and changes nothing but its outputs, so a plan
+     * (wick/plan.h) may call it again in each run. Not needed if forward consists of wick's operations: a plan records
+     * those. */
     int32_t pure;
 } wk_custom_op;
 #define WK_CUSTOM_OP \
     { sizeof(wk_custom_op), NULL, NULL, 1, 1, 0, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, 0 }
 
-/* Makes an operation known to the current context, where wk_op_find finds it and wk_op_call calls it. NULL
- * on failure: EINVAL (a name that is taken or none, a missing callback, a count out of range). It goes with the
- * context, or with wk_op_unregister: ESTATE while it stands on the tape, or a plan calls it, and inside a function that
- * wick calls. */
+/* Registers an operation with the current context: wk_op_find finds it and wk_op_call calls it. NULL on failure: EINVAL
+ * (a name that is taken or not allowed, a missing callback, a count out of range). It is removed with the context, or
+ * by wk_op_unregister: ESTATE while the tape or a plan uses it, and inside a function that wick calls. */
 WK_API const wk_op *wk_op_register(const wk_custom_op *op);
 WK_API wk_status wk_op_unregister(const wk_op *op);
 
@@ -107,26 +106,26 @@ WK_API wk_status wk_op_unregister(const wk_op *op);
 
 WK_API void *wk_call_user(const wk_call *call);
 
-/* Input i; in backward only if it is saved (EINVAL otherwise). NULL when absent. */
+/* Input i; in backward only if it was saved (EINVAL otherwise). NULL if absent. */
 WK_API wk_tensor *wk_call_input(wk_call *call, int32_t i);
 
-/* Output k: in forward to be filled; in backward only if it is saved. */
+/* Output k: in forward, to be filled; in backward, only if it was saved. */
 WK_API wk_tensor *wk_call_output(wk_call *call, int32_t k);
 
-/* The attribute of this name; 0 or NULL when there is none. *ndim is set to the number of dims. */
+/* The attribute of this name; 0 or NULL if there is none. *ndim is set to the number of dims. */
 WK_API int64_t wk_call_int(const wk_call *call, const char *name);
 WK_API double wk_call_float(const wk_call *call, const char *name);
 WK_API const int64_t *wk_call_dims(const wk_call *call, const char *name, int32_t *ndim);
 
-/* In shape: declares output k. False, recorded, when the shape is none or memory is out. */
+/* In shape: declares output k. Returns false, with the failure recorded, if the shape is not valid or memory is out. */
 WK_API bool wk_call_declare(wk_call *call, int32_t k, wk_dtype dtype, int32_t ndim, const int64_t *dims);
 WK_API bool wk_call_declare_like(wk_call *call, int32_t k, const wk_tensor *x);
 
-/* Fails this call: `return wk_call_refuse(call, WK_ESHAPE, "x has no rows");`. The name is put in front. */
+/* Fails this call: `return wk_call_refuse(call, WK_ESHAPE, "x has no rows");`. The operation's name is put in front. */
 WK_API bool wk_call_refuse(wk_call *call, wk_status status, const char *message);
 
-/* In backward: the gradient of output k (NULL when none came), whether one of input i is wanted, and its setting: of
- * the input's shape and type (ESHAPE). */
+/* In backward: the gradient of output k (NULL if none came); whether the gradient of input i is wanted; and setting it,
+ * with the shape and type of the input (ESHAPE). */
 WK_API wk_tensor *wk_call_gradient(const wk_call *call, int32_t k);
 WK_API bool wk_call_wants(const wk_call *call, int32_t i);
 WK_API bool wk_call_set_gradient(wk_call *call, int32_t i, wk_tensor *g);

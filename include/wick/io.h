@@ -6,17 +6,18 @@
  *     safetensors.torch.save_file(net.state_dict(), "net.safetensors")            # Python
  *     wk_load("net.safetensors", net, 0, NULL);                                   // C
  *
- * A file is written beside its place, made durable and renamed: whatever fails, the old file stays whole. A file that
- * is read is not believed: cut, forged or foreign, it gives EFORMAT and a reason. EIO names the path and what the
- * system says. Either may come from every function here that reads, EIO from every one that writes.
+ * A file is written beside its final place, synced to disk and renamed: whatever fails, the old file stays intact. A
+ * file that is read is checked in full before anything changes: if it is truncated, forged or of another format, the
+ * call fails with EFORMAT and a reason. EIO names the path and the system's message. Every function that reads may give
+ * either, every function that writes EIO.
  *
- * These calls report by their status and do not stick, so looking for a file that may not be there is harmless:
+ * These calls report failures by their status and do not stick, so looking for a file that may not exist is harmless:
  *
  *     wk_error e;
  *     if (wk_load("net.safetensors", net, 0, &e) != WK_OK) printf("a fresh start, for %s\n", e.message);
  *
- * error may be NULL; without a failure it is all zero. While the failure of another call is pending (NOTE [Failure
- * sticks]) they do nothing, and report that one. */
+ * error may be NULL; without a failure it is set to zero. While the failure of another call is pending (NOTE [Failure
+ * sticks]) these functions do nothing, and report that failure. */
 #ifndef WICK_IO_H
 #define WICK_IO_H
 
@@ -26,15 +27,15 @@ WK_BEGIN_DECLS
 
 /* ----------------------------------------------------------------------------------------------------- weights --- */
 
-/* Writes all parameters and buffers of a module, under their names from it. A shared parameter is written under each of
- * its names. Errors: EIO. */
+/* Writes all parameters and buffers of a module, under their dotted names below it. A shared parameter is written under
+ * each of its names. Errors: EIO. */
 WK_API wk_status wk_save(const char *path, const wk_module *module, wk_error *error);
 
-/* Sets all parameters and buffers of a module from a file. Names, shapes and types must be the same on both sides; else
- * nothing changes, and the message names what is not: "load: net.safetensors: out.bias is missing; out.weight is
- * (2,32), not (1,32); scale is unexpected". With WK_LOAD_PARTIAL a name may be missing on either side; with
- * WK_LOAD_CONVERT a floating type may be another floating one, and values are rounded to nearest, ties to even. Errors:
- * EIO, EFORMAT; of what does not fit the first: EINVAL (a name), ESHAPE, EDTYPE; EINVAL also for a checkpoint
+/* Sets all parameters and buffers of a module from a file. Names, shapes and types must be the same on both sides;
+ * otherwise nothing changes, and the message names what differs: "load: net.safetensors: out.bias is missing;
+ * out.weight is (2,32), not (1,32); scale is unexpected". With WK_LOAD_PARTIAL a name may be missing on either side;
+ * with WK_LOAD_CONVERT floating types may differ, and values are rounded to nearest, ties to even. Errors: EIO,
+ * EFORMAT; for the first thing that does not fit: EINVAL (a name), ESHAPE, EDTYPE; EINVAL also for a checkpoint
  * (below). */
 enum { WK_LOAD_PARTIAL = 1, WK_LOAD_CONVERT = 2 };
 WK_API wk_status wk_load(const char *path, wk_module *module, uint32_t flags, wk_error *error);
@@ -54,27 +55,27 @@ WK_API wk_status wk_checkpoint_save(const char *path, wk_module *module, wk_opti
                                     wk_error *error);
 
 /* Loads such a file. Names and shapes are checked as by wk_load, and optimisers must be of the kinds that were saved;
- * else nothing changes. Without optimisers (NULL, 0) those of the file do not count: a program that only uses what was
- * trained needs none. Errors: EIO, EFORMAT (also a number that cannot be, such as a beta of 2), and EINVAL, ESHAPE and
+ * otherwise nothing changes. Without optimisers (NULL, 0) those in the file are ignored, for a program that only uses
+ * the trained module. Errors: EIO, EFORMAT (also an impossible number, such as a beta of 2), and EINVAL, ESHAPE and
  * EDTYPE for what does not fit. */
 WK_API wk_status wk_checkpoint_load(const char *path, wk_module *module, wk_optim *const *optims, int32_t optim_count,
                                     wk_error *error);
 
 /* ----------------------------------------------------------------------------------------------- named tensors --- */
 
-/* Writes a file of count tensors, each under its name, in the bytes that the format's own library would write. Errors:
- * EIO, EINVAL (a name is there twice, is not UTF-8, or is "__metadata__"). */
+/* Writes a file of `count` tensors, each under its name, with the bytes that the format's own library would write.
+ * Errors: EIO, EINVAL (a name occurs twice, is not UTF-8, or is "__metadata__"). */
 WK_API wk_status wk_safetensors_write(const char *path, const char *const *names, wk_tensor *const *tensors,
                                       int64_t count, wk_error *error);
 
-/* Opens a file and reads its header; NULL on failure. The caller closes it; NULL is allowed there. Errors: EIO,
+/* Opens a file and reads its header; NULL on failure. The caller closes it; closing NULL is allowed. Errors: EIO,
  * EFORMAT. */
 typedef struct wk_safetensors wk_safetensors;
 WK_API wk_safetensors *wk_safetensors_open(const char *path, wk_error *error);
 WK_API void wk_safetensors_close(wk_safetensors *file);
 
-/* What is in it, in the order of names: how many tensors; name, type as the format calls it ("F32", "BF16") and shape
- * of one by number, valid until the file is closed; NULL outside. */
+/* The contents, in the order of names: how many tensors there are; the name of a tensor by its number, its type as the
+ * format calls it ("F32", "BF16"), and its shape. Valid until the file is closed; NULL for a number out of range. */
 WK_API int64_t wk_safetensors_count(const wk_safetensors *file);
 WK_API const char *wk_safetensors_name(const wk_safetensors *file, int64_t index);
 WK_API const char *wk_safetensors_type(const wk_safetensors *file, int64_t index);
@@ -83,8 +84,8 @@ WK_API const int64_t *wk_safetensors_dims(const wk_safetensors *file, int64_t in
 /* The text under this key of __metadata__, or NULL. */
 WK_API const char *wk_safetensors_metadata(const wk_safetensors *file, const char *key);
 
-/* Makes *t a tensor of the file, owned by the innermost scope; NULL on failure. Errors: EIO, EINVAL (there is none of
- * this name), EDTYPE (wick has not its type). */
+/* Reads the tensor of this name into *t, owned by the innermost scope; NULL on failure. Errors: EIO, EINVAL (there is
+ * none of this name), EDTYPE (wick does not have its type). */
 WK_API wk_status wk_safetensors_read(const wk_safetensors *file, const char *name, wk_tensor **t, wk_error *error);
 
 WK_END_DECLS

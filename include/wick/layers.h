@@ -1,4 +1,4 @@
-/* wick/layers.h -- layers: modules that compute, with PyTorch's names, options and first weights. */
+/* wick/layers.h -- layers: modules that compute, with PyTorch's names, options and initial weights. */
 #ifndef WICK_LAYERS_H
 #define WICK_LAYERS_H
 
@@ -7,19 +7,19 @@
 
 WK_BEGIN_DECLS
 
-/* The functions below that make a layer have the errors of wk_module_new in common, EINVAL for a size that is not
- * positive or an option out of its range, and EDTYPE for parameters that are neither f32 nor f64. Options are the
- * caller's; NULL stands for the defaults. The functions ..._forward give tensors of the innermost scope. They refuse a
- * module of another class (EINVAL), an x or a state that is none for the layer (ESHAPE), and else what the operation of
- * that name refuses. */
+/* The functions below that make a layer share these errors: those of wk_module_new, EINVAL for a size that is not
+ * positive or an option out of its range, and EDTYPE for parameters that are neither f32 nor f64. Options belong to the
+ * caller; NULL stands for the defaults. The functions ..._forward return tensors of the innermost scope. They refuse a
+ * module of another class (EINVAL), an x or a state that does not fit the layer (ESHAPE), and otherwise what the
+ * operation of that name refuses. */
 
-/* Sequential: children one after another, each with one input and one output. What lies between them goes as soon as
- * the next child is done, unless the graph needs it: a hundred layers without gradients take the memory of one.
- * https://pytorch.org/docs/stable/generated/torch.nn.Sequential.html */
+/* Sequential: runs its children one after another, each with one input and one output. What a child returned is
+ * released as soon as the next child is done, unless the graph needs it: without gradients, a hundred layers take the
+ * memory of one. https://pytorch.org/docs/stable/generated/torch.nn.Sequential.html */
 WK_API wk_module *wk_sequential_new(wk_module *parent, const char *name);
 
-/* Operations as modules: Tanh, Sigmoid, ReLU and SiLU; LeakyReLU (PyTorch's slope is 0.01), ELU (alpha 1), and GELU, to
- * which tanh means approximate="tanh". What they compute stands at the operations of these names.
+/* Operations as modules: Tanh, Sigmoid, ReLU and SiLU; LeakyReLU (PyTorch's default slope is 0.01), ELU (alpha 1), and
+ * GELU, where tanh means approximate="tanh". The operations of these names have the formulas.
  * https://pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity */
 WK_API wk_module *wk_tanh_new(wk_module *parent, const char *name);
 WK_API wk_module *wk_sigmoid_new(wk_module *parent, const char *name);
@@ -29,11 +29,11 @@ WK_API wk_module *wk_leaky_relu_new(wk_module *parent, const char *name, double 
 WK_API wk_module *wk_elu_new(wk_module *parent, const char *name, double alpha);
 WK_API wk_module *wk_gelu_new(wk_module *parent, const char *name, bool tanh);
 
-/* Dropout: wk_dropout in training, and nothing in evaluation (wk_module_train). EINVAL unless 0 <= p <= 1.
+/* Dropout: wk_dropout in training mode, the identity in evaluation mode (wk_module_train). EINVAL unless 0 <= p <= 1.
  * https://pytorch.org/docs/stable/generated/torch.nn.Dropout.html */
 WK_API wk_module *wk_dropout_new(wk_module *parent, const char *name, double p);
 
-/* Linear: y = x W^T + b. Parameters weight (out,in) and bias (out), drawn as PyTorch draws them.
+/* Linear: y = x W^T + b. Parameters weight (out,in) and bias (out), initialised as in PyTorch.
  * https://pytorch.org/docs/stable/generated/torch.nn.Linear.html */
 typedef struct wk_linear_options {
     size_t size;
@@ -50,9 +50,9 @@ WK_API wk_module *wk_linear_new(wk_module *parent, const char *name, int64_t in_
 /* x (...,in) -> (...,out) */
 WK_API wk_tensor *wk_linear_forward(wk_module *linear, wk_tensor *x);
 
-/* Conv1d, Conv2d, Conv3d and ConvTranspose1d to 3d: wk_conv2d and its like with weights to learn. Parameters weight, of
- * the shape that the operation takes, and bias (out), drawn as PyTorch draws them. kernel_size holds for all dimensions
- * that are walked, unless options have kernel_sizes. wk_forward runs them: x (N,C,S..) or (C,S..).
+/* Conv1d, Conv2d, Conv3d and ConvTranspose1d to 3d: wk_conv2d and the like, with learned weights. Parameters weight, of
+ * the shape that the operation takes, and bias (out), initialised as in PyTorch. kernel_size holds for all dimensions
+ * that the windows move along, unless options have kernel_sizes. wk_forward runs them: x (N,C,S..) or (C,S..).
  *
  *     wk_conv_options o = WK_CONV_OPTIONS;
  *     o.padding = 2;
@@ -70,7 +70,7 @@ WK_CONV_NEW(conv_transpose2d)
 WK_CONV_NEW(conv_transpose3d)
 #undef WK_CONV_NEW
 
-/* MaxPool1d to 3d, AvgPool1d to 3d: wk_max_pool2d and its like, for a Sequential.
+/* MaxPool1d to 3d, AvgPool1d to 3d: wk_max_pool2d and the like, as modules for a Sequential.
  * https://pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html, torch.nn.AvgPool2d.html */
 #define WK_POOL_NEW(layer)                                                                       \
     WK_API wk_module *wk_##layer##_new(wk_module *parent, const char *name, int64_t kernel_size, \
@@ -83,15 +83,15 @@ WK_POOL_NEW(avg_pool2d)
 WK_POOL_NEW(avg_pool3d)
 #undef WK_POOL_NEW
 
-/* Flatten: wk_flatten(x, 1, -1), between what has dimensions and what has features.
+/* Flatten: wk_flatten(x, 1, -1), between layers over channels and layers over features.
  * https://pytorch.org/docs/stable/generated/torch.nn.Flatten.html */
 WK_API wk_module *wk_flatten_new(wk_module *parent, const char *name);
 
-/* BatchNorm1d, BatchNorm2d and BatchNorm3d: wk_batch_norm of x (N,C), (N,C,L), (N,C,H,W) or (N,C,D,H,W), by the moments
- * of the batch in training, and by those of the buffers in evaluation (wk_module_train). Parameters weight and bias,
- * 1 and 0 at first; buffers running_mean, running_var and num_batches_tracked, as PyTorch has them. Each training
- * forward, under WK_NO_GRAD too, moves them: kept = (1 - momentum) kept + momentum now, the variance being divided by
- * n - 1. ESHAPE in training when there is one element for each channel.
+/* BatchNorm1d, BatchNorm2d and BatchNorm3d: wk_batch_norm of x (N,C), (N,C,L), (N,C,H,W) or (N,C,D,H,W), with the
+ * moments of the batch in training mode and with those in the buffers in evaluation mode (wk_module_train). Parameters
+ * weight and bias (C), 1 and 0 at first; buffers running_mean, running_var and num_batches_tracked, as in PyTorch. Each
+ * forward in training mode, under WK_NO_GRAD too, updates the buffers: kept = (1 - momentum) kept + momentum now, where
+ * the variance is divided by n - 1. ESHAPE in training mode if there is one element for each channel.
  * https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html; Ioffe & Szegedy 2015 */
 typedef struct wk_batch_norm_options {
     size_t size;
@@ -110,8 +110,8 @@ WK_API wk_module *wk_batch_norm2d_new(wk_module *parent, const char *name, int64
 WK_API wk_module *wk_batch_norm3d_new(wk_module *parent, const char *name, int64_t num_features,
                                       const wk_batch_norm_options *options);
 
-/* Embedding: rows of a table, chosen by whole numbers. Parameter weight (num_embeddings,embedding_dim), normal as
- * PyTorch draws it. https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html */
+/* Embedding: rows of a table, chosen by integers. Parameter weight (num_embeddings,embedding_dim), initialised from a
+ * normal distribution as in PyTorch. https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html */
 typedef struct wk_embedding_options {
     size_t size;
     wk_dtype dtype;      /* of the weight, WK_F32 or WK_F64 */
@@ -123,11 +123,11 @@ typedef struct wk_embedding_options {
 WK_API wk_module *wk_embedding_new(wk_module *parent, const char *name, int64_t num_embeddings, int64_t embedding_dim,
                                    const wk_embedding_options *options);
 
-/* input (...) of whole numbers -> (...,embedding_dim). EINDEX for a number outside. */
+/* input (...), integers -> (...,embedding_dim). EINDEX for a number that is not a row. */
 WK_API wk_tensor *wk_embedding_forward(wk_module *embedding, wk_tensor *input);
 
-/* LayerNorm: wk_layer_norm over the last dimensions, dims. Parameters weight and bias of these dims, 1 and 0 at first.
- * https://pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html */
+/* LayerNorm: wk_layer_norm over the last dimensions, whose sizes are dims. Parameters weight and bias (dims), 1 and 0
+ * at first. https://pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html */
 typedef struct wk_layer_norm_options {
     size_t size;
     double eps;
@@ -143,9 +143,9 @@ WK_API wk_module *wk_layer_norm_new(wk_module *parent, const char *name, int32_t
 /* x (...,dims) -> the same shape. */
 WK_API wk_tensor *wk_layer_norm_forward(wk_module *layer_norm, wk_tensor *x);
 
-/* MultiheadAttention: attention of num_heads heads, each of embed_dim / num_heads features of what is asked, compared
- * and found. Parameters in_proj_weight (3 E,E), in_proj_bias (3 E), out_proj.weight (E,E) and out_proj.bias (E), which
- * begin as PyTorch's. https://pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html */
+/* MultiheadAttention: scaled dot-product attention in num_heads heads, each with embed_dim / num_heads features of
+ * query, key and value. Parameters in_proj_weight (3 E,E), in_proj_bias (3 E), out_proj.weight (E,E) and out_proj.bias
+ * (E), initialised as in PyTorch. https://pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html */
 typedef struct wk_multihead_attention_options {
     size_t size;
     double dropout;      /* of weights, in training */
@@ -159,19 +159,20 @@ typedef struct wk_multihead_attention_options {
 WK_API wk_module *wk_multihead_attention_new(wk_module *parent, const char *name, int64_t embed_dim, int64_t num_heads,
                                              const wk_multihead_attention_options *options);
 
-/* query (N,L,E), key and value (N,S,E) -> (N,L,E), or without batch_first (L,N,E) and so on. mask and is_causal as
- * wk_scaled_dot_product_attention has them: a bool is true where a step may be looked at, which is the opposite of
- * PyTorch's layer. wk_forward(m, x) is that of x with itself, without a mask. */
+/* query (N,L,E), key and value (N,S,E) -> (N,L,E), or without batch_first (L,N,E) and so on. mask and is_causal are
+ * those of wk_scaled_dot_product_attention: true in a bool mask means that a step may be attended to, which is the
+ * opposite of PyTorch's layer. wk_forward(m, x) is self-attention of x without a mask. */
 WK_API wk_tensor *wk_multihead_attention_forward(wk_module *attention, wk_tensor *query, wk_tensor *key,
                                                  wk_tensor *value, wk_tensor *mask, bool is_causal);
 
-/* RNN, LSTM, GRU: layers over sequences of any length, the length being whatever x has at each call. Each layer reads
- * the states of the one below it, the first x; with two directions, D = 2, each layer also runs from the last step to
- * the first, and what it gives are both states side by side. Parameters weight_ih_l0 (G H,I), or (G H,D H) above,
- * weight_hh_l0 (G H,H), bias_ih_l0 (G H), bias_hh_l0 (G H), and of the other direction weight_ih_l0_reverse and so on,
- * with G = 1, 4 and 3, drawn as PyTorch draws them. What a layer computes stands at wk_rnn, wk_lstm and wk_gru; there
- * is no proj_size. EINVAL for another nonlinearity than tanh but of RNN and RNNCell.
- * https://pytorch.org/docs/stable/generated/torch.nn.RNN.html, torch.nn.LSTM.html and torch.nn.GRU.html */
+/* RNN, LSTM, GRU: layers over sequences of any length, taken from x at each call. The first layer reads x, each other
+ * one the states of the layer below it. With two directions (D = 2) each layer also runs from the last step to the
+ * first, and its result is the states of both directions side by side. Parameters weight_ih_l0 (G H,I), or (G H,D H)
+ * above the first layer, weight_hh_l0 (G H,H), bias_ih_l0 (G H), bias_hh_l0 (G H), and for the other direction
+ * weight_ih_l0_reverse and so on, with G = 1, 4 and 3 for RNN, LSTM and GRU, initialised as in PyTorch. The formulas
+ * are those of wk_rnn, wk_lstm and wk_gru; there is no proj_size. EINVAL for a nonlinearity other than tanh, except for
+ * RNN and RNNCell. https://pytorch.org/docs/stable/generated/torch.nn.RNN.html, torch.nn.LSTM.html and
+ * torch.nn.GRU.html */
 enum { WK_RNN_TANH, WK_RNN_RELU };
 typedef struct wk_rnn_options {
     size_t size;
@@ -193,14 +194,14 @@ WK_API wk_module *wk_lstm_new(wk_module *parent, const char *name, int64_t input
 WK_API wk_module *wk_gru_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
                              const wk_rnn_options *options);
 
-/* x (N,T,I), or (T,N,I) without batch_first; h0 (L D,N,H) or NULL for zeros: a state for each layer and direction, in
- * the order of the parameters. Returns the states of all steps of the last layer (N,T,D H), or (T,N,D H); *hn, when hn
- * is not NULL, becomes the last states (L D,N,H) (NULL on failure). N and T may be 0. Errors: ESHAPE (x, or a state),
- * EDTYPE (they are not of the parameters' type). */
+/* x (N,T,I), or (T,N,I) without batch_first; h0 (L D,N,H) or NULL for zeros: one state for each layer and direction, in
+ * the order of the parameters. Returns the states of the last layer after all steps (N,T,D H), or (T,N,D H). If hn is
+ * not NULL, *hn becomes the last states (L D,N,H) (NULL on failure). N and T may be 0. Errors: ESHAPE (x, or a state),
+ * EDTYPE (x or a state is not of the parameters' type). */
 WK_API wk_tensor *wk_rnn_forward(wk_module *rnn, wk_tensor *x, wk_tensor *h0, wk_tensor **hn);
 WK_API wk_tensor *wk_gru_forward(wk_module *gru, wk_tensor *x, wk_tensor *h0, wk_tensor **hn);
 
-/* An LSTM has a second state; h0 and c0 come together or not at all (EINVAL). */
+/* An LSTM has a second state, c: h0 and c0 are either both given or both NULL (EINVAL). */
 WK_API wk_tensor *wk_lstm_forward(wk_module *lstm, wk_tensor *x, wk_tensor *h0, wk_tensor *c0, wk_tensor **hn,
                                   wk_tensor **cn);
 
@@ -209,7 +210,7 @@ WK_API wk_tensor *wk_lstm_forward(wk_module *lstm, wk_tensor *x, wk_tensor *h0, 
  * each row's own last step, and those at the beginning for a row of none. lengths NULL: T each. Dropout draws numbers
  * for the steps there are, in PyTorch's order. It is what torch.nn.utils.rnn.pack_padded_sequence, the layer and
  * pad_packed_sequence give, at the cost of the steps there are. Errors: EINVAL ("lengths[1] is 6 and must be from 0 to
- * 5, the steps of x"), ESHAPE (there are not N of them), EDTYPE (they are no whole numbers).
+ * 5, the steps of x"), ESHAPE (there are not N of them), EDTYPE (they are not integers).
  *
  * ```c
  * #include <stdio.h>
@@ -236,8 +237,8 @@ WK_API wk_tensor *wk_gru_forward_ragged(wk_module *gru, wk_tensor *x, wk_tensor 
 WK_API wk_tensor *wk_lstm_forward_ragged(wk_module *lstm, wk_tensor *x, wk_tensor *lengths, wk_tensor *h0,
                                          wk_tensor *c0, wk_tensor **hn, wk_tensor **cn);
 
-/* LSTMCell and GRUCell: one step of the layer. x (N,I), h and c (N,H) or NULL for zeros -> the next h (N,H); *c_after,
- * when c_after is not NULL, becomes the next c. Parameters weight_ih (G H,I), weight_hh (G H,H), bias_ih and bias_hh.
+/* LSTMCell and GRUCell: one step of the layer. x (N,I), h and c (N,H) or NULL for zeros -> the next h (N,H). If c_after
+ * is not NULL, *c_after becomes the next c. Parameters weight_ih (G H,I), weight_hh (G H,H), bias_ih and bias_hh (G H).
  * Errors: EINVAL (options of several layers, directions or dropout; h without c), ESHAPE (x, or a state), EDTYPE.
  * https://pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html, torch.nn.GRUCell.html */
 WK_API wk_module *wk_lstm_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
@@ -247,8 +248,8 @@ WK_API wk_module *wk_gru_cell_new(wk_module *parent, const char *name, int64_t i
 WK_API wk_tensor *wk_lstm_cell_forward(wk_module *cell, wk_tensor *x, wk_tensor *h, wk_tensor *c, wk_tensor **c_after);
 WK_API wk_tensor *wk_gru_cell_forward(wk_module *cell, wk_tensor *x, wk_tensor *h);
 
-/* RNNCell: the same, h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with relu, built from linear, add and tanh.
- * https://pytorch.org/docs/stable/generated/torch.nn.RNNCell.html */
+/* RNNCell: the same with h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu in place of tanh; made of linear, add and
+ * tanh or relu. https://pytorch.org/docs/stable/generated/torch.nn.RNNCell.html */
 WK_API wk_module *wk_rnn_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
                                   const wk_rnn_options *options);
 WK_API wk_tensor *wk_rnn_cell_forward(wk_module *cell, wk_tensor *x, wk_tensor *h);

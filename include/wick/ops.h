@@ -6,19 +6,19 @@
 
 WK_BEGIN_DECLS
 
-/* How windows go over what is convolved. A number holds for all dimensions that are walked; where they differ, an array
- * of one number for each takes its place. Options NULL: the defaults.
+/* How the windows of a convolution move over its input. Each number holds for all dimensions that the windows move
+ * along; an array with one number for each dimension takes its place where they differ. Options NULL: the defaults.
  *
  *     wk_conv_options o = WK_CONV_OPTIONS;
  *     o.stride = 2, o.paddings = (const int64_t[]){1, 3};
  *     wk_tensor *y = wk_conv2d(x, w, b, &o);
  *
- * The last four are for layers alone (wk_conv2d_new). */
+ * The last three are read by layers only (wk_conv2d_new). */
 typedef struct wk_conv_options {
     size_t size;
     int64_t stride, padding, dilation;
-    int64_t output_padding; /* of transposed ones: places behind, which the sizes leave open */
-    int64_t groups;         /* channels come in so many groups, each with weights of its own */
+    int64_t output_padding; /* of transposed convolutions: added to the end, as the sizes leave it open */
+    int64_t groups;         /* channels are divided into this many groups, each with weights of its own */
     const int64_t *strides, *paddings, *dilations, *output_paddings;
     const int64_t *kernel_sizes;
     int32_t bias;   /* 1: with a bias */
@@ -27,12 +27,12 @@ typedef struct wk_conv_options {
 #define WK_CONV_OPTIONS \
     { sizeof(wk_conv_options), 1, 0, 1, 0, 1, NULL, NULL, NULL, NULL, NULL, 1, WK_F32 }
 
-/* And over what is pooled. stride 0: as large as the window. */
+/* How the windows of a pooling operation move. stride 0: the size of the window. */
 typedef struct wk_pool_options {
     size_t size;
     int64_t stride, padding;
     int64_t dilation;          /* of max_pool */
-    int32_t count_include_pad; /* of avg_pool; 1: padding counts as places with 0 */
+    int32_t count_include_pad; /* of avg_pool; 1: padding counts as elements of 0 */
     const int64_t *kernel_sizes, *strides, *paddings, *dilations;
 } wk_pool_options;
 #define WK_POOL_OPTIONS \
@@ -46,15 +46,17 @@ typedef struct wk_pool_options {
 
 /* ---------------------------------------------------------------------------------- made of several operations --- */
 
-/* x in parts along dim, each `split_size` long, but for a last one that may be shorter; in `chunks` parts at most, all
- * but the last of one length. The parts are views (wk_narrow). NULL on failure. Errors: EINDEX, EINVAL (a size or a
- * count that is not positive). https://pytorch.org/docs/stable/generated/torch.split.html, torch.chunk.html */
+/* x in parts along dim: wk_split makes parts of size split_size, of which the last may be smaller; wk_chunk makes at
+ * most `chunks` parts, equal but for the last. The parts are views (wk_narrow). NULL on failure. Errors: EINDEX, EINVAL
+ * (a size or a count that is not positive). https://pytorch.org/docs/stable/generated/torch.split.html,
+ * torch.chunk.html */
 WK_API wk_list *wk_split(wk_tensor *x, int64_t split_size, int32_t dim);
 WK_API wk_list *wk_chunk(wk_tensor *x, int64_t chunks, int32_t dim);
 
-/* Reads, as wk_item is: are all elements of a near to those of b (wk_isclose)? Have a and b one shape and equal
- * elements? false on failure, too. Errors of wk_allclose: ESHAPE (they do not broadcast), EINVAL
- * (a tolerance below 0). https://pytorch.org/docs/stable/generated/torch.allclose.html, torch.equal.html */
+/* Whether all elements of a are close to those of b (wk_isclose), and whether a and b have the same shape and equal
+ * elements. Both read elements, as wk_item does; false on failure. Errors of wk_allclose: ESHAPE (they do not
+ * broadcast), EINVAL (a tolerance below 0). https://pytorch.org/docs/stable/generated/torch.allclose.html,
+ * torch.equal.html */
 WK_API bool wk_allclose(wk_tensor *a, wk_tensor *b, double rtol, double atol, bool equal_nan);
 WK_API bool wk_equal(wk_tensor *a, wk_tensor *b);
 
@@ -93,7 +95,7 @@ WK_API wk_tensor *wk_cross_entropy_options(wk_tensor *logits, wk_tensor *target,
 /* --------------------------------------------------------------------------------- calling an operation by name --- */
 
 /* For bindings, tests and tools: every row of ops.def can be found by its name and called with its inputs in an array
- * and its numbers as {name, value} pairs. Rows are known outside by name only. */
+ * and its attributes as {name, value} pairs. Only the names are public; the numbers of rows may change. */
 typedef struct wk_op wk_op;
 
 /* The row of this name, or NULL. */
@@ -106,8 +108,8 @@ WK_API const wk_op *wk_op_at(int32_t index);
 WK_API const char *wk_op_name(const wk_op *op);
 WK_API const char *wk_op_formula(const wk_op *op);
 
-/* Kinds of attributes. The first four are whole numbers, of which three stand for something else: 0 or 1, a wk_dtype,
- * a WK_REDUCTION_. */
+/* Kinds of attributes. The first four are integers; three of these have a meaning: 0 or 1, a wk_dtype, a
+ * WK_REDUCTION_. */
 enum {
     WK_ATTR_INT = 'i',
     WK_ATTR_BOOL = 'b',
@@ -118,7 +120,8 @@ enum {
     WK_ATTR_STRING = 's',
 };
 
-/* An attribute: a whole number (i), WK_ATTR_FLOAT (f), WK_ATTR_DIMS (n numbers at dims), WK_ATTR_STRING (s). */
+/* An attribute and its value: an integer kind (i), WK_ATTR_FLOAT (f), WK_ATTR_DIMS (n numbers at dims), WK_ATTR_STRING
+ * (s). */
 typedef struct wk_attr {
     const char *name;
     int64_t i;
@@ -133,19 +136,19 @@ WK_API int32_t wk_op_input_count(const wk_op *op);
 WK_API int32_t wk_op_output_count(const wk_op *op);
 WK_API int32_t wk_op_attr_count(const wk_op *op);
 
-/* The names of the inputs, "x w b", as its manual has them; "" when there are none. */
+/* The names of the inputs as in the manual, "x w b"; "" if there are none. */
 WK_API const char *wk_op_input_names(const wk_op *op);
 
-/* May the inputs be of this element type, whether the row computes in it or in another one that they are cast to? Of
- * inputs that hold indices or conditions the manual tells. false for rows without inputs. */
+/* Whether the inputs may be of this element type, be it that the row computes in it or casts it to another one. For
+ * inputs that hold indices or conditions, see the manual. false for rows without inputs. */
 WK_API bool wk_op_takes(const wk_op *op, wk_dtype dtype);
 
-/* Name and kind (WK_ATTR_INT ...) of an attribute; NULL and 0 outside. */
+/* Name and kind (WK_ATTR_INT ...) of an attribute; NULL and 0 if index is out of range. */
 WK_API const char *wk_op_attr_name(const wk_op *op, int32_t index, char *kind);
 
-/* Calls a row. An absent optional input is NULL; attributes may come in any order; missing ones take the row's default,
- * which is 0 unless its manual says otherwise. outputs has room for the row's outputs, all set to NULL first.
- * Errors: EINVAL (an attribute of unknown name, a wrong number of inputs), and the row's own. */
+/* Calls a row. An absent optional input is NULL. Attributes may come in any order; a missing one takes the row's
+ * default, which is 0 unless its manual says otherwise. outputs has room for all outputs of the row, and is set to NULL
+ * first. Errors: EINVAL (an unknown attribute, a wrong number of inputs), and those of the row. */
 WK_API wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, wk_tensor *const *inputs,
                             int32_t input_count, wk_tensor **outputs);
 

@@ -20,13 +20,13 @@ typedef struct wk_adam_options {
 } wk_adam_options;
 #define WK_ADAM_OPTIONS { sizeof(wk_adam_options), 0.9, 0.999, 1e-8, 0.0 }
 
-/* An optimiser for all parameters that the module has now, with a learning rate lr; options NULL are the defaults. It
- * holds a reference to the module. The caller frees it. Errors of all that make one: EINVAL (lr or an option is out of
- * its range, which the message gives), ESTATE (inside a plan's step). */
+/* An optimiser for all parameters that the module has now, with learning rate lr; options NULL: the defaults. It holds
+ * a reference to the module. The caller frees it. Errors of all functions that make an optimiser: EINVAL (lr or an
+ * option is out of its range, which the message states), ESTATE (inside a plan's step). */
 WK_API wk_optim *wk_adam_new(wk_module *module, double lr, const wk_adam_options *options);
 
-/* AdamW (Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101), as torch.optim.AdamW: Adam, but the weights
- * decay by themselves, p *= 1 - lr weight_decay, instead of through their gradients. Errors: EINVAL. */
+/* AdamW (Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101), as torch.optim.AdamW: Adam, with the weights
+ * decayed directly, p *= 1 - lr weight_decay, instead of through their gradients. Errors: EINVAL. */
 typedef wk_adam_options wk_adamw_options;
 #define WK_ADAMW_OPTIONS { sizeof(wk_adamw_options), 0.9, 0.999, 1e-8, 0.01 }
 
@@ -62,44 +62,46 @@ WK_API wk_optim *wk_sgd_new(wk_module *module, double lr, const wk_sgd_options *
 /* Makes the gradients of the optimiser's parameters absent. */
 WK_API void wk_optim_zero_grad(wk_optim *optim);
 
-/* One step with the gradients there are. Errors: ESTATE (parameters have joined the module since: wk_optim_add them; a
- * backward failed and left its gradients invalid: wk_optim_zero_grad first). */
+/* Updates every parameter whose gradient is present. Errors: ESTATE (parameters have joined the module since:
+ * wk_optim_add them; a backward failed and left its gradients invalid: wk_optim_zero_grad first). */
 WK_API wk_status wk_optim_step(wk_optim *optim);
 
-/* Takes up the parameters that joined the module after the optimiser was made; the others keep their moments. */
+/* Adds the parameters that joined the module after the optimiser was made; the others keep their moments. */
 WK_API wk_status wk_optim_add(wk_optim *optim);
 
-/* The rate of the steps to come: a schedule sets it before each. wk_optim_lr says 0 of NULL. Errors: EINVAL (lr is
- * negative or not finite), ESTATE inside a plan's step, which would go on with the rate that it finds (and wk_optim_lr
- * says NaN). */
+/* The learning rate of the steps to come; a schedule sets it before each step. wk_optim_lr returns 0 for NULL. Errors:
+ * EINVAL (lr is negative or not finite), ESTATE inside a plan's step, whose replays use the rate that they find
+ * (wk_optim_lr returns NaN there). */
 WK_API double wk_optim_lr(const wk_optim *optim);
 WK_API void wk_optim_set_lr(wk_optim *optim, double lr);
 
-/* The norm of a module's gradients, taken together as one vector: f64 (), owned by the innermost scope. Absent ones do
- * not count. https://pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html */
+/* The norm of all gradients of a module, taken together as one vector: f64 (), owned by the innermost scope. Absent
+ * gradients do not count. https://pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html */
 WK_API wk_tensor *wk_grad_norm(wk_module *module);
 
-/* Settings of one parameter, which make PyTorch's groups of parameters: its own decay of weights in place of the
- * options', and a number by which the rate is multiplied for it, 1 unless set. With 0 for the rate it stays as it is.
+/* Settings of a single parameter, which do the work of PyTorch's parameter groups: a weight decay of its own in place
+ * of the options', and a factor by which the learning rate is multiplied for it, 1 by default. With a factor of 0 the
+ * parameter does not change.
  *
  *     for (int64_t i = 0; i < wk_module_parameter_count(net); i++) {           // biases and norms do not decay
  *         wk_tensor *p = wk_module_parameter_at(net, i);
  *         if (wk_ndim(p) < 2) wk_optim_set_weight_decay(adamw, p, 0);
  *     }
  *
- * A checkpoint does not have them; they belong to how an optimiser is made. Neighbours with the same settings are
- * stepped as one. Errors: EINVAL (a number below 0 or not finite, a tensor that the optimiser does not train).
- * https://pytorch.org/docs/stable/optim.html#per-parameter-options */
+ * Checkpoints do not store these settings; set them whenever the optimiser is made. Neighbouring parameters with the
+ * same settings are updated together. Errors: EINVAL (a number that is negative or not finite, a tensor that the
+ * optimiser does not train). https://pytorch.org/docs/stable/optim.html#per-parameter-options */
 WK_API void wk_optim_set_weight_decay(wk_optim *optim, const wk_tensor *parameter, double weight_decay);
 WK_API void wk_optim_set_lr_scale(wk_optim *optim, const wk_tensor *parameter, double scale);
 
-/* Scales the gradients of a module down together, so that their norm is at most max_norm, and returns what the norm was
- * (NaN on failure, and inside a plan's step, which does not know it: make wk_grad_norm an output). Absent ones do not
- * count. A norm that is not finite spoils them all, as in PyTorch. Errors: EINVAL (max_norm is negative or NaN).
+/* Scales all gradients of a module by one factor, so that their norm is at most max_norm, and returns the norm that
+ * they had (NaN on failure, and inside a plan's step, where it is not known: make wk_grad_norm an output). Absent
+ * gradients do not count. A norm that is not finite makes all gradients useless, as in PyTorch. Errors: EINVAL
+ * (max_norm is negative or NaN).
  * https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html */
 WK_API double wk_clip_grad_norm(wk_module *module, double max_norm);
 
-/* Frees the optimiser and lets go of its module. NULL is allowed. */
+/* Frees the optimiser and its reference to the module. NULL is allowed. */
 WK_API void wk_optim_free(wk_optim *optim);
 
 WK_END_DECLS

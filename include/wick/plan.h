@@ -1,9 +1,9 @@
-/* wick/plan.h -- plans: a step of the program, recorded once and run again without what made it flexible.
+/* wick/plan.h -- plans: a step of the program that is recorded once and then replayed without the cost of flexibility.
  *
- * A plan wraps a function, as jax.jit and torch.compile do. Its first run records which kernels the function calls,
- * and with which arguments; the later ones make these calls and nothing else: no shape rules, no allocation, no
- * recording for backward. The result is that of the function, bit for bit. A WK_BATCH in it is a plain scope, though:
- * where the function sums a batch in another order, the plan's bits are those of the function without the WK_BATCH.
+ * A plan wraps a function, as jax.jit and torch.compile do. Its first run records which kernels the function calls, and
+ * with which arguments; later runs make these calls and nothing else: no shape rules, no allocation, no recording for
+ * backward. The results are those of the function, bit for bit. A WK_BATCH inside the function counts as a plain scope,
+ * however: where a batch would sum in another order, the plan gives the bits of the function without WK_BATCH.
  *
  * ```c
  * #include <stdio.h>
@@ -46,55 +46,65 @@
  * }
  * ```
  *
- * What the function may do. It is called, several times, without effect while it is recorded: shapes and types are as
- * ever, elements have no values. So everything that changes from run to run goes in as an input or stands in tensors
- * that stay where they are (parameters, buffers); everything that comes out is an output. Forward, backward, steps of
- * optimisers, clipping, writes in place and random numbers are all part of a plan; random numbers are drawn anew in
- * each run, in the order of the function. So are checkpoints: what they run again, a plan does, too. Lengths of rows
- * (wk_rnn_forward_ragged) are data, and looked at in each run. Operations of one's own are recorded by what their
- * forward calls, or, if they are pure (wk_custom_op), called as they are. Where modules are in another mode, training
- * or evaluation, parameters were frozen or thawed, or WK_NO_GRAD is around it, and the step then does something else,
- * that is another recording, and the first is there when the modes are as they were. So it is where the step asks
- * whether there is a gradient (wk_grad_of), or whether a tensor requires one, and the answer is another than before;
- * and where a module has got another parameter or child, or an optimiser has taken one up.
- * wk_graph_size is that of the step alone, which has a scope of its own. In anomaly mode (wk_set_anomaly)
- * the function itself is called, so that the operation that gives a NaN can be named. Refused with a message that
- * says what to do instead (ESTATE), whether or not the step looks at what such a call returns, or calls wk_check:
+ * NOTE [What a plan records]. The function is called several times while it is recorded, without effect: shapes and
+ * types are as usual, but elements have no values. Therefore everything that changes from run to run must be an input,
+ * or must be stored in tensors that stay where they are (parameters, buffers), and everything that comes out must be an
+ * output. What the function does to variables of the program happens while it is recorded, and not in later runs.
  *
- *   - reading elements: wk_item, wk_data, wk_get_f64, wk_read, wk_to_text and their like, and operations whose shapes
- *     depend on them
+ * Forward, backward, steps of optimisers, clipping, writes in place and random numbers are all part of a plan; random
+ * numbers are drawn anew in each run, in the order of the function. So are checkpoints, with what they compute a second
+ * time. Lengths of rows (wk_rnn_forward_ragged) are data, and read in each run. A user-defined operation is recorded as
+ * the operations that its forward calls, or, if it is pure (wk_custom_op), as one call.
+ *
+ * Modes are part of a recording: training or evaluation of modules, frozen parameters, WK_NO_GRAD around the run. So
+ * are the answers to the questions whether there is a gradient (wk_grad_of) and whether a tensor requires one, and the
+ * parameters and children of modules and the parameters of optimisers. If one of these has changed and the step does
+ * something else because of it, the step is recorded again; the earlier recording is used again once they are as they
+ * were. wk_graph_size counts the step alone, which has a scope of its own. In anomaly mode (wk_set_anomaly) the
+ * function itself is called, so that the operation that produces a NaN can be named.
+ *
+ * Some things are refused (ESTATE), with a message that says what to do instead, even if the step ignores the result of
+ * such a call or calls wk_check:
+ *
+ *   - reading elements: wk_item, wk_data, wk_get_f64, wk_read, wk_to_text and the like, and operations whose shapes
+ *     depend on elements
  *   - numbers that change: "mul_scalar: s was 0.5, then 0.25: ... pass a 0-d tensor that is an input"
- *   - tensors from outside that are other ones the next time: give them as inputs
- *   - inputs that share memory with what the step writes, other inputs or tensors from outside: give a wk_clone
- *   - wk_keep of what the step made: make it an output
+ *   - tensors from outside the step that are other tensors in the next run: pass them as inputs
+ *   - inputs that share memory with what the step writes, with other inputs or with tensors from outside: pass a
+ *     wk_clone
+ *   - wk_keep of a tensor that the step made: make it an output
  *   - making modules, optimisers and snapshots: make them before the run
- *   - where rows have several lengths, gradients of gradients of gradients: the lengths would decide which calls are
+ *   - gradients of gradients of gradients where rows have several lengths: the lengths would decide which calls are
  *     made
- *   - wk_from_data and wk_wrap, hooks, anomaly mode, wk_manual_seed and numbers drawn for the program (wk_randint),
- *     wk_optim_set_lr: a step of an optimiser takes the rate that it finds; and wk_optim_lr, which is to be an input
+ *   - wk_from_data and wk_wrap, hooks, anomaly mode, wk_manual_seed, numbers drawn for the program (wk_randint),
+ *     wk_optim_lr (pass the rate as an input) and wk_optim_set_lr (set the rate before the run: a step of an optimiser
+ *     uses the rate that it finds)
  *
- * A number of C that changes from run to run is not seen by a plan, which goes on with the one it recorded. Therefore
- * each recording is compared with a second, with another in the next run (as often as wk_plan_options.checks says),
- * and with others in the 10th run, the 100th, the 1000th and so on; what has changed by then is refused by name, in
- * each run until it is as it was. A comparison takes as long as some ten steps; where none may be that much longer
- * than the others, set checks to 0 once the program is right.
+ * NOTE [Comparing]. A plan does not see that a C variable has changed; it goes on with the number that it recorded. To
+ * find such changes, each recording is compared with a second one at once, with another in the next run (in as many
+ * runs as wk_plan_options.checks says), and with others in the 10th run, the 100th, the 1000th and so on. A number that
+ * has changed by then is refused by name, in each run until it is back to what it was. A comparison takes about as long
+ * as ten steps. If no step may take so much longer than the others, set checks to 0 once the program is known to be
+ * right.
  *
- * One recording for every length. With `trips`, a plan looks for loops over time in the step, loops after and in one
- * another, to a depth of 3, and sizes that grow with T or T^2; with `second_trips` also for loops over S, and sizes of
- * T times S. wk_plan_stats.unfolded counts where it found them not to be the same for all T, and recorded for one
- * size. What it found it tries on T = 1 to 8, 30 and 101, and on each other T once, before it first serves that: a step
- * that takes the last 128 of T has a recording of its own for each T from 129 on, and one that does something else for
- * T from 20 to 25 for these. So no T is served as its neighbours are that was not compared with the step. The run that
- * meets a T for the first time takes as long as some ten others, wk_plan_stats.compared counts them, and with
- * `second_trips` it is each pair of T and S that is met. Where all lengths are known to be alike and that is too long,
- * set trust_trips: T is then compared when it is larger than all before, and whatever is between these goes unseen.
- * Numbers of C may be others in each trip t if they are a number over a whole one, times a whole one, or a whole one
- * over T or a number, and the whole ones go evenly with t and T: 1 / (t + 1), 0.1 * t, t / (double)T. That is not so
- * with other numbers, such as powers, and with an inner loop as long as the outer one has come. Both can be had from
- * tensors: select the number of step t from a tensor of all of them, which wk_arange may begin, and let the inner loop
- * run over all steps, with weights of 0 (wk_tril) for those that are not meant.
+ * NOTE [Every length]. With `trips`, one recording serves every length T. The plan looks for loops over time in the
+ * step, one after another or nested up to a depth of 3, and for sizes that grow with T or T^2; with `second_trips` also
+ * for loops over a second number S, and for sizes of T times S. Where the step turns out not to be the same for all T,
+ * it is recorded for one size only, and wk_plan_stats.unfolded counts that recording.
  *
- * What else the function does to the program's variables happens while it is recorded and never again. */
+ * What was found is tried on T = 1 to 8, 30 and 101, and on every other T once, before it first serves that T (with
+ * `second_trips`, on every pair of T and S). A step that uses the last 128 of T therefore has a recording of its own
+ * for each T from 129 on, and a step that does something else for T from 20 to 25 has one for each of these; no T is
+ * served without having been compared with the step. The first run with a new T takes as long as about ten others;
+ * wk_plan_stats.compared counts these runs. If that is too long, and all lengths are known to be alike, set
+ * trust_trips: T is then compared only when it is larger than all before, and a step that differs for some T in between
+ * goes unnoticed.
+ * C numbers may differ from trip to trip if they have one of these forms, in which n is an integer that is linear in
+ * the trip t and in T, and c a constant: c / n, c n, n / T, n / c. Examples are 1 / (t + 1), 0.1 * t and t / (double)T.
+ * Powers and the like are not recognised, and neither is an inner loop that is as long as the outer one has come.
+ * Tensors can express both: select the number of step t from a tensor with the numbers of all steps (made from
+ * wk_arange, say), and let the inner loop run over all steps, with weights of 0 (wk_tril) for those that should not
+ * count. */
 #ifndef WICK_PLAN_H
 #define WICK_PLAN_H
 
@@ -111,59 +121,62 @@ typedef struct wk_plan_dim {
 
 typedef struct wk_plan_options {
     size_t size;
-    int32_t capacity;         /* recordings kept at once; beyond, the one unused for longest goes */
-    int32_t frozen;           /* not 0: the first run fixes the shapes and the modes for good */
-    int32_t checks;           /* later runs of a recording that record again and compare, at once; 0: never */
-    const wk_plan_dim *trips; /* dimensions that are all one number, of which one recording shall serve every value */
+    int32_t capacity;         /* recordings kept at once; when full, the least recently used one is dropped */
+    int32_t frozen;           /* not 0: the first run fixes the shapes and modes for good */
+    int32_t checks;           /* how many of the next runs of a recording record again and compare; 0: none */
+    const wk_plan_dim *trips; /* dimensions that are all the number of trips T; one recording serves every T */
     int32_t trip_count;
-    const wk_plan_dim *second_trips; /* others that are a number of their own, such as the steps of a decoder */
+    const wk_plan_dim *second_trips; /* dimensions that are all a second number S, such as the steps of a decoder */
     int32_t second_trip_count;
-    int32_t trust_trips; /* not 0: numbers of trips are compared only where they are larger than all before */
+    int32_t trust_trips; /* not 0: a number of trips is compared only if it is larger than all before */
 } wk_plan_options;
 #define WK_PLAN_OPTIONS \
     { sizeof(wk_plan_options), 16, 0, 1, NULL, 0, NULL, 0, 0 }
 
-/* A plan for calling f(user, inputs, outputs) with in_count inputs and out_count outputs, in the current context. It
- * holds the tensors and optimisers that f uses; `user` must live as long as it. EINVAL. The caller frees it. */
+/* Makes a plan that calls f(user, inputs, outputs) with in_count inputs and out_count outputs, in the current context.
+ * The plan holds the tensors and optimisers that f uses; `user` must live as long as the plan. Errors: EINVAL. The
+ * caller frees it. */
 WK_API wk_plan *wk_plan_new(wk_function *f, void *user, int32_t in_count, int32_t out_count,
                             const wk_plan_options *options);
 
-/* Runs it: f's outputs as new tensors of the innermost scope, without history. Inputs are contiguous, an absent one is
- * NULL. With shapes, types or absences that it has not met, or other gradients being there, it records first. Errors:
- *   ESHAPE    a frozen plan: "input 0 is (4,3), and the plan was made for (5,3)"; trips that are not all one number
- *   ESTATE    the function does what a plan cannot, see above; an input is not contiguous, or has a history; one that
- *             the step writes is shared with other threads
+/* Runs the plan. outputs become the outputs of f: new tensors of the innermost scope, without history. Inputs must be
+ * contiguous; an absent one is NULL. The plan records first when it has no recording for the shapes, types and absences
+ * of the inputs, or for the gradients that are present. Errors:
+ *   ESHAPE    a frozen plan: "input 0 is (4,3), and the plan was made for (5,3)"; dimensions in trips that differ
+ *   ESTATE    the function does what a plan cannot (NOTE [What a plan records]); an input is not contiguous, or has a
+ *             history; an input that the step writes is shared with other threads
  *   EINVAL    the function returned false
  *   ECONTEXT  another context is the current one
- * and what f itself fails with. */
+ * and whatever f itself fails with. */
 WK_API wk_status wk_plan_run(wk_plan *plan, wk_tensor *const *inputs, wk_tensor **outputs);
 
-/* NULL is allowed. Also where another context is the current one, as long as no thread uses the plan's. ESTATE in the
+/* Frees a plan. NULL is allowed. Another context may be current, as long as no thread uses the plan's. ESTATE in the
  * plan's own function. */
 WK_API void wk_plan_free(wk_plan *plan);
 
-/* What a plan did so far; nothing, for NULL. */
+/* What a plan has done so far; all zero for NULL. Begin with WK_PLAN_STATS, which sets `size`. */
 typedef struct wk_plan_stats {
     size_t size;
-    int64_t hits;      /* runs of what was recorded before */
+    int64_t hits;      /* runs that replayed a recording made before */
     int64_t captures;  /* recordings made */
-    int64_t evictions; /* recordings thrown away for want of room */
-    int64_t entries;   /* recordings there are */
-    int64_t unfolded;  /* those for a single size although there are trips, because sizes decide more than lengths */
-    int64_t kernels;   /* calls in the recording that was run last; those of a loop count once */
-    int64_t nbytes;    /* memory of all of them, buffers and lists */
-    int64_t buffer_nbytes; /* of that, buffers of the one run last */
-    int64_t compared;      /* numbers of trips that were compared with the step before they were served */
+    int64_t evictions; /* recordings dropped for lack of room */
+    int64_t entries;   /* recordings held now */
+    int64_t unfolded;  /* of these, recordings for a single size although there are trips */
+    int64_t kernels;   /* calls in the recording that ran last; those of a loop count once */
+    int64_t nbytes;    /* memory of all recordings: buffers and lists of calls */
+    int64_t buffer_nbytes; /* of that, the buffers of the recording that ran last */
+    int64_t compared;      /* runs that compared a new number of trips with the step before they served it */
 } wk_plan_stats;
 #define WK_PLAN_STATS \
     { sizeof(wk_plan_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 WK_API void wk_plan_stats_of(const wk_plan *plan, wk_plan_stats *stats);
 
-/* What the plan ran last, as text for people: a line for each call, with row, kernel and arguments; `T` is the number
- * of trips and `u` the trip of a loop, `v` and `w` of loops inside it, L, in and out are buffers, inputs and outputs, a
- * bar is before what runs a block at a time, `once:` before what is computed from constants alone. Returns its length,
- * as snprintf does; what does not fit is cut off. Empty before the first run. */
+/* Writes the recording that ran last as text for people to read: a line for each call, with row, kernel and arguments.
+ * `T` is the number of trips; `u` is the trip of a loop, `v` and `w` those of loops inside it; L, in and out are
+ * buffers, inputs and outputs; a bar marks calls that run one block of elements at a time, and `once:` what is computed
+ * from constants alone. Writes at most nbytes, the 0 at the end included, and returns the length of the whole text, as
+ * snprintf does. Empty before the first run. */
 WK_API size_t wk_plan_text(const wk_plan *plan, char *text, size_t nbytes);
 
 WK_END_DECLS

@@ -10,10 +10,11 @@
 
 WK_BEGIN_DECLS
 
-/* Starts the stream anew. As in PyTorch, the low 32 bits count. */
+/* Starts the stream again from this seed. As in PyTorch, only its low 32 bits count. */
 WK_API void wk_manual_seed(uint64_t seed);
 
-/* The seed of the stream: the one given, or, when none was, one taken from the operating system at the first draw. */
+/* The seed of the stream: the one that was set or, if none was, one taken from the operating system at the first
+ * draw. */
 WK_API uint64_t wk_initial_seed(void);
 
 /* One integer from low to high - 1, drawn as torch.randint(low, high, (1,)). EINVAL unless low < high; then 0. */
