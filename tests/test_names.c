@@ -69,7 +69,7 @@ static const char *const known[] = {
 #define CALLED(function, ...) SILENT(function)
 #define RIGHT(function, ...) SILENT(function)
 #include "errors/names.def"
-#define WK_OP_FILE(file)
+#define WK_OP_FILE(file, kind)
 #define WK_OP(name, formula, parameters) SILENT(name)
 #include "wick/ops.def"
 #undef WK_OP

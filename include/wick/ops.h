@@ -38,7 +38,7 @@ typedef struct wk_pool_options {
 #define WK_POOL_OPTIONS \
     { sizeof(wk_pool_options), 0, 0, 1, 1, NULL, NULL, NULL, NULL }
 
-#define WK_OP_FILE(file)
+#define WK_OP_FILE(file, kind)
 #define WK_OP(name, formula, parameters) WK_API wk_tensor *wk_##name parameters;
 #include "wick/ops.def"
 #undef WK_OP

@@ -46,7 +46,7 @@ WK_API wk_status wk_svg_save(const wk_svg *svg, const char *path, wk_error *erro
 WK_API wk_status wk_graph_save_svg(const wk_graph *graph, const char *title, const char *path, wk_error *error);
 
 /* The colour in which operations of this name are drawn, as "#2f7fc1": one colour for all products, one for all losses
- * and so on; grey for a name that is not in ops.def. */
+ * and so on; dark grey for a name that is not in ops.def. */
 WK_API const char *wk_viz_color(const char *op);
 
 WK_END_DECLS

@@ -133,6 +133,15 @@ static inline wk_ctx *wk__ctx(void) {
     return wk_likely(ctx != NULL) ? ctx : wk__ctx_first();
 }
 
+/* Watches for none of these any more. Returns those that were watched for, which wk__watch_resume takes. */
+static inline uint8_t wk__watch_pause(wk_ctx *ctx, uint8_t bits) {
+    const uint8_t paused = ctx->watch & bits;
+    ctx->watch &= (uint8_t)~bits;
+    return paused;
+}
+
+static inline void wk__watch_resume(wk_ctx *ctx, uint8_t paused) { ctx->watch |= paused; }
+
 /* Watches what was watched before, but for rewrites, which are a matter of what there is now. */
 static inline void wk__watch_again(wk_ctx *ctx, uint8_t before) {
     ctx->watch = (uint8_t)((before & ~WK__WATCH_REWRITES) | (ctx->rewritten > 0 ? WK__WATCH_REWRITES : 0));

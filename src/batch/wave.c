@@ -179,14 +179,13 @@ bool wk__batch_wave(wk_batch *b) {
     b->call_count += b->pending;
     b->pending = 0;
     const bool enabled = ctx->grad_enabled;
-    const uint8_t watch = ctx->watch;
-    ctx->watch &= (uint8_t)~WK__WATCH_BATCH;
+    const uint8_t paused = wk__watch_pause(ctx, WK__WATCH_BATCH);
     const wk_scope scope = wk__scope_open(ctx);
     const bool fine = scope != 0 && ctx->failure.status == WK_OK && run_levels(b);
     wk__scopes_join(ctx, ctx->depth, b->depth); /* what is recorded is the batch's, whatever scope is open just now */
     if (scope != 0) wk__scope_close_innermost(ctx);
     wk__batch_discard(b);
-    wk__watch_again(ctx, watch);
+    wk__watch_resume(ctx, paused);
     ctx->grad_enabled = enabled;
     wk__failure_is_apart(ctx);
     return fine;

@@ -361,8 +361,7 @@ bool wk__walk(wk_walk *walk, int32_t count, wk_tensor *const *ys, wk_tensor *con
     walk->outer = ctx->walking;
     const bool interrupts = walk->outer != NULL && !walk->inner;
     if (interrupts && !wk__walk_interrupt(walk->outer)) return false;
-    const uint8_t in_batch = ctx->watch & WK__WATCH_BATCH; /* in a walk nothing is put off */
-    ctx->watch &= (uint8_t)~WK__WATCH_BATCH;
+    const uint8_t in_batch = wk__watch_pause(ctx, WK__WATCH_BATCH); /* in a walk nothing is put off */
     ctx->walking = walk;
     bool fine = walk_down(walk, count, ys, gys);
     ctx->walking = walk->outer;

@@ -142,13 +142,11 @@ bool wk__watch_ends(wk_call *c, bool fine) {
 uint8_t wk__watch_grad_begins(wk_backprop *b) {
     report(b->ctx, (wk_op_event){.kind = WK_OP_GRAD_BEGINS, .op = b->node->op->name, .outputs = b->gy,
                                  .output_count = b->node->out_count});
-    const uint8_t anomaly = b->ctx->watch & WK__WATCH_ANOMALY;
-    b->ctx->watch &= (uint8_t)~WK__WATCH_ANOMALY;
-    return anomaly;
+    return wk__watch_pause(b->ctx, WK__WATCH_ANOMALY);
 }
 
 void wk__watch_grad_ends(wk_backprop *b, uint8_t watch) {
-    b->ctx->watch |= watch;
+    wk__watch_resume(b->ctx, watch);
     if (watch != 0 && b->ctx->failure.status == WK_OK) check_gradients(b);
     report(b->ctx, (wk_op_event){.kind = WK_OP_GRAD_ENDS, .op = b->node->op->name, .outputs = b->gy,
                                  .output_count = b->node->out_count});

@@ -5,7 +5,7 @@
 #include "op/custom.h"
 #include "op/rows.h"
 
-#define WK_OP_FILE(file)
+#define WK_OP_FILE(file, kind)
 
 static const wk_op *const rows[] = {
 #define WK_OP(name, formula, parameters) &wk__op_##name,

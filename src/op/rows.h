@@ -5,7 +5,7 @@
 #include "grad/op.h"
 #include "wick/ops.h"
 
-#define WK_OP_FILE(file)
+#define WK_OP_FILE(file, kind)
 #define WK_OP(name, formula, parameters) extern const wk_op wk__op_##name;
 #include "wick/ops.def"
 #undef WK_OP

@@ -169,10 +169,9 @@ static void give_outputs(wk_plan *plan, bool fine, wk_tensor **outputs) {
  * off. */
 static bool run_bound(wk_plan *plan, const wk_bound *bound, wk_tensor *const *inputs) {
     wk_ctx *ctx = plan->ctx;
-    const uint8_t eyes = ctx->watch & (WK__WATCH_OPS | WK__WATCH_BATCH);
-    ctx->watch &= (uint8_t)~eyes;
+    const uint8_t paused = wk__watch_pause(ctx, WK__WATCH_OPS | WK__WATCH_BATCH);
     const bool fine = wk__bound_run(bound, ctx, inputs, plan->made);
-    ctx->watch |= eyes;
+    wk__watch_resume(ctx, paused);
     return fine;
 }
 

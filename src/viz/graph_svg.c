@@ -22,43 +22,30 @@ enum {
 
 /* ------------------------------------------------------------------------------------------------------ colours --- */
 
-/* The file that an op stands in tells its kind, and ops.def tells the file. */
-static const char *file_of(const char *op) {
+/* The kinds of operations that ops.def tells apart. */
+enum kind { ELEMENTWISE, REDUCTION, PRODUCT, RECURRENT, SHAPING, INDEXING, WRITING, LOSS, OTHER };
+
+const char *wk_viz_color(const char *op) {
+    static const char *const colors[] = {
+        [ELEMENTWISE] = "#3c8d5a", [REDUCTION] = "#a8487c", [PRODUCT] = "#2f7fc1",
+        [RECURRENT] = "#6a4c9c",   [SHAPING] = "#7b8794",   [INDEXING] = "#a0603c",
+        [WRITING] = "#8a7a2a",     [LOSS] = "#16324f",      [OTHER] = "#7b8794",
+    };
     static const struct {
-        const char *op, *file;
+        const char *op; /* NULL where another file begins */
+        enum kind kind;
     } rows[] = {
-#define WK_OP_FILE(file) {NULL, #file},
-#define WK_OP(name, formula, parameters) {#name, NULL},
+#define WK_OP_FILE(file, kind) {NULL, kind},
+#define WK_OP(name, formula, parameters) {#name, OTHER},
 #include "wick/ops.def"
 #undef WK_OP
 #undef WK_OP_FILE
     };
-    const char *file = "";
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].file) file = rows[i].file;
-        if (rows[i].op && strcmp(rows[i].op, op) == 0) return file;
-    }
-    return "";
-}
-
-const char *wk_viz_color(const char *op) {
-    static const struct {
-        const char *color, *files; /* each between blanks */
-    } kinds[] = {
-        {"#6a4c9c", " rnn lstm gru "},
-        {"#2f7fc1", " linear matmul products einsum conv attention "},
-        {"#3c8d5a", " arithmetic binary divide unary clamp tanh activation compare where any close "},
-        {"#a8487c", " reduce reduce_dims extremes scan softmax layer_norm batch_norm pool "},
-        {"#a0603c", " stack cat pad move gather index index_list find sort "},
-        {"#7b8794", " view view_reshape region cast dropout random multinomial "},
-        {"#8a7a2a", " write "},
-        {"#16324f", " mse_loss losses "},
-    };
-    char file[64];
-    snprintf(file, sizeof file, " %s ", op != NULL ? file_of(op) : "");
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strstr(kinds[i].files, file) != NULL) return kinds[i].color;
-    return "#52606d"; /* of operations of one's own */
+    enum kind kind = OTHER;
+    for (size_t i = 0; op != NULL && i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].op == NULL) kind = rows[i].kind;
+        else if (strcmp(rows[i].op, op) == 0) return colors[kind];
+    return "#52606d"; /* of user-defined operations */
 }
 
 /* A colour of the form "#rrggbb" mixed with white: the fill of a box with an outline of that colour. */
