@@ -6,7 +6,8 @@
  *     plan      the step recorded once, with the number of time steps as its trip count: any T, never recorded again
  *
  * The network is the tutorial's: RNN(1,32), a Linear at each time step, mean squared error, Adam; cos is learned from
- * sin, and the state is carried from step to step. All three begin with the same weights and are told the same. */
+ * sin, and the state is carried from step to step. All three begin with the same weights, see the same data, and lower
+ * the learning rate in the same way: a plan reads it anew in each run. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #include <time.h>
 #include <wick.h>
 
+#define FIRST_RATE 0.005
+#define LAST_RATE 0.0002
 enum { HIDDEN = 32, FIXED_T = 10, OTHER_T = 30, MAX_T = 60, MIN_STEPS = 100, MAX_STEPS = 100000 };
 
 /* ------------------------------------------------------------------------------------------------- the network --- */
@@ -31,7 +34,7 @@ static void network_make(network *n) {
     options.batch_first = 1;
     n->rnn = wk_rnn_new(n->net, "rnn", 1, HIDDEN, &options);
     n->out = wk_linear_new(n->net, "out", HIDDEN, 1, NULL);
-    n->adam = wk_adam_new(n->net, 0.005, NULL);
+    n->adam = wk_adam_new(n->net, FIRST_RATE, NULL);
 }
 
 static void network_free(network *n) {
@@ -128,6 +131,7 @@ static void train(way w, bool varies, run *r, int count) {
     int64_t at = 0;
     for (r->count = 0; r->count < count && wk_ok(); r->count++) {
         r->T[r->count] = T_of(r->count, varies);
+        wk_optim_set_lr(n.adam, FIRST_RATE * pow(LAST_RATE / FIRST_RATE, (double)r->count / count));
         step(&n, plan, r, r->count, at, &state);
         at += r->T[r->count];
     }
@@ -216,21 +220,12 @@ static void print_table(run runs[2][WAYS]) {
 #define FAINT "#e7eaee"
 static const char *const way_colors[WAYS] = {"#c9553d", "#2f7fc1", "#2a9d8f"};
 
-enum {
-    WIDTH = 1000,
-    HEIGHT = 640,
-    LEFT = 80,
-    RIGHT = WIDTH - 40,
-    TIME_TOP = 128,
-    TIME_BOTTOM = 368,
-    LOSS_TOP = 440,
-    LOSS_BOTTOM = 590,
-    DECADES = 8
-};
+enum { WIDTH = 1000, HEIGHT = 640, LEFT = 80, RIGHT = WIDTH - 40, DECADES = 6 };
+enum { TIME_TOP = 128, TIME_BOTTOM = 368, LOSS_TOP = 440, LOSS_BOTTOM = 590 };
 
 static double x_of_T(double T) { return LEFT + (T - 0.5) / MAX_T * (RIGHT - LEFT); }
 static double y_of_time(double us, double most) { return TIME_BOTTOM - us / most * (TIME_BOTTOM - TIME_TOP); }
-static double y_of_loss(double loss) { /* from 1 down to 1e-8 */
+static double y_of_loss(double loss) { /* from 1 down to 1e-6 */
     return LOSS_TOP - fmax(-DECADES, fmin(0, log10(loss))) / DECADES * (LOSS_BOTTOM - LOSS_TOP);
 }
 
@@ -272,10 +267,11 @@ static void draw_loss(wk_svg *svg, const run *r, const char *color, double width
 }
 
 static void draw_losses(wk_svg *svg, run runs[2][WAYS]) {
+    static const char *const powers[] = {"1", "10⁻²", "10⁻⁴", "10⁻⁶"};
     for (int decade = 0; decade <= DECADES; decade += 2) {
         const double y = y_of_loss(pow(10, -decade));
         wk_svg_line(svg, LEFT, y, RIGHT, y, FAINT, 1);
-        draw_number(svg, LEFT - 10, y + 4.5, 'e', pow(10, -decade));
+        wk_svg_text(svg, LEFT - 10, y + 4.5, 13, 'e', MUTED, powers[decade / 2]);
     }
     wk_svg_text(svg, LEFT, LOSS_TOP - 12, 13, 's', MUTED, "loss while T changes; the plan drawn over eager");
     for (int i = 0; i <= 4; i++)
@@ -292,7 +288,8 @@ static wk_svg *draw(run runs[2][WAYS]) {
                 "microseconds for a step of training: RNN(1,32), a Linear at each time step, Adam");
     double x = 40;
     for (int w = 0; w < WAYS; w++) {
-        wk_svg_circle(svg, x + 6, 98, 5, way_colors[w], "none");
+        if (w == FROZEN) wk_svg_rect(svg, x + 1, 93, 10, 10, 2, way_colors[w], "none");
+        else wk_svg_circle(svg, x + 6, 98, 5, way_colors[w], "none");
         wk_svg_text(svg, x + 18, 103, 14, 's', INK, way_names[w]);
         x += 50 + wk_svg_text_width(14, way_names[w]);
     }
