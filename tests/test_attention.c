@@ -40,7 +40,7 @@ static void no_step_looks_ahead(void **state) {
     wk_tensor *all = wk_multihead_attention_forward(m, x, x, x, NULL, true);
     wk_tensor *first = wk_multihead_attention_forward(m, early, early, early, NULL, true);
     assert_true(wk_allclose(wk_narrow(all, 1, 0, 3), first, 1e-5, 1e-6, false));
-    wk_tensor *mask = wk_tril(wk_ones(WK_SHAPE(5, 5), WK_BOOL), 0);
+    wk_tensor *mask = wk_triu(wk_ones(WK_SHAPE(5, 5), WK_BOOL), 1); /* true: not to be looked at */
     assert_true(wk_equal(all, wk_multihead_attention_forward(m, x, x, x, mask, false)));
     assert_false(wk_allclose(all, wk_forward(m, x), 1e-3, 1e-3, false));
     wk_module_free(m);

@@ -159,11 +159,13 @@ typedef struct wk_multihead_attention_options {
 WK_API wk_module *wk_multihead_attention_new(wk_module *parent, const char *name, int64_t embed_dim, int64_t num_heads,
                                              const wk_multihead_attention_options *options);
 
-/* query (N,L,E), key and value (N,S,E) -> (N,L,E), or without batch_first (L,N,E) and so on. mask and is_causal are
- * those of wk_scaled_dot_product_attention: true in a bool mask means that a step may be attended to, which is the
- * opposite of PyTorch's layer. wk_forward(m, x) is self-attention of x without a mask. */
+/* query (N,L,E), key and value (N,S,E) -> (N,L,E), or without batch_first (L,N,E) and so on. attn_mask broadcasts to
+ * (N,H,L,S). True in a bool attn_mask means that a step must not be attended to, as in PyTorch's layer; beware that
+ * it is the other way about in wk_scaled_dot_product_attention, as in PyTorch's function. A floating one is added to
+ * the scores. is_causal masks all later steps by itself; only one of the two may be given (EINVAL). wk_forward(m, x)
+ * is self-attention of x without a mask. */
 WK_API wk_tensor *wk_multihead_attention_forward(wk_module *attention, wk_tensor *query, wk_tensor *key,
-                                                 wk_tensor *value, wk_tensor *mask, bool is_causal);
+                                                 wk_tensor *value, wk_tensor *attn_mask, bool is_causal);
 
 /* RNN, LSTM, GRU: layers over sequences of any length, taken from x at each call. The first layer reads x, each other
  * one the states of the layer below it. With two directions (D = 2) each layer also runs from the last step to the

@@ -91,8 +91,13 @@ static bool check_input(const attention *self, const wk_tensor *x, const char *w
     return false;
 }
 
+/* As in PyTorch, a bool tells this layer what to leave out, and the operation what to look at. */
+static wk_tensor *for_the_operation(wk_tensor *attn_mask) {
+    return attn_mask != NULL && wk_dtype_of(attn_mask) == WK_BOOL ? wk_logical_not(attn_mask) : attn_mask;
+}
+
 wk_tensor *wk_multihead_attention_forward(wk_module *m, wk_tensor *query, wk_tensor *key, wk_tensor *value,
-                                          wk_tensor *mask, bool is_causal) {
+                                          wk_tensor *attn_mask, bool is_causal) {
     static const char function[] = "multihead_attention_forward";
     const attention *self = wk__layer_self(m, &attention_class, function);
     if (self == NULL || !check_input(self, query, "query") || !check_input(self, key, "key") ||
@@ -101,7 +106,7 @@ wk_tensor *wk_multihead_attention_forward(wk_module *m, wk_tensor *query, wk_ten
     wk_tensor *heads[3];
     const wk_scope scope = wk_scope_open();
     project(self, (wk_tensor *const[]){query, key, value}, heads);
-    wk_tensor *y = wk_scaled_dot_product_attention(heads[0], heads[1], heads[2], mask,
+    wk_tensor *y = wk_scaled_dot_product_attention(heads[0], heads[1], heads[2], for_the_operation(attn_mask),
                                                    wk_module_training(m) ? self->dropout : 0, is_causal);
     y = wk_yield(wk_linear_forward(self->out, joined(self, y)));
     wk_scope_close(scope);
