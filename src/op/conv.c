@@ -208,7 +208,7 @@ static wk_tensor *spread_out(wk_tensor *x, int32_t d, int64_t stride) {
 /* x (N,C,S..) spread out, and with so many zeros around it that each window over it is one element of the result:
  * dilation (size - 1) - padding in front, and behind it output_padding more, without those of the last element. */
 static wk_tensor *stretched(wk_tensor *x, const wk_window *t, const int64_t *more) {
-    int64_t pads[2 * WK__MAX_WALKED];
+    int64_t pads[2 * WK__MAX_WALKED] = {0};
     for (int32_t i = 0; i < t->n; i++) {
         const int64_t around = t->dilation[i] * (t->size[i] - 1) - t->padding[i];
         x = spread_out(x, 2 + i, t->stride[i]);
@@ -220,7 +220,7 @@ static wk_tensor *stretched(wk_tensor *x, const wk_window *t, const int64_t *mor
 
 /* w (C,O/G,K..) read backwards, with the two numbers of channels exchanged in each group: (O,C/G,K..). */
 static wk_tensor *transposed_weights(wk_tensor *w, int32_t n, int64_t groups) {
-    int64_t dims[WK_MAX_DIMS], back[WK__MAX_WALKED];
+    int64_t dims[WK_MAX_DIMS] = {0}, back[WK__MAX_WALKED] = {0};
     for (int32_t i = 0; i < n; i++) back[i] = 2 + i, dims[2 + i] = wk_dim(w, 2 + i);
     dims[0] = wk_dim(w, 1) * groups, dims[1] = wk_dim(w, 0) / groups;
     w = wk_unflatten(wk_flip(w, n, back), 0, WK_SHAPE(groups, wk_dim(w, 0) / groups));
