@@ -104,6 +104,7 @@ WK_API wk_status wk_op_unregister(const wk_op *op);
 
 /* ------------------------------------------------------------------------------------------ what callbacks see --- */
 
+/* The `user` of the operation's wk_custom_op. */
 WK_API void *wk_call_user(const wk_call *call);
 
 /* Input i; in backward only if it was saved (EINVAL otherwise). NULL if absent. */

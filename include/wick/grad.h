@@ -35,11 +35,12 @@ enum { WK_RETAIN_GRAPH = 1, WK_CREATE_GRAPH = 2 };
 WK_API wk_status wk_backward_flags(wk_tensor *loss, uint32_t flags);
 
 /* out[i] = d y / d xs[i], the gradient of y (one element) with respect to each of `count` tensors that y was computed
- * from, whether leaves or not; zeros where y does not depend on xs[i]. The gradients of leaves (wk_grad_of) do not
- * change. With WK_CREATE_GRAPH the results are computed by recorded operations and can be differentiated again; the
- * graph is then retained. The results belong to the innermost scope; on failure they are NULL. Errors: those of
- * wk_backward (ESHAPE, EGRAD also for an xs[i] that does not require a gradient, ECUT, ECONSUMED, EVERSION), EINVAL (an
- * unknown flag). https://pytorch.org/docs/stable/generated/torch.autograd.grad.html */
+ * from, whether leaves or not; out[i] has the shape and type of xs[i], and is zero where y does not depend on xs[i].
+ * The gradients of leaves (wk_grad_of) do not change. With WK_CREATE_GRAPH the results are computed by recorded
+ * operations and can be differentiated again; the graph is then retained. The results belong to the innermost scope; on
+ * failure they are NULL. Errors: those of wk_backward (ESHAPE, EGRAD also for an xs[i] that does not require a
+ * gradient, ECUT, ECONSUMED, EVERSION), EINVAL (an unknown flag).
+ * https://pytorch.org/docs/stable/generated/torch.autograd.grad.html */
 WK_API wk_status wk_grad(wk_tensor *y, wk_tensor *const *xs, int32_t count, wk_tensor **out, uint32_t flags);
 
 /* The gradient of a leaf; NULL if it is absent, because no backward has reached the leaf yet or wk_zero_grad was called
@@ -72,7 +73,8 @@ typedef wk_tensor *wk_hook_fn(void *user, wk_tensor *gradient);
  * walk has passed the first use of the leaf; the hook sees what this walk contributes, before it is added to the leaf's
  * gradient. Hooks of one tensor are called in the order of registration. Returns a handle, 0 on failure. A hook is
  * removed together with its leaf, or with the history of the operation's output. Errors: EGRAD (t does not require a
- * gradient), ESTATE (t was computed in a batch, or in a plan's step). */
+ * gradient), ESTATE (t was computed in a batch, or in a plan's step).
+ * https://pytorch.org/docs/stable/generated/torch.Tensor.register_hook.html */
 WK_API int64_t wk_register_hook(wk_tensor *t, wk_hook_fn *hook, void *user);
 
 /* Removes a hook; does nothing for 0 or for a hook that is gone. */
@@ -108,9 +110,10 @@ typedef bool wk_function(void *user, wk_tensor *const *inputs, wk_tensor **outpu
 /* Runs f without recording, and a second time when its gradient is needed; in between, only inputs and outputs are
  * held, not what f computed on the way. Gradients go to the inputs and to whatever else f reads, such as parameters.
  * Both runs see the same random numbers. Checkpoints may be nested, and gradients of gradients work. Where nothing is
- * recorded, f simply runs. `user` must live as long as the history. At most 3 outputs. Errors: EINVAL (f returned
- * false, an input or output is NULL), ESTATE in backward (f gave outputs of other shapes the second time), and f's own.
- * Chen et al. 2016, https://arxiv.org/abs/1604.06174; https://pytorch.org/docs/stable/checkpoint.html */
+ * recorded, f simply runs. `user` must live as long as the history. At most 3 outputs, which belong to the innermost
+ * scope. Errors: EINVAL (f returned false, an input or output is NULL), ESTATE in backward (f gave outputs of other
+ * shapes the second time), and f's own. Chen et al. 2016, https://arxiv.org/abs/1604.06174;
+ * https://pytorch.org/docs/stable/checkpoint.html */
 WK_API wk_status wk_checkpoint(wk_function *f, void *user, wk_tensor *const *inputs, int32_t input_count,
                                wk_tensor **outputs, int32_t output_count);
 
@@ -122,9 +125,10 @@ typedef bool wk_gradient_function(void *user, wk_tensor *const *inputs, wk_tenso
 
 /* Runs forward without recording, as one operation whose gradient is backward, like torch.autograd.Function. Both see
  * the same inputs and outputs, which are kept until backward. `user` must live as long as the history. At most 3
- * outputs. For an operation with a name, a shape rule and attributes, see wk_op_register. Errors: EINVAL (a function
- * returned false, an input or output is NULL), ESHAPE in backward (a gradient whose shape or type is not its
- * input's). */
+ * outputs, which belong to the innermost scope. For an operation with a name, a shape rule and attributes, see
+ * wk_op_register. Errors: EINVAL (a function returned false, an input or output is NULL), ESHAPE in backward (a
+ * gradient whose shape or type is not its input's).
+ * https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function */
 WK_API wk_status wk_function_apply(wk_function *forward, wk_gradient_function *backward, void *user,
                                    wk_tensor *const *inputs, int32_t input_count, wk_tensor **outputs,
                                    int32_t output_count);

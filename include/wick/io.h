@@ -81,7 +81,7 @@ WK_API const char *wk_safetensors_name(const wk_safetensors *file, int64_t index
 WK_API const char *wk_safetensors_type(const wk_safetensors *file, int64_t index);
 WK_API const int64_t *wk_safetensors_dims(const wk_safetensors *file, int64_t index, int32_t *ndim);
 
-/* The text under this key of __metadata__, or NULL. */
+/* The text under this key of __metadata__, or NULL. Valid until the file is closed. */
 WK_API const char *wk_safetensors_metadata(const wk_safetensors *file, const char *key);
 
 /* Reads the tensor of this name into *t, owned by the innermost scope; NULL on failure. Errors: EIO, EINVAL (there is

@@ -83,7 +83,7 @@ WK_POOL_NEW(avg_pool2d)
 WK_POOL_NEW(avg_pool3d)
 #undef WK_POOL_NEW
 
-/* Flatten: wk_flatten(x, 1, -1), between layers over channels and layers over features.
+/* Flatten: wk_flatten(x, 1, -1), x (N,*) -> (N, product of *), between layers over channels and layers over features.
  * https://pytorch.org/docs/stable/generated/torch.nn.Flatten.html */
 WK_API wk_module *wk_flatten_new(wk_module *parent, const char *name);
 
@@ -203,7 +203,8 @@ WK_API wk_module *wk_gru_new(wk_module *parent, const char *name, int64_t input_
 WK_API wk_tensor *wk_rnn_forward(wk_module *rnn, wk_tensor *x, wk_tensor *h0, wk_tensor **hn);
 WK_API wk_tensor *wk_gru_forward(wk_module *gru, wk_tensor *x, wk_tensor *h0, wk_tensor **hn);
 
-/* An LSTM has a second state, c: h0 and c0 are either both given or both NULL (EINVAL). */
+/* An LSTM has a second state, c: c0 and *cn have the shape of h0. h0 and c0 are either both given or both NULL
+ * (EINVAL). */
 WK_API wk_tensor *wk_lstm_forward(wk_module *lstm, wk_tensor *x, wk_tensor *h0, wk_tensor *c0, wk_tensor **hn,
                                   wk_tensor **cn);
 
@@ -251,7 +252,9 @@ WK_API wk_tensor *wk_lstm_cell_forward(wk_module *cell, wk_tensor *x, wk_tensor 
 WK_API wk_tensor *wk_gru_cell_forward(wk_module *cell, wk_tensor *x, wk_tensor *h);
 
 /* RNNCell: the same with h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu in place of tanh; made of linear, add and
- * tanh or relu. https://pytorch.org/docs/stable/generated/torch.nn.RNNCell.html */
+ * tanh or relu. x (N,I), h (N,H) or NULL for zeros -> the next h (N,H). Parameters weight_ih (H,I), weight_hh (H,H),
+ * bias_ih and bias_hh (H).
+ * https://pytorch.org/docs/stable/generated/torch.nn.RNNCell.html */
 WK_API wk_module *wk_rnn_cell_new(wk_module *parent, const char *name, int64_t input_size, int64_t hidden_size,
                                   const wk_rnn_options *options);
 WK_API wk_tensor *wk_rnn_cell_forward(wk_module *cell, wk_tensor *x, wk_tensor *h);

@@ -77,7 +77,7 @@ typedef struct wk_loss_options {
     int64_t ignore_index;   /* of nll_loss and cross_entropy: targets that count for nothing */
     double beta;            /* of smooth_l1_loss and huber_loss (delta there): where the square becomes a line */
     double label_smoothing; /* of cross_entropy: 0 to 1, the part of the target that all classes share */
-    wk_tensor *weight;      /* one for each class, or, in the binary ones, stretched over the losses; NULL: 1 */
+    wk_tensor *weight;      /* (C), one for each class; in the binary ones, broadcast to the losses; NULL: 1 */
     wk_tensor *pos_weight;  /* of binary_cross_entropy_with_logits: for targets of 1; NULL: 1 */
 } wk_loss_options;
 #define WK_LOSS_OPTIONS { sizeof(wk_loss_options), WK_REDUCTION_MEAN, -100, 1, 0, NULL, NULL }
@@ -147,8 +147,9 @@ WK_API bool wk_op_takes(const wk_op *op, wk_dtype dtype);
 WK_API const char *wk_op_attr_name(const wk_op *op, int32_t index, char *kind);
 
 /* Calls a row. An absent optional input is NULL. Attributes may come in any order; a missing one takes the row's
- * default, which is 0 unless its manual says otherwise. outputs has room for all outputs of the row, and is set to NULL
- * first. Errors: EINVAL (an unknown attribute, a wrong number of inputs), and those of the row. */
+ * default, which is 0 unless its manual says otherwise. outputs has room for all outputs of the row, which belong to
+ * the innermost scope, and is set to NULL first. Errors: EINVAL (an unknown attribute, a wrong number of inputs), and
+ * those of the row. */
 WK_API wk_status wk_op_call(const wk_op *op, const wk_attr *attrs, int32_t attr_count, wk_tensor *const *inputs,
                             int32_t input_count, wk_tensor **outputs);
 

@@ -13,7 +13,8 @@ typedef struct wk_optim wk_optim;
 
 /* Adam (Kingma and Ba 2015, https://arxiv.org/abs/1412.6980), as torch.optim.Adam:
  *   m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2
- *   p -= lr / (1-beta1^t) * m / (sqrt(v / (1-beta2^t)) + eps) */
+ *   p -= lr / (1-beta1^t) * m / (sqrt(v / (1-beta2^t)) + eps)
+ * weight_decay adds weight_decay p to g. https://pytorch.org/docs/stable/generated/torch.optim.Adam.html */
 typedef struct wk_adam_options {
     size_t size;
     double beta1, beta2, eps, weight_decay;
@@ -26,7 +27,8 @@ typedef struct wk_adam_options {
 WK_API wk_optim *wk_adam_new(wk_module *module, double lr, const wk_adam_options *options);
 
 /* AdamW (Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101), as torch.optim.AdamW: Adam, with the weights
- * decayed directly, p *= 1 - lr weight_decay, instead of through their gradients. Errors: EINVAL. */
+ * decayed directly, p *= 1 - lr weight_decay, instead of through their gradients. Errors: EINVAL.
+ * https://pytorch.org/docs/stable/generated/torch.optim.AdamW.html */
 typedef wk_adam_options wk_adamw_options;
 #define WK_ADAMW_OPTIONS { sizeof(wk_adamw_options), 0.9, 0.999, 1e-8, 0.01 }
 
@@ -75,7 +77,7 @@ WK_API wk_status wk_optim_add(wk_optim *optim);
 WK_API double wk_optim_lr(const wk_optim *optim);
 WK_API void wk_optim_set_lr(wk_optim *optim, double lr);
 
-/* The norm of all gradients of a module, taken together as one vector: f64 (), owned by the innermost scope. Absent
+/* The 2-norm of all gradients of a module, taken together as one vector: f64 (), owned by the innermost scope. Absent
  * gradients do not count. https://pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html */
 WK_API wk_tensor *wk_grad_norm(wk_module *module);
 

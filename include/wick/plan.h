@@ -85,7 +85,7 @@
  * runs as wk_plan_options.checks says), and with others in the 10th run, the 100th, the 1000th and so on. A number that
  * has changed by then is refused by name, in each run until it is back to what it was. A comparison takes about as long
  * as ten steps. If no step may take so much longer than the others, set checks to 0 once the program is known to be
- * right.
+ * right: of a recording, only the comparison that is made at once is left.
  *
  * NOTE [Every length]. With `trips`, one recording serves every length T. The plan looks for loops over time in the
  * step, one after another or nested up to a depth of 3, and for sizes that grow with T or T^2; with `second_trips` also
@@ -134,8 +134,9 @@ typedef struct wk_plan_options {
     { sizeof(wk_plan_options), 16, 0, 1, NULL, 0, NULL, 0, 0 }
 
 /* Makes a plan that calls f(user, inputs, outputs) with in_count inputs and out_count outputs, in the current context.
- * The plan holds the tensors and optimisers that f uses; `user` must live as long as the plan. Errors: EINVAL. The
- * caller frees it. */
+ * The plan holds the tensors and optimisers that f uses; `user` must live as long as the plan. options NULL: the
+ * defaults. The caller frees the plan. Errors: EINVAL (f is NULL, a count is negative, the capacity is below 1, or
+ * trips name a dimension that no input has). */
 WK_API wk_plan *wk_plan_new(wk_function *f, void *user, int32_t in_count, int32_t out_count,
                             const wk_plan_options *options);
 

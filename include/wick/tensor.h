@@ -83,7 +83,7 @@ WK_API void wk_release(wk_tensor **slot);
 
 /* A list of tensors, for wk_stack and the like. It belongs to the scope that is innermost when it is made. A tensor
  * that is pushed is handed to that scope too, as by wk_yield, so a loop body with its own scope can push to a list
- * outside. The list itself does not own its tensors. */
+ * outside. The list itself does not own its tensors. wk_list_at returns NULL for an index out of range. */
 typedef struct wk_list wk_list;
 WK_API wk_list *wk_list_new(void);
 WK_API void wk_list_push(wk_list *list, wk_tensor *t);
@@ -115,8 +115,9 @@ WK_API wk_list *wk_list_of(int64_t count, wk_tensor *const *tensors);
 #endif
 #define WK_SCALAR 0, NULL
 
-/* A tensor of the given shape and type, filled with 0, 1 or value; wk_empty leaves the elements uninitialised. Errors:
- * ESHAPE (a negative size, more than WK_MAX_DIMS dimensions), EDTYPE, ENOMEM. */
+/* A contiguous tensor of the given shape and type, filled with 0, 1 or value; wk_empty leaves the elements
+ * uninitialised. All functions of this section return contiguous tensors. Errors: ESHAPE (a negative size, more than
+ * WK_MAX_DIMS dimensions), EDTYPE, ENOMEM. */
 WK_API wk_tensor *wk_zeros(int32_t ndim, const int64_t *dims, wk_dtype dtype);
 WK_API wk_tensor *wk_ones(int32_t ndim, const int64_t *dims, wk_dtype dtype);
 WK_API wk_tensor *wk_full(int32_t ndim, const int64_t *dims, double value, wk_dtype dtype);
@@ -135,16 +136,19 @@ WK_API wk_tensor *wk_ones_like(const wk_tensor *t);
 WK_API wk_tensor *wk_full_like(const wk_tensor *t, double value);
 WK_API wk_tensor *wk_empty_like(const wk_tensor *t);
 
-/* start, start + step, ... up to but excluding end, equal to PyTorch's on one thread, bit for bit. Integer types take
- * integers only. Errors: EINVAL (steps that do not lead to end, fractions), EDTYPE (bool, f16, bf16: cast a range). */
+/* start, start + step, ... up to but excluding end: (n) with n = ceil((end - start) / step), equal to PyTorch's on one
+ * thread, bit for bit. Integer types take integers only. Errors: EINVAL (steps that do not lead to end, fractions),
+ * EDTYPE (bool, f16, bf16: cast a range). https://pytorch.org/docs/stable/generated/torch.arange.html */
 WK_API wk_tensor *wk_arange(double start, double end, double step, wk_dtype dtype);
 
 /* `steps` numbers at equal distances from start to end, both included; wk_logspace: base to the power of each of these.
- * f32 or f64; wk_linspace equals PyTorch's on one thread, bit for bit. Errors: EINVAL (steps < 0), EDTYPE. */
+ * The shape is (steps), the type f32 or f64; wk_linspace equals PyTorch's on one thread, bit for bit. Errors: EINVAL
+ * (steps < 0), EDTYPE. https://pytorch.org/docs/stable/generated/torch.linspace.html, torch.logspace.html */
 WK_API wk_tensor *wk_linspace(double start, double end, int64_t steps, wk_dtype dtype);
 WK_API wk_tensor *wk_logspace(double start, double end, int64_t steps, double base, wk_dtype dtype);
 
-/* A matrix with ones on its diagonal. Errors: ESHAPE (a negative size), EDTYPE. */
+/* A matrix (rows,cols) with ones on its diagonal. Errors: ESHAPE (a negative size), EDTYPE.
+ * https://pytorch.org/docs/stable/generated/torch.eye.html */
 WK_API wk_tensor *wk_eye(int64_t rows, int64_t cols, wk_dtype dtype);
 
 /* A tensor on the caller's memory, without a copy: elements of the given type in row-major order. Writing the tensor
@@ -206,7 +210,7 @@ WK_API wk_tensor *wk_to_device(wk_tensor *t, wk_device device);
  * frees it, in any thread. The queue is the caller's; its lock orders memory between the threads. wk_module_share
  * shares a model as a whole. */
 
-/* A copy that every context may read and none may change (ESTATE). */
+/* A copy that every context may read and none may change (ESTATE). The caller releases it with wk_release. */
 WK_API wk_tensor *wk_share(wk_tensor *t);
 WK_API bool wk_is_shared(const wk_tensor *t); /* false of NULL */
 
@@ -254,8 +258,8 @@ typedef struct wk_text_options {
  * The text of an operation's result ends with the name of the operation, "grad_fn=<TanhBackward0>"; if it was made in a
  * scope that has closed, with "grad_fn=<cut>"; the text of NULL is "None". Writes at most nbytes, the 0 included, and
  * returns the length of the whole text without the 0, as snprintf does: wk_to_text(t, NULL, 0, NULL) + 1 bytes are
- * enough. options may be NULL. Works while a failure is pending, and does not count as reading elements. On failure the
- * text is empty. Errors: EINVAL (options), ECLOSED, ECONTEXT.
+ * enough. options may be NULL. Works while a failure is pending. On failure the text is empty. Errors: EINVAL
+ * (options), ESTATE (in a plan's step), ECLOSED, ECONTEXT.
  * https://pytorch.org/docs/stable/generated/torch.set_printoptions.html */
 WK_API size_t wk_to_text(const wk_tensor *t, char *text, size_t nbytes, const wk_text_options *options);
 
