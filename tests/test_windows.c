@@ -273,8 +273,27 @@ static void strided_inputs(void **state) {
     assert_ok();
 }
 
+/* The gradient of x (..,2,6) behind a change in place of what a pool and a transposed convolution give. */
+static void assert_changes_in_place(wk_tensor *x) {
+    wk_tensor *w = wk_ones(WK_SHAPE(2, 3, 1), WK_F64);
+    wk_requires_grad_(x, true);
+    wk_tensor *pooled = wk_mul_scalar_(wk_avg_pool1d(x, 2, NULL), 3);
+    wk_tensor *spread = wk_mul_scalar_(wk_conv_transpose1d(x, w, NULL, NULL), 5);
+    wk_backward(wk_add(wk_sum(pooled), wk_sum(spread)));
+    assert_true(wk_allclose(wk_grad_of(x), wk_full_like(x, 3 / 2.0 + 5 * 3), 1e-12, 0, false));
+}
+
+static void results_change_in_place(void **state) {
+    (void)state;
+    WK_SCOPE;
+    assert_changes_in_place(wk_ones(WK_SHAPE(1, 2, 6), WK_F64));
+    assert_changes_in_place(wk_ones(WK_SHAPE(2, 6), WK_F64));
+    assert_ok();
+}
+
 WK_TEST_MAIN("windows", cmocka_unit_test(what_convolutions_refuse), cmocka_unit_test(what_pools_and_pads_refuse),
              cmocka_unit_test(what_layers_refuse), cmocka_unit_test(first_weights_are_pytorchs),
              cmocka_unit_test(printed_as_pytorch_prints_them), cmocka_unit_test(batch_norm_keeps_moments),
              cmocka_unit_test(batch_norm_in_a_plan), cmocka_unit_test(a_convolutional_network),
-             cmocka_unit_test(a_network_in_a_plan), cmocka_unit_test(strided_inputs))
+             cmocka_unit_test(a_network_in_a_plan), cmocka_unit_test(strided_inputs),
+             cmocka_unit_test(results_change_in_place))

@@ -82,6 +82,7 @@ wk_tensor *wk__windows(wk_tensor *x, const wk_window *w, double value) {
 
 wk_tensor *wk__with_batch(wk_tensor *x, int32_t n) { return wk_ndim(x) == n + 1 ? wk_unsqueeze(x, 0) : x; }
 
+/* A copy, and no view: what a row gives may be changed in place, for which the whole of a view must still be held. */
 wk_tensor *wk__without_batch(wk_tensor *y, const wk_tensor *x, int32_t n) {
-    return wk_ndim(x) == n + 1 ? wk_squeeze(y, 0) : y;
+    return wk_ndim(x) == n + 1 ? wk_clone(wk_squeeze(y, 0)) : y;
 }
