@@ -202,16 +202,22 @@ static void in_four_threads(server *s, void *(*serving)(void *)) {
     assert_true(s->sum == s->sum);
 }
 
-static void one_model_in_four_threads(void **state) {
-    (void)state;
-    WK_SCOPE;
+/* A network in net, and a number beside it, that any thread may use. */
+static server shared_server(wk_module *net) {
     wk_manual_seed(3);
     wk_rnn_options options = WK_RNN_OPTIONS;
     options.batch_first = 1;
-    wk_module *net = wk_module_new(NULL, "net");
     server s = {wk_rnn_new(net, "rnn", 1, 8, &options), wk_linear_new(net, "out", 8, 2, NULL), NULL, 0};
     s.scale = wk_share(wk_from_data((float[]){2, -3}, WK_SHAPE(2), WK_F32));
     assert_int_equal(wk_module_share(net), WK_OK);
+    return s;
+}
+
+static void one_model_in_four_threads(void **state) {
+    (void)state;
+    WK_SCOPE;
+    wk_module *net = wk_module_new(NULL, "net");
+    server s = shared_server(net);
     in_four_threads(&s, serve);
     wk_tensor *w = wk_module_parameter(net, "out.bias");
     assert_false(wk_requires_grad(w));
@@ -263,13 +269,8 @@ static void *serve_by_plan(void *user) {
 static void plans_and_batches_of_one_model(void **state) {
     (void)state;
     WK_SCOPE;
-    wk_manual_seed(3);
-    wk_rnn_options options = WK_RNN_OPTIONS;
-    options.batch_first = 1;
     wk_module *net = wk_module_new(NULL, "net");
-    server s = {wk_rnn_new(net, "rnn", 1, 8, &options), wk_linear_new(net, "out", 8, 2, NULL), NULL, 0};
-    s.scale = wk_share(wk_from_data((float[]){2, -3}, WK_SHAPE(2), WK_F32));
-    assert_int_equal(wk_module_share(net), WK_OK);
+    server s = shared_server(net);
     in_four_threads(&s, serve_by_plan);
     wk_release(&s.scale);
     wk_module_free(net);

@@ -69,50 +69,17 @@ INLINE vecd vd_load_first(const double *p, mask_d m) { return _mm256_maskload_pd
 
 INLINE void vd_store_first(double *p, mask_d m, vecd x) { _mm256_maskstore_pd(p, m, x); }
 
-/* ---- octets: OCTETS of them in a register; vec_avx512.h says how two are arranged ---- */
+/* ---- octets: one of them ---- */
 
-enum { OCTETS = 1 };
 typedef octet octets;
 
-INLINE octets os_zero(void) { return o_zero(); }
+INLINE octets os_of_half(quad x) { return _mm256_castps128_ps256(x); }
 
-INLINE octets os_load(const float *p, const float *q) {
-    (void)q;
-    return o_load(p);
-}
-
-INLINE octets os_load_twice(const float *p) { return o_load(p); }
-
-INLINE octets os_load_first(const float *p, const float *q, int64_t n) {
-    (void)q;
-    return o_load_first(p, n);
-}
-
-INLINE octets os_fma(octets a, octets b, octets c) { return o_fma(a, b, c); }
-
-INLINE octets os_add(octets a, octets b) { return o_add(a, b); }
-
-INLINE octets os_sum_each(const octets x[8]) { return o_sum_each(x); }
-
-/* The same of four, in the first half. */
-INLINE octets os_sum_four(const octets x[4]) { return _mm256_castps128_ps256(q_sum_each(x)); }
-
-INLINE octets os_high_half(octets x) { return _mm256_castps128_ps256(_mm256_extractf128_ps(x, 1)); }
-
-INLINE octets os_load_half(const float *p) { return _mm256_castps128_ps256(_mm_loadu_ps(p)); }
+INLINE octets os_high_half(octets x) { return os_of_half(_mm256_extractf128_ps(x, 1)); }
 
 INLINE void os_store_half(float *p, octets x) { q_store(p, q_low_half(x)); }
 
-/* Groups of eight lanes, one to a vector. */
-INLINE vec v_load_groups(const float *p, int64_t step) {
-    (void)step;
-    return v_load(p);
-}
-
-INLINE void v_store_groups(float *p, int64_t step, vec x) {
-    (void)step;
-    v_store(p, x);
-}
+#include "kernel/vec_octets.h"
 
 /* ---- choosing lanes: by the sign bits of a vector ---- */
 

@@ -91,52 +91,18 @@ INLINE float o_sum(octet x) {
 
 #undef IN_HALVES
 
-/* ---- octets: OCTETS of them; vec_avx512.h says how two are arranged ---- */
+/* ---- octets: one of them ---- */
 
-enum { OCTETS = 1 };
 typedef octet octets;
-
-INLINE octets os_zero(void) { return o_zero(); }
-
-INLINE octets os_load(const float *p, const float *q) {
-    (void)q;
-    return o_load(p);
-}
-
-INLINE octets os_load_twice(const float *p) { return o_load(p); }
-
-INLINE octets os_load_first(const float *p, const float *q, int64_t n) {
-    (void)q;
-    return o_load_first(p, n);
-}
-
-INLINE octets os_fma(octets a, octets b, octets c) { return o_fma(a, b, c); }
-
-INLINE octets os_add(octets a, octets b) { return o_add(a, b); }
-
-INLINE octets os_sum_each(const octets x[8]) { return o_sum_each(x); }
 
 /* Of what is a half, the first one counts. */
 INLINE octets os_of_half(quad x) { return (octets){{x, x}}; }
 
-INLINE octets os_sum_four(const octets x[4]) { return os_of_half(q_sum_each(x)); }
-
 INLINE octets os_high_half(octets x) { return os_of_half(x.half[1]); }
-
-INLINE octets os_load_half(const float *p) { return os_of_half(v_load(p)); }
 
 INLINE void os_store_half(float *p, octets x) { v_store(p, x.half[0]); }
 
-/* Of groups of eight lanes, a part of one. */
-INLINE vec v_load_groups(const float *p, int64_t step) {
-    (void)step;
-    return v_load(p);
-}
-
-INLINE void v_store_groups(float *p, int64_t step, vec x) {
-    (void)step;
-    v_store(p, x);
-}
+#include "kernel/vec_octets.h"
 
 /* ---- quartet: four doubles ---- */
 
